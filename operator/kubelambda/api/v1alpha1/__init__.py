@@ -1,0 +1,1 @@
+"""Group ``kubelambda.io``, version ``v1alpha1``: one module per kind."""

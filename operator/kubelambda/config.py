@@ -1,0 +1,155 @@
+"""Settings of the process roles: the only place where the environment is read.
+
+Contract: every setting is a field followed by a sentence with unit and consequence; its variable is
+``KUBELAMBDA_`` and the field's name in capitals. A missing or malformed value ends the start with a
+message that names the variable and what it wants.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from kubelambda.core.keys import MASTER_BYTES_MIN
+
+_PREFIX = "KUBELAMBDA_"
+
+
+class SettingError(Exception):
+    """A setting is missing or malformed; the message names the variable and says what it wants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What all roles share."""
+
+    namespace: str = "kubelambda"
+    """Namespace of the release."""
+    pod_name: str = "local"
+    """Name of this process's own pod; the identity it signs Leases and reports with."""
+    region: str = "us-east-1"
+    """The one region name of the installation, as it stands in ARNs."""
+    scope: Literal["Cluster", "Namespaced"] = "Cluster"
+    """Namespaced: only ``watch_namespaces`` are looked at, nothing cluster-wide is read."""
+    watch_namespaces: tuple[str, ...] = ()
+    """Comma separated; with scope Namespaced at least one, with scope Cluster empty means all."""
+    master_secret_file: Path = Path("/etc/kubelambda/master/secret")
+    """File with the installation's master secret, at least 32 bytes; empty or absent is fatal."""
+    key_generation: int = 1
+    """Raised to rotate every function's key."""
+    metrics_port: int = 9002
+    """Port of /metrics, /healthz and /readyz, on all addresses."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Threshold of this process's own log."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read every field that the environment sets; SettingError for what cannot be read."""
+        values = {}
+        for one in fields(cls):
+            variable = _PREFIX + one.name.upper()
+            if variable in environment:
+                values[one.name] = _parse(variable, environment[variable], one.default)
+        settings = cls(**values)
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raise SettingError where values contradict each other."""
+        if self.scope not in ("Cluster", "Namespaced"):
+            raise SettingError(f"{_PREFIX}SCOPE is {self.scope!r}; it wants Cluster or Namespaced")
+        if self.scope == "Namespaced" and not self.watch_namespaces:
+            raise SettingError(f"{_PREFIX}WATCH_NAMESPACES is empty; scope Namespaced wants one")
+
+    def read_master_secret(self) -> bytes:
+        """The master secret; SettingError where it is absent or too short. There is no "auth off"."""
+        try:
+            secret = self.master_secret_file.read_bytes().strip()
+        except OSError as error:
+            raise SettingError(
+                f"cannot read the master secret {self.master_secret_file}: {error.strerror}"
+            ) from error
+        if len(secret) < MASTER_BYTES_MIN:
+            raise SettingError(
+                f"the master secret {self.master_secret_file} has {len(secret)} bytes; "
+                f"it wants at least {MASTER_BYTES_MIN}"
+            )
+        return secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSettings(Settings):
+    """Settings of ``kubelambda controller``."""
+
+    gateway_address: str = "kubelambda-gateway-internal.kubelambda.svc.cluster.local:9001"
+    """host:port that agents dial for the link."""
+    demand_port: int = 9003
+    """Port on which gateways post their demand."""
+    leader_election: bool = True
+    """Off only where there is one replica and nobody minds two writers."""
+    lease_name: str = "kubelambda-controller"
+    """Name of the Lease in the release's namespace."""
+    lease_duration_s: float = 15.0
+    """A leader unheard of for so long is replaced."""
+    lease_renew_s: float = 5.0
+    """How often the leader renews; a leader that could not for 10 s (2/3 of the duration) ends."""
+    runtimes_config_map: str = ""
+    """With scope Namespaced: ConfigMap of the release's namespace that holds the runtimes as YAML."""
+    idle_timeout_s: float = 300.0
+    """An environment idle for so long is scaled away."""
+    cpu_request_fraction: float = 0.1
+    """CPU request as a fraction of the CPU share; below 1, so that the pod stays Burstable."""
+    init_cpu_millis: int = 1000
+    """CPU limit during init; the share where that is larger. 0 where pods cannot be resized."""
+    image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    """Pull policy of runtime images."""
+    deployment_scale_per_s: float = 10.0
+    """Cluster-wide pace of raising Deployments' replicas, in environments a second."""
+    dns_selector: str = ""
+    """YAML of a NetworkPolicy peer list where DNS is; empty means port 53 anywhere."""
+    gateway_selector: str = ""
+    """YAML of a NetworkPolicy peer list where the gateways are; empty: the release's namespace."""
+    private_cidrs: tuple[str, ...] = (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "127.0.0.0/8",
+    )
+    """Ranges that functions may not reach: private, cluster and link-local ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings(Settings):
+    """Settings of ``kubelambda gateway``."""
+
+    host: str = "0.0.0.0"  # noqa: S104  # a pod listens on its own address, whatever that is
+    """Address of all listeners; local mode uses 127.0.0.1."""
+    public_port: int = 9000
+    """Port of the Lambda API."""
+    internal_port: int = 9001
+    """Port of the link and of other gateways."""
+    controller_url: str = "http://kubelambda-controller.kubelambda.svc.cluster.local:9003"
+    """Where demand is posted."""
+    default_namespace: str = "default"
+    """The namespace that a bare function name of an anonymous caller means."""
+    anonymous_invocation: bool = True
+    """Whether a caller without credentials may invoke."""
+    start_wait_s: float = 30.0
+    """How long a request waits for an environment to start before 503 (init plus margin)."""
+    drain_s: float = 25.0
+    """How long a stopping gateway lets requests in flight finish."""
+
+
+def _parse(variable: str, text: str, default: Any) -> Any:
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(default, tuple):
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        return cast(Any, type(default))(text)
+    except (KeyError, ValueError) as error:
+        wants = "true or false" if isinstance(default, bool) else f"a {type(default).__name__}"
+        raise SettingError(f"{variable} is {text!r}; it wants {wants}") from error

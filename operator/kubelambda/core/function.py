@@ -1,0 +1,110 @@
+"""A function as the data plane sees it, and the digest by which environments and gateways agree.
+
+Contract: plain values; built from the custom resource by ``catalog``. Source of names and defaults:
+spec/lambda.md section 6.1.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LATEST = "$LATEST"
+DIGEST_HEX_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """Namespace and metadata.name: what a function is called inside the installation."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Where a function's code comes from: exactly one member is set."""
+
+    inline: Mapping[str, str] | None = None
+    zip_base64: str | None = None
+    directory: str | None = None
+
+    def to_link(self) -> dict[str, Any]:
+        """The ``code`` member of a configure frame (docs/link.md, section 4)."""
+        if self.inline is not None:
+            return {"inline": dict(self.inline)}
+        if self.zip_base64 is not None:
+            return {"zip": self.zip_base64}
+        return {"directory": self.directory}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One invocable function; ``function_name`` is AWS's name, ``ref`` Kubernetes' one."""
+
+    ref: FunctionRef
+    uid: str
+    function_name: str
+    account_id: str
+    runtime: str
+    handler: str
+    code: Code = field(repr=False)
+    memory_mb: int = 128
+    timeout_s: int = 3
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reserved_concurrency: int | None = None
+    log_format: str = "Text"
+    ready: bool = True
+    stalled_reason: str = ""
+    stalled_message: str = ""
+
+    @property
+    def config_digest(self) -> str:
+        """Changes exactly when a running environment would no longer be this function's."""
+        return digest_config(
+            runtime=self.runtime,
+            handler=self.handler,
+            code=self.code.to_link(),
+            memory_mb=self.memory_mb,
+            timeout_s=self.timeout_s,
+            environment=self.environment,
+            log_format=self.log_format,
+        )
+
+    def arn(self, region: str, qualifier: str = "") -> str:
+        """The function's ARN, with ``qualifier`` appended where there is one."""
+        bare = f"arn:aws:lambda:{region}:{self.account_id}:function:{self.function_name}"
+        return f"{bare}:{qualifier}" if qualifier else bare
+
+
+def digest_config(
+    *,
+    runtime: str,
+    handler: str,
+    code: Mapping[str, Any],
+    memory_mb: int,
+    timeout_s: int,
+    environment: Mapping[str, str],
+    log_format: str,
+) -> str:
+    """16 hex digits over everything that ``configure`` hands to an environment.
+
+    The controller stamps it on the pod, the agent repeats it in hello, the gateway compares: so the
+    two agree on which environments are current without a round trip through status.
+    """
+    canonical = json.dumps(
+        [runtime, handler, code, memory_mb, timeout_s, dict(environment), log_format],
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_HEX_DIGITS]
+
+
+def derive_account_id(namespace: str) -> str:
+    """The 12 digits that stand for a namespace where nobody chose any."""
+    number = int.from_bytes(hashlib.sha256(namespace.encode()).digest()[:8], "big")
+    return f"{number % 10**12:012d}"

@@ -1,0 +1,1 @@
+"""Pure builders of manifests: from values to dictionaries, no I/O, no clock."""
