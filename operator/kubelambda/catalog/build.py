@@ -1,0 +1,60 @@
+"""From the custom resource as it comes over the wire to the value that the data plane works with.
+
+Contract: pure; reads a LambdaFunction that the API server (or, in local mode, the pydantic model)
+has already admitted, so it checks nothing again. Controller and gateway both use it: that is why
+their config digests agree. Defaults: spec/lambda.md section 6.1.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kubelambda.core.function import Code, Function, FunctionRef, derive_account_id
+
+DEFAULT_MEMORY_MB = 128
+DEFAULT_TIMEOUT_S = 3
+READY = "Ready"
+STALLED = "Stalled"
+
+
+def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -> Function:
+    """The function that ``manifest`` describes, in its namespace's account."""
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    namespace, name = metadata.get("namespace", "default"), metadata["name"]
+    conditions = _current_conditions(manifest)
+    stalled = conditions.get(STALLED, {})
+    is_stalled = stalled.get("status") == "True"
+    return Function(
+        ref=FunctionRef(namespace, name),
+        uid=metadata.get("uid", ""),
+        function_name=spec.get("functionName") or name,
+        account_id=account_id or derive_account_id(namespace),
+        runtime=spec.get("runtime") or "",
+        handler=spec.get("handler") or "",
+        code=build_code(spec.get("code") or {}),
+        memory_mb=spec.get("memorySize") or DEFAULT_MEMORY_MB,
+        timeout_s=spec.get("timeout") or DEFAULT_TIMEOUT_S,
+        environment=dict((spec.get("environment") or {}).get("variables") or {}),
+        reserved_concurrency=spec.get("reservedConcurrentExecutions"),
+        log_format=(spec.get("loggingConfig") or {}).get("logFormat") or "Text",
+        ready=conditions.get(READY, {}).get("status") == "True",
+        stalled_reason=stalled.get("reason", "") if is_stalled else "",
+        stalled_message=stalled.get("message", "") if is_stalled else "",
+    )
+
+
+def build_code(code: Mapping[str, Any]) -> Code:
+    """The code source; an empty one where the kind of source is not served by this release."""
+    if code.get("inline") is not None:
+        return Code(inline=dict(code["inline"]))
+    if code.get("zipFile") is not None:
+        return Code(zip_base64=code["zipFile"])
+    return Code(inline={})
+
+
+def _current_conditions(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Conditions by type; none where status is older than spec, so that a mended function runs."""
+    status = manifest.get("status") or {}
+    generation = manifest["metadata"].get("generation", 0)
+    if status.get("observedGeneration", 0) < generation:
+        return {}
+    return {one["type"]: one for one in status.get("conditions") or ()}
