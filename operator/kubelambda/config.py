@@ -139,8 +139,19 @@ class GatewaySettings(Settings):
     """Whether a caller without credentials may invoke."""
     start_wait_s: float = 30.0
     """How long a request waits for an environment to start before 503 (init plus margin)."""
+    api_server_url: str = "https://kubernetes.default.svc"
+    """The API server, for the catalog's list and watch."""
+    api_ca_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
+    """CA of the API server; the process's own trust store is not asked."""
+    api_token_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+    """Bearer token for the API server, read anew for each connection since kubelet renews it."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""
+
+
+def read_environment() -> dict[str, str]:
+    """A copy of the whole environment, for roles that hand some of it on to children."""
+    return dict(os.environ)
 
 
 def _parse(variable: str, text: str, default: Any) -> Any:

@@ -22,6 +22,7 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
     conditions = _current_conditions(manifest)
     stalled = conditions.get(STALLED, {})
+    environment = spec.get("environment") or {}
     is_stalled = stalled.get("status") == "True"
     return Function(
         ref=FunctionRef(namespace, name),
@@ -33,7 +34,8 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
         code=build_code(spec.get("code") or {}),
         memory_mb=spec.get("memorySize") or DEFAULT_MEMORY_MB,
         timeout_s=spec.get("timeout") or DEFAULT_TIMEOUT_S,
-        environment=dict((spec.get("environment") or {}).get("variables") or {}),
+        environment=dict(environment.get("variables") or {}),
+        values_from=tuple(environment.get("valuesFrom") or ()),
         reserved_concurrency=spec.get("reservedConcurrentExecutions"),
         log_format=(spec.get("loggingConfig") or {}).get("logFormat") or "Text",
         ready=conditions.get(READY, {}).get("status") == "True",

@@ -6,7 +6,7 @@ spec/lambda.md section 6.1.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,7 @@ class Function:
     memory_mb: int = 128
     timeout_s: int = 3
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    values_from: tuple[Mapping[str, Any], ...] = ()
     reserved_concurrency: int | None = None
     log_format: str = "Text"
     ready: bool = True
@@ -72,6 +73,7 @@ class Function:
             memory_mb=self.memory_mb,
             timeout_s=self.timeout_s,
             environment=self.environment,
+            values_from=self.values_from,
             log_format=self.log_format,
         )
 
@@ -89,6 +91,7 @@ def digest_config(
     memory_mb: int,
     timeout_s: int,
     environment: Mapping[str, str],
+    values_from: Sequence[Mapping[str, Any]],
     log_format: str,
 ) -> str:
     """16 hex digits over everything that ``configure`` hands to an environment.
@@ -97,7 +100,16 @@ def digest_config(
     two agree on which environments are current without a round trip through status.
     """
     canonical = json.dumps(
-        [runtime, handler, code, memory_mb, timeout_s, dict(environment), log_format],
+        [
+            runtime,
+            handler,
+            code,
+            memory_mb,
+            timeout_s,
+            dict(environment),
+            [dict(one) for one in values_from],
+            log_format,
+        ],
         sort_keys=True,
         separators=(",", ":"),
     )

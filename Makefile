@@ -1,0 +1,98 @@
+# kubelambda: every task of a developer. `make help` explains each target.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 9000
+NAMESPACE ?= kubelambda
+KUBECONFIG := $(CURDIR)/.cluster/kubeconfig
+export KUBECONFIG
+export PATH := $(CURDIR)/.cluster/bin:$(PATH)
+export UV_FROZEN := 1
+
+BIN := .venv/bin
+
+.PHONY: help
+help: ## Explain each target
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (PORT=n for another port)
+	@hack/uv sync --quiet --no-dev --inexact
+	@exec $(BIN)/kubelambda local start examples --port $(PORT)
+
+.PHONY: test
+test: venv ## Run all tests that need neither root nor a cluster (under two minutes)
+	@$(BIN)/pytest $(PYTEST_ARGS)
+	@hack/agent-test
+
+.PHONY: e2e
+e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none
+	@hack/e2e $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: venv ## Measure on the cluster that is up; writes bench-results/*.json and prints a table
+	@hack/bench
+
+.PHONY: venv
+venv:
+	@hack/uv sync --quiet
+
+.PHONY: check
+check: lint crds-check test ## Everything of CI that needs no cluster: lint, types, layers, generated files, tests
+
+.PHONY: lint
+lint: venv ## ruff, mypy, import-linter, gofmt, go vet, helm lint where helm is there
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@hack/agent-lint
+	@if command -v helm >/dev/null; then helm lint --quiet charts/kubelambda; else echo "helm lint: no helm on PATH; make cluster-up builds one"; fi
+
+.PHONY: format
+format: venv ## Format Python and Go
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@gofmt -w runtimes/agent tests/cluster
+
+.PHONY: crds
+crds: venv ## Write crds/ and the chart's copies from the pydantic models
+	@$(BIN)/python -m kubelambda.api.crd
+
+.PHONY: crds-check
+crds-check: venv ## Fail where the checked-in CRDs differ from what the models give
+	@$(BIN)/pytest -q tests/unit/api
+
+.PHONY: lock
+lock: ## Resolve dependencies anew into uv.lock
+	@UV_FROZEN= hack/uv lock
+
+.PHONY: cluster-up
+cluster-up: ## Start a cluster (kind where docker runs, else a bare one-node Kubernetes; root) in .cluster/
+	@tests/cluster/up
+
+.PHONY: cluster-down
+cluster-down: ## Remove that cluster and everything it made, also after a crash halfway
+	@tests/cluster/down
+
+.PHONY: images
+images: ## Build every Dockerfile with docker or buildah and load the images into the cluster
+	@hack/images
+
+.PHONY: install
+install: ## Install or upgrade the chart with the images of `make images` (SCOPE=Namespaced for one namespace)
+	@hack/install
+
+.PHONY: uninstall
+uninstall: ## Remove the release; the CRDs and your functions' objects stay
+	@helm uninstall kubelambda --namespace $(NAMESPACE) --wait --ignore-not-found
+
+.PHONY: gateway-url
+gateway-url: ## Print the URL of the Lambda API on the cluster
+	@hack/gateway-url
+
+.PHONY: clean
+clean: ## Remove what builds and tests left in this tree (not the cluster, not the caches)
+	@rm -rf .venv build dist bench-results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .kubelambda operator/kubelambda/local/bin

@@ -1,0 +1,92 @@
+"""The functions that are known right now, found by reference, by AWS name and by account.
+
+Contract: lives on one event loop; no I/O. Subscribers hear of a function only when it really
+changed. A name that two objects claim belongs to the older one (spec.functionName is unique in its
+namespace; the controller marks the later object Stalled).
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from kubelambda.core.function import Function, FunctionRef, derive_account_id
+
+logger = logging.getLogger(__name__)
+
+Subscriber = Callable[[FunctionRef], None]
+
+
+class FunctionIndex:
+    """Implements the port ``core.ports.Catalog`` over a dictionary; sources feed it."""
+
+    def __init__(self) -> None:
+        self.synced = False
+        self._functions: dict[FunctionRef, Function] = {}
+        self._refs_by_name: dict[tuple[str, str], list[FunctionRef]] = {}
+        self._namespaces: dict[str, str] = {}
+        self._subscribers: list[Subscriber] = []
+
+    def get(self, ref: FunctionRef) -> Function | None:
+        """The function at ``ref``, if there is one."""
+        return self._functions.get(ref)
+
+    def find(self, namespace: str, function_name: str) -> Function | None:
+        """The function that AWS clients call ``function_name`` in ``namespace``."""
+        refs = self._refs_by_name.get((namespace, function_name))
+        return self._functions[refs[0]] if refs else None
+
+    def namespace_of_account(self, account_id: str) -> str | None:
+        """The namespace that ``account_id`` stands for, if any function lives there."""
+        return self._namespaces.get(account_id)
+
+    def account_of_namespace(self, namespace: str) -> str:
+        """The 12 digits of ``namespace``."""
+        return derive_account_id(namespace)
+
+    def refs(self, namespace: str | None = None) -> list[FunctionRef]:
+        """All references, or those of one namespace."""
+        return [ref for ref in self._functions if namespace in (None, ref.namespace)]
+
+    def subscribe(self, callback: Subscriber) -> None:
+        """Call ``callback`` with the reference of each function that appears, changes or goes."""
+        self._subscribers.append(callback)
+
+    def put(self, function: Function) -> None:
+        """Add ``function`` or replace its former self; does nothing where they are equal."""
+        former = self._functions.get(function.ref)
+        if former == function:
+            return
+        if former is not None:
+            self._forget_name(former)
+        self._functions[function.ref] = function
+        self._namespaces[function.account_id] = function.ref.namespace
+        names = self._refs_by_name.setdefault((function.ref.namespace, function.function_name), [])
+        names.append(function.ref)
+        names.sort(key=lambda ref: self._functions[ref].stalled_reason != "")
+        self._tell(function.ref)
+
+    def remove(self, ref: FunctionRef) -> None:
+        """Forget the function at ``ref``; does nothing where there is none."""
+        former = self._functions.pop(ref, None)
+        if former is not None:
+            self._forget_name(former)
+            self._tell(ref)
+
+    def replace(self, functions: Iterable[Function], namespace: str | None = None) -> None:
+        """Make ``functions`` all that there is (in ``namespace``, or at all)."""
+        wanted = {function.ref: function for function in functions}
+        for ref in self.refs(namespace):
+            if ref not in wanted:
+                self.remove(ref)
+        for function in wanted.values():
+            self.put(function)
+
+    def _forget_name(self, function: Function) -> None:
+        key = (function.ref.namespace, function.function_name)
+        names = self._refs_by_name[key]
+        names.remove(function.ref)
+        if not names:
+            del self._refs_by_name[key]
+
+    def _tell(self, ref: FunctionRef) -> None:
+        for callback in self._subscribers:
+            callback(ref)

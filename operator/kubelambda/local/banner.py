@@ -1,0 +1,55 @@
+"""What local mode prints: what it serves, the lines to try, and what it could not serve.
+
+Contract: pure text from values; never a value of an environment variable or a line of code.
+"""
+
+from collections.abc import Sequence
+
+from kubelambda.catalog.files import Problem
+from kubelambda.core.function import Function
+from kubelambda.local.runtimes import Machine, Unavailable, plan_bootstrap
+
+INVOKE_PATH = "/2015-03-31/functions/{name}/invocations"
+
+
+def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> str:
+    """The functions and, for the first one that can run, lines to paste."""
+    lines = [f"kubelambda local mode at {url}", ""]
+    lines += [_render_function(function, machine) for function in functions]
+    runnable = [one for one in functions if not isinstance(_plan(one, machine), Unavailable)]
+    if runnable:
+        lines += ["", "Try:", *_render_tries(url, runnable[0].function_name)]
+    lines += ["", "Edit a file and invoke again: it is read anew. Ctrl-C ends everything."]
+    return "\n".join(lines)
+
+
+def render_problems(problems: Sequence[Problem]) -> str:
+    """One line for each document that was left out."""
+    return "\n".join(f"not served: {one.path}: {one.message}" for one in problems)
+
+
+def _plan(function: Function, machine: Machine) -> object:
+    return plan_bootstrap(function.runtime, function.handler, machine)
+
+
+def _render_function(function: Function, machine: Machine) -> str:
+    bootstrap = plan_bootstrap(function.runtime, function.handler, machine)
+    if isinstance(bootstrap, Unavailable):
+        return f"  {function.function_name}  not available here: {bootstrap.reason}"
+    note = f"  ({bootstrap.warning})" if bootstrap.warning else ""
+    return (
+        f"  {function.function_name}  {function.runtime}, {function.memory_mb} MB, "
+        f"{function.timeout_s} s{note}"
+    )
+
+
+def _render_tries(url: str, name: str) -> list[str]:
+    return [
+        f"""  curl -d '{{"name": "you"}}' {url}{INVOKE_PATH.format(name=name)}""",
+        f"""  aws lambda invoke --endpoint-url {url} --region us-east-1 --no-sign-request \\""",
+        f"""    --function-name {name} --cli-binary-format raw-in-base64-out \\""",
+        """    --payload '{"name": "you"}' /dev/stdout""",
+        "  python3 -c \"import boto3; print(boto3.client('lambda', region_name='us-east-1', \\",
+        f"    endpoint_url='{url}', aws_access_key_id='x', aws_secret_access_key='x') \\",
+        f"    .invoke(FunctionName='{name}', Payload='{{}}')['Payload'].read())\"",
+    ]

@@ -1,0 +1,169 @@
+"""Environments of local mode: agent processes as children of this process.
+
+Contract: the driver of the gateway's demand port that a controller is on a cluster. Starts an agent
+for each environment that the demand is short of, lets idle ones go after the idle time, and ends
+every process it started when it closes. A child dies with its parent (the agent sees to that).
+"""
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
+from kubelambda.core.function import Function, FunctionRef
+from kubelambda.core.keys import derive_function_key
+from kubelambda.local.runtimes import Machine, Unavailable, plan_bootstrap
+
+logger = logging.getLogger(__name__)
+
+STOP_S = 3.0
+INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "TMPDIR")
+
+
+class AgentMissingError(Exception):
+    """The agent binary is not in the package."""
+
+
+@dataclass(slots=True)
+class LocalEnvironment:
+    """One agent process and the directory that is its file system."""
+
+    pod: str
+    ref: FunctionRef
+    config_digest: str
+    process: asyncio.subprocess.Process
+    directory: Path
+
+
+@dataclass(slots=True)
+class LocalEnvironments:
+    """Starts and ends agents as the demand asks; a driver of ``gateway.demand.DemandSink``."""
+
+    index: FunctionIndex
+    machine: Machine
+    agent: Path
+    state: Path
+    master_secret: bytes
+    inherited: Mapping[str, str]
+    gateway_address: str = ""
+    idle_timeout_s: float = 300.0
+    _running: dict[str, LocalEnvironment] = field(default_factory=dict)
+    _started_count: int = 0
+    _watchers: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def report(self, report: DemandReport) -> Sequence[Drain]:
+        """Make as many environments as ``report`` wants; answer which idle ones may go."""
+        drains: list[Drain] = []
+        for demand in report.functions:
+            ref = FunctionRef(demand.namespace, demand.name)
+            await self._start_missing(ref, demand)
+            drains += [
+                Drain(demand.namespace, demand.name, one.pod)
+                for one in demand.environments
+                if one.state == "idle" and one.idle_s > self.idle_timeout_s
+            ]
+        return drains
+
+    async def close(self) -> None:
+        """End every agent: SIGTERM, and SIGKILL for what is still there after STOP_S."""
+        environments = list(self._running.values())
+        for one in environments:
+            _signal(one.process, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*(one.process.wait() for one in environments))
+        except TimeoutError:
+            for one in environments:
+                _signal(one.process, signal.SIGKILL)
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+
+    async def _start_missing(self, ref: FunctionRef, demand: FunctionDemand) -> None:
+        function = self.index.get(ref)
+        if function is None:
+            return
+        digest = function.config_digest
+        running = [
+            one
+            for one in self._running.values()
+            if one.ref == ref and one.config_digest == digest
+        ]
+        taken = sum(
+            one.state == "busy" and one.config_digest == digest for one in demand.environments
+        )
+        for _ in range(taken + demand.waiting - len(running)):
+            await self._start(function)
+
+    async def _start(self, function: Function) -> None:
+        bootstrap = plan_bootstrap(function.runtime, function.handler, self.machine)
+        if isinstance(bootstrap, Unavailable):
+            return
+        self._started_count += 1
+        pod = f"{function.ref.name}-{self._started_count}"
+        directory = self.state / "environments" / pod
+        shutil.rmtree(directory, ignore_errors=True)
+        for part in ("task", "tmp"):
+            (directory / part).mkdir(parents=True)
+        process = await asyncio.create_subprocess_exec(
+            self.agent,
+            env=self._build_variables(function, pod, directory, bootstrap.argv),
+            stdin=asyncio.subprocess.DEVNULL,
+            cwd=directory,
+            start_new_session=True,
+        )
+        environment = LocalEnvironment(
+            pod, function.ref, function.config_digest, process, directory
+        )
+        self._running[pod] = environment
+        watcher = asyncio.create_task(self._forget_when_over(environment))
+        self._watchers.add(watcher)
+        watcher.add_done_callback(self._watchers.discard)
+
+    async def _forget_when_over(self, environment: LocalEnvironment) -> None:
+        code = await environment.process.wait()
+        self._running.pop(environment.pod, None)
+        shutil.rmtree(environment.directory, ignore_errors=True)
+        logger.debug("environment %s ended with %s", environment.pod, code)
+
+    def _build_variables(
+        self, function: Function, pod: str, directory: Path, bootstrap: Sequence[str]
+    ) -> dict[str, str]:
+        key = derive_function_key(self.master_secret, function.uid, 1)
+        return {
+            **{name: self.inherited[name] for name in INHERITED_VARIABLES if name in self.inherited},
+            "TMPDIR": str(directory / "tmp"),
+            "KUBELAMBDA_GATEWAY": self.gateway_address,
+            "KUBELAMBDA_NAMESPACE": function.ref.namespace,
+            "KUBELAMBDA_FUNCTION": function.ref.name,
+            "KUBELAMBDA_FUNCTION_UID": function.uid,
+            "KUBELAMBDA_KEY": key.hex(),
+            "KUBELAMBDA_KEY_GENERATION": "1",
+            "KUBELAMBDA_CONFIG_DIGEST": function.config_digest,
+            "KUBELAMBDA_REVISION": "local",
+            "KUBELAMBDA_POD": pod,
+            "KUBELAMBDA_POD_UID": pod,
+            "KUBELAMBDA_BOOTSTRAP": json.dumps(list(bootstrap)),
+            "KUBELAMBDA_TASK_ROOT": str(directory / "task"),
+            "KUBELAMBDA_RUNTIME_API_ADDRESS": "127.0.0.1:0",
+        }
+
+
+def find_agent() -> Path:
+    """The agent binary that the package was built with."""
+    agent = Path(__file__).parent / "bin" / "kubelambda-agent"
+    if not os.access(agent, os.X_OK):
+        raise AgentMissingError(
+            f"{agent.name} is not in the installed package; reinstall it (make install-dev)"
+        )
+    return agent
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    if process.returncode is None:
+        process.send_signal(number)

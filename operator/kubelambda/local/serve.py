@@ -1,0 +1,142 @@
+"""`kubelambda local start`: read the YAML, serve it, follow edits, end cleanly.
+
+Contract: everything started here is ended here, in the order gateway, environments. Nothing outside
+the state directory is written.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import secrets
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from watchfiles import awatch
+
+from kubelambda.catalog.files import Loaded, load_functions
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.config import GatewaySettings
+from kubelambda.core.function import Function
+from kubelambda.gateway.server import Gateway
+from kubelambda.local.banner import render_banner, render_problems
+from kubelambda.local.environments import LocalEnvironments, find_agent
+from kubelambda.local.runtimes import Machine, Unavailable, find_machine, plan_bootstrap
+
+HOST = "127.0.0.1"
+RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
+
+
+class LocalModeError(Exception):
+    """Local mode cannot start; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOptions:
+    """What the command line asked for."""
+
+    paths: Sequence[Path]
+    port: int
+    state: Path
+    inherited: Mapping[str, str]
+    say: Callable[[str], None]
+
+
+async def serve(options: LocalOptions) -> None:
+    """Serve until SIGINT or SIGTERM; LocalModeError where that cannot begin."""
+    for path in options.paths:
+        if not path.exists():
+            raise LocalModeError(f"{path} does not exist; name a YAML file or a directory of them")
+    with hold_state(options.state):
+        await _serve(options)
+
+
+async def _serve(options: LocalOptions) -> None:
+    index, machine, master_secret = FunctionIndex(), find_machine(), secrets.token_bytes(32)
+    loaded = _load(options, index, machine)
+    if not loaded.functions and not loaded.problems:
+        names = ", ".join(str(path) for path in options.paths)
+        raise LocalModeError(f"no LambdaFunction found under {names}")
+    environments = LocalEnvironments(
+        index=index,
+        machine=machine,
+        agent=find_agent(),
+        state=options.state,
+        master_secret=master_secret,
+        inherited=options.inherited,
+    )
+    settings = GatewaySettings(
+        host=HOST, public_port=options.port, internal_port=0, metrics_port=0
+    )
+    gateway = Gateway(settings, index, environments, master_secret)
+    try:
+        await gateway.start()
+    except OSError as error:
+        raise LocalModeError(
+            f"cannot listen on {HOST}:{options.port}: {error.strerror}; "
+            f"end what listens there or give another --port"
+        ) from error
+    environments.gateway_address = f"{HOST}:{gateway.internal_port}"
+    options.say(render_banner(f"http://{HOST}:{gateway.public_port}", loaded.functions, machine))
+    stop = _stop_event()
+    follower = asyncio.create_task(_follow_edits(options, index, machine, stop))
+    try:
+        await gateway.serve_until(stop)
+    finally:
+        stop.set()
+        await follower
+        await environments.close()
+
+
+def _load(options: LocalOptions, index: FunctionIndex, machine: Machine) -> Loaded:
+    loaded = load_functions(options.paths)
+    index.replace(mark_unavailable(function, machine) for function in loaded.functions)
+    index.synced = True
+    if loaded.problems:
+        options.say(render_problems(loaded.problems))
+    return loaded
+
+
+def mark_unavailable(function: Function, machine: Machine) -> Function:
+    """The function itself, or Stalled with a reason where this machine cannot run its language."""
+    bootstrap = plan_bootstrap(function.runtime, function.handler, machine)
+    if not isinstance(bootstrap, Unavailable):
+        return function
+    return replace(
+        function,
+        ready=False,
+        stalled_reason=RUNTIME_UNAVAILABLE,
+        stalled_message=bootstrap.reason,
+    )
+
+
+async def _follow_edits(
+    options: LocalOptions, index: FunctionIndex, machine: Machine, stop: asyncio.Event
+) -> None:
+    async for _ in awatch(*options.paths, stop_event=stop, debounce=200, step=50):
+        _load(options, index, machine)
+
+
+def _stop_event() -> asyncio.Event:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+@contextlib.contextmanager
+def hold_state(state: Path) -> Iterator[None]:
+    """Own the state directory while the context lasts; what a killed predecessor left is removed."""
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LocalModeError(
+                f"another local mode uses {state}; end it or give another --state"
+            ) from error
+        shutil.rmtree(state / "environments", ignore_errors=True)
+        yield
+        shutil.rmtree(state / "environments", ignore_errors=True)

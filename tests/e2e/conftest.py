@@ -1,0 +1,91 @@
+"""Fixtures of the end-to-end suite: any cluster in .cluster/kubeconfig whose context is ours.
+
+The suite asks nothing about how the cluster came to be. It refuses contexts that are not test
+clusters of this project, so that nobody's real cluster is ever touched.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from e2e.kubectl import Kubectl
+
+ROOT = Path(__file__).resolve().parents[2]
+KUBECONFIG = ROOT / ".cluster" / "kubeconfig"
+ALLOWED_CONTEXTS = frozenset({"kind-kubelambda", "kubelambda-test"})
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    os.environ["KUBECONFIG"] = str(KUBECONFIG)
+    os.environ["PATH"] = f"{ROOT / '.cluster' / 'bin'}:{os.environ['PATH']}"
+    client = Kubectl()
+    context = client.text("config", "current-context")
+    if context not in ALLOWED_CONTEXTS:
+        pytest.exit(f"context {context!r} is not one of {sorted(ALLOWED_CONTEXTS)}", returncode=2)
+    return client
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace of the test's own, with restricted Pod Security; gone when the test is over."""
+    name = f"e2e-{time.time_ns() % 10**10:010d}"
+    kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {
+                "name": name,
+                "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+            },
+        }
+    )
+    yield name
+    kubectl.run("delete", "namespace", name, "--wait=true", "--timeout=60s")
+
+
+@pytest.fixture(scope="session")
+def gateway_url(kubectl: Kubectl) -> str:
+    return subprocess.run(
+        [ROOT / "hack" / "gateway-url"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def lambda_client(gateway_url: str, namespace: str) -> Any:
+    """boto3's Lambda client on the gateway, without retries, so that a test sees each answer."""
+    return make_lambda_client(gateway_url)
+
+
+def make_lambda_client(gateway_url: str) -> Any:
+    return boto3.client(
+        "lambda",
+        region_name="us-east-1",
+        endpoint_url=gateway_url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=70),
+    )
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., Any]:
+    """Poll until the function given returns something true; fail with its last value."""
+
+    def wait(probe: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
+        end, value = time.monotonic() + timeout_s, None
+        while time.monotonic() < end:
+            value = probe()
+            if value:
+                return value
+            time.sleep(0.1)
+        pytest.fail(f"{what}: not within {timeout_s} s; last seen: {value!r}")
+
+    return wait
