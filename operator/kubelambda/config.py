@@ -63,7 +63,7 @@ class Settings:
             raise SettingError(f"{_PREFIX}WATCH_NAMESPACES is empty; scope Namespaced wants one")
 
     def read_master_secret(self) -> bytes:
-        """The master secret; SettingError where it is absent or too short. There is no "auth off"."""
+        """The master secret; SettingError where it is absent or short: there is no "auth off"."""
         try:
             secret = self.master_secret_file.read_bytes().strip()
         except OSError as error:
@@ -95,7 +95,7 @@ class ControllerSettings(Settings):
     lease_renew_s: float = 5.0
     """How often the leader renews; a leader that could not for 10 s (2/3 of the duration) ends."""
     runtimes_config_map: str = ""
-    """With scope Namespaced: ConfigMap of the release's namespace that holds the runtimes as YAML."""
+    """With scope Namespaced: ConfigMap of the release's namespace with the runtimes as YAML."""
     idle_timeout_s: float = 300.0
     """An environment idle for so long is scaled away."""
     cpu_request_fraction: float = 0.1
@@ -160,7 +160,7 @@ def _parse(variable: str, text: str, default: Any) -> Any:
             return {"true": True, "false": False}[text.lower()]
         if isinstance(default, tuple):
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        return cast(Any, type(default))(text)
+        return cast("Any", type(default))(text)
     except (KeyError, ValueError) as error:
         wants = "true or false" if isinstance(default, bool) else f"a {type(default).__name__}"
         raise SettingError(f"{variable} is {text!r}; it wants {wants}") from error

@@ -110,6 +110,6 @@ def _decode_environment(item: dict[str, Any]) -> EnvironmentReport:
         pod=str(item["pod"]),
         revision=str(item["revision"]),
         config_digest=str(item["config_digest"]),
-        state=cast(EnvironmentState, state),
+        state=cast("EnvironmentState", state),
         idle_s=float(item["idle_s"]),
     )

@@ -107,7 +107,7 @@ class FrameDecoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Add ``data``; yield each complete frame as (type, payload), unknown high types left out."""
+        """Add ``data``; yield each whole frame as (type, payload), unknown high types left out."""
         self._buffer += data
         while len(self._buffer) > _HEADER_BYTES:
             length = int.from_bytes(self._buffer[:_HEADER_BYTES], "big")

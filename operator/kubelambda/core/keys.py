@@ -33,7 +33,7 @@ def derive_function_key(master: bytes, uid: str, key_generation: int) -> bytes:
 
 
 def derive_key_secret_suffix(master: bytes, uid: str, key_generation: int) -> str:
-    """16 hex digits for the name of a function's key Secret: the same for ever, guessed by nobody."""
+    """16 hex digits for a key Secret's name: the same for ever, guessed by nobody."""
     return derive_key(master, f"kubelambda/key-name/{uid}/{key_generation}").hex()[:16]
 
 

@@ -90,9 +90,7 @@ class LocalEnvironments:
             return
         digest = function.config_digest
         running = [
-            one
-            for one in self._running.values()
-            if one.ref == ref and one.config_digest == digest
+            one for one in self._running.values() if one.ref == ref and one.config_digest == digest
         ]
         taken = sum(
             one.state == "busy" and one.config_digest == digest for one in demand.environments
@@ -136,7 +134,9 @@ class LocalEnvironments:
     ) -> dict[str, str]:
         key = derive_function_key(self.master_secret, function.uid, 1)
         return {
-            **{name: self.inherited[name] for name in INHERITED_VARIABLES if name in self.inherited},
+            **{
+                name: self.inherited[name] for name in INHERITED_VARIABLES if name in self.inherited
+            },
             "TMPDIR": str(directory / "tmp"),
             "KUBELAMBDA_GATEWAY": self.gateway_address,
             "KUBELAMBDA_NAMESPACE": function.ref.namespace,

@@ -1,4 +1,5 @@
 """Logging, metrics and tracing set-up shared by all process roles.
 
-Contract: never sees a payload, an environment value or a key; metric labels carry bounded names only.
+Contract: never sees a payload, an environment value or a key; metric labels carry bounded names
+only.
 """

@@ -1,0 +1,82 @@
+"""The data plane's function is what the admitted custom resource says."""
+
+from typing import Any
+
+import pytest
+
+from kubelambda.catalog.build import build_function
+from kubelambda.core.function import Function, derive_account_id
+
+
+def make_manifest(**changes: Any) -> dict[str, Any]:
+    manifest = {
+        "metadata": {"name": "hello", "namespace": "shop", "uid": "u-1", "generation": 2},
+        "spec": {"runtime": "python3.13", "handler": "app.h", "code": {"inline": {"app.py": "x"}}},
+        "status": {
+            "observedGeneration": 2,
+            "conditions": [{"type": "Ready", "status": "True", "reason": "Ready"}],
+        },
+    }
+    manifest["spec"].update(changes)
+    return manifest
+
+
+def test_absent_fields_take_lambdas_defaults() -> None:
+    function = build_function(make_manifest())
+    assert (function.memory_mb, function.timeout_s) == (128, 3)
+    assert function.function_name == "hello"
+    assert function.account_id == derive_account_id("shop")
+
+
+def test_the_function_name_of_the_spec_wins_over_the_objects_name() -> None:
+    assert build_function(make_manifest(functionName="Hello_World")).function_name == "Hello_World"
+
+
+def test_conditions_of_an_older_generation_say_nothing_about_the_present_spec() -> None:
+    manifest = make_manifest()
+    manifest["status"] = {
+        "observedGeneration": 1,
+        "conditions": [{"type": "Stalled", "status": "True", "reason": "RuntimeNotFound"}],
+    }
+    function = build_function(manifest)
+    assert function.stalled_reason == ""
+    assert not function.ready
+
+
+def test_a_stalled_function_carries_reason_and_message() -> None:
+    manifest = make_manifest()
+    manifest["status"]["conditions"] = [
+        {"type": "Stalled", "status": "True", "reason": "RuntimeNotFound", "message": "no such"}
+    ]
+    function = build_function(manifest)
+    assert (function.stalled_reason, function.stalled_message) == ("RuntimeNotFound", "no such")
+
+
+@pytest.mark.parametrize(
+    ("change", "rolls"),
+    [
+        ({"memorySize": 256}, True),
+        ({"timeout": 9}, True),
+        ({"handler": "app.other"}, True),
+        ({"runtime": "python3.12"}, True),
+        ({"environment": {"variables": {"AB": "1"}}}, True),
+        ({"environment": {"valuesFrom": [{"name": "AB"}]}}, True),
+        ({"code": {"inline": {"app.py": "y"}}}, True),
+        ({"description": "another"}, False),
+        ({"reservedConcurrentExecutions": 3}, False),
+        ({"tags": {"a": "b"}}, False),
+    ],
+)
+def test_the_config_digest_changes_exactly_with_what_an_environment_holds(
+    change: dict[str, Any], rolls: bool
+) -> None:
+    before, after = build_function(make_manifest()), build_function(make_manifest(**change))
+    assert (before.config_digest != after.config_digest) is rolls
+
+
+def test_code_and_environment_values_stay_out_of_the_repr() -> None:
+    manifest = make_manifest(
+        environment={"variables": {"AB": "s3cret"}}, code={"inline": {"app.py": "s3cret"}}
+    )
+    function: Function = build_function(manifest)
+    assert "s3cret" not in repr(function)

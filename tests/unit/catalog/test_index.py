@@ -1,0 +1,65 @@
+"""The index answers from its last good state and tells subscribers of real changes only."""
+
+from dataclasses import replace
+
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.core.function import Code, Function, FunctionRef
+
+
+def make_function(name: str = "hello", namespace: str = "shop", aws_name: str = "") -> Function:
+    return Function(
+        ref=FunctionRef(namespace, name),
+        uid=f"uid-{name}",
+        function_name=aws_name or name,
+        account_id="123456789012",
+        runtime="python3.13",
+        handler="app.h",
+        code=Code(inline={"app.py": ""}),
+    )
+
+
+def test_a_function_is_found_by_reference_and_by_aws_name() -> None:
+    index = FunctionIndex()
+    function = make_function(aws_name="Hello_World")
+    index.put(function)
+    assert index.get(function.ref) == function
+    assert index.find("shop", "Hello_World") == function
+    assert index.find("shop", "hello") is None
+    assert index.find("other", "Hello_World") is None
+
+
+def test_an_unchanged_function_is_not_told_again() -> None:
+    index, told = FunctionIndex(), []
+    index.subscribe(told.append)
+    index.put(make_function())
+    index.put(make_function())
+    index.put(replace(make_function(), timeout_s=9))
+    index.remove(make_function().ref)
+    index.remove(make_function().ref)
+    assert told == [make_function().ref] * 3
+
+
+def test_replace_removes_only_within_its_namespace() -> None:
+    index = FunctionIndex()
+    index.put(make_function("one", "shop"))
+    index.put(make_function("two", "shop"))
+    index.put(make_function("three", "bank"))
+    index.replace([make_function("two", "shop")], namespace="shop")
+    assert sorted(str(ref) for ref in index.refs()) == ["bank/three", "shop/two"]
+
+
+def test_of_two_claims_on_one_name_the_one_that_is_not_stalled_answers() -> None:
+    index = FunctionIndex()
+    index.put(replace(make_function("late", aws_name="Same"), stalled_reason="NameTaken"))
+    index.put(make_function("early", aws_name="Same"))
+    found = index.find("shop", "Same")
+    assert found is not None
+    assert found.ref.name == "early"
+
+
+def test_a_renamed_function_is_no_longer_found_under_its_old_name() -> None:
+    index = FunctionIndex()
+    index.put(make_function(aws_name="Old"))
+    index.put(make_function(aws_name="New"))
+    assert index.find("shop", "Old") is None
+    assert index.find("shop", "New") is not None
