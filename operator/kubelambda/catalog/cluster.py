@@ -133,7 +133,8 @@ class ClusterCatalog:
     async def _get(
         self, namespace: str | None, parameters: dict[str, str]
     ) -> aiohttp.ClientResponse:
-        assert self._session is not None, "start() comes first"
+        if self._session is None:
+            raise RuntimeError("start() comes first")
         scope = f"/namespaces/{namespace}" if namespace else ""
         headers = {"Accept": "application/json"}
         if self._token_file is not None:

@@ -126,7 +126,7 @@ def _stop_event() -> asyncio.Event:
 
 @contextlib.contextmanager
 def hold_state(state: Path) -> Iterator[None]:
-    """Own the state directory while the context lasts; what a killed predecessor left is removed."""
+    """Own the state directory meanwhile; what a killed predecessor left is removed."""
     state.mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("w") as lock:
         try:
