@@ -1,0 +1,145 @@
+"""Reconciles LambdaFunctions: plan, carry out, write the status if it changed.
+
+Contract: level-based; safe to repeat. On create three writes (key Secret, Deployment, status), on a
+change that needs no new revision one, on restart none. A write that the API server refuses for good
+becomes a condition; one it did not answer is repeated by the queue.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from kubelambda.controller.plan import (
+    Action,
+    CreateDeployment,
+    CreateKeySecret,
+    DeleteDeployment,
+    FunctionPlan,
+    RepairDeployment,
+    World,
+    plan_function,
+)
+from kubelambda.controller.records import (
+    FunctionRecord,
+    Key,
+    read_deployment,
+    read_function,
+)
+from kubelambda.controller.render import Platform
+from kubelambda.controller.status import Outcome, build_status
+from kubelambda.controller.store import Store
+from kubelambda.controller.trouble import judge_refusal
+from kubelambda.kube.client import KubeClient
+from kubelambda.kube.errors import (
+    AlreadyExistsError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+)
+from kubelambda.kube.paths import DEPLOYMENTS, FUNCTIONS, SECRETS
+
+logger = logging.getLogger(__name__)
+
+APPLY_MANAGER = "kubelambda"
+SCALE_MANAGER = "kubelambda-scaler"
+REFUSED_RETRY_S = 30.0
+_NAMESPACE_ENDS = "is being terminated"
+
+
+class FunctionReconciler:
+    """Brings one function after the other to what its spec says."""
+
+    def __init__(
+        self, client: KubeClient, store: Store, platform: Platform, clock: Callable[[], float]
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._platform = platform
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do what ``key`` needs; seconds after which to look again, if at all."""
+        record = self._store.functions.get(key)
+        if record is None or record.deleting:
+            return None
+        plan = self._plan(record)
+        revisit_s = plan.revisit_s
+        outcome = plan.outcome
+        try:
+            for action in plan.actions:
+                await self._carry_out(record, action)
+        except (ForbiddenError, InvalidError) as error:
+            if _NAMESPACE_ENDS in error.message:
+                return None
+            logger.warning("%s: %s", record.ref, error.message)
+            outcome = Outcome(verdict=judge_refusal(error.message), stalled=True)
+            revisit_s = REFUSED_RETRY_S
+        await self._write_status(record, outcome)
+        return revisit_s
+
+    def _plan(self, record: FunctionRecord) -> FunctionPlan:
+        world = World(
+            runtimes=self._store.runtimes,
+            claimants=self._store.same_name(record),
+            deployments=self._store.deployments.group(record.uid),
+            pods=self._store.pods.group(record.uid),
+            now_s=self._clock(),
+        )
+        return plan_function(record, world, self._platform)
+
+    async def _carry_out(self, record: FunctionRecord, action: Action) -> None:
+        namespace = record.ref.namespace
+        match action:
+            case CreateKeySecret(manifest):
+                await self._create(SECRETS, namespace, manifest)
+            case CreateDeployment(manifest):
+                spec = {**manifest["spec"], "replicas": 0}
+                created = await self._create(DEPLOYMENTS, namespace, {**manifest, "spec": spec})
+                if created is not None:
+                    self._store.put_deployment(read_deployment(created))
+            case RepairDeployment(manifest, drift):
+                logger.info("%s: its Deployment was changed at %s; repairing", record.ref, drift)
+                applied = await self._client.apply(
+                    DEPLOYMENTS, namespace, manifest, manager=APPLY_MANAGER
+                )
+                self._store.put_deployment(read_deployment(applied))
+            case DeleteDeployment(one):
+                try:
+                    await self._client.delete(DEPLOYMENTS, namespace, one.key[1], uid=one.uid)
+                except NotFoundError:
+                    logger.debug("%s: %s is gone already", record.ref, one.key[1])
+
+    async def _create(
+        self, resource: Any, namespace: str, manifest: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        try:
+            return await self._client.create(resource, namespace, manifest, manager=SCALE_MANAGER)
+        except AlreadyExistsError:
+            # Names are derived, so what is there is what we would have made (docs/adr/0001).
+            return None
+
+    async def _write_status(self, record: FunctionRecord, outcome: Outcome) -> None:
+        moment = datetime.fromtimestamp(self._clock(), UTC)
+        status = build_status(
+            record,
+            outcome,
+            region=self._platform.settings.region,
+            now=moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        )
+        if status == record.status:
+            return
+        # With its resourceVersion: a writer that has slept meets a conflict, not an older status.
+        content = {"metadata": {"resourceVersion": record.version}, "status": status}
+        try:
+            written = await self._client.patch(
+                FUNCTIONS,
+                record.ref.namespace,
+                record.ref.name,
+                content,
+                manager=APPLY_MANAGER,
+                subresource="status",
+            )
+        except NotFoundError:
+            return
+        self._store.put_function(read_function(written))

@@ -1,0 +1,110 @@
+"""The role ``kubelambda controller``: assembles the parts, leads or stands by, ends cleanly.
+
+Contract: exit code 0 after SIGTERM, 1 after losing the Lease or an unexpected end (Kubernetes
+starts the process anew), 2 for settings a person has to mend. A standby is Ready and writes nothing.
+"""
+
+import asyncio
+import logging
+import signal
+import uuid
+from collections.abc import Coroutine
+
+from kubelambda.config import ControllerSettings, SettingError
+from kubelambda.controller.elector import Elector, LeadershipLostError
+from kubelambda.controller.leader import Leader
+from kubelambda.controller.rules import build_network_rules
+from kubelambda.kube.client import KubeClient, RequestCounter
+from kubelambda.kube.connection import NoConnectionError, load_configuration
+from kubelambda.telemetry.health import HealthServer
+from kubelambda.telemetry.logs import configure_logging
+from kubelambda.telemetry.metrics import build_registry
+
+logger = logging.getLogger(__name__)
+
+OUTSIDE = "local"
+
+
+def run(settings: ControllerSettings) -> int:
+    """Run the role until a signal or a failure; the exit code."""
+    configure_logging(settings.log_level)
+    try:
+        return asyncio.run(_serve(settings))
+    except (SettingError, NoConnectionError) as error:
+        logger.critical("%s", error)
+        return 2
+
+
+async def _serve(settings: ControllerSettings) -> int:
+    master_secret = settings.read_master_secret()
+    rules = build_network_rules(settings)
+    registry = build_registry()
+    counter = RequestCounter(registry)
+    election_client = KubeClient(load_configuration(), counter, threads=2)
+    elector = Elector(
+        election_client,
+        namespace=settings.namespace,
+        name=settings.lease_name,
+        identity=_choose_identity(settings.pod_name),
+        duration_s=settings.lease_duration_s,
+        renew_s=settings.lease_renew_s,
+    )
+    leader = Leader(settings, master_secret, rules, registry, counter, elector)
+    health = HealthServer(
+        registry,
+        check_live=leader.check_live,
+        check_ready=lambda: "" if elector.has_reached_api else "the API server was never reached",
+        port=settings.metrics_port,
+    )
+    await health.start()
+    stop = _stop_event()
+    try:
+        return await _stand_by_then_lead(settings, elector, leader, stop)
+    finally:
+        await health.close()
+        election_client.close()
+
+
+async def _stand_by_then_lead(
+    settings: ControllerSettings, elector: Elector, leader: Leader, stop: asyncio.Event
+) -> int:
+    if not settings.leader_election:
+        elector.lead_unopposed()
+    elif not await _first_of(elector.wait_for_leadership(), stop):
+        return 0
+    try:
+        await leader.lead(stop)
+    except LeadershipLostError as error:
+        logger.critical("%s; ending", error)
+        return 1
+    except Exception:
+        # The boundary of the process: whatever it was, a fresh process is the remedy.
+        logger.critical("the controller cannot go on; ending", exc_info=True)
+        return 1
+    await leader.hand_over()
+    return 0
+
+
+async def _first_of(work: Coroutine[None, None, None], stop: asyncio.Event) -> bool:
+    """Wait for ``work`` or ``stop``; True when the work was first."""
+    task = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    return False
+
+
+def _choose_identity(pod_name: str) -> str:
+    """A pod's name is unique in its namespace and outlives its containers; "local" is neither."""
+    return pod_name if pod_name != OUTSIDE else f"{OUTSIDE}-{uuid.uuid4().hex[:8]}"
+
+
+def _stop_event() -> asyncio.Event:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop

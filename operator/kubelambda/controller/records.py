@@ -1,0 +1,221 @@
+"""What the controller remembers of each object: small values instead of whole manifests.
+
+Contract: pure; built on receipt, so inline code, environment values, managedFields and
+last-applied-configuration are gone from memory at once (a digest of them stays). Nothing here is
+ever logged whole.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubelambda.catalog.build import build_function
+from kubelambda.controller.verdict import Verdict, judge_manifest
+from kubelambda.core.function import FunctionRef
+from kubelambda.kube.resources import labels
+from kubelambda.kube.resources.quantities import parse_cpu_millis
+
+Key = tuple[str, str]
+DEFAULT_EPHEMERAL_MB = 512
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRecord:
+    """A LambdaFunction without its code and its environment values."""
+
+    ref: FunctionRef
+    uid: str
+    version: str
+    generation: int
+    created: str
+    deleting: bool
+    function_name: str
+    account_id: str
+    runtime: str
+    memory_mb: int
+    timeout_s: int
+    ephemeral_mb: int
+    values_from: tuple[Mapping[str, Any], ...]
+    config_digest: str
+    reserved_concurrency: int | None
+    verdict: Verdict
+    status: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeRecord:
+    """A LambdaRuntime: which image and bootstrap serve an identifier."""
+
+    name: str
+    version: str
+    image: str
+    bootstrap: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRecord:
+    """One revision's Deployment; ``packed`` is its compressed metadata.labels, owners and spec."""
+
+    key: Key
+    uid: str
+    version: str
+    function_uid: str
+    revision: str
+    replicas: int
+    failure: str
+    packed: bytes = field(repr=False)
+
+    def unpack(self) -> dict[str, Any]:
+        """What drift is looked for in."""
+        unpacked: dict[str, Any] = json.loads(zlib.decompress(self.packed))
+        return unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class PodRecord:
+    """One function pod."""
+
+    key: Key
+    uid: str
+    version: str
+    created: str
+    function_uid: str
+    revision: str
+    config_digest: str
+    pending: bool
+    terminating: bool
+    restarts: int
+    victim: bool
+    cpu_limit_millis: int
+    trouble: tuple[str, str]
+    """Reason and message why it cannot start; both empty while nothing is known to be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """The NetworkPolicy of one namespace."""
+
+    key: Key
+    uid: str
+    version: str
+    packed: bytes = field(repr=False)
+
+    def unpack(self) -> dict[str, Any]:
+        """What drift is looked for in."""
+        unpacked: dict[str, Any] = json.loads(zlib.decompress(self.packed))
+        return unpacked
+
+
+def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
+    """The record of a LambdaFunction as it comes over the wire."""
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    function = build_function(manifest)
+    return FunctionRecord(
+        ref=function.ref,
+        uid=function.uid,
+        version=metadata["resourceVersion"],
+        generation=metadata.get("generation", 0),
+        created=metadata.get("creationTimestamp", ""),
+        deleting="deletionTimestamp" in metadata,
+        function_name=function.function_name,
+        account_id=function.account_id,
+        runtime=function.runtime,
+        memory_mb=function.memory_mb,
+        timeout_s=function.timeout_s,
+        ephemeral_mb=(spec.get("ephemeralStorage") or {}).get("size") or DEFAULT_EPHEMERAL_MB,
+        values_from=function.values_from,
+        config_digest=function.config_digest,
+        reserved_concurrency=function.reserved_concurrency,
+        verdict=judge_manifest(manifest),
+        status=dict(manifest.get("status") or {}),
+    )
+
+
+def read_runtime(manifest: Mapping[str, Any]) -> RuntimeRecord:
+    """The record of a LambdaRuntime."""
+    spec, metadata = manifest["spec"], manifest["metadata"]
+    return RuntimeRecord(
+        name=spec.get("identifier") or metadata["name"],
+        version=metadata.get("resourceVersion", "0"),
+        image=spec["image"],
+        bootstrap=tuple(spec.get("bootstrap") or ()),
+    )
+
+
+def read_deployment(manifest: Mapping[str, Any]) -> DeploymentRecord:
+    """The record of a Deployment that carries our labels."""
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    own = metadata.get("labels") or {}
+    conditions = (manifest.get("status") or {}).get("conditions") or []
+    failures = [
+        one.get("message", "")
+        for one in conditions
+        if one["type"] == "ReplicaFailure" and one["status"] == "True"
+    ]
+    return DeploymentRecord(
+        key=(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        function_uid=own.get(labels.FUNCTION_UID, ""),
+        revision=own.get(labels.REVISION, ""),
+        replicas=spec.get("replicas", 1),
+        failure=failures[0] if failures else "",
+        packed=_pack({"metadata": _pick_metadata(metadata), "spec": spec}),
+    )
+
+
+def read_policy(manifest: Mapping[str, Any]) -> PolicyRecord:
+    """The record of a NetworkPolicy."""
+    metadata = manifest["metadata"]
+    return PolicyRecord(
+        key=(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        packed=_pack({"metadata": _pick_metadata(metadata), "spec": manifest["spec"]}),
+    )
+
+
+def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
+    """The record of a function pod."""
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    own = metadata.get("labels") or {}
+    container = manifest["spec"]["containers"][0]
+    statuses = status.get("containerStatuses") or []
+    environment = {one["name"]: one.get("value", "") for one in container.get("env") or ()}
+    cpu = ((container.get("resources") or {}).get("limits") or {}).get("cpu", "0")
+    return PodRecord(
+        key=(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        created=metadata.get("creationTimestamp", ""),
+        function_uid=own.get(labels.FUNCTION_UID, ""),
+        revision=own.get(labels.REVISION, ""),
+        config_digest=environment.get("KUBELAMBDA_CONFIG_DIGEST", ""),
+        pending=status.get("phase", "Pending") == "Pending",
+        terminating="deletionTimestamp" in metadata,
+        restarts=sum(one.get("restartCount", 0) for one in statuses),
+        victim=labels.DELETION_COST in (metadata.get("annotations") or {}),
+        cpu_limit_millis=parse_cpu_millis(cpu),
+        trouble=_find_trouble(status, statuses),
+    )
+
+
+def _find_trouble(status: Mapping[str, Any], statuses: list[Mapping[str, Any]]) -> tuple[str, str]:
+    for one in statuses:
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason", "") not in ("", "ContainerCreating", "PodInitializing"):
+            return waiting["reason"], waiting.get("message", "")
+    for one in status.get("conditions") or []:
+        if one["type"] == "PodScheduled" and one.get("reason") == "Unschedulable":
+            return "Unschedulable", one.get("message", "")
+    return "", ""
+
+
+def _pick_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: metadata[key] for key in ("labels", "ownerReferences") if key in metadata}
+
+
+def _pack(content: Mapping[str, Any]) -> bytes:
+    return zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)

@@ -1,0 +1,74 @@
+"""The status of a LambdaFunction, in the sense of kstatus.
+
+Contract: pure; the moment comes in. A status that says the same keeps its transition times, so that
+comparing old and new tells whether to write at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.controller.records import FunctionRecord
+from kubelambda.controller.verdict import NO_OBJECTION, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a reconcile found: a verdict against the function, or the revision that serves it."""
+
+    verdict: Verdict = NO_OBJECTION
+    stalled: bool = False
+    """Nothing happens before somebody changes something."""
+    revision: str = ""
+    key_secret: str = ""
+
+
+def build_status(
+    record: FunctionRecord, outcome: Outcome, *, region: str, now: str
+) -> dict[str, Any]:
+    """The whole status to be; equal to ``record.status`` where there is nothing to write."""
+    former = {one["type"]: one for one in record.status.get("conditions") or ()}
+    reason, message = outcome.verdict.reason, outcome.verdict.message
+    if reason is None:
+        wanted = [
+            ("Ready", "True", Reason.READY, "Scales from zero on demand."),
+            ("Reconciling", "False", Reason.READY, ""),
+            ("Stalled", "False", Reason.READY, ""),
+        ]
+    else:
+        stalled = "True" if outcome.stalled else "False"
+        moving = "False" if outcome.stalled else "True"
+        wanted = [
+            ("Ready", "False", reason, message),
+            ("Reconciling", moving, reason, "" if outcome.stalled else message),
+            ("Stalled", stalled, reason, message if outcome.stalled else ""),
+        ]
+    status: dict[str, Any] = {
+        "observedGeneration": record.generation,
+        "conditions": [_build_condition(former.get(one[0]), one, now) for one in wanted],
+        "functionArn": (
+            f"arn:aws:lambda:{region}:{record.account_id}:function:{record.function_name}"
+        ),
+    }
+    revision = outcome.revision or record.status.get("revision")
+    key_secret = outcome.key_secret or record.status.get("keySecretName")
+    if revision:
+        status["revision"] = revision
+    if key_secret:
+        status["keySecretName"] = key_secret
+    return status
+
+
+def _build_condition(
+    former: Mapping[str, Any] | None, wanted: tuple[str, str, Reason, str], now: str
+) -> dict[str, Any]:
+    kind, status, reason, message = wanted
+    same = former is not None and former.get("status") == status
+    return {
+        "type": kind,
+        "status": status,
+        "reason": str(reason),
+        "message": message,
+        "lastTransitionTime": former["lastTransitionTime"] if same and former else now,
+    }

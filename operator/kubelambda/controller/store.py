@@ -1,0 +1,135 @@
+"""What is there, as far as the watches and our own writes have told.
+
+Contract: lives on one event loop; no I/O. An older version never replaces a newer one. An object
+leaves only when its deletion was seen, or when a complete list that began later does not hold it:
+never because of an empty or failed answer (FAULTS F5).
+"""
+
+from collections.abc import Iterable
+from typing import Generic, Protocol, TypeVar
+
+from kubelambda.controller.records import (
+    DeploymentRecord,
+    FunctionRecord,
+    Key,
+    PodRecord,
+    PolicyRecord,
+    RuntimeRecord,
+)
+
+
+class Versioned(Protocol):
+    """Anything with a resourceVersion."""
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion."""
+        ...
+
+
+RecordT = TypeVar("RecordT", bound=Versioned)
+
+
+class Table(Generic[RecordT]):
+    """Records of one kind by namespace and name, grouped by a second value."""
+
+    def __init__(self) -> None:
+        self._records: dict[Key, RecordT] = {}
+        self._groups: dict[object, dict[Key, None]] = {}
+        self._group_of: dict[Key, object] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def get(self, key: Key) -> RecordT | None:
+        """The record of ``key``."""
+        return self._records.get(key)
+
+    def values(self) -> Iterable[RecordT]:
+        """All records."""
+        return list(self._records.values())
+
+    def items(self) -> Iterable[tuple[Key, RecordT]]:
+        """All records with their keys."""
+        return list(self._records.items())
+
+    def group(self, value: object) -> list[RecordT]:
+        """The records that were put with this group."""
+        return [self._records[key] for key in self._groups.get(value, ())]
+
+    def put(self, key: Key, record: RecordT, group: object) -> bool:
+        """Remember ``record``; False where what is known is as new or newer."""
+        former = self._records.get(key)
+        if former is not None and int(former.version) >= int(record.version):
+            return False
+        self._leave_group(key)
+        self._records[key] = record
+        self._group_of[key] = group
+        self._groups.setdefault(group, {})[key] = None
+        return True
+
+    def remove(self, key: Key) -> RecordT | None:
+        """Forget ``key``; what it was."""
+        self._leave_group(key)
+        return self._records.pop(key, None)
+
+    def _leave_group(self, key: Key) -> None:
+        if key not in self._group_of:
+            return
+        group = self._group_of.pop(key)
+        members = self._groups[group]
+        del members[key]
+        if not members:
+            del self._groups[group]
+
+
+class Store:
+    """All tables. Deployments and pods are grouped by the uid of their function."""
+
+    def __init__(self) -> None:
+        self.functions: Table[FunctionRecord] = Table()
+        self.deployments: Table[DeploymentRecord] = Table()
+        self.pods: Table[PodRecord] = Table()
+        self.policies: Table[PolicyRecord] = Table()
+        self.runtimes: dict[str, RuntimeRecord] = {}
+        self._function_keys: dict[str, Key] = {}
+
+    def put_function(self, record: FunctionRecord) -> bool:
+        """Remember a function; False where nothing is new."""
+        key = (record.ref.namespace, record.ref.name)
+        self._function_keys[record.uid] = key
+        return self.functions.put(key, record, (record.ref.namespace, record.function_name))
+
+    def put_deployment(self, record: DeploymentRecord) -> bool:
+        """Remember a Deployment; False where nothing is new."""
+        return self.deployments.put(record.key, record, record.function_uid)
+
+    def put_pod(self, record: PodRecord) -> bool:
+        """Remember a pod; False where nothing is new."""
+        return self.pods.put(record.key, record, record.function_uid)
+
+    def put_policy(self, record: PolicyRecord) -> bool:
+        """Remember a NetworkPolicy; False where nothing is new."""
+        return self.policies.put(record.key, record, record.key[0])
+
+    def remove_function(self, key: Key) -> FunctionRecord | None:
+        """Forget a function; what it was."""
+        record = self.functions.remove(key)
+        if record is not None:
+            self._function_keys.pop(record.uid, None)
+        return record
+
+    def key_of_uid(self, uid: str) -> Key | None:
+        """Namespace and name of the function with this uid."""
+        return self._function_keys.get(uid)
+
+    def same_name(self, record: FunctionRecord) -> list[FunctionRecord]:
+        """Every function of the namespace that claims this AWS name, the first claimant first."""
+        claimants = self.functions.group((record.ref.namespace, record.function_name))
+        return sorted(claimants, key=lambda one: (one.created, one.ref.name))
+
+    def has_functions(self, namespace: str) -> bool:
+        """Whether any function of ``namespace`` is there and not on its way out."""
+        return any(
+            one.ref.namespace == namespace and not one.deleting for one in self.functions.values()
+        )

@@ -1,0 +1,207 @@
+"""kopf as the source of events: which objects are watched and what an event sets in motion.
+
+Contract: kopf writes nothing here: no finalizer, no annotation, no Event, no peering; only
+``index`` and ``event`` handlers exist. Indexing comes first for every listed object of every kind,
+so by the time of the first ``event`` call the store holds everything there is: a restart finds the
+Deployments of its functions instead of making them again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import kopf
+
+from kubelambda.controller.records import (
+    Key,
+    read_deployment,
+    read_function,
+    read_pod,
+    read_policy,
+    read_runtime,
+)
+from kubelambda.controller.store import Store
+from kubelambda.kube.connection import Connection
+from kubelambda.kube.paths import (
+    DEPLOYMENTS,
+    FUNCTIONS,
+    NETWORK_POLICIES,
+    PODS,
+    RUNTIMES,
+    Resource,
+)
+from kubelambda.kube.resources.labels import FUNCTION_UID, MANAGED_SELECTOR
+
+logger = logging.getLogger(__name__)
+
+PAGE_ITEMS = 50
+SILENCE_S = 60.0
+CREDENTIALS_S = 600.0
+_SERVER_TIMEOUT_S = 50
+
+WorkKey = tuple[str, str, str]
+Manifest = Mapping[str, Any]
+
+
+def function_key(namespace: str, name: str) -> WorkKey:
+    """The key under which a function is worked on."""
+    return ("function", namespace, name)
+
+
+def namespace_key(namespace: str) -> WorkKey:
+    """The key under which a namespace's NetworkPolicy is worked on."""
+    return ("namespace", namespace, "")
+
+
+class Intake:
+    """Takes events into the store and says which keys they concern."""
+
+    def __init__(self, store: Store, enqueue: Callable[[WorkKey], None]) -> None:
+        self._store = store
+        self._enqueue = enqueue
+        self.last_event_at = time.monotonic()
+
+    def take(self, plural: str, manifest: Manifest) -> None:
+        """Remember the object as it is now."""
+        self.last_event_at = time.monotonic()
+        match plural:
+            case FUNCTIONS.plural:
+                self._store.put_function(read_function(manifest))
+            case DEPLOYMENTS.plural:
+                self._store.put_deployment(read_deployment(manifest))
+            case PODS.plural:
+                self._store.put_pod(read_pod(manifest))
+            case NETWORK_POLICIES.plural:
+                self._store.put_policy(read_policy(manifest))
+            case RUNTIMES.plural:
+                runtime = read_runtime(manifest)
+                self._store.runtimes[runtime.name] = runtime
+
+    def drop(self, plural: str, manifest: Manifest) -> None:
+        """Forget the object: its deletion was seen."""
+        metadata = manifest["metadata"]
+        key = (metadata.get("namespace", ""), metadata["name"])
+        match plural:
+            case FUNCTIONS.plural:
+                self._enqueue_claimants(self._store.remove_function(key))
+            case DEPLOYMENTS.plural:
+                self._store.deployments.remove(key)
+            case PODS.plural:
+                self._store.pods.remove(key)
+            case NETWORK_POLICIES.plural:
+                self._store.policies.remove(key)
+            case RUNTIMES.plural:
+                self._store.runtimes.pop(read_runtime(manifest).name, None)
+
+    def vanish(self, plural: str, key: Key) -> None:
+        """Forget an object whose deletion nobody saw, and enqueue what it concerns."""
+        uid = ""
+        if plural in (DEPLOYMENTS.plural, PODS.plural):
+            table = self._store.deployments if plural == DEPLOYMENTS.plural else self._store.pods
+            record = table.get(key)
+            uid = record.function_uid if record is not None else ""
+        labels = {FUNCTION_UID: uid}
+        manifest = {"metadata": {"namespace": key[0], "name": key[1], "labels": labels}}
+        self.drop(plural, manifest)
+        self.concern(plural, manifest)
+
+    def concern(self, plural: str, manifest: Manifest) -> None:
+        """Enqueue whatever has to be looked at because of this object."""
+        metadata = manifest["metadata"]
+        namespace, name = metadata.get("namespace", ""), metadata["name"]
+        match plural:
+            case FUNCTIONS.plural:
+                self._enqueue(function_key(namespace, name))
+                self._enqueue(namespace_key(namespace))
+                self._enqueue_claimants(self._store.functions.get((namespace, name)))
+            case DEPLOYMENTS.plural | PODS.plural:
+                self._enqueue_owner(metadata)
+            case NETWORK_POLICIES.plural:
+                self._enqueue(namespace_key(namespace))
+            case RUNTIMES.plural:
+                self.enqueue_runtime(read_runtime(manifest).name)
+
+    def enqueue_runtime(self, runtime: str) -> None:
+        """Look again at every function of this runtime."""
+        for one in self._store.functions.values():
+            if one.runtime == runtime or one.runtime not in self._store.runtimes:
+                self._enqueue(function_key(one.ref.namespace, one.ref.name))
+
+    def _enqueue_owner(self, metadata: Mapping[str, Any]) -> None:
+        uid = (metadata.get("labels") or {}).get(FUNCTION_UID, "")
+        key = self._store.key_of_uid(uid)
+        if key is not None:
+            self._enqueue(function_key(*key))
+
+    def _enqueue_claimants(self, record: Any) -> None:
+        if record is None:
+            return
+        for one in self._store.same_name(record):
+            if one.ref != record.ref:
+                self._enqueue(function_key(one.ref.namespace, one.ref.name))
+
+
+def build_kopf_registry(
+    intake: Intake, connect: Callable[[], Connection], *, watch_runtimes: bool
+) -> kopf.OperatorRegistry:
+    """Handlers for every kind that is watched."""
+    registry = kopf.OperatorRegistry()
+    watched = [FUNCTIONS, DEPLOYMENTS, PODS, NETWORK_POLICIES]
+    for resource in [*watched, RUNTIMES] if watch_runtimes else watched:
+        _register(registry, intake, resource)
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return build_connection_info(connect())
+
+    return registry
+
+
+def _register(registry: kopf.OperatorRegistry, intake: Intake, resource: Resource) -> None:
+    selector = (resource.group, resource.version, resource.plural)
+    plural = resource.plural
+
+    async def index(body: kopf.Body, **_: Any) -> None:
+        intake.take(plural, dict(body))
+
+    async def event(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002  # kopf's name
+        manifest = dict(body)
+        if type == "DELETED":
+            intake.drop(plural, manifest)
+        intake.concern(plural, manifest)
+
+    kopf.index(*selector, id=f"index-{plural}", registry=registry)(index)
+    kopf.on.event(*selector, id=f"event-{plural}", registry=registry)(event)
+
+
+def build_kopf_settings(watched_by_label: Iterable[Resource]) -> kopf.OperatorSettings:
+    """Settings under which kopf only lists and watches."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.watching.chunk_size = PAGE_ITEMS
+    settings.watching.inactivity_timeout = SILENCE_S
+    settings.watching.server_timeout = _SERVER_TIMEOUT_S
+    settings.watching.connect_timeout = 5.0
+    settings.queueing.idle_timeout = 1.0
+    settings.queueing.exit_timeout = 0.5
+    settings.networking.request_timeout = 20.0
+    settings.networking.error_backoffs = [0.2, 0.5, 1, 2, 5]
+    settings.process.ultimate_exiting_timeout = None
+    for resource in watched_by_label:
+        key = (resource.group, resource.version, resource.plural)
+        settings.watching.label_selectors[key] = MANAGED_SELECTOR
+    return settings
+
+
+def build_connection_info(connection: Connection) -> kopf.ConnectionInfo:
+    """The same server and rights as our own client; asked again before a token can expire."""
+    return kopf.ConnectionInfo(
+        server=connection.server,
+        ca_path=connection.ca_path,
+        token=connection.token,
+        certificate_path=connection.certificate_path,
+        private_key_path=connection.private_key_path,
+    )

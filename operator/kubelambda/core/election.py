@@ -1,0 +1,88 @@
+"""Who leads: decisions over a Lease (FAULTS F4).
+
+Contract: pure; time comes in. A holder is alive while its Lease keeps changing, judged by our own
+clock from when we saw the last change, so clocks of two machines are never compared. A leader that
+could not renew for 2/3 of the duration gives up before anyone may take over.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Step(Enum):
+    """What to do with the Lease now."""
+
+    CREATE = auto()
+    TAKE = auto()
+    RENEW = auto()
+    WAIT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """What a Lease says; ``version`` is its resourceVersion."""
+
+    holder: str
+    version: str
+    transitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A version of the Lease, and when we first saw it by our own clock."""
+
+    version: str
+    at: float
+
+
+def note_sighting(former: Sighting | None, lease: LeaseView, now: float) -> Sighting:
+    """The sighting to remember: the former one while the Lease does not change."""
+    if former is not None and former.version == lease.version:
+        return former
+    return Sighting(lease.version, now)
+
+
+def decide_step(
+    lease: LeaseView | None,
+    sighting: Sighting | None,
+    *,
+    identity: str,
+    duration_s: float,
+    now: float,
+) -> Step:
+    """Create, take, renew or wait."""
+    if lease is None:
+        return Step.CREATE
+    if lease.holder == identity:
+        return Step.RENEW
+    if not lease.holder:
+        return Step.TAKE
+    if sighting is not None and now - sighting.at >= duration_s:
+        return Step.TAKE
+    return Step.WAIT
+
+
+def renew_deadline_s(duration_s: float) -> float:
+    """A leader that could not renew for so long must stop."""
+    return duration_s * 2 / 3
+
+
+@dataclass(slots=True)
+class Term:
+    """Whether this process may write, as of its last successful renewal.
+
+    Two clocks count: one that keeps running while the machine sleeps or the process is stopped, and
+    the wall clock, for a machine that was paused and resumed by its host.
+    """
+
+    deadline_s: float
+    _boot: float = float("-inf")
+    _wall: float = float("-inf")
+
+    def renew(self, boot: float, wall: float) -> None:
+        """The Lease was renewed by a request that began at these times."""
+        self._boot, self._wall = boot, wall
+
+    def is_valid(self, boot: float, wall: float) -> bool:
+        """True while nobody else can have taken the Lease."""
+        return boot - self._boot < self.deadline_s and wall - self._wall < self.deadline_s

@@ -1,0 +1,38 @@
+"""A token bucket: how long to wait so that a rate is kept.
+
+Contract: pure but for its own fields; time comes in as an argument. ``reserve`` never refuses, it
+says how long the caller must wait; waiting in order is the caller's affair.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """``rate_per_s`` tokens a second on average, at most ``burst`` at once."""
+
+    rate_per_s: float
+    burst: float
+    _tokens: float = -1.0
+    _filled_at: float = 0.0
+
+    def reserve(self, now: float) -> float:
+        """Take one token; the seconds to wait until it is there (0 when it is)."""
+        self._fill(now)
+        self._tokens -= 1.0
+        return max(0.0, -self._tokens / self.rate_per_s)
+
+    def take(self, wanted: int, now: float) -> int:
+        """Take up to ``wanted`` whole tokens of those that are there; how many it was."""
+        self._fill(now)
+        taken = max(0, min(wanted, int(self._tokens)))
+        self._tokens -= taken
+        return taken
+
+    def _fill(self, now: float) -> None:
+        if self._tokens < 0 and self._filled_at == 0.0:
+            self._tokens = self.burst
+        else:
+            grown = self._tokens + max(0.0, now - self._filled_at) * self.rate_per_s
+            self._tokens = min(self.burst, grown)
+        self._filled_at = now

@@ -1,0 +1,60 @@
+"""How to reach the API server: from the pod's service account, else from the kubeconfig.
+
+Contract: the CA is always the explicit one of that source; REQUESTS_CA_BUNDLE and SSL_CERT_FILE do
+not replace it. ``kubernetes`` is imported on first use: it costs 40 MB.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kubelambda.kube.errors import KubeError
+
+
+class NoConnectionError(KubeError):
+    """Neither a service account nor a kubeconfig was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What another client (kopf) needs to reach the same API server with the same rights."""
+
+    server: str
+    ca_path: str | None
+    token: str | None
+    certificate_path: str | None
+    private_key_path: str | None
+
+
+def load_configuration() -> Any:
+    """A ``kubernetes.client.Configuration``; NoConnectionError where there is nothing to load."""
+    from kubernetes import client, config  # noqa: PLC0415  # costs 40 MB, so on first use only
+
+    configuration = client.Configuration()
+    loader: Any = config  # the library has no types
+    try:
+        loader.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException:
+        try:
+            loader.load_kube_config(client_configuration=configuration)
+        except config.ConfigException as error:
+            raise NoConnectionError(f"no service account and no kubeconfig: {error}") from error
+    # A write is repeated by the reconcile that wanted it, never below it: past the fence.
+    configuration.retries = False
+    return configuration
+
+
+def describe_connection(configuration: Any) -> Connection:
+    """The connection as plain values; the token is the current one."""
+    header = _read_token(configuration.get_api_key_with_prefix)
+    return Connection(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        token=header.removeprefix("Bearer ").strip() if header else None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+    )
+
+
+def _read_token(get_key: Callable[[str], str | None]) -> str | None:
+    return get_key("BearerToken") or get_key("authorization")

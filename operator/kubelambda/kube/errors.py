@@ -1,0 +1,73 @@
+"""What can go wrong with the API server, as the callers need to tell it apart.
+
+Contract: the only exceptions that leave ``kube``; each keeps its cause. ``reason`` and ``message``
+are the API server's own words.
+"""
+
+
+class KubeError(Exception):
+    """A request to the API server did not succeed."""
+
+    def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.reason = reason
+
+
+class NotFoundError(KubeError):
+    """404: there is no such object."""
+
+
+class AlreadyExistsError(KubeError):
+    """409 AlreadyExists: a POST met an object of that name."""
+
+
+class ConflictError(KubeError):
+    """409: the object changed since it was read, or a precondition did not hold."""
+
+
+class ForbiddenError(KubeError):
+    """403: RBAC, a quota, a LimitRange, Pod Security, or a namespace that is going away."""
+
+
+class InvalidError(KubeError):
+    """400 or 422: the API server refuses the content; repeating it cannot help."""
+
+
+class TooManyRequestsError(KubeError):
+    """429: wait ``retry_after_s`` first."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message, status=429, reason="TooManyRequests")
+        self.retry_after_s = retry_after_s
+
+
+class UnavailableError(KubeError):
+    """No answer, or a 5xx: nothing is known about what happened to the request."""
+
+
+class FencedError(KubeError):
+    """This process may no longer write: it does not surely hold the Lease."""
+
+
+def classify_error(status: int, reason: str, message: str, retry_after_s: float) -> KubeError:
+    """The exception for an answer of the API server that is not a success."""
+    if status == 409:
+        kind = AlreadyExistsError if reason == "AlreadyExists" else ConflictError
+        return kind(message, status=status, reason=reason)
+    if status == 429:
+        return TooManyRequestsError(message, retry_after_s=retry_after_s)
+    if status in _KINDS:
+        return _KINDS[status](message, status=status, reason=reason)
+    if status >= 500:
+        return UnavailableError(message, status=status, reason=reason)
+    return KubeError(message, status=status, reason=reason)
+
+
+_KINDS: dict[int, type[KubeError]] = {
+    400: InvalidError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    422: InvalidError,
+}

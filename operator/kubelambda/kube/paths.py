@@ -1,0 +1,54 @@
+"""Resources of the API server that this installation touches, and their URL paths.
+
+Contract: pure. Names and namespaces are data (FAULTS rule 4.7): they are percent-encoded here and
+nowhere else.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object; ``plural`` is also its metric label."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def api_version(self) -> str:
+        """As it stands in ``apiVersion``."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+PODS = Resource("", "v1", "pods", "Pod")
+SECRETS = Resource("", "v1", "secrets", "Secret")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+CRDS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
+)
+FUNCTIONS = Resource("kubelambda.io", "v1alpha1", "lambdafunctions", "LambdaFunction")
+RUNTIMES = Resource("kubelambda.io", "v1alpha1", "lambdaruntimes", "LambdaRuntime")
+
+
+def build_path(
+    resource: Resource, namespace: str | None = None, name: str = "", subresource: str = ""
+) -> str:
+    """URL path of a collection (no ``name``), an object or a subresource of it."""
+    root = f"/apis/{resource.group}" if resource.group else "/api"
+    parts = [root, resource.version]
+    if namespace is not None:
+        if not namespace:
+            raise ValueError("an empty namespace never means all of them")
+        parts += ["namespaces", quote(namespace, safe="")]
+    parts.append(resource.plural)
+    if name:
+        parts.append(quote(name, safe=""))
+    if subresource:
+        parts.append(subresource)
+    return "/".join(parts)

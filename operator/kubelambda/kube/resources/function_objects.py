@@ -1,0 +1,72 @@
+"""The objects that a function owns: a Deployment per revision and one key Secret.
+
+Contract: pure. Both carry an owner reference, so they go when the function goes, with the
+controller there or not. The manifest of a Deployment has no ``replicas``: who creates it adds them,
+who repairs it must not (an apply that drops replicas it once carried would reset them to 1).
+"""
+
+import base64
+from typing import Any
+
+from kubelambda.kube.paths import DEPLOYMENTS, FUNCTIONS
+from kubelambda.kube.resources import labels
+from kubelambda.kube.resources.function_pod import build_pod_labels
+
+
+def build_owner_reference(name: str, uid: str) -> dict[str, Any]:
+    """The LambdaFunction as controller of what carries this."""
+    return {
+        "apiVersion": FUNCTIONS.api_version,
+        "kind": FUNCTIONS.kind,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+    }
+
+
+def build_deployment(
+    *,
+    namespace: str,
+    name: str,
+    function: str,
+    function_uid: str,
+    revision: str,
+    pod_spec: dict[str, Any],
+) -> dict[str, Any]:
+    """The Deployment of one revision, without ``replicas``."""
+    pod_labels = build_pod_labels(function_uid, revision)
+    selector = {key: pod_labels[key] for key in (labels.FUNCTION_UID, labels.REVISION)}
+    return {
+        "apiVersion": DEPLOYMENTS.api_version,
+        "kind": DEPLOYMENTS.kind,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {**selector, labels.MANAGED_BY: labels.MANAGER},
+            "ownerReferences": [build_owner_reference(function, function_uid)],
+        },
+        "spec": {
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": selector},
+            "template": {"metadata": {"labels": pod_labels}, "spec": pod_spec},
+        },
+    }
+
+
+def build_key_secret(
+    *, namespace: str, name: str, function: str, function_uid: str, key: bytes
+) -> dict[str, Any]:
+    """The immutable Secret with the function's link key, in hex."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {labels.FUNCTION_UID: function_uid, labels.MANAGED_BY: labels.MANAGER},
+            "ownerReferences": [build_owner_reference(function, function_uid)],
+        },
+        "immutable": True,
+        "type": "Opaque",
+        "data": {"key": base64.b64encode(key.hex().encode()).decode()},
+    }
