@@ -1,0 +1,65 @@
+"""Conditions and their reasons: defined once, used for status, metrics and documentation.
+
+Contract: kstatus. Ready says whether invocations can be served; Reconciling that something is on
+its way; Stalled that nothing happens before somebody changes something.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kubelambda.api.model import ApiModel, Int
+
+
+class ConditionType(StrEnum):
+    """The conditions of kstatus."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class Reason(StrEnum):
+    """Why a condition is as it is."""
+
+    READY = "Ready"
+    """Serving, or able to from zero."""
+    PROGRESSING = "Progressing"
+    """Objects are being made."""
+    INVALID_SPEC = "InvalidSpec"
+    """The spec breaks a rule (a CRD of an older release let it pass)."""
+    FEATURE_NOT_AVAILABLE = "FeatureNotAvailable"
+    """The spec sets a field that this release does not act upon."""
+    UNSUPPORTED = FEATURE_NOT_AVAILABLE
+    DUPLICATE_FUNCTION_NAME = "DuplicateFunctionName"
+    """An older object of the namespace has the same functionName."""
+    RUNTIME_NOT_FOUND = "RuntimeNotFound"
+    """No LambdaRuntime has this identifier."""
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    """The runtime's image cannot be pulled."""
+    CONTAINER_CONFIG_ERROR = "ContainerConfigError"
+    """A Secret or ConfigMap key that the function names is missing."""
+    CONTAINER_START_FAILED = "ContainerStartFailed"
+    """The container or the agent in it ends at once."""
+    UNSCHEDULABLE = "Unschedulable"
+    """No node has room."""
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    """A ResourceQuota of the namespace leaves no room."""
+    LIMIT_RANGE = "LimitRange"
+    """A LimitRange of the namespace refuses the pod."""
+    REFUSED = "Refused"
+    """The API server refuses an object of ours."""
+
+
+class Condition(ApiModel):
+    """One condition, as in metav1."""
+
+    type: Annotated[str, Field(max_length=316)]
+    status: Literal["True", "False", "Unknown"]
+    reason: Annotated[str, Field(max_length=1024)] = ""
+    message: Annotated[str, Field(max_length=32768)] = ""
+    last_transition_time: Annotated[
+        str | None, Field(max_length=64, json_schema_extra={"format": "date-time"})
+    ] = None
+    observed_generation: Int | None = None

@@ -1,0 +1,36 @@
+"""LambdaRuntime: which image and bootstrap serve a runtime identifier; cluster-scoped.
+
+Contract: metadata.name is the identifier (``python3.13``). Written by administrators and by the
+chart only: the image runs in every namespace that uses the runtime.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kubelambda.api.model import ApiModel, ObjectMeta
+from kubelambda.api.v1alpha1.code import NO_BLANKS
+
+
+class LambdaRuntimeSpec(ApiModel):
+    """How functions of the runtime are started."""
+
+    image: Annotated[str, Field(min_length=1, max_length=1000), NO_BLANKS] = Field(
+        description="Image with the language, the agent and the runtime interface client."
+    )
+    bootstrap: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1000)]],
+        Field(min_length=1, max_length=64),
+    ] = Field(description="Command of the runtime process, without a shell.")
+    description: Annotated[str, Field(max_length=256)] | None = Field(
+        None, description="A sentence for people."
+    )
+
+
+class LambdaRuntime(ApiModel):
+    """A runtime identifier and the image behind it."""
+
+    api_version: Literal["kubelambda.io/v1alpha1"]
+    kind: Literal["LambdaRuntime"]
+    metadata: ObjectMeta
+    spec: LambdaRuntimeSpec
