@@ -1,4 +1,96 @@
-// Command kubelambda-agent supervises one Lambda execution environment.
+// Command kubelambda-agent supervises one Lambda execution environment: it is PID 1 of a function
+// pod, or a child process in local mode.
+//
+// Contract: reads runtimes/README.md's variables, speaks docs/link.md to a gateway that it dials,
+// and serves the Runtime API to the process that it starts. Exits 0 when let go, 1 when it cannot
+// begin. Its own words go to standard error and hold neither keys, values nor payloads.
 package main
 
-func main() {}
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"kubelambda.io/agent/environment"
+	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/logs"
+	"kubelambda.io/agent/runtimeapi"
+	"kubelambda.io/agent/settings"
+	"kubelambda.io/agent/supervise"
+)
+
+const (
+	// threadsMax: more would only multiply stacks; the agent waits nearly all the time.
+	threadsMax = 2
+	// garbagePercent keeps the heap at about 1 MB where Go would let it grow to 4.
+	garbagePercent = 25
+	// drainPatience is how long a gateway may take to let an idle environment go.
+	drainPatience = 2 * time.Second
+)
+
+func main() {
+	runtime.GOMAXPROCS(min(threadsMax, runtime.NumCPU()))
+	debug.SetGCPercent(garbagePercent)
+	if err := run(); err != nil {
+		report("%v", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	signals := supervise.CatchSignals()
+	given, err := settings.Read(os.Environ())
+	if err != nil {
+		return err
+	}
+	supervisor, err := supervise.New()
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	options := environment.Options{
+		Supervisor: supervisor,
+		Sink:       logs.NewSink(os.Stdout),
+		Bootstrap:  given.Bootstrap,
+		TaskRoot:   given.TaskRoot,
+		Inherited:  environment.Inherit(os.Environ()),
+		Values:     given.Values,
+		IdleFreeze: given.IdleFreeze,
+		Ended:      func() { close(ended) },
+		Log:        report,
+	}
+	room := environment.New(options)
+	api, err := runtimeapi.Listen(given.RuntimeAPI, room)
+	if err != nil {
+		return err
+	}
+	room.ServeAt(api.Address())
+	go api.Serve()
+	client := link.Client{
+		Address: given.Gateway, Identity: given.Identity, Key: given.Key, Handler: room, Log: report,
+	}
+	go client.Run(context.Background())
+	go obey(signals, room)
+	<-ended
+	return nil
+}
+
+// obey turns signals into ends: drain on TERM and INT, at once when the parent has gone (HUP).
+func obey(signals <-chan os.Signal, room *environment.Environment) {
+	for number := range signals {
+		if number == syscall.SIGHUP {
+			room.End()
+		} else {
+			room.Drain(drainPatience)
+		}
+	}
+}
+
+func report(format string, arguments ...any) {
+	now := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	fmt.Fprintf(os.Stderr, "%s kubelambda-agent: %s\n", now, fmt.Sprintf(format, arguments...))
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"kubelambda.io/agent/link"
+)
+
+// TestMain lets the test binary be the agent and the runtime that the agent starts, so that the
+// tests drive real processes.
+func TestMain(m *testing.M) {
+	if scenario := os.Getenv("TEST_RUNTIME"); scenario != "" && os.Getenv("KUBELAMBDA_KEY") == "" {
+		runScenario(scenario)
+		os.Exit(0)
+	}
+	if os.Getenv("KUBELAMBDA_KEY") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// agent is a running agent process.
+type agent struct {
+	t       *testing.T
+	command *exec.Cmd
+	gateway *gateway
+	root    string
+	mutex   sync.Mutex
+	output  bytes.Buffer
+	exited  chan error
+}
+
+func (a *agent) Write(data []byte) (int, error) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.output.Write(data)
+}
+
+func (a *agent) log() string {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.output.String()
+}
+
+// waitForLog waits until the log holds text.
+func (a *agent) waitForLog(text string) string {
+	a.t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if log := a.log(); strings.Contains(log, text) {
+			return log
+		}
+	}
+	a.t.Fatalf("%q is not in the log:\n%s", text, a.log())
+	return ""
+}
+
+var testKey = bytes.Repeat([]byte{0x42}, link.KeyBytes)
+
+// startAgent runs the agent against g with a runtime that plays scenario.
+func startAgent(t *testing.T, g *gateway, scenario string, variables ...string) *agent {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &agent{t: t, gateway: g, root: t.TempDir(), exited: make(chan error, 1)}
+	bootstrap, _ := json.Marshal([]string{program})
+	a.command = wrapAgent(program)
+	a.command.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"),
+		"TEST_RUNTIME=" + scenario,
+		"KUBELAMBDA_GATEWAY=" + g.address(),
+		"KUBELAMBDA_NAMESPACE=default",
+		"KUBELAMBDA_FUNCTION=hello",
+		"KUBELAMBDA_FUNCTION_UID=uid-1",
+		"KUBELAMBDA_KEY=" + hex.EncodeToString(g.key),
+		"KUBELAMBDA_KEY_GENERATION=1",
+		"KUBELAMBDA_CONFIG_DIGEST=digest",
+		"KUBELAMBDA_REVISION=revision",
+		"KUBELAMBDA_POD=pod-1",
+		"KUBELAMBDA_POD_UID=pod-uid-1",
+		"KUBELAMBDA_BOOTSTRAP=" + string(bootstrap),
+		"KUBELAMBDA_TASK_ROOT=" + a.root,
+		"KUBELAMBDA_RUNTIME_API_ADDRESS=127.0.0.1:0",
+	}, variables...)
+	a.command.Stdout = a
+	a.command.Stderr = os.Stderr
+	if err := a.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { a.exited <- a.command.Wait() }()
+	t.Cleanup(a.stop)
+	return a
+}
+
+func (a *agent) stop() {
+	_ = a.command.Process.Signal(syscall.SIGHUP)
+	select {
+	case <-a.exited:
+	case <-time.After(5 * time.Second):
+		_ = a.command.Process.Kill()
+		a.t.Error("the agent did not end on SIGHUP")
+	}
+}
+
+// startReady gives an agent whose runtime has asked for its first event.
+func startReady(t *testing.T, scenario string, variables ...string) (*agent, *session) {
+	t.Helper()
+	a := startAgent(t, newGateway(t, testKey), scenario, variables...)
+	s := a.gateway.session()
+	s.configure(nil)
+	s.control(link.InitDone)
+	return a, s
+}
+
+func TestAnEventIsAnsweredAndReported(t *testing.T) {
+	a, s := startReady(t, "echo")
+	for number := range 3 {
+		id := fmt.Sprintf("request-%d", number)
+		s.invoke(id, []byte(`{"n":1}`), nil)
+		got := s.response()
+		if string(got.body) != `{"n":1}` || got.head["functionError"] != false {
+			t.Fatalf("got %v %s", got.head, got.body)
+		}
+		report := s.control(link.Idle)
+		if report["requestId"] != id || report["status"] != "success" {
+			t.Fatalf("got %v", report)
+		}
+		if _, first := report["initMs"]; first != (number == 0) {
+			t.Fatalf("initMs belongs to the first event only: %v", report)
+		}
+	}
+	a.waitForLog("REPORT RequestId: request-2")
+}

@@ -1,0 +1,150 @@
+// Package code puts a function's code into its directory.
+//
+// Contract: writes regular files and directories below the root it is given, nothing else and
+// nowhere else, within the limits of spec/lambda.md, section 6.2; an archive that breaks a rule is
+// refused as a whole with an Error that says which.
+package code
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// UnzippedBytesMax is AWS's limit of code and layers together.
+	UnzippedBytesMax = 262_144_000
+
+	depthMax     = 64
+	nameBytesMax = 1024
+)
+
+// Error is code that cannot be used; its text is for the function's owner.
+type Error struct{ message string }
+
+func (e *Error) Error() string { return e.message }
+
+func refuse(format string, arguments ...any) error {
+	return &Error{fmt.Sprintf(format, arguments...)}
+}
+
+// target writes below one directory, whatever names say.
+type target struct {
+	root  *os.Root
+	made  map[string]bool
+	bytes int64
+}
+
+func openTarget(directory string) (*target, error) {
+	root, err := os.OpenRoot(directory)
+	if err != nil {
+		return nil, err
+	}
+	return &target{root: root, made: map[string]bool{".": true}}, nil
+}
+
+// WriteInline writes a map of file name to text; a file that begins with #! is executable.
+func WriteInline(directory string, files map[string]string) error {
+	target, err := openTarget(directory)
+	if err != nil {
+		return err
+	}
+	defer target.root.Close()
+	for name, text := range files {
+		clean, err := cleanName(name)
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o444)
+		if strings.HasPrefix(text, "#!") {
+			mode = 0o555
+		}
+		if err := target.writeFile(clean, mode, strings.NewReader(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cleanName gives the path below the root that an entry's name means.
+func cleanName(name string) (string, error) {
+	switch {
+	case name == "" || len(name) > nameBytesMax:
+		return "", refuse("a file name of %d bytes", len(name))
+	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
+		return "", refuse("the file name %q is not UTF-8", name)
+	case strings.HasPrefix(name, "/") || strings.Contains(name, "\\"):
+		return "", refuse("the file name %q is not relative", name)
+	case strings.Count(name, "/") > depthMax:
+		return "", refuse("the file name %q is nested too deep", name)
+	}
+	for _, part := range strings.Split(name, "/") {
+		if part == ".." {
+			return "", refuse("the file name %q leaves the directory", name)
+		}
+	}
+	clean := path.Clean(name)
+	if clean == "." {
+		return "", refuse("the file name %q names no file", name)
+	}
+	return clean, nil
+}
+
+func (t *target) makeDirectories(directory string) error {
+	if t.made[directory] {
+		return nil
+	}
+	if err := t.makeDirectories(path.Dir(directory)); err != nil {
+		return err
+	}
+	if err := t.root.Mkdir(directory, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return t.explain(directory, err)
+	}
+	t.made[directory] = true
+	return nil
+}
+
+// writeFile replaces what an earlier entry of the same name wrote: the last one counts.
+func (t *target) writeFile(name string, mode fs.FileMode, content io.Reader) error {
+	if err := t.makeDirectories(path.Dir(name)); err != nil {
+		return err
+	}
+	if err := t.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return t.explain(name, err)
+	}
+	file, err := t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return t.explain(name, err)
+	}
+	written, err := io.Copy(file, io.LimitReader(content, UnzippedBytesMax-t.bytes+1))
+	if t.bytes += written; err == nil && t.bytes > UnzippedBytesMax {
+		err = refuse("Unzipped size must be smaller than %d bytes", UnzippedBytesMax)
+	}
+	return errors.Join(err, file.Chmod(mode), file.Close())
+}
+
+func (t *target) explain(name string, err error) error {
+	var system *fs.PathError
+	if errors.As(err, &system) && system.Path != "" {
+		return refuse("%q cannot be written: %v", name, system.Err)
+	}
+	return err
+}
+
+// CloseDirectories takes the right to write from every directory below and including directory, as
+// far as it is ours to take.
+func CloseDirectories(directory string) {
+	// LIMIT: the function runs as the same user and can give itself the right again; Landlock will
+	// close that way.
+	_ = fs.WalkDir(os.DirFS(directory), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			_ = os.Chmod(path.Join(directory, name), 0o555)
+		}
+		return nil
+	})
+}

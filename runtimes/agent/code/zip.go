@@ -1,0 +1,80 @@
+package code
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+const (
+	zippedBytesMax = 52_428_800
+	entriesMax     = 100_000
+	// ratioMax is asked only beyond ratioBytesMin: small texts may shrink a thousandfold in earnest.
+	ratioMax      = 250
+	ratioBytesMin = 16 << 20
+	unpackTimeMax = 2 * time.Minute
+)
+
+// Unzip writes an archive; now is the clock that its time limit is read from.
+func Unzip(directory string, archive []byte, now func() time.Time) error {
+	if len(archive) > zippedBytesMax {
+		return refuse("Zipped size must be smaller than %d bytes", zippedBytesMax)
+	}
+	reader, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
+		return refuse("the package is no zip archive: %v", err)
+	}
+	if len(reader.File) > entriesMax {
+		return refuse("the package has %d entries, more than %d", len(reader.File), entriesMax)
+	}
+	target, err := openTarget(directory)
+	if err != nil {
+		return err
+	}
+	defer target.root.Close()
+	end := now().Add(unpackTimeMax)
+	for _, entry := range reader.File {
+		if now().After(end) {
+			return refuse("the package takes longer than %v to unpack", unpackTimeMax)
+		}
+		if err := target.writeEntry(entry); err != nil {
+			return err
+		}
+		if target.bytes > ratioBytesMin && target.bytes > ratioMax*int64(len(archive)) {
+			return refuse("the package unpacks to more than %d times its size", ratioMax)
+		}
+	}
+	return nil
+}
+
+func (t *target) writeEntry(entry *zip.File) error {
+	isDirectory := strings.HasSuffix(entry.Name, "/")
+	name, err := cleanName(entry.Name)
+	if err != nil {
+		return err
+	}
+	mode := entry.Mode()
+	if isDirectory && mode.IsDir() {
+		return t.makeDirectories(name)
+	}
+	if !mode.IsRegular() || isDirectory {
+		return refuse("%q is neither a file nor a directory", entry.Name)
+	}
+	content, err := entry.Open()
+	if err != nil {
+		return refuse("%q cannot be read: %v", entry.Name, err)
+	}
+	defer content.Close()
+	err = t.writeFile(name, readOnly(mode), content)
+	if errors.Is(err, zip.ErrFormat) || errors.Is(err, zip.ErrChecksum) {
+		return refuse("%q is damaged: %v", entry.Name, err)
+	}
+	return err
+}
+
+// readOnly keeps the right to execute, drops the rights to write and all special bits, and lets
+// everyone read, as packers on other systems set no modes at all.
+func readOnly(mode fs.FileMode) fs.FileMode { return mode.Perm()&0o555 | 0o444 }

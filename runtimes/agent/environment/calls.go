@@ -1,0 +1,204 @@
+package environment
+
+import (
+	"fmt"
+
+	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/runtimeapi"
+)
+
+const streaming = "streaming"
+
+// Next waits for an event. The first call ends init, a later one ends the event before; a runtime
+// that asks again without an answer is given the same event again.
+func (e *Environment) Next() (link.Event, runtimeapi.Reply, bool) {
+	waiter, given, refusal := e.ask()
+	if refusal != nil {
+		return link.Event{}, *refusal, true
+	}
+	if given != nil {
+		return *given, runtimeapi.Reply{}, true
+	}
+	event, more := <-waiter
+	return event, runtimeapi.Reply{}, more
+}
+
+func (e *Environment) ask() (chan link.Event, *link.Event, *runtimeapi.Reply) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.runtime == nil {
+		refusal := internalError()
+		return nil, nil, &refusal
+	}
+	switch e.runtime.state {
+	case running:
+		return nil, &e.event.Event, nil
+	case initFailed, invocationResponse, invocationErrorResponse:
+		refusal := e.refuseTransition(ready)
+		return nil, nil, &refusal
+	}
+	waiter := make(chan link.Event, 1)
+	e.runtime.supersede(waiter)
+	before := e.runtime.state
+	e.runtime.state = ready
+	switch {
+	case before == started && e.phase == initialising:
+		e.endInit()
+	case before == started && e.phase == busy:
+		e.deliver()
+	case before == responseSent && e.phase == busy:
+		e.completeEvent()
+	}
+	return waiter, nil, nil
+}
+
+// completeEvent closes an event whose runtime has come back for another.
+func (e *Environment) completeEvent() {
+	e.event.timer.Stop()
+	elapsed := sinceMs(e.event.started)
+	e.sampleMemory()
+	e.runtime.relay.Drain()
+	status := "success"
+	if e.event.head.FunctionError {
+		status = "error"
+	}
+	e.closeEvent(status, e.event.head.ErrorType, e.event.loggedType, elapsed)
+}
+
+// BeginResponse admits a response before its body is read; a sink, where there is one, takes the
+// body as it comes.
+func (e *Environment) BeginResponse(
+	requestID, mode string,
+) (runtimeapi.StreamSink, *runtimeapi.Reply) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if refusal := e.refuse(requestID, invocationResponse); refusal != nil {
+		return nil, refusal
+	}
+	if mode != "" && mode != streaming {
+		e.runtime.state = responseSent
+		reason := failure{errorType: invalidModeHeader, message: "Invalid response mode header"}
+		e.respondError(reason.errorType, reason.payload(requestID))
+		reply := runtimeapi.Refusal(400, "InvalidFunctionResponseMode",
+			"Invalid function response mode")
+		return nil, &reply
+	}
+	e.runtime.state = invocationResponse
+	if mode == streaming && e.event.Stream && e.event.conn != nil {
+		e.event.sink = newStream(e.event)
+		return e.event.sink, nil
+	}
+	return nil, nil
+}
+
+// FinishResponse answers the caller with a body that has been read to its end.
+func (e *Environment) FinishResponse(
+	requestID string, outcome runtimeapi.Outcome,
+) runtimeapi.Reply {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.runtime == nil || e.event == nil || e.event.RequestID != requestID {
+		return invalidRequestID()
+	}
+	if e.runtime.state != invocationResponse {
+		return e.refuseTransition(invocationResponse)
+	}
+	e.runtime.state = responseSent
+	if e.event.sink != nil {
+		return e.finishStream(outcome)
+	}
+	switch outcome.Kind {
+	case runtimeapi.TooLarge:
+		e.respondTooLarge()
+		return tooLarge()
+	case runtimeapi.Truncated:
+		reason := failure{errorType: truncatedResponse, message: "Response was truncated"}
+		e.respondError(reason.errorType, reason.payload(requestID))
+		return truncatedRequest()
+	case runtimeapi.Failed:
+		e.respondError(outcome.Failure.Type, orEmpty(outcome.Failure.Body))
+		return runtimeapi.Accepted()
+	}
+	e.respond(link.ResponseHead{
+		RequestID: requestID, Mode: "buffered", ContentType: outcome.ContentType,
+	}, outcome.Body)
+	return runtimeapi.Accepted()
+}
+
+func (e *Environment) finishStream(outcome runtimeapi.Outcome) runtimeapi.Reply {
+	e.event.answered = true
+	switch outcome.Kind {
+	case runtimeapi.Truncated:
+		e.event.sink.end(truncatedResponse)
+		return truncatedRequest()
+	case runtimeapi.Failed:
+		e.event.sink.end(outcome.Failure.Type)
+	default:
+		e.event.sink.end("")
+	}
+	return runtimeapi.Accepted()
+}
+
+func (e *Environment) respondTooLarge() {
+	e.event.loggedType = responseTooLarge
+	e.respondError(responseTooLarge, []byte(responseTooLargeBody))
+}
+
+// InvocationError answers the caller with the error that the runtime posts, as it is.
+func (e *Environment) InvocationError(
+	requestID string, reported runtimeapi.Failure,
+) runtimeapi.Reply {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if refusal := e.refuse(requestID, invocationErrorResponse); refusal != nil {
+		return *refusal
+	}
+	e.runtime.state = responseSent
+	if reported.TooLarge {
+		e.respondTooLarge()
+		return tooLarge()
+	}
+	e.respondError(reported.Type, orEmpty(reported.Body))
+	return runtimeapi.Accepted()
+}
+
+// refuse judges an answer to requestID: first the id, then the state.
+func (e *Environment) refuse(requestID string, to runtimeState) *runtimeapi.Reply {
+	var reply runtimeapi.Reply
+	switch {
+	case e.runtime == nil || e.event == nil || e.event.RequestID != requestID:
+		reply = invalidRequestID()
+	case e.runtime.state != running:
+		reply = e.refuseTransition(to)
+	default:
+		return nil
+	}
+	return &reply
+}
+
+func (e *Environment) refuseTransition(to runtimeState) runtimeapi.Reply {
+	from := started
+	if e.runtime != nil {
+		from = e.runtime.state
+	}
+	return runtimeapi.Refusal(403, "InvalidStateTransition", fmt.Sprintf(
+		"State transition from %s to %s failed for runtime. Error: "+
+			"State transition is not allowed", from, to))
+}
+
+func invalidRequestID() runtimeapi.Reply {
+	return runtimeapi.Refusal(400, "InvalidRequestID", "Invalid request ID")
+}
+
+func tooLarge() runtimeapi.Reply {
+	return runtimeapi.Refusal(413, "RequestEntityTooLarge",
+		"Exceeded maximum allowed payload size (6291556 bytes).")
+}
+
+func truncatedRequest() runtimeapi.Reply {
+	return runtimeapi.Refusal(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+}
+
+func internalError() runtimeapi.Reply {
+	return runtimeapi.Refusal(500, "InternalServerError", "Internal Server Error")
+}

@@ -1,0 +1,197 @@
+package environment
+
+import (
+	"sync"
+	"time"
+
+	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/logs"
+)
+
+// phase is what the environment as a whole is doing.
+type phase int
+
+const (
+	unconfigured phase = iota
+	preparing          // code is being unpacked
+	initialising       // the runtime was started and has not asked for an event
+	idle               // waits for an event; the runtime may be gone and owed a start
+	busy               // an event is in flight
+	resetting          // the event is answered; processes are being ended
+	ended
+)
+
+// keepResult is how long the result of an event waits for a gateway that asks for it again.
+const keepResult = 60 * time.Second
+
+// Environment is one execution environment; it implements link.Handler and runtimeapi.Environment.
+type Environment struct {
+	options Options
+
+	mutex         sync.Mutex
+	phase         phase
+	configuration *link.Configuration
+	taskRoot      string
+	logStream     string
+	runtimeAPI    string
+	conn          *link.Conn
+	runtime       *runtime
+	event         *event
+	kept          *event
+	keepTimer     *time.Timer
+	init          initRecord
+	codeFailure   *failure // the code cannot be used, now or later
+	memory        memoryRecord
+	movedBytes    int  // bodies that went through since memory was last given back
+	cleaning      bool // the runtime ended while idle; its remains are being killed
+	frozen        bool
+	freezeTimer   *time.Timer
+	leaving       bool
+	abandoned     *link.Conn
+	endOnce       sync.Once
+}
+
+// New gives an environment that waits for configure.
+func New(options Options) *Environment {
+	return &Environment{options: options, taskRoot: options.TaskRoot}
+}
+
+// ServeAt tells the address of the Runtime API, before the link begins.
+func (e *Environment) ServeAt(address string) { e.runtimeAPI = address }
+
+// Status says for hello what the environment is doing.
+func (e *Environment) Status() link.Status {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	switch e.phase {
+	case unconfigured:
+		return link.Status{State: link.Unconfigured}
+	case preparing, initialising:
+		return link.Status{State: link.Starting}
+	case busy, resetting:
+		remaining := max(0, time.Until(e.event.deadline).Milliseconds())
+		return link.Status{
+			State: link.StateBusy, RequestID: e.event.RequestID, RemainingMs: remaining,
+		}
+	}
+	status := link.Status{State: link.StateIdle}
+	if e.kept != nil {
+		status.RequestID = e.kept.RequestID
+	}
+	return status
+}
+
+// Attached takes the connection that everything is said on from now on.
+func (e *Environment) Attached(conn *link.Conn) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.conn = conn
+	if e.leaving {
+		conn.Leave()
+	}
+}
+
+// Detached forgets a connection that has ended; an event in flight goes on.
+func (e *Environment) Detached(conn *link.Conn) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.conn == conn {
+		e.conn = nil
+	}
+	if e.leaving && e.mayEnd() {
+		e.end()
+	}
+}
+
+// Abandon finishes the event in flight on conn and then closes it.
+func (e *Environment) Abandon(conn *link.Conn) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.phase == busy || e.phase == resetting {
+		e.abandoned = conn
+		return
+	}
+	conn.Finish()
+}
+
+// Leave ends the environment: now, or after the event in flight.
+func (e *Environment) Leave(now bool, reason string) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.options.Log("the gateway lets this environment go: %s", cut(reason))
+	e.leaving = true
+	if now || e.mayEnd() {
+		e.end()
+	}
+}
+
+// Drain says to the gateway that this environment is going, and ends it after the event in flight
+// once the gateway agrees; without a gateway, or without an answer, that is not waited for long.
+func (e *Environment) Drain(patience time.Duration) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.leaving {
+		return
+	}
+	e.leaving = true
+	if e.conn == nil && e.mayEnd() {
+		e.end()
+		return
+	}
+	if e.conn != nil {
+		e.conn.Leave()
+	}
+	time.AfterFunc(patience, e.endIfIdle)
+}
+
+func (e *Environment) endIfIdle() {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.mayEnd() {
+		e.end()
+	}
+}
+
+// End ends the environment now.
+func (e *Environment) End() {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.end()
+}
+
+func (e *Environment) mayEnd() bool { return e.phase != busy && e.phase != resetting }
+
+// end kills what is left, without a SIGTERM first, as Lambda does where no extension is registered.
+func (e *Environment) end() {
+	e.phase = ended
+	e.stopFreezeTimer()
+	e.dropRuntime()
+	conn := e.conn
+	e.endOnce.Do(func() {
+		go func() {
+			e.options.Supervisor.KillAll()
+			if conn != nil {
+				conn.Finish()
+				select {
+				case <-conn.Done():
+				case <-time.After(time.Second):
+				}
+			}
+			e.options.Sink.Flush(time.Second)
+			e.options.Ended()
+		}()
+	})
+}
+
+func (e *Environment) writeLog(lines string) { e.options.Sink.System(lines) }
+
+func (e *Environment) writeInitStart() {
+	e.writeLog(logs.InitStart(e.configuration.RuntimeVersion, e.configuration.RuntimeVersionARN))
+}
+
+func cut(text string) string {
+	if len(text) > 80 {
+		return text[:80]
+	}
+	return text
+}

@@ -1,0 +1,238 @@
+package environment
+
+import (
+	"time"
+
+	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/logs"
+)
+
+// largeBytes is from where on a body is not left lying about for longer than it must.
+const largeBytes = 256 * 1024
+
+// event is one event in flight and, afterwards, its result.
+type event struct {
+	link.Event
+	// conn is where the answer is wanted; nil or another than the current one, where it is kept.
+	conn      *link.Conn
+	started   time.Time
+	deadline  time.Time
+	timer     *time.Timer
+	inline    bool // the runtime had to be started inside the event
+	delivered bool
+	hasStart  bool // START is in the log
+	answered  bool
+	sink      *stream
+	head      link.ResponseHead
+	body      [][]byte
+	// loggedType is the error type where REPORT names it; a handler's own errors it does not name.
+	loggedType string
+	report     *link.IdleReport
+}
+
+// Invoke begins an event, or attaches to the one of the same id that runs or has just run.
+func (e *Environment) Invoke(arrived link.Event) error {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.attach(arrived.RequestID) {
+		return nil
+	}
+	if e.phase != idle {
+		return link.Violation("invoke before idle")
+	}
+	e.forgetKept()
+	e.stopFreezeTimer()
+	if e.frozen {
+		e.options.Supervisor.Thaw()
+		e.frozen = false
+	}
+	e.beginEvent(arrived)
+	switch {
+	case e.cleaning: // endCleaning goes on
+	case e.runtime != nil:
+		e.deliver()
+	default:
+		e.startForEvent()
+	}
+	return nil
+}
+
+func (e *Environment) beginEvent(arrived link.Event) {
+	now := time.Now()
+	limit := time.Duration(arrived.TimeoutMs) * time.Millisecond
+	fresh := &event{Event: arrived, conn: e.conn, started: now, deadline: now.Add(limit)}
+	fresh.DeadlineMs = fresh.deadline.UnixMilli()
+	fresh.timer = time.AfterFunc(limit, func() { e.eventTimedOut(fresh) })
+	e.event = fresh
+	e.phase = busy
+}
+
+// attach answers an event that was given once before from what is known of it.
+func (e *Environment) attach(requestID string) bool {
+	if e.kept != nil && e.kept.RequestID == requestID && e.phase == idle {
+		e.conn.Respond(e.kept.head, e.kept.body)
+		e.conn.Idle(*e.kept.report)
+		return true
+	}
+	running := e.phase == busy || e.phase == resetting
+	if !running || e.event.RequestID != requestID || e.event.conn == e.conn {
+		return false
+	}
+	e.event.conn = e.conn
+	if e.event.answered {
+		e.conn.Respond(e.event.head, e.event.body)
+	}
+	return true
+}
+
+func (e *Environment) startForEvent() {
+	e.event.inline = true
+	if e.codeFailure != nil {
+		e.failEvent(*e.codeFailure)
+		return
+	}
+	if problem := e.startRuntime(); problem != nil {
+		e.failEvent(*problem)
+	}
+}
+
+// deliver hands the event to the call of next that waits for it.
+func (e *Environment) deliver() {
+	e.writeStart()
+	e.event.delivered = true
+	e.runtime.state = running
+	waiter := e.runtime.waiter
+	e.runtime.waiter = nil
+	waiter <- e.event.Event
+}
+
+func (e *Environment) writeStart() {
+	if e.event.hasStart {
+		return
+	}
+	e.event.hasStart = true
+	if e.event.Tail {
+		e.options.Sink.BeginTail()
+	}
+	e.writeLog(logs.Start(e.event.RequestID, e.configuration.FunctionVersion))
+}
+
+// respond answers the caller; what the runtime does from now on is between it and its log.
+func (e *Environment) respond(head link.ResponseHead, body [][]byte) {
+	e.event.answered = true
+	e.event.head, e.event.body = head, body
+	if e.event.conn != nil && e.event.conn == e.conn {
+		e.conn.Respond(head, body)
+	}
+}
+
+func (e *Environment) respondError(errorType string, payload []byte) {
+	e.respond(link.ResponseHead{
+		RequestID:     e.event.RequestID,
+		FunctionError: true,
+		ErrorType:     errorType,
+		Mode:          "buffered",
+		ContentType:   "application/json",
+	}, [][]byte{payload})
+}
+
+func (e *Environment) eventTimedOut(timed *event) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.event == timed && e.phase == busy {
+		e.failEvent(timeout(timed.TimeoutMs))
+	}
+}
+
+// failEvent answers at once, where that has not been done, and then ends the function's processes.
+func (e *Environment) failEvent(reason failure) {
+	e.event.timer.Stop()
+	switch {
+	case e.event.answered:
+	case e.event.sink != nil:
+		e.event.answered = true
+		e.event.sink.end(reason.errorType)
+	default:
+		e.respondError(reason.errorType, reason.payload(e.event.RequestID))
+	}
+	e.phase = resetting
+	elapsed := sinceMs(e.event.started)
+	e.sampleMemory()
+	relay := e.dropRuntime()
+	e.reset(relay, func() { e.closeFailed(reason, elapsed) })
+}
+
+// closeFailed writes what an event that ended its processes leaves in the log.
+func (e *Environment) closeFailed(reason failure, elapsedMs float64) {
+	if e.event.inline && !e.event.delivered {
+		e.writeLog(initReport("invoke", reason, elapsedMs))
+	}
+	e.writeStart()
+	status := "error"
+	switch {
+	case reason.errorType == timedOut:
+		status = "timeout"
+		elapsedMs = max(elapsedMs, float64(e.event.TimeoutMs))
+		e.writeLog(logs.TimedOut(time.Now(), e.event.RequestID, e.event.TimeoutMs))
+	case reason.crashed:
+		e.writeLog(logs.Crashed(e.event.RequestID, reason.message, reason.errorType))
+	}
+	e.closeEvent(status, reason.errorType, reason.errorType, elapsedMs)
+}
+
+// closeEvent writes END and REPORT and says that the environment is idle. loggedType is the error
+// type where the log names it.
+func (e *Environment) closeEvent(status, errorType, loggedType string, elapsedMs float64) {
+	closing := e.event
+	initMs := e.init.pendingMs
+	e.init.pendingMs = nil
+	report := logs.Report{
+		RequestID:    closing.RequestID,
+		DurationMs:   elapsedMs,
+		BilledMs:     logs.Billed(elapsedMs, initMs),
+		MemorySizeMB: e.configuration.MemorySizeMB,
+		MaxMemoryMB:  e.memory.maxMB(),
+		InitMs:       initMs,
+		Status:       status,
+		ErrorType:    loggedType,
+	}
+	e.writeLog(logs.End(closing.RequestID) + report.Line())
+	closing.report = &link.IdleReport{
+		RequestID:   report.RequestID,
+		Status:      status,
+		ErrorType:   errorType,
+		DurationMs:  report.DurationMs,
+		BilledMs:    report.BilledMs,
+		MaxMemoryMB: report.MaxMemoryMB,
+		InitMs:      initMs,
+	}
+	if closing.Tail {
+		closing.report.Tail = e.options.Sink.EndTail()
+	}
+	e.becomeIdle()
+}
+
+func (e *Environment) becomeIdle() {
+	closing := e.event
+	e.event = nil
+	e.phase = idle
+	if e.conn != nil {
+		e.conn.Idle(*closing.report)
+	}
+	e.keep(closing)
+	switch {
+	case e.leaving:
+		e.end()
+	case e.abandoned != nil:
+		e.abandoned.Finish()
+	}
+	e.abandoned = nil
+	e.startFreezeTimer()
+}
+
+func (e *Environment) endCleaning() {
+	e.cleaning = false
+	if e.phase == busy {
+		e.startForEvent()
+	}
+}

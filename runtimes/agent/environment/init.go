@@ -1,0 +1,191 @@
+package environment
+
+import (
+	"time"
+
+	"kubelambda.io/agent/code"
+	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/logs"
+	"kubelambda.io/agent/runtimeapi"
+	"kubelambda.io/agent/supervise"
+)
+
+// afterInitError is how long a runtime that has posted an init error may take to exit.
+const afterInitError = time.Second
+
+// initRecord is what is known of init.
+type initRecord struct {
+	timer *time.Timer
+	// pendingMs waits for the first event's report.
+	pendingMs *float64
+}
+
+// Configure makes the environment a function's: code is unpacked, then the runtime started.
+func (e *Environment) Configure(configuration link.Configuration) error {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.phase != unconfigured {
+		return link.Violation("configure comes once in the life of an agent")
+	}
+	e.configuration = &configuration
+	e.phase = preparing
+	e.logStream = newLogStream(time.Now(), configuration.FunctionVersion)
+	if configuration.Code.Directory != "" {
+		e.taskRoot = configuration.Code.Directory
+	}
+	go e.prepare(configuration.Code)
+	return nil
+}
+
+// prepare unpacks; that counts neither as init nor towards its limit.
+func (e *Environment) prepare(source link.CodeSource) {
+	err := e.unpack(source)
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.configuration.Code = link.CodeSource{}
+	if e.phase != preparing {
+		return
+	}
+	e.phase = initialising
+	e.writeInitStart()
+	if err != nil {
+		e.codeFailure = &failure{errorType: invalidCode, message: err.Error()}
+		e.failInit(*e.codeFailure, 0)
+		return
+	}
+	e.beginInit()
+}
+
+func (e *Environment) unpack(source link.CodeSource) error {
+	var err error
+	switch {
+	case source.Directory != "":
+		return nil
+	case source.Zip != nil:
+		err = code.Unzip(e.options.TaskRoot, source.Zip, time.Now)
+	default:
+		err = code.WriteInline(e.options.TaskRoot, source.Inline)
+	}
+	if e.options.Supervisor.IsInit() {
+		code.CloseDirectories(e.options.TaskRoot)
+	}
+	return err
+}
+
+func (e *Environment) beginInit() {
+	if problem := e.startRuntime(); problem != nil {
+		e.failInit(*problem, 0)
+		return
+	}
+	runtime := e.runtime
+	limit := time.Duration(e.configuration.InitTimeoutMs) * time.Millisecond
+	e.init.timer = time.AfterFunc(limit, func() { e.initTimedOut(runtime) })
+}
+
+// endInit is the runtime's first call of next, outside an event.
+func (e *Environment) endInit() {
+	e.init.timer.Stop()
+	elapsed := sinceMs(e.runtime.started)
+	e.init.pendingMs = &elapsed
+	e.phase = idle
+	if e.conn != nil {
+		e.conn.InitDone(elapsed)
+	}
+	e.startFreezeTimer()
+}
+
+func (e *Environment) initTimedOut(runtime *runtime) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.phase != initialising || e.runtime != runtime {
+		return
+	}
+	elapsed := sinceMs(runtime.started)
+	reason := failure{errorType: timedOut}
+	if runtime.initError != nil {
+		reason = posted(*runtime.initError)
+	}
+	relay := e.dropRuntime()
+	e.reset(relay, func() { e.failInit(reason, elapsed) })
+}
+
+// failInit reports a failed init; the next event tries again, within its own time.
+func (e *Environment) failInit(reason failure, elapsedMs float64) {
+	e.writeLog(initReport("init", reason, elapsedMs))
+	e.phase = idle
+	if e.conn != nil {
+		e.conn.InitError(reason.errorType, elapsedMs)
+	}
+	if e.leaving {
+		e.end()
+	}
+}
+
+func initReport(phase string, reason failure, elapsedMs float64) string {
+	if reason.errorType == timedOut {
+		return logs.InitReport(elapsedMs, phase, "timeout", "")
+	}
+	return logs.InitReport(elapsedMs, phase, "error", reason.errorType)
+}
+
+// InitError keeps what the runtime posts; its exit, which follows, ends the init.
+func (e *Environment) InitError(reported runtimeapi.Failure) runtimeapi.Reply {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.runtime == nil || e.runtime.state != started {
+		return e.refuseTransition(initFailed)
+	}
+	e.runtime.state = initFailed
+	e.runtime.initError = &reported
+	runtime := e.runtime
+	time.AfterFunc(afterInitError, func() { e.giveUpOnInit(runtime) })
+	return runtimeapi.Accepted()
+}
+
+// giveUpOnInit ends a runtime that has posted an init error and stays.
+func (e *Environment) giveUpOnInit(runtime *runtime) {
+	e.mutex.Lock()
+	if e.runtime != runtime || runtime.hasExited {
+		e.mutex.Unlock()
+		return
+	}
+	e.mutex.Unlock()
+	e.runtimeExited(runtime, supervise.Status(0))
+}
+
+// runtimeExited handles the end of the runtime process, in whatever it was doing.
+func (e *Environment) runtimeExited(runtime *runtime, status supervise.Status) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	runtime.hasExited = true
+	if e.runtime != runtime {
+		return
+	}
+	reason := exited(status.Reason())
+	if runtime.initError != nil {
+		reason = posted(*runtime.initError)
+	}
+	elapsed := sinceMs(runtime.started)
+	switch e.phase {
+	case initialising:
+		e.init.timer.Stop()
+		relay := e.dropRuntime()
+		e.reset(relay, func() { e.failInit(reason, elapsed) })
+	case busy:
+		e.failEvent(reason)
+	case idle:
+		e.exitedWhileIdle()
+	}
+}
+
+// exitedWhileIdle ends what the runtime left behind; the next event starts another.
+func (e *Environment) exitedWhileIdle() {
+	e.stopFreezeTimer()
+	relay := e.dropRuntime()
+	e.cleaning = true
+	e.reset(relay, e.endCleaning)
+}
+
+func sinceMs(start time.Time) float64 {
+	return float64(time.Since(start).Microseconds()) / 1000
+}

@@ -1,0 +1,146 @@
+package environment
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/logs"
+	"kubelambda.io/agent/runtimeapi"
+	"kubelambda.io/agent/supervise"
+)
+
+// runtimeState is the state of the runtime in the words that its refusals use.
+type runtimeState string
+
+const (
+	started                 runtimeState = "Started"
+	initFailed              runtimeState = "InitError"
+	ready                   runtimeState = "Ready"
+	running                 runtimeState = "Running"
+	invocationResponse      runtimeState = "InvocationResponse"
+	invocationErrorResponse runtimeState = "InvocationErrorResponse"
+	responseSent            runtimeState = "RuntimeResponseSentState"
+)
+
+const bootstrapName = "bootstrap"
+
+// runtime is one start of the function's process.
+type runtime struct {
+	state   runtimeState
+	relay   *logs.Relay
+	started time.Time
+	waiter  chan link.Event
+	// initError is what the process posted to init/error.
+	initError *runtimeapi.Failure
+	hasExited bool
+}
+
+// startRuntime starts the bootstrap; a failure says why it could not.
+func (e *Environment) startRuntime() *failure {
+	variables := e.runtimeVariables()
+	argv, problem := e.findBootstrap(variables)
+	if problem != nil {
+		return problem
+	}
+	relay, writer, err := logs.NewRelay(e.options.Sink)
+	if err != nil {
+		return &failure{errorType: invalidEntrypoint, message: err.Error()}
+	}
+	defer writer.Close()
+	fresh := &runtime{state: started, relay: relay, started: time.Now()}
+	err = e.options.Supervisor.Start(supervise.Spec{
+		Path:      argv[0],
+		Args:      argv,
+		Env:       variables,
+		Directory: e.taskRoot,
+		Stdout:    writer.Fd(),
+		Exited:    func(status supervise.Status) { e.runtimeExited(fresh, status) },
+	})
+	if err != nil {
+		relay.Close()
+		reason := notStarted(argv[0], e.taskRoot, err)
+		return &reason
+	}
+	e.runtime = fresh
+	return nil
+}
+
+// findBootstrap gives the command with an absolute path.
+func (e *Environment) findBootstrap(variables []string) ([]string, *failure) {
+	if len(e.options.Bootstrap) > 0 {
+		argv := append([]string(nil), e.options.Bootstrap...)
+		argv[0] = findProgram(argv[0], variables)
+		return argv, nil
+	}
+	places := []string{
+		filepath.Join(e.taskRoot, bootstrapName), filepath.Join("/opt", bootstrapName),
+	}
+	for _, place := range places {
+		if info, err := os.Stat(place); err == nil && !info.IsDir() {
+			return []string{place}, nil
+		}
+	}
+	message := "Couldn't find valid bootstrap(s): [" + strings.Join(places, " ") + "]"
+	return nil, &failure{errorType: invalidEntrypoint, message: message}
+}
+
+// findProgram looks a name without a slash up in the PATH that the program itself will see.
+func findProgram(name string, variables []string) string {
+	if strings.Contains(name, "/") {
+		return name
+	}
+	for _, variable := range variables {
+		path, found := strings.CutPrefix(variable, "PATH=")
+		if !found {
+			continue
+		}
+		for _, directory := range filepath.SplitList(path) {
+			place := filepath.Join(directory, name)
+			if info, err := os.Stat(place); err == nil && info.Mode().Perm()&0o111 != 0 {
+				return place
+			}
+		}
+	}
+	return name
+}
+
+// dropRuntime forgets the process: its calls are refused from now on, its end means nothing.
+func (e *Environment) dropRuntime() *logs.Relay {
+	if e.runtime == nil {
+		return nil
+	}
+	relay := e.runtime.relay
+	e.runtime.supersede(nil)
+	e.runtime = nil
+	return relay
+}
+
+// supersede ends the wait of an earlier call of next.
+func (r *runtime) supersede(waiter chan link.Event) {
+	if r.waiter != nil {
+		close(r.waiter)
+	}
+	r.waiter = waiter
+}
+
+// reset ends all processes, takes over their last output, and goes on with then under the mutex.
+func (e *Environment) reset(relay *logs.Relay, then func()) {
+	go func() {
+		if !e.options.Supervisor.KillAll() {
+			e.options.Log("some processes of the function cannot be killed")
+		}
+		if relay != nil {
+			relay.Drain()
+			relay.Close()
+		}
+		e.mutex.Lock()
+		defer e.mutex.Unlock()
+		e.frozen = false
+		if e.phase != ended {
+			then()
+		}
+	}()
+}

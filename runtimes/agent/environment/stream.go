@@ -1,0 +1,42 @@
+package environment
+
+import (
+	"sync"
+
+	"kubelambda.io/agent/link"
+)
+
+// stream takes a response that goes to the caller while it is being made. Its Write blocks for flow
+// control, so it has a lock of its own and holds the connection that it began on.
+type stream struct {
+	mutex     sync.Mutex
+	conn      *link.Conn
+	requestID string
+	ended     bool
+}
+
+func newStream(event *event) *stream {
+	event.conn.BeginStream(link.ResponseHead{RequestID: event.RequestID, Mode: streaming})
+	return &stream{conn: event.conn, requestID: event.RequestID}
+}
+
+// Write passes a piece on; false when the stream is over.
+func (s *stream) Write(piece []byte) bool {
+	s.mutex.Lock()
+	if s.ended {
+		s.mutex.Unlock()
+		return false
+	}
+	s.conn.Stream(piece)
+	s.mutex.Unlock()
+	return s.conn.WaitForRoom()
+}
+
+func (s *stream) end(errorType string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if !s.ended {
+		s.ended = true
+		s.conn.EndStream(s.requestID, errorType)
+	}
+}

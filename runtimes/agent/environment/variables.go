@@ -1,0 +1,84 @@
+package environment
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"sort"
+	"strings"
+	"time"
+)
+
+const (
+	agentPrefix      = "KUBELAMBDA_"
+	kubernetesPrefix = "KUBERNETES_"
+	serviceHost      = "_SERVICE_HOST"
+)
+
+// Inherit gives what of the agent's own environment the function may see: neither the agent's
+// settings nor the addresses of services that Kubernetes adds.
+func Inherit(variables []string) []string {
+	services := serviceNames(variables)
+	var kept []string
+	for _, variable := range variables {
+		name, _, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, agentPrefix) && !isOfService(name, services) {
+			kept = append(kept, variable)
+		}
+	}
+	return kept
+}
+
+func serviceNames(variables []string) []string {
+	names := []string{strings.TrimSuffix(kubernetesPrefix, "_")}
+	for _, variable := range variables {
+		name, _, _ := strings.Cut(variable, "=")
+		if service, found := strings.CutSuffix(name, serviceHost); found {
+			names = append(names, service)
+		}
+	}
+	return names
+}
+
+func isOfService(name string, services []string) bool {
+	for _, service := range services {
+		rest, found := strings.CutPrefix(name, service+"_")
+		if found && (strings.HasPrefix(rest, "SERVICE_") || strings.HasPrefix(rest, "PORT")) {
+			return true
+		}
+	}
+	return false
+}
+
+// runtimeVariables is the environment of the runtime process; what comes later counts.
+func (e *Environment) runtimeVariables() []string {
+	all := map[string]string{}
+	for _, variable := range e.options.Inherited {
+		name, value, _ := strings.Cut(variable, "=")
+		all[name] = value
+	}
+	if _, found := all["AWS_LAMBDA_LOG_STREAM_NAME"]; !found {
+		all["AWS_LAMBDA_LOG_STREAM_NAME"] = e.logStream
+	}
+	for name, value := range e.options.Values {
+		all[name] = value
+	}
+	for name, value := range e.configuration.Environment {
+		all[name] = value
+	}
+	all["AWS_LAMBDA_RUNTIME_API"] = e.runtimeAPI
+	all["LAMBDA_TASK_ROOT"] = e.taskRoot
+	variables := make([]string, 0, len(all))
+	for name, value := range all {
+		if strings.IndexByte(name, 0) < 0 && strings.IndexByte(value, 0) < 0 {
+			variables = append(variables, name+"="+value)
+		}
+	}
+	sort.Strings(variables)
+	return variables
+}
+
+func newLogStream(now time.Time, version string) string {
+	var unique [16]byte
+	_, _ = rand.Read(unique[:])
+	return now.UTC().Format("2006/01/02/") + "[" + version + "]" + hex.EncodeToString(unique[:])
+}

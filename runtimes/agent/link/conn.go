@@ -1,0 +1,121 @@
+package link
+
+import (
+	"bufio"
+	"net"
+	"time"
+)
+
+// Timers of docs/link.md, section 6.
+const (
+	pingAfter     = 5 * time.Second
+	silenceMax    = 20 * time.Second
+	authenticateS = 5 * time.Second
+	readerBytes   = 8 * 1024
+)
+
+// Conn is one authenticated connection to one gateway. Its methods queue and never block, except
+// WaitForRoom.
+type Conn struct {
+	net    net.Conn
+	reader *Reader
+	out    *outgoing
+	done   chan struct{}
+}
+
+func newConn(conn net.Conn, buffered *bufio.Reader) *Conn {
+	return &Conn{conn, NewReader(buffered), newOutgoing(conn), make(chan struct{})}
+}
+
+// InitDone says that the runtime has asked for its first event.
+func (c *Conn) InitDone(initMs float64) {
+	c.out.send(controlFrame(InitDone, initDoneMessage{initMs}))
+}
+
+// InitError says that init failed; the next event will try again.
+func (c *Conn) InitError(errorType string, initMs float64) {
+	c.out.send(controlFrame(InitError, initErrorMessage{errorType, initMs}))
+}
+
+// Respond sends a whole response.
+func (c *Conn) Respond(head ResponseHead, body [][]byte) {
+	frames := make([]outgoingFrame, 0, len(body)+2)
+	frames = append(frames, controlFrame(Response, head))
+	for _, chunk := range body {
+		for len(chunk) > BodyBytesMax {
+			frames = append(frames, bodyFrame(chunk[:BodyBytesMax]))
+			chunk = chunk[BodyBytesMax:]
+		}
+		if len(chunk) > 0 {
+			frames = append(frames, bodyFrame(chunk))
+		}
+	}
+	end := controlFrame(ResponseEnd, responseEndMessage{RequestID: head.RequestID})
+	c.out.send(append(frames, end)...)
+}
+
+// BeginStream sends the head of a response whose body is still being made.
+func (c *Conn) BeginStream(head ResponseHead) { c.out.send(controlFrame(Response, head)) }
+
+// Stream sends one piece of a streamed body.
+func (c *Conn) Stream(chunk []byte) {
+	for len(chunk) > BodyBytesMax {
+		c.out.send(bodyFrame(chunk[:BodyBytesMax]))
+		chunk = chunk[BodyBytesMax:]
+	}
+	c.out.send(bodyFrame(chunk))
+}
+
+// WaitForRoom blocks until all but one of the queued frames have left; false when the connection is
+// gone.
+func (c *Conn) WaitForRoom() bool { return c.out.waitForRoom() }
+
+// EndStream closes a streamed response; errorType is empty unless the stream broke off.
+func (c *Conn) EndStream(requestID, errorType string) {
+	c.out.send(controlFrame(ResponseEnd, responseEndMessage{requestID, errorType}))
+}
+
+// Idle says that the environment may be given another event.
+func (c *Conn) Idle(report IdleReport) { c.out.send(controlFrame(Idle, report)) }
+
+// Ping asks for a sign that everything queued before it has arrived.
+func (c *Conn) Ping() { c.out.send(outgoingFrame{header: AppendFrame(nil, Ping, nil)}) }
+
+// Leave asks for no more events; the gateway answers with shutdown, or by closing.
+func (c *Conn) Leave() { c.out.send(controlFrame(Leaving, nil)) }
+
+// Finish closes the connection once everything queued has gone out.
+func (c *Conn) Finish() { c.out.finish() }
+
+// Close ends the connection now.
+func (c *Conn) Close() {
+	c.out.close()
+	_ = c.net.Close()
+}
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+func (c *Conn) next() (Frame, error) {
+	_ = c.net.SetReadDeadline(time.Now().Add(silenceMax))
+	return c.reader.Next()
+}
+
+// pingWhileQuiet sends a ping whenever nothing has been sent for pingAfter.
+func (c *Conn) pingWhileQuiet() {
+	timer := time.NewTimer(pingAfter)
+	defer timer.Stop()
+	for {
+		select {
+		case <-c.done:
+			return
+		case now := <-timer.C:
+			quiet := c.out.idleFor(now)
+			if quiet >= pingAfter {
+				c.out.sendUrgent(AppendFrame(nil, Ping, nil))
+				quiet = 0
+			}
+			timer.Reset(pingAfter - quiet)
+		}
+	}
+}

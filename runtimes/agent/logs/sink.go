@@ -1,0 +1,145 @@
+// Package logs writes the log of one environment: the platform's own lines and, between them, line
+// by line, what the function's processes print.
+//
+// Contract: platform lines are exact to the byte (spec/lambda.md, section 2.7) and never wait for
+// the reader of the log; a function that prints faster than the log is read waits itself.
+package logs
+
+import (
+	"bytes"
+	"io"
+	"sync"
+	"time"
+)
+
+const (
+	// TailBytes is the most of an event's log that the caller is given.
+	TailBytes = 4096
+
+	pendingBytesMax = 256 * 1024
+	lineBytesMax    = 256 * 1024
+)
+
+// Sink collects lines and writes them out in order, from one goroutine.
+type Sink struct {
+	out     io.Writer
+	mutex   sync.Mutex
+	changed *sync.Cond
+	pending []byte
+	partial []byte
+	tail    []byte
+	hasTail bool
+	writing bool
+}
+
+// NewSink writes to out.
+func NewSink(out io.Writer) *Sink {
+	sink := &Sink{out: out}
+	sink.changed = sync.NewCond(&sink.mutex)
+	go sink.write()
+	return sink
+}
+
+// System writes lines of the platform's own, each ending in a line feed; never blocks.
+func (s *Sink) System(lines string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.endPartial()
+	s.commit([]byte(lines))
+}
+
+// BeginTail starts keeping the last TailBytes of what is written.
+func (s *Sink) BeginTail() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.tail, s.hasTail = nil, true
+}
+
+// EndTail gives what BeginTail began; nil where it did not.
+func (s *Sink) EndTail() []byte {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	tail := s.tail
+	s.tail, s.hasTail = nil, false
+	return tail
+}
+
+// Flush waits until everything is written, at most so long.
+func (s *Sink) Flush(patience time.Duration) {
+	timer := time.AfterFunc(patience, func() {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		patience = 0
+		s.changed.Broadcast()
+	})
+	defer timer.Stop()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.endPartial()
+	for (len(s.pending) > 0 || s.writing) && patience > 0 {
+		s.changed.Wait()
+	}
+}
+
+// output takes what a process printed, cut anywhere.
+func (s *Sink) output(data []byte) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	last := bytes.LastIndexByte(data, '\n') + 1
+	if last > 0 {
+		s.commit(s.partial)
+		s.partial = nil
+		s.commit(data[:last])
+	}
+	s.partial = append(s.partial, data[last:]...)
+	if len(s.partial) >= lineBytesMax {
+		s.endPartial()
+	}
+}
+
+// waitForRoom blocks while too much is waiting to be written.
+func (s *Sink) waitForRoom() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for len(s.pending) > pendingBytesMax {
+		s.changed.Wait()
+	}
+}
+
+func (s *Sink) endPartial() {
+	if len(s.partial) > 0 {
+		s.commit(append(s.partial, '\n'))
+		s.partial = nil
+	}
+}
+
+func (s *Sink) commit(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	s.pending = append(s.pending, data...)
+	if s.hasTail {
+		s.tail = append(s.tail, data...)
+		if excess := len(s.tail) - TailBytes; excess > 0 {
+			s.tail = append([]byte(nil), s.tail[excess:]...)
+		}
+	}
+	s.changed.Broadcast()
+}
+
+func (s *Sink) write() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for {
+		for len(s.pending) == 0 {
+			s.changed.Wait()
+		}
+		data := s.pending
+		s.pending, s.writing = nil, true
+		s.mutex.Unlock()
+		_, _ = s.out.Write(data) // a log that nobody reads must not stop the function
+		s.mutex.Lock()
+		s.writing = false
+		s.changed.Broadcast()
+	}
+}

@@ -1,0 +1,73 @@
+package runtimeapi
+
+import (
+	"encoding/json"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// Reply is what a call of the Runtime API is answered with.
+type Reply struct {
+	Status  int
+	Headers [][2]string
+	Body    [][]byte
+}
+
+const contentJSON = "application/json"
+
+var statusTexts = map[int]string{
+	200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+	405: "Method Not Allowed", 413: "Request Entity Too Large",
+	431: "Request Header Fields Too Large", 500: "Internal Server Error",
+}
+
+// Accepted answers a posted response or error.
+func Accepted() Reply { return jsonReply(202, `{"status":"OK"}`) }
+
+// Refusal answers with an error of spec/lambda.md, section 1.7.
+func Refusal(status int, errorType, message string) Reply {
+	body, _ := json.Marshal(struct {
+		ErrorMessage string `json:"errorMessage"`
+		ErrorType    string `json:"errorType"`
+	}{message, errorType})
+	return jsonReply(status, string(body))
+}
+
+func jsonReply(status int, body string) Reply {
+	return Reply{status, [][2]string{{"Content-Type", contentJSON}}, [][]byte{[]byte(body + "\n")}}
+}
+
+func textReply(status int, body string) Reply {
+	headers := [][2]string{{"Content-Type", "text/plain; charset=utf-8"}}
+	return Reply{status, headers, [][]byte{[]byte(body)}}
+}
+
+// oneLine keeps a value from ending its header.
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
+
+func (r Reply) writeTo(conn net.Conn, closing bool) error {
+	length := 0
+	for _, piece := range r.Body {
+		length += len(piece)
+	}
+	head := make([]byte, 0, 512)
+	head = append(head, "HTTP/1.1 "+strconv.Itoa(r.Status)+" "+statusTexts[r.Status]+"\r\n"...)
+	for _, header := range r.Headers {
+		head = append(head, header[0]+": "+oneLine.Replace(header[1])+"\r\n"...)
+	}
+	if closing {
+		head = append(head, "Connection: close\r\n"...)
+	}
+	head = append(head, "Content-Length: "+strconv.Itoa(length)+"\r\n\r\n"...)
+	if length < 4*1024 {
+		for _, piece := range r.Body {
+			head = append(head, piece...)
+		}
+		_, err := conn.Write(head)
+		return err
+	}
+	buffers := append(net.Buffers{head}, r.Body...)
+	_, err := buffers.WriteTo(conn)
+	return err
+}

@@ -1,0 +1,145 @@
+// Package settings reads what the agent is told by its pod: the variables of the runtime contract
+// (runtimes/README.md).
+//
+// Contract: the only reader of the agent's own environment. A missing or malformed key is an error:
+// there is no unauthenticated mode.
+package settings
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"kubelambda.io/agent/link"
+)
+
+const (
+	prefix      = "KUBELAMBDA_"
+	valuePrefix = prefix + "VALUE_"
+
+	defaultTaskRoot     = "/var/task"
+	defaultRuntimeAPI   = "127.0.0.1:9001"
+	defaultIdleFreezeMs = 50
+)
+
+var defaultBootstrap = []string{"/var/runtime/bootstrap"}
+
+// Settings is everything that the pod says.
+type Settings struct {
+	Gateway    string
+	Identity   link.Identity
+	Key        []byte
+	Bootstrap  []string
+	Values     map[string]string
+	TaskRoot   string
+	RuntimeAPI string
+	IdleFreeze time.Duration
+}
+
+// Read takes settings from variables ("NAME=value"). Its errors name variables, never values.
+func Read(variables []string) (Settings, error) {
+	given := byName(variables)
+	key, keyErr := readKey(given["KEY"])
+	generation, generationErr := readNumber(given, "KEY_GENERATION", 1)
+	freezeMs, freezeErr := readNumber(given, "IDLE_FREEZE_MS", defaultIdleFreezeMs)
+	bootstrap, bootstrapErr := readBootstrap(given)
+	settings := Settings{
+		Gateway: given["GATEWAY"],
+		Identity: link.Identity{
+			Namespace:     given["NAMESPACE"],
+			Function:      given["FUNCTION"],
+			UID:           given["FUNCTION_UID"],
+			KeyGeneration: generation,
+			ConfigDigest:  given["CONFIG_DIGEST"],
+			Revision:      given["REVISION"],
+			Pod:           given["POD"],
+			PodUID:        given["POD_UID"],
+		},
+		Key:        key,
+		Bootstrap:  bootstrap,
+		Values:     readValues(given),
+		TaskRoot:   or(given["TASK_ROOT"], defaultTaskRoot),
+		RuntimeAPI: or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
+		IdleFreeze: time.Duration(freezeMs) * time.Millisecond,
+	}
+	missing := requireAll(given, "GATEWAY", "NAMESPACE", "FUNCTION", "FUNCTION_UID", "POD")
+	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, bootstrapErr)
+}
+
+func byName(variables []string) map[string]string {
+	given := map[string]string{}
+	for _, variable := range variables {
+		name, value, _ := strings.Cut(variable, "=")
+		if rest, found := strings.CutPrefix(name, prefix); found {
+			given[rest] = value
+		}
+	}
+	return given
+}
+
+func requireAll(given map[string]string, names ...string) error {
+	var missing []error
+	for _, name := range names {
+		if given[name] == "" {
+			missing = append(missing, fmt.Errorf("%s%s is not set", prefix, name))
+		}
+	}
+	return errors.Join(missing...)
+}
+
+func readKey(text string) ([]byte, error) {
+	key, err := hex.DecodeString(text)
+	if err != nil || len(key) != link.KeyBytes {
+		return nil, fmt.Errorf("%sKEY is not %d hex digits", prefix, 2*link.KeyBytes)
+	}
+	return key, nil
+}
+
+func readNumber(given map[string]string, name string, otherwise int) (int, error) {
+	text, found := given[name]
+	if !found || text == "" {
+		return otherwise, nil
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s%s is not a number", prefix, name)
+	}
+	return number, nil
+}
+
+// readBootstrap: absent is the default, an empty string or list means a search for a bootstrap.
+func readBootstrap(given map[string]string) ([]string, error) {
+	text, found := given["BOOTSTRAP"]
+	if !found {
+		return defaultBootstrap, nil
+	}
+	if text == "" {
+		return nil, nil
+	}
+	var argv []string
+	if err := json.Unmarshal([]byte(text), &argv); err != nil {
+		return nil, fmt.Errorf("%sBOOTSTRAP is not a JSON list of strings", prefix)
+	}
+	return argv, nil
+}
+
+func readValues(given map[string]string) map[string]string {
+	values := map[string]string{}
+	for name, value := range given {
+		if rest, found := strings.CutPrefix(prefix+name, valuePrefix); found && rest != "" {
+			values[rest] = value
+		}
+	}
+	return values
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -1,0 +1,138 @@
+// Package supervise starts, counts, stops and ends the processes of one environment.
+//
+// Contract: everything that ever descended from a started process is found and ended, whether the
+// agent is PID 1 of a pod or one process among others (local mode). One reaper waits for all
+// children; nothing in this program may use os/exec or wait for a process elsewhere.
+package supervise
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	childOOMScore = "1000"
+	killPatience  = 5 * time.Second
+	killPauseMin  = 100 * time.Microsecond
+	killPauseMax  = 5 * time.Millisecond
+)
+
+// Spec is one process to start; Path is absolute, Stdout serves standard error too.
+type Spec struct {
+	Path      string
+	Args      []string
+	Env       []string
+	Directory string
+	Stdout    uintptr
+	// Exited is called once, from a goroutine of its own, when the process itself has ended.
+	Exited func(status Status)
+}
+
+// Supervisor owns all children of this process.
+type Supervisor struct {
+	isInit  bool
+	devNull *os.File
+	mutex   sync.Mutex
+	exits   map[int]func(Status)
+}
+
+// New takes over the children of this process: closes the agent to them, becomes their reaper.
+func New() (*Supervisor, error) {
+	isInit := os.Getpid() == 1
+	if err := shieldSelf(isInit); err != nil {
+		return nil, err
+	}
+	devNull, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	s := &Supervisor{isInit: isInit, devNull: devNull, exits: map[int]func(Status){}}
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	go func() {
+		for range children {
+			s.reap()
+		}
+	}()
+	return s, nil
+}
+
+// IsInit says whether the agent is PID 1, and so alone with its children.
+func (s *Supervisor) IsInit() bool { return s.isInit }
+
+// Start runs a process; the error is the system's (fork, chdir or exec).
+func (s *Supervisor) Start(spec Spec) error {
+	s.mutex.Lock() // the reaper must not see the child before its entry is here
+	defer s.mutex.Unlock()
+	pid, err := syscall.ForkExec(spec.Path, spec.Args, &syscall.ProcAttr{
+		Dir:   spec.Directory,
+		Env:   spec.Env,
+		Files: []uintptr{s.devNull.Fd(), spec.Stdout, spec.Stdout},
+		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	})
+	if err != nil {
+		return err
+	}
+	// Where the container as a whole is not killed, the function must go before the agent.
+	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(childOOMScore), 0)
+	s.exits[pid] = spec.Exited
+	return nil
+}
+
+// KillAll ends every process of the environment, also those that left their group or session, and
+// returns when none is left (or after 5 s, with false).
+func (s *Supervisor) KillAll() bool {
+	pause := killPauseMin
+	for end := time.Now().Add(killPatience); time.Now().Before(end); {
+		s.signalAll(syscall.SIGKILL)
+		if s.reap() {
+			return true
+		}
+		time.Sleep(pause)
+		pause = min(2*pause, killPauseMax)
+	}
+	return false
+}
+
+// Freeze stops every process; Thaw lets them go on.
+func (s *Supervisor) Freeze() { s.signalAll(syscall.SIGSTOP) }
+
+// Thaw undoes Freeze.
+func (s *Supervisor) Thaw() { s.signalAll(syscall.SIGCONT) }
+
+func (s *Supervisor) signalAll(number syscall.Signal) {
+	if s.isInit {
+		_ = syscall.Kill(-1, number)
+		return
+	}
+	for _, pid := range descendants() {
+		_ = syscall.Kill(pid, number)
+	}
+}
+
+// reap collects all dead children; true when no child is left, dead or alive.
+func (s *Supervisor) reap() bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case err != nil:
+			return true
+		case pid == 0:
+			return false
+		}
+		if exited, known := s.exits[pid]; known {
+			delete(s.exits, pid)
+			go exited(Status(status))
+		}
+	}
+}

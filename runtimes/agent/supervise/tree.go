@@ -1,0 +1,77 @@
+package supervise
+
+import (
+	"os"
+	"strconv"
+	"strings"
+)
+
+// descendants gives every process below this one: as subreaper we are an ancestor of all that ever
+// came from our children.
+func descendants() []int {
+	found := children(os.Getpid())
+	for next := 0; next < len(found); next++ {
+		found = append(found, children(found[next])...)
+	}
+	return found
+}
+
+func children(pid int) []int {
+	tasks := "/proc/" + strconv.Itoa(pid) + "/task"
+	threads, err := os.ReadDir(tasks)
+	if err != nil {
+		return nil
+	}
+	var found []int
+	for _, thread := range threads {
+		text, _ := os.ReadFile(tasks + "/" + thread.Name() + "/children")
+		for _, field := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				found = append(found, child)
+			}
+		}
+	}
+	return found
+}
+
+// others gives every process of the pod but the agent.
+func others() []int {
+	directory, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer directory.Close()
+	names, _ := directory.Readdirnames(-1)
+	var found []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// AnonymousBytes is the memory that the environment's processes hold beyond what files back: the
+// page cache of unpacked code is not the function's use.
+func (s *Supervisor) AnonymousBytes() int64 {
+	pids := descendants
+	if s.isInit {
+		pids = others
+	}
+	pages := int64(0)
+	for _, pid := range pids() {
+		pages += anonymousPages(pid)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+func anonymousPages(pid int) int64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 3 {
+		return 0
+	}
+	resident, _ := strconv.ParseInt(fields[1], 10, 64)
+	shared, _ := strconv.ParseInt(fields[2], 10, 64)
+	return max(0, resident-shared)
+}
