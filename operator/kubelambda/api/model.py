@@ -74,9 +74,10 @@ class ApiModel(BaseModel):
     ) -> JsonSchemaValue:
         rules: tuple[Rule | TransitionRule, ...] = (*cls.RULES, *cls.TRANSITIONS)
         entries = [one.to_schema() for one in rules]
-        resolved = handler.resolve_ref_schema(handler(schema))
+        reference = handler(schema)
+        resolved = handler.resolve_ref_schema(reference)
         resolved.update(add_validations(resolved, entries))
-        return handler(schema)
+        return reference
 
 
 def find_refused_changes(old: ApiModel, new: ApiModel) -> list[str]:

@@ -48,6 +48,11 @@ FILE_NAMES = Rule(
     ),
     check=lambda files: all(is_safe_file_name(name) for name in files),
 )
+FILES_APART = Rule(
+    cel="self.all(one, !self.exists(other, other.startsWith(one + '/')))",
+    message="a name cannot be both a file and a directory of other files",
+    check=lambda files: not any(other.startswith(one + "/") for one in files for other in files),
+)
 FILES_TOTAL = Rule(
     cel=f"self.map(name, bytes(self[name]).size()).sum() <= {INLINE_BYTES_MAX}",
     message=f"inline code holds at most {INLINE_BYTES_MAX} bytes in all",
@@ -82,9 +87,10 @@ class FunctionCode(ApiModel):
     inline: (
         Annotated[
             dict[str, Annotated[str, Field(max_length=INLINE_BYTES_MAX)]],
-            Entries,
             Field(min_length=1, max_length=INLINE_FILES_MAX),
+            Entries,
             FILE_NAMES,
+            FILES_APART,
             FILES_TOTAL,
         ]
         | None

@@ -57,8 +57,8 @@ class Condition(ApiModel):
 
     type: Annotated[str, Field(max_length=316)]
     status: Literal["True", "False", "Unknown"]
-    reason: Annotated[str, Field(max_length=1024)] = ""
-    message: Annotated[str, Field(max_length=32768)] = ""
+    reason: Annotated[str, Field(max_length=1024)] | None = None
+    message: Annotated[str, Field(max_length=32768)] | None = None
     last_transition_time: Annotated[
         str | None, Field(max_length=64, json_schema_extra={"format": "date-time"})
     ] = None

@@ -1,0 +1,150 @@
+"""The CustomResourceDefinitions, generated from the models: ``python -m kubelambda.api.crd``.
+
+Contract: ``build_crds`` is pure; ``main`` writes the checked-in copies below the working directory
+(crds/ and the chart's), which a test compares with what the models give.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from kubelambda.api.schema import build_structural_schema
+from kubelambda.api.v1alpha1.function import LambdaFunction
+from kubelambda.api.v1alpha1.runtime import LambdaRuntime
+
+GROUP = "kubelambda.io"
+VERSION = "v1alpha1"
+DIRECTORIES = (Path("crds"), Path("charts/kubelambda/crds"))
+_HEADER = "# Generated from operator/kubelambda/api by `make crds`. Do not edit.\n"
+_CONDITION = '.status.conditions[?(@.type=="{}")].{}'
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of ``kubectl get``; ``wide`` ones need ``-o wide``."""
+
+    name: str
+    path: str
+    type: str = "string"
+    wide: bool = False
+
+    def to_manifest(self) -> dict[str, Any]:
+        """The entry of ``additionalPrinterColumns``."""
+        entry = {"name": self.name, "type": self.type, "jsonPath": self.path}
+        return {**entry, "priority": 1} if self.wide else entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One custom resource."""
+
+    model: type[BaseModel]
+    plural: str
+    short_name: str
+    scope: str
+    columns: Sequence[Column]
+    categories: Sequence[str] = ("kubelambda",)
+
+
+KINDS = (
+    Kind(
+        model=LambdaFunction,
+        plural="lambdafunctions",
+        short_name="lfn",
+        scope="Namespaced",
+        categories=("all", "kubelambda"),
+        columns=(
+            Column("Runtime", ".spec.runtime"),
+            Column("Memory", ".spec.memorySize", "integer"),
+            Column("Timeout", ".spec.timeout", "integer"),
+            Column("Ready", _CONDITION.format("Ready", "status")),
+            Column("Reason", _CONDITION.format("Ready", "reason")),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+            Column("Message", _CONDITION.format("Ready", "message"), wide=True),
+            Column("Revision", ".status.revision", wide=True),
+            Column("ARN", ".status.functionArn", wide=True),
+        ),
+    ),
+    Kind(
+        model=LambdaRuntime,
+        plural="lambdaruntimes",
+        short_name="lrt",
+        scope="Cluster",
+        columns=(
+            Column("Image", ".spec.image"),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+        ),
+    ),
+)
+
+
+def build_crds() -> dict[str, dict[str, Any]]:
+    """All CRDs by file name, in a stable order."""
+    return {f"{GROUP}_{kind.plural}.yaml": build_crd(kind) for kind in KINDS}
+
+
+def build_crd(kind: Kind) -> dict[str, Any]:
+    """One CustomResourceDefinition."""
+    schema = build_structural_schema(kind.model)
+    version: dict[str, Any] = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "additionalPrinterColumns": [one.to_manifest() for one in kind.columns],
+        "schema": {"openAPIV3Schema": schema},
+    }
+    if "status" in schema["properties"]:
+        version["subresources"] = {"status": {}}
+    name = kind.model.__name__
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": kind.scope,
+            "names": {
+                "kind": name,
+                "listKind": f"{name}List",
+                "plural": kind.plural,
+                "singular": name.lower(),
+                "shortNames": [kind.short_name],
+                "categories": list(kind.categories),
+            },
+            "versions": [version],
+        },
+    }
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """YAML without anchors: parts that happen to be equal are written out."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def render_crd(manifest: Mapping[str, Any]) -> str:
+    """The file as it is checked in."""
+    return _HEADER + yaml.dump(dict(manifest), Dumper=_PlainDumper, sort_keys=False, width=100)
+
+
+def write_crds(root: Path) -> list[Path]:
+    """Write every CRD into every directory that holds a copy; the paths written."""
+    written = []
+    for directory in DIRECTORIES:
+        (root / directory).mkdir(parents=True, exist_ok=True)
+        for name, manifest in build_crds().items():
+            path = root / directory / name
+            path.write_text(render_crd(manifest), encoding="utf-8")
+            written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    for one in write_crds(Path.cwd()):
+        sys.stdout.write(f"{one}\n")
