@@ -127,7 +127,7 @@ class FunctionReconciler:
             region=self._platform.settings.region,
             now=moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
         )
-        if status == record.status:
+        if all(record.status.get(field) == value for field, value in status.items()):
             return
         # With its resourceVersion: a writer that has slept meets a conflict, not an older status.
         content = {"metadata": {"resourceVersion": record.version}, "status": status}

@@ -1,7 +1,7 @@
 """The role ``kubelambda controller``: assembles the parts, leads or stands by, ends cleanly.
 
 Contract: exit code 0 after SIGTERM, 1 after losing the Lease or an unexpected end (Kubernetes
-starts the process anew), 2 for settings a person has to mend. A standby is Ready and writes nothing.
+starts the process anew), 2 for settings a person has to mend. A standby is Ready, writes nothing.
 """
 
 import asyncio

@@ -96,6 +96,7 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         stalled=trouble.verdict.reason is not None,
         revision=rendered.revision,
         key_secret=rendered.key_secret_name,
+        runtime_image=world.runtimes[record.runtime].image,
     )
     return FunctionPlan(outcome, tuple(_plan_actions(record, world, rendered)), trouble.revisit_s)
 

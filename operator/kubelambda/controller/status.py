@@ -22,6 +22,7 @@ class Outcome:
     """Nothing happens before somebody changes something."""
     revision: str = ""
     key_secret: str = ""
+    runtime_image: str = ""
 
 
 def build_status(
@@ -45,18 +46,21 @@ def build_status(
             ("Stalled", stalled, reason, message if outcome.stalled else ""),
         ]
     status: dict[str, Any] = {
+        "state": "Active" if reason is None else "Failed" if outcome.stalled else "Pending",
         "observedGeneration": record.generation,
         "conditions": [_build_condition(former.get(one[0]), one, now) for one in wanted],
         "functionArn": (
             f"arn:aws:lambda:{region}:{record.account_id}:function:{record.function_name}"
         ),
     }
-    revision = outcome.revision or record.status.get("revision")
-    key_secret = outcome.key_secret or record.status.get("keySecretName")
-    if revision:
-        status["revision"] = revision
-    if key_secret:
-        status["keySecretName"] = key_secret
+    # What served before the trouble stays: a restart must find it.
+    for field, value in (
+        ("revision", outcome.revision),
+        ("keySecretName", outcome.key_secret),
+        ("runtimeImage", outcome.runtime_image),
+    ):
+        if value or field in record.status:
+            status[field] = value or record.status[field]
     return status
 
 

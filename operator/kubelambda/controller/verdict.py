@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.function import LambdaFunction
-
-_SERVED_CODE = ("inline", "zipFile")
+from kubelambda.api.v1alpha1.support import unsupported_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +29,14 @@ NO_OBJECTION = Verdict()
 def judge_manifest(manifest: Mapping[str, Any]) -> Verdict:
     """What the manifest alone tells; other objects are judged in ``plan``."""
     try:
-        LambdaFunction.model_validate(manifest)
+        function = LambdaFunction.model_validate(manifest)
     except ValidationError as error:
         return Verdict(Reason.INVALID_SPEC, _describe(error))
-    return _judge_support(manifest["spec"])
-
-
-def _judge_support(spec: Mapping[str, Any]) -> Verdict:
-    code = spec.get("code") or {}
-    # LIMIT: packages, URLs, S3 objects, ConfigMaps and images are not served yet.
-    unserved = [kind for kind in code if kind not in _SERVED_CODE]
-    if unserved:
+    fields = unsupported_fields(function.spec)
+    if fields:
         return Verdict(
-            Reason.UNSUPPORTED,
-            f"code.{unserved[0]} is not served by this release; use code.inline or code.zipFile",
+            Reason.FEATURE_NOT_AVAILABLE,
+            f"this release does not act upon {', '.join(fields)}; take it out of the spec",
         )
     return NO_OBJECTION
 
