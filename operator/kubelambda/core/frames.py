@@ -21,7 +21,7 @@ _HEADER_BYTES = 4
 
 
 class FrameType(IntEnum):
-    """Frame types below 0x80; a type from 0x80 up is ignored by a peer that does not know it."""
+    """All frame types; one from 0x80 up is ignored by a peer that does not know it."""
 
     CHALLENGE = 0x01
     HELLO = 0x02
@@ -45,10 +45,18 @@ class FrameType(IntEnum):
     DRAIN = 0x70
     SHUTDOWN = 0x71
     GOAWAY = 0x72
+    LEAVING = 0x80
 
 
 BODY_TYPES = frozenset({FrameType.INVOKE_BODY, FrameType.RESPONSE_BODY})
 _KNOWN_TYPES = frozenset(int(frame_type) for frame_type in FrameType)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 class ProtocolError(Exception):
@@ -80,9 +88,10 @@ def iter_body_frames(frame_type: int, body: bytes | memoryview) -> Iterator[byte
 def decode_control(payload: bytes) -> dict[str, Any]:
     """The JSON object of a control frame; raises ProtocolError for anything else."""
     try:
-        fields = json.loads(payload)
+        # Decoded here, since json.loads takes UTF-16 and UTF-32 as well where it is given bytes.
+        fields = _DECODER.decode(payload.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("control payload is not JSON") from error
+        raise ProtocolError("control payload is not JSON in UTF-8") from error
     if not isinstance(fields, dict):
         raise ProtocolError("control payload is not a JSON object")
     return fields
@@ -107,7 +116,7 @@ class FrameDecoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Add ``data``; yield each whole frame as (type, payload), unknown high types left out."""
+        """Add ``data``; yield each whole frame as (type, payload), but none of an unknown type."""
         self._buffer += data
         while len(self._buffer) > _HEADER_BYTES:
             length = int.from_bytes(self._buffer[:_HEADER_BYTES], "big")
@@ -118,7 +127,7 @@ class FrameDecoder:
                 return
             payload = bytes(self._buffer[_HEADER_BYTES + 1 : end])
             del self._buffer[:end]
-            if frame_type < FIRST_IGNORABLE_TYPE:
+            if frame_type in _KNOWN_TYPES:
                 yield frame_type, payload
         if len(self._buffer) == _HEADER_BYTES and not any(self._buffer):
             raise ProtocolError("frame of length 0")

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // Type is the type byte of a frame.
@@ -159,6 +160,9 @@ func (r *Reader) checkHeader(length uint32, kind Type) error {
 func DecodeControl(payload []byte, fields any) error {
 	if trimmed := skipSpace(payload); len(trimmed) == 0 || trimmed[0] != '{' {
 		return broken("control payload is not a JSON object")
+	}
+	if !utf8.Valid(payload) {
+		return broken("control payload is not UTF-8")
 	}
 	if err := json.Unmarshal(payload, fields); err != nil {
 		return broken("control payload: %v", err)
