@@ -6,6 +6,7 @@ all. ``hand_over`` comes after a stop in good order.
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -107,8 +108,10 @@ class Leader:
             runtimes = self._runtimes()
             await runtimes.refresh()
             parts.append(runtimes.run())
-        tasks = [asyncio.create_task(part) for part in parts]
-        tasks.append(asyncio.create_task(self._watch(stop), name="kopf"))
+        kopf_started = asyncio.Event()
+        tasks = [asyncio.create_task(part) for part in (*parts, _wait(stop))]
+        tasks.append(asyncio.create_task(_keep_signals(kopf_started, stop)))
+        tasks.append(asyncio.create_task(self._watch(kopf_started), name="kopf"))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -126,7 +129,7 @@ class Leader:
             await self._elector.release()
         self._client.close()
 
-    async def _watch(self, stop: asyncio.Event) -> None:
+    async def _watch(self, started: asyncio.Event) -> None:
         settings = self._settings
         await self._wait_for_crds()
         await kopf.operator(
@@ -139,7 +142,7 @@ class Leader:
             standalone=True,
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,
-            stop_flag=stop,
+            ready_flag=started,
         )
 
     async def _wait_for_crds(self) -> None:
@@ -163,3 +166,21 @@ class Leader:
             self._store.runtimes,
             self._intake.enqueue_runtime,
         )
+
+
+async def _wait(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _keep_signals(kopf_started: asyncio.Event, stop: asyncio.Event) -> None:
+    """Take SIGTERM back from kopf, whose own way to stop waits 5 s for tasks that are not its."""
+    await kopf_started.wait()
+    install_stop(stop)
+    await asyncio.Event().wait()
+
+
+def install_stop(stop: asyncio.Event) -> None:
+    """Set ``stop`` on SIGINT and SIGTERM."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)

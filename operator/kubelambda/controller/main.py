@@ -6,13 +6,12 @@ starts the process anew), 2 for settings a person has to mend. A standby is Read
 
 import asyncio
 import logging
-import signal
 import uuid
 from collections.abc import Coroutine
 
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.elector import Elector, LeadershipLostError
-from kubelambda.controller.leader import Leader
+from kubelambda.controller.leader import Leader, install_stop
 from kubelambda.controller.rules import build_network_rules
 from kubelambda.kube.client import KubeClient, RequestCounter
 from kubelambda.kube.connection import NoConnectionError, load_configuration
@@ -57,7 +56,8 @@ async def _serve(settings: ControllerSettings) -> int:
         port=settings.metrics_port,
     )
     await health.start()
-    stop = _stop_event()
+    stop = asyncio.Event()
+    install_stop(stop)
     try:
         return await _stand_by_then_lead(settings, elector, leader, stop)
     finally:
@@ -103,8 +103,3 @@ def _choose_identity(pod_name: str) -> str:
     return pod_name if pod_name != OUTSIDE else f"{OUTSIDE}-{uuid.uuid4().hex[:8]}"
 
 
-def _stop_event() -> asyncio.Event:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    return stop

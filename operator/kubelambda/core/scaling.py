@@ -114,7 +114,8 @@ def _target_current(
     idle_timeout_s: float,
 ) -> int:
     wanted = count_wanted(load, idle_timeout_s)
-    leaving = sum(pod.draining for pod in mine)
+    # Pods beyond what was asked for are victims that the ReplicaSet is about to take.
+    leaving = max(0, sum(pod.draining for pod in mine) - max(0, len(mine) - asked))
     if wanted + leaving > asked:
         return wanted + leaving
     gone = sum(pod.is_gone for pod in mine)
