@@ -1,0 +1,3 @@
+module kubelambda.io/tests/pause
+
+go 1.24
