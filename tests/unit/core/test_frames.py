@@ -32,7 +32,7 @@ VECTORS: dict[str, Any] = json.loads(
 )
 
 
-def _cases(*path: str) -> Any:
+def _cases(*path: str) -> pytest.MarkDecorator:
     found: Any = VECTORS
     for key in path:
         found = found[key]
