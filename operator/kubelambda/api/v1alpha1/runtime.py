@@ -20,8 +20,14 @@ class LambdaRuntimeSpec(ApiModel):
     )
     bootstrap: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=1000)]],
-        Field(min_length=1, max_length=64),
-    ] = Field(description="Command of the runtime process, without a shell.")
+        Field(max_length=64),
+    ] = Field(
+        ["/var/runtime/bootstrap"],
+        description=(
+            "Command of the runtime process, without a shell. Empty: the file named bootstrap that "
+            "comes with the code or a layer, as for provided.al2023."
+        ),
+    )
     description: Annotated[str, Field(max_length=256)] | None = Field(
         None, description="A sentence for people."
     )
