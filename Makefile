@@ -40,7 +40,7 @@ venv:
 	@hack/uv sync --quiet
 
 .PHONY: check
-check: lint crds-check test ## Everything of CI that needs no cluster: lint, types, layers, generated files, tests
+check: lint crds-check chart-check test ## Everything of CI that needs no cluster: lint, types, layers, generated files, tests
 
 .PHONY: lint
 lint: venv ## ruff, mypy, import-linter, gofmt, go vet, helm lint where helm is there
@@ -64,6 +64,10 @@ crds: venv ## Write crds/ and the chart's copies from the pydantic models
 .PHONY: crds-check
 crds-check: venv ## Fail where the checked-in CRDs differ from what the models give
 	@$(BIN)/pytest -q tests/unit/api
+
+.PHONY: chart-check
+chart-check: venv ## Render the chart and check what comes out (wants helm; make e2e runs it too)
+	@$(BIN)/pytest -q tests/charts
 
 .PHONY: lock
 lock: ## Resolve dependencies anew into uv.lock
