@@ -32,7 +32,7 @@ def run_helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def try_template(*settings: str) -> subprocess.CompletedProcess[str]:
-    """`helm template` of release kubelambda in namespace kl; a setting may be `path=[JSON list]`."""
+    """`helm template` of release kubelambda in namespace kl; a setting may be path=[JSON list]."""
     flags = ("--set-json" if "=[" in one else "--set" for one in settings)
     sets = [part for pair in zip(flags, settings, strict=True) for part in pair]
     return run_helm(

@@ -4,6 +4,7 @@ Server-side dry runs with strict field validation: nothing is stored but the old
 """
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,11 +30,12 @@ def judge(kubectl: Kubectl, namespace: str, case: Case) -> str:
 
 
 @pytest.fixture(scope="module")
-def admission_namespace(kubectl: Kubectl) -> str:
-    """One namespace for all cases: dry runs leave nothing behind."""
+def admission_namespace(kubectl: Kubectl) -> Iterator[str]:
+    """One namespace for all cases: dry runs leave nothing behind that another could meet."""
     name = "e2e-admission"
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    return name
+    yield name
+    kubectl.run("delete", "namespace", name, "--wait=false")
 
 
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.name)
