@@ -125,6 +125,8 @@ def test_scope_namespaced_gives_rights_in_just_the_namespaces_named(render: Rend
 def test_scope_namespaced_without_namespaces_means_the_releases_own(render: Render) -> None:
     """An empty list never means all namespaces."""
     objects = render("rbac.scope=Namespaced")
+    gateway = named(objects, "StatefulSet", "kubelambda-gateway")["spec"]["template"]
+    assert environment(gateway)["KUBELAMBDA_DEFAULT_NAMESPACE"] == "kl"
     assert {one["metadata"]["namespace"] for one in of_kind(objects, "Role")} == {"kl"}
     for template in pod_templates(objects):
         assert environment(template)["KUBELAMBDA_WATCH_NAMESPACES"] == "kl"

@@ -42,6 +42,16 @@ app.kubernetes.io/component: {{ .component }}
 {{- default (list .Release.Namespace) .Values.rbac.namespaces | uniq | toJson -}}
 {{- end -}}
 
+{{- define "kubelambda.defaultNamespace" -}}
+{{- if .Values.gateway.defaultNamespace -}}
+{{ .Values.gateway.defaultNamespace }}
+{{- else if eq .Values.rbac.scope "Namespaced" -}}
+{{ include "kubelambda.namespaces" . | fromJsonArray | first }}
+{{- else -}}
+default
+{{- end -}}
+{{- end -}}
+
 {{- define "kubelambda.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532

@@ -31,7 +31,6 @@ class Reason(StrEnum):
     """The spec breaks a rule (a CRD of an older release let it pass)."""
     FEATURE_NOT_AVAILABLE = "FeatureNotAvailable"
     """The spec sets a field that this release does not act upon."""
-    UNSUPPORTED = FEATURE_NOT_AVAILABLE
     DUPLICATE_FUNCTION_NAME = "DuplicateFunctionName"
     """An older object of the namespace has the same functionName."""
     RUNTIME_NOT_FOUND = "RuntimeNotFound"
