@@ -26,6 +26,7 @@ from kubelambda.controller.resync import Resync
 from kubelambda.controller.runtimes import RuntimesFromConfigMap
 from kubelambda.controller.scaler import Scaler
 from kubelambda.controller.store import Store
+from kubelambda.controller.sync import enqueue_all, fill_store
 from kubelambda.controller.watch import (
     Intake,
     WorkKey,
@@ -39,8 +40,7 @@ from kubelambda.core.keys import derive_key
 from kubelambda.core.pace import TokenBucket
 from kubelambda.kube.client import KubeClient, RequestCounter
 from kubelambda.kube.connection import load_configuration
-from kubelambda.kube.errors import KubeError
-from kubelambda.kube.paths import DEPLOYMENTS, FUNCTIONS, NETWORK_POLICIES, PODS
+from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
 from kubelambda.kube.resources.network_policy import NetworkRules
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,6 @@ logger = logging.getLogger(__name__)
 REQUESTS_PER_S = 200.0
 REQUESTS_BURST = 400.0
 STUCK_S = 120.0
-_CRD_POLL_S = 1.0
 
 
 class Leader:
@@ -131,7 +130,13 @@ class Leader:
 
     async def _watch(self, started: asyncio.Event) -> None:
         settings = self._settings
-        await self._wait_for_crds()
+        await fill_store(
+            self._client,
+            self._intake,
+            settings.watch_namespaces,
+            with_runtimes=not settings.runtimes_config_map,
+        )
+        enqueue_all(self._store, self._intake)
         await kopf.operator(
             registry=build_kopf_registry(
                 self._intake,
@@ -144,16 +149,6 @@ class Leader:
             namespaces=settings.watch_namespaces,
             ready_flag=started,
         )
-
-    async def _wait_for_crds(self) -> None:
-        scope = self._settings.watch_namespaces[0] if self._settings.watch_namespaces else None
-        while True:
-            try:
-                async for _ in self._client.list_pages(FUNCTIONS, scope, page_items=1):
-                    return
-            except KubeError as error:
-                logger.warning("LambdaFunctions cannot be listed yet: %s", error)
-            await asyncio.sleep(_CRD_POLL_S)
 
     def _resync(self) -> Resync:
         return Resync(self._client, self._store, self._intake, self._settings.watch_namespaces)

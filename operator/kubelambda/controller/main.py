@@ -101,5 +101,3 @@ async def _first_of(work: Coroutine[None, None, None], stop: asyncio.Event) -> b
 def _choose_identity(pod_name: str) -> str:
     """A pod's name is unique in its namespace and outlives its containers; "local" is neither."""
     return pod_name if pod_name != OUTSIDE else f"{OUTSIDE}-{uuid.uuid4().hex[:8]}"
-
-

@@ -112,6 +112,12 @@ class Store:
         """Remember a NetworkPolicy; False where nothing is new."""
         return self.policies.put(record.key, record, record.key[0])
 
+    def put_runtime(self, record: RuntimeRecord) -> bool:
+        """Remember a runtime; False where nothing is new."""
+        former = self.runtimes.get(record.name)
+        self.runtimes[record.name] = record
+        return former != record
+
     def remove_function(self, key: Key) -> FunctionRecord | None:
         """Forget a function; what it was."""
         record = self.functions.remove(key)
