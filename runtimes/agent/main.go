@@ -7,7 +7,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -73,7 +72,7 @@ func run() error {
 	client := link.Client{
 		Address: given.Gateway, Identity: given.Identity, Key: given.Key, Handler: room, Log: report,
 	}
-	go client.Run(context.Background())
+	go client.Run(room.Context())
 	go obey(signals, room)
 	<-ended
 	return nil

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ const (
 	resetting          // the event is answered; processes are being ended
 	ended
 )
+
+// lastWords is how long an ending environment waits for the readers of link and log, each.
+const lastWords = time.Second
 
 // keepResult is how long the result of an event waits for a gateway that asks for it again.
 const keepResult = 60 * time.Second
@@ -48,13 +52,21 @@ type Environment struct {
 	freezeTimer   *time.Timer
 	leaving       bool
 	abandoned     *link.Conn
+	over          context.Context
+	setOver       context.CancelFunc
 	endOnce       sync.Once
 }
 
 // New gives an environment that waits for configure.
 func New(options Options) *Environment {
-	return &Environment{options: options, taskRoot: options.TaskRoot}
+	over, setOver := context.WithCancel(context.Background())
+	return &Environment{
+		options: options, taskRoot: options.TaskRoot, over: over, setOver: setOver,
+	}
 }
+
+// Context ends when the environment does.
+func (e *Environment) Context() context.Context { return e.over }
 
 // ServeAt tells the address of the Runtime API, before the link begins.
 func (e *Environment) ServeAt(address string) { e.runtimeAPI = address }
@@ -167,20 +179,22 @@ func (e *Environment) end() {
 	e.stopFreezeTimer()
 	e.dropRuntime()
 	conn := e.conn
-	e.endOnce.Do(func() {
-		go func() {
-			e.options.Supervisor.KillAll()
-			if conn != nil {
-				conn.Finish()
-				select {
-				case <-conn.Done():
-				case <-time.After(time.Second):
-				}
-			}
-			e.options.Sink.Flush(time.Second)
-			e.options.Ended()
-		}()
-	})
+	e.endOnce.Do(func() { go e.finish(conn) })
+}
+
+// finish says its last on conn, where there is one, and on the log.
+func (e *Environment) finish(conn *link.Conn) {
+	e.options.Supervisor.KillAll()
+	e.setOver()
+	if conn != nil {
+		conn.Finish()
+		select {
+		case <-conn.Done():
+		case <-time.After(lastWords):
+		}
+	}
+	e.options.Sink.Flush(lastWords)
+	e.options.Ended()
 }
 
 func (e *Environment) writeLog(lines string) { e.options.Sink.System(lines) }

@@ -74,7 +74,7 @@ func (c *Client) serve(ctx context.Context, address string) (welcomed bool, err 
 	if err != nil {
 		return false, err
 	}
-	stop := context.AfterFunc(ctx, conn.Close)
+	stop := context.AfterFunc(ctx, conn.Finish)
 	defer stop()
 	go conn.out.run()
 	go conn.pingWhileQuiet()
