@@ -1,0 +1,274 @@
+"""The controller against the API server: writes counted, crashes, two of them, clean removal."""
+
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.controllers import Controller, wait_settled
+from e2e.kubectl import Kubectl
+
+RUNTIME = "python3.13"
+RELEASE = "kubelambda"
+DEPLOYMENT = "kubelambda-controller"
+MANAGED = "app.kubernetes.io/managed-by=kubelambda"
+LEASE_S = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed_controller_at_rest(kubectl: Kubectl) -> Iterator[None]:
+    """Where the chart is installed, its controllers rest meanwhile: we count the writes."""
+    found = kubectl.run(
+        "get",
+        "deployment",
+        DEPLOYMENT,
+        "-n",
+        RELEASE,
+        "-o",
+        "jsonpath={.spec.replicas}",
+        check=False,
+    )
+    replicas = found.stdout.strip() if found.returncode == 0 else ""
+    if replicas:
+        kubectl.run("scale", "deployment", DEPLOYMENT, "-n", RELEASE, "--replicas=0")
+        selector = "app.kubernetes.io/component=controller"
+        kubectl.run("wait", "pod", "-n", RELEASE, "-l", selector, "--for=delete", "--timeout=60s")
+    yield
+    if replicas:
+        kubectl.run("scale", "deployment", DEPLOYMENT, "-n", RELEASE, f"--replicas={replicas}")
+        kubectl.run("rollout", "status", "deployment", DEPLOYMENT, "-n", RELEASE, "--timeout=90s")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runtime(kubectl: Kubectl) -> None:
+    """A runtime of that identifier; the chart's own is left as it is."""
+    if kubectl.run("get", "lambdaruntime", RUNTIME, check=False).returncode:
+        spec = {"image": "localhost/none:1", "bootstrap": ["/var/runtime/bootstrap"]}
+        kubectl.apply(make("LambdaRuntime", RUNTIME, spec))
+
+
+@pytest.fixture
+def make_controller(namespace: str, tmp_path: Path) -> Iterator[Callable[[str], Controller]]:
+    secret = tmp_path / "secret"
+    secret.write_text(secrets.token_hex(32))
+    made: list[Controller] = []
+
+    def make_one(name: str) -> Controller:
+        settings = {
+            "KUBELAMBDA_NAMESPACE": namespace,
+            "KUBELAMBDA_WATCH_NAMESPACES": namespace,
+            "KUBELAMBDA_POD_NAME": name,
+            "KUBELAMBDA_MASTER_SECRET_FILE": str(secret),
+            "KUBELAMBDA_LEASE_DURATION_S": str(LEASE_S),
+            "KUBELAMBDA_LEASE_RENEW_S": "1",
+        }
+        made.append(Controller(settings, tmp_path / f"{name}.log"))
+        return made[-1]
+
+    yield make_one
+    for one in made:
+        one.kill()
+
+
+def make(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    manifest = {"apiVersion": "kubelambda.io/v1alpha1", "kind": kind, "spec": spec}
+    return {**manifest, "metadata": {"name": name}}
+
+
+def make_function(name: str, **more: Any) -> dict[str, Any]:
+    spec = {"runtime": RUNTIME, "handler": "app.handler", "code": {"inline": {"app.py": "x"}}}
+    return make("LambdaFunction", name, {**spec, **more})
+
+
+def conditions(function: dict[str, Any]) -> dict[str, Any]:
+    return {one["type"]: one for one in function.get("status", {}).get("conditions", [])}
+
+
+def is_settled(function: dict[str, Any]) -> bool:
+    observed = function.get("status", {}).get("observedGeneration")
+    return bool(observed == function["metadata"]["generation"])
+
+
+def all_settled(kubectl: Kubectl, namespace: str, count: int) -> bool:
+    functions = kubectl.items("lambdafunction", namespace)
+    return len(functions) == count and all(is_settled(one) for one in functions)
+
+
+def test_three_writes_for_a_new_function_one_for_a_change_none_at_restart(
+    kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
+) -> None:
+    """DESIGN 5, counted for 100 functions; besides, one NetworkPolicy for the namespace."""
+    count = 100
+    controller = make_controller("one")
+    controller.start()
+    wait_until(controller.is_ready, "the controller is ready")
+    kubectl.apply(*(make_function(f"f{i}") for i in range(count)), namespace=namespace)
+    wait_until(lambda: all_settled(kubectl, namespace, count), "all are observed")
+    created = wait_settled(controller)
+    assert created == {
+        "create secrets": count,
+        "create deployments": count,
+        "patch lambdafunctions/status": count,
+        "apply networkpolicies": 1,
+    }
+    changed = (make_function(f"f{i}", description="another") for i in range(count))
+    kubectl.apply(*changed, namespace=namespace)
+    wait_until(lambda: all_settled(kubectl, namespace, count), "all changes are observed")
+    assert wait_settled(controller) == {**created, "patch lambdafunctions/status": 2 * count}
+
+    controller.send(signal.SIGTERM)
+    assert controller.wait(10) == 0
+    controller.start()
+    wait_until(lambda: controller.logged("one leads now"), "it leads again")
+    time.sleep(5)
+    assert wait_settled(controller) == {}
+
+
+def test_objects_deleted_leave_nothing_behind(
+    kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
+) -> None:
+    controller = make_controller("one")
+    controller.start()
+    kubectl.apply(make_function("a"), make_function("b"), namespace=namespace)
+    wait_until(lambda: all_settled(kubectl, namespace, 2), "both are observed")
+    wait_until(lambda: kubectl.items("networkpolicy", namespace), "the policy is there")
+    kubectl.run("delete", "lambdafunction", "a", "b", "-n", namespace)
+    for kind in ("deployment", "replicaset", "secret", "networkpolicy", "pod"):
+        wait_until(lambda kind=kind: not kubectl.items(kind, namespace), f"no {kind} is left")
+
+
+def test_a_controller_killed_mid_reconcile_converges_without_doubles(
+    kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
+) -> None:
+    """FAULTS F3: killed 20 times while functions keep coming; one of each object per function."""
+    controller = make_controller("one")
+    per_round, rounds = 4, 20
+    for number in range(rounds):
+        controller.start()
+        wait_until(controller.is_ready, "the controller is ready")
+        names = (f"r{number}-{i}" for i in range(per_round))
+        kubectl.apply(*(make_function(name) for name in names), namespace=namespace)
+        time.sleep(0.02 * (number % 5))
+        controller.kill()
+    controller.start()
+    count = per_round * rounds
+    wait_until(lambda: all_settled(kubectl, namespace, count), "all are observed")
+    functions = kubectl.items("lambdafunction", namespace)
+    uids = sorted(one["metadata"]["uid"] for one in functions)
+    for kind in ("deployment", "secret"):
+        objects = kubectl.items(kind, namespace, MANAGED)
+        owners = [one["metadata"]["ownerReferences"][0]["uid"] for one in objects]
+        assert sorted(owners) == uids, f"exactly one {kind} for each function"
+
+
+def test_a_stopped_leader_is_replaced_and_ends_when_it_wakes(
+    kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
+) -> None:
+    """FAULTS F4: the resumed one finds its term over before it writes anything."""
+    first, second = make_controller("first"), make_controller("second")
+    first.start()
+    wait_until(lambda: first.logged("first leads now"), "the first leads")
+    second.start()
+    wait_until(second.is_ready, "a standby is Ready")
+    assert not second.logged("leads now")
+
+    first.send(signal.SIGSTOP)
+    kubectl.apply(make_function("while-stopped"), namespace=namespace)
+    wait_until(lambda: second.logged("second leads now"), "the second leads", 3 * LEASE_S)
+    wait_until(lambda: all_settled(kubectl, namespace, 1), "the second reconciles")
+    kubectl.apply(make_function("before-waking"), namespace=namespace)
+    wait_until(lambda: all_settled(kubectl, namespace, 2), "the second reconciles")
+    before = first_writes(kubectl, namespace)
+
+    first.send(signal.SIGCONT)
+    assert first.wait(15) == 1, "the old leader ends with an error"
+    assert first_writes(kubectl, namespace) == before, "the old leader wrote nothing any more"
+    lease = kubectl.json("get", "lease", "kubelambda-controller", "-n", namespace)
+    assert lease["spec"]["holderIdentity"] == "second"
+
+
+def first_writes(kubectl: Kubectl, namespace: str) -> dict[str, str]:
+    """Versions of everything that a controller writes."""
+    kinds = ("lambdafunction", "deployment", "secret", "networkpolicy")
+    return {
+        f"{kind}/{one['metadata']['name']}": one["metadata"]["resourceVersion"]
+        for kind in kinds
+        for one in kubectl.items(kind, namespace)
+    }
+
+
+def test_a_leader_that_stops_in_good_order_is_followed_at_once(
+    namespace: str, make_controller: Any, wait_until: Any
+) -> None:
+    first, second = make_controller("first"), make_controller("second")
+    first.start()
+    wait_until(lambda: first.logged("first leads now"), "the first leads")
+    second.start()
+    wait_until(second.is_ready, "the standby is Ready")
+    first.send(signal.SIGTERM)
+    assert first.wait(10) == 0
+    wait_until(lambda: second.logged("second leads now"), "the second leads", LEASE_S / 2)
+
+
+def test_replicas_are_0_and_stay_0_over_repeated_applies(
+    kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
+) -> None:
+    """DESIGN 3.1: an apply that drops replicas it once carried would reset them to 1."""
+    controller = make_controller("one")
+    controller.start()
+    kubectl.apply(make_function("f"), namespace=namespace)
+    wait_until(lambda: all_settled(kubectl, namespace, 1), "it is observed")
+    (deployment,) = kubectl.items("deployment", namespace)
+    name = deployment["metadata"]["name"]
+    for _ in range(2):
+        patch = '{"spec":{"template":{"spec":{"enableServiceLinks":true}}}}'
+        kubectl.run("patch", "deployment", name, "-n", namespace, "--type=merge", "-p", patch)
+        wait_until(
+            lambda: (
+                kubectl.items("deployment", namespace)[0]["spec"]["template"]["spec"][
+                    "enableServiceLinks"
+                ]
+                is False
+            ),
+            "the drift is repaired",
+        )
+        assert kubectl.items("deployment", namespace)[0]["spec"]["replicas"] == 0
+    assert not kubectl.items("pod", namespace)
+
+
+STALLED = [
+    ("an unknown runtime", {"runtime": "cobol85"}, "RuntimeNotFound", "known here: "),
+    ("a field without effect", {"role": "some-role"}, "FeatureNotAvailable", "role"),
+    ("a taken functionName", {"functionName": "taken"}, "DuplicateFunctionName", "'taken'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "message"), [case[1:] for case in STALLED], ids=[c[0] for c in STALLED]
+)
+def test_what_cannot_work_is_stalled_and_says_what_to_do(
+    kubectl: Kubectl,
+    namespace: str,
+    make_controller: Any,
+    wait_until: Any,
+    spec: dict[str, Any],
+    reason: str,
+    message: str,
+) -> None:
+    controller = make_controller("one")
+    controller.start()
+    kubectl.apply(make_function("older", functionName="taken"), namespace=namespace)
+    wait_until(lambda: all_settled(kubectl, namespace, 1), "the older one is observed")
+    time.sleep(1.1)  # creation times count whole seconds
+    kubectl.apply(make_function("younger", **spec), namespace=namespace)
+    wait_until(lambda: all_settled(kubectl, namespace, 2), "both are observed")
+    found = conditions(kubectl.json("get", "lambdafunction", "younger", "-n", namespace))
+    assert (found["Ready"]["status"], found["Stalled"]["status"]) == ("False", "True")
+    assert found["Stalled"]["reason"] == reason
+    assert message in found["Stalled"]["message"]
+    older = conditions(kubectl.json("get", "lambdafunction", "older", "-n", namespace))
+    assert older["Ready"]["status"] == "True"
