@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
+from kubelambda.cli.crds import app as crds_app
 from kubelambda.config import ControllerSettings, GatewaySettings, SettingError, read_environment
 
 SettingsT = TypeVar("SettingsT", ControllerSettings, GatewaySettings)
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 local_app = typer.Typer(help="Serve functions on this machine, without a cluster.")
 app.add_typer(local_app, name="local", no_args_is_help=True)
+app.add_typer(crds_app, name="crds", no_args_is_help=True)
 
 
 @app.command()

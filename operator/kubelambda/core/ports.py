@@ -4,7 +4,11 @@ Contract: types only. A port has one conformance suite that all of its drivers p
 tests use are drivers too.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
+
+from kubelambda.core.demand import DemandReport, Drain
+from kubelambda.core.function import Function, FunctionRef
 
 
 class Clock(Protocol):
@@ -16,4 +20,39 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that never go back; only differences mean anything."""
+        ...
+
+
+class Catalog(Protocol):
+    """Which functions exist; answers from its last good state."""
+
+    synced: bool
+    """Whether everything was listed once; before that "not found" means nothing."""
+
+    def get(self, ref: FunctionRef) -> Function | None:
+        """The function at ``ref``."""
+        ...
+
+    def find(self, namespace: str, function_name: str) -> Function | None:
+        """The function that AWS clients call ``function_name`` in ``namespace``."""
+        ...
+
+    def namespace_of_account(self, account_id: str) -> str | None:
+        """The namespace that ``account_id`` stands for."""
+        ...
+
+    def account_of_namespace(self, namespace: str) -> str:
+        """The 12 digits of ``namespace``."""
+        ...
+
+    def subscribe(self, callback: Callable[[FunctionRef], None]) -> None:
+        """Call ``callback`` on the loop when a function appeared, changed or went."""
+        ...
+
+
+class DemandSink(Protocol):
+    """Whoever starts environments: the controller on a cluster, local mode's own processes."""
+
+    async def report(self, report: DemandReport) -> Sequence[Drain]:
+        """Take note of the whole demand of one gateway; answer which idle environments may go."""
         ...

@@ -13,12 +13,13 @@ INVOKE_PATH = "/2015-03-31/functions/{name}/invocations"
 
 
 def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> str:
-    """The functions and, for the first one that can run, lines to paste."""
+    """The functions and, for one that can run (a hello first), lines to paste."""
     lines = [f"kubelambda local mode at {url}", ""]
     lines += [_render_function(function, machine) for function in functions]
     runnable = [one for one in functions if not isinstance(_plan(one, machine), Unavailable)]
     if runnable:
-        lines += ["", "Try:", *_render_tries(url, runnable[0].function_name)]
+        chosen = min(runnable, key=lambda one: not one.function_name.startswith("hello"))
+        lines += ["", "Try:", *_render_tries(url, chosen.function_name)]
     lines += ["", "Edit a file and invoke again: it is read anew. Ctrl-C ends everything."]
     return "\n".join(lines)
 

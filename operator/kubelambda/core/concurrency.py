@@ -1,0 +1,32 @@
+"""Whether one more invocation may begin (spec/lambda.md, section 4.4).
+
+Contract: pure. Concurrency is what is in flight, waiting for a cold start included; over a limit
+the answer is a throttle at once, never a queue.
+"""
+
+from dataclasses import dataclass
+
+ACCOUNT_LIMIT = 1000
+RESERVED_EXCEEDED = "ReservedFunctionConcurrentInvocationLimitExceeded"
+ACCOUNT_EXCEEDED = "ConcurrentInvocationLimitExceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyState:
+    """What counts at the moment of a request."""
+
+    in_flight: int
+    """Invocations of the function, all versions together."""
+    reserved: int | None
+    """reservedConcurrentExecutions; None where the function draws on the account."""
+    account_in_flight: int
+    """Invocations of the account's functions that have no reservation."""
+    account_unreserved: int = ACCOUNT_LIMIT
+    """The account's limit less the sum of its reservations."""
+
+
+def classify_admission(state: ConcurrencyState) -> str:
+    """Empty where the invocation may begin, else the throttle's Reason."""
+    if state.reserved is not None:
+        return RESERVED_EXCEEDED if state.in_flight >= state.reserved else ""
+    return ACCOUNT_EXCEEDED if state.account_in_flight >= state.account_unreserved else ""

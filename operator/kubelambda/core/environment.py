@@ -1,0 +1,61 @@
+"""The environment variables of a runtime process (spec/lambda.md, section 6.5).
+
+Contract: pure. What only the agent knows (the Runtime API's address, the log stream) it adds.
+User variables override those that AWS lets them override; the reserved ones cannot be in a
+function that passed admission, and would lose here all the same.
+"""
+
+from typing import Any
+
+from kubelambda.core.function import LATEST, Function
+
+# Functions without a role still get credentials-shaped variables: SDKs insist on some.
+PLACEHOLDER_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "kubelambda",
+    "AWS_SECRET_ACCESS_KEY": "kubelambda",
+    "AWS_SESSION_TOKEN": "kubelambda",
+}
+
+
+def build_environment(function: Function, region: str) -> dict[str, str]:
+    """Variables for ``configure``: overridable ones, then the user's, then the reserved ones."""
+    overridable = {
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+    }
+    reserved = {
+        **PLACEHOLDER_CREDENTIALS,
+        "_HANDLER": function.handler,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.function_name}",
+    }
+    if not function.runtime.startswith("provided"):
+        reserved["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
+    return overridable | dict(function.environment) | reserved
+
+
+def build_configure(function: Function, region: str) -> dict[str, Any]:
+    """The ``configure`` frame for an environment of ``function`` (docs/link.md, section 4)."""
+    language = function.runtime.rstrip(".0123456789x") or function.runtime
+    version = function.runtime[len(language) :]
+    return {
+        "functionName": function.function_name,
+        "functionVersion": LATEST,
+        "invokedArn": function.arn(region),
+        "memorySizeMB": function.memory_mb,
+        "timeoutMs": function.timeout_s * 1000,
+        "initTimeoutMs": 10_000,
+        "initializationType": "on-demand",
+        "handler": function.handler,
+        "environment": build_environment(function, region),
+        "runtimeVersion": f"{language}:{version}.kubelambda",
+        "runtimeVersionArn": f"arn:aws:lambda:{region}::runtime:kubelambda-{function.runtime}",
+        "logFormat": function.log_format,
+        "code": function.code.to_link(),
+    }

@@ -1,0 +1,134 @@
+"""Errors of the Lambda API: code, HTTP status, text and the casing of the message member.
+
+Contract: values only. Source: spec/lambda.md sections 2.4, 2.6, 4.5 and appendix A; the casing of
+the message member differs by shape, and SDKs show the message only under the modelled name.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+CAPITAL_MESSAGE = frozenset(
+    {
+        "ResourceNotFoundException",
+        "ServiceException",
+        "ResourceInUseException",
+        "AccessDeniedException",
+        "UnknownOperationException",
+    }
+)
+WITHOUT_TYPE = frozenset({"ValidationException", "AccessDeniedException"})
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """One refusal; ``retry_after_s`` becomes a header, ``reason`` a member of the body."""
+
+    status: int
+    code: str
+    message: str
+    reason: str = ""
+    retry_after_s: int | None = None
+    close: bool = field(default=False)
+
+    def body(self) -> bytes:
+        """The JSON that AWS sends."""
+        members: dict[str, str] = {}
+        if self.reason:
+            members["Reason"] = self.reason
+        if self.code not in WITHOUT_TYPE:
+            members["Type"] = "User" if self.status < 500 else "Server"
+        members["Message" if self.code in CAPITAL_MESSAGE else "message"] = self.message
+        return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def function_not_found(arn: str) -> ApiError:
+    """404; ``arn`` carries the qualifier, ``$LATEST`` where the caller gave none."""
+    return ApiError(404, "ResourceNotFoundException", f"Function not found: {arn}")
+
+
+def wrong_region(given: str, own: str) -> ApiError:
+    """404 for an ARN of another region."""
+    return ApiError(
+        404,
+        "ResourceNotFoundException",
+        f"Functions from '{given}' are not reachable in this region ('{own}')",
+    )
+
+
+def invalid_function_name(value: str) -> ApiError:
+    """400 for a FunctionName that is no name, partial ARN or ARN."""
+    return ApiError(
+        400,
+        "ValidationException",
+        f"1 validation error detected: Value '{value}' at 'functionName' failed to satisfy "
+        "constraint: Member must satisfy regular expression pattern: "
+        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+        r"([a-zA-Z0-9-_\.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+    )
+
+
+def qualifier_mismatch() -> ApiError:
+    """400 where path and query name different qualifiers."""
+    return invalid_parameter(
+        "The derived qualifier from the function name does not match the specified qualifier."
+    )
+
+
+def invalid_parameter(message: str) -> ApiError:
+    """400 InvalidParameterValueException."""
+    return ApiError(400, "InvalidParameterValueException", message)
+
+
+def invalid_json(problem: str) -> ApiError:
+    """400 for a payload that is not JSON."""
+    return ApiError(
+        400,
+        "InvalidRequestContentException",
+        "Could not parse request body into json: Could not parse payload into json: " + problem,
+    )
+
+
+def request_too_large(limit: int) -> ApiError:
+    """413; the wire code differs from the modelled shape, as on AWS."""
+    return ApiError(
+        413,
+        "RequestEntityTooLargeException",
+        f"Request must be smaller than {limit} bytes for the InvokeFunction operation",
+    )
+
+
+def throttled(reason: str) -> ApiError:
+    """429 at once; Lambda never queues for a free slot."""
+    return ApiError(429, "TooManyRequestsException", "Rate Exceeded.", reason=reason)
+
+
+def pending() -> ApiError:
+    """409 while a function is not ready for its first invocation."""
+    return ApiError(
+        409,
+        "ResourceConflictException",
+        "The operation cannot be performed at this time. "
+        "The function is currently in the following state: Pending",
+    )
+
+
+def stalled(reason: str, message: str) -> ApiError:
+    """502 for a function that cannot run until its owner changes something."""
+    return ApiError(
+        502, "ResourceNotReadyException", f"The function cannot run ({reason}): {message}"
+    )
+
+
+def unavailable(message: str, retry_after_s: int = 1) -> ApiError:
+    """503 of the platform's own: nothing has run, trying again is safe."""
+    return ApiError(503, "ServiceException", message, retry_after_s=retry_after_s)
+
+
+def not_built(message: str) -> ApiError:
+    """501: the request is well-formed and this release does not do it; nothing was accepted."""
+    return ApiError(501, "ServiceException", message)
+
+
+def unknown_operation() -> ApiError:
+    """404 for a path or method that is no operation."""
+    return ApiError(404, "UnknownOperationException", "Unknown operation")

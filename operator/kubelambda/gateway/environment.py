@@ -1,0 +1,275 @@
+"""One linked environment, from admission to the end of its link.
+
+Contract: speaks docs/link.md to one agent that has proved itself. One event in flight. Tells its
+pool (``EnvironmentListener``) of every change of state; decides nothing about who gets which event.
+What the agent sends is hostile until checked: a broken rule closes the link, and the event in
+flight ends as the caller's ``Runtime.ExitError``.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from kubelambda.core import frames
+from kubelambda.core.frames import FrameType, ProtocolError
+from kubelambda.core.function import Function, FunctionRef
+from kubelambda.core.invocation import RESPONSE_BYTES_MAX, Outcome, killed, timed_out
+from kubelambda.gateway.invocation import Invocation
+
+State = Literal["starting", "idle", "busy"]
+
+ANSWER_GRACE_S = 0.25
+CREDIT_BYTES = 131_072
+TAIL_CHARACTERS_MAX = 5_464
+"""Base64 of 4,096 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the agent said of itself in hello, its proof being good."""
+
+    ref: FunctionRef
+    uid: str
+    pod: str
+    pod_uid: str
+    revision: str
+    config_digest: str
+
+
+class EnvironmentListener(Protocol):
+    """Whoever hands out events."""
+
+    def environment_idle(self, environment: "Environment") -> None:
+        """It may be given an event."""
+        ...
+
+    def environment_changed(self, environment: "Environment") -> None:
+        """Its state changed in another way; worth telling the controller."""
+        ...
+
+
+class Environment:
+    """An agent's link after welcome. ``send`` writes to the connection, ``close`` ends it."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        listener: EnvironmentListener,
+        send: Callable[[bytes], None],
+        close: Callable[[], None],
+    ) -> None:
+        self.identity = identity
+        self.state: State = "starting"
+        self.leaving = False
+        self.idle_since = 0.0
+        self._listener = listener
+        self._send = send
+        self._close = close
+        self._loop = asyncio.get_running_loop()
+        self._invocation: Invocation | None = None
+        self._foreign_request = ""
+        self._credit = 0
+        self._unsent: deque[bytes] = deque()
+        self._response: list[bytes] = []
+        self._response_bytes = 0
+        self._response_open = False
+        self._function_error = False
+        self._consumed = 0
+        self._outcome: Outcome | None = None
+        self._handlers: dict[int, Callable[[bytes], None]] = {
+            FrameType.INIT_DONE: self._on_init_over,
+            FrameType.INIT_ERROR: self._on_init_over,
+            FrameType.RESPONSE: self._on_response,
+            FrameType.RESPONSE_BODY: self._on_response_body,
+            FrameType.RESPONSE_END: self._on_response_end,
+            FrameType.IDLE: self._on_idle,
+            FrameType.CREDIT: self._on_credit,
+            FrameType.LOG: self._on_ignored,
+            FrameType.LEAVING: self._on_leaving,
+        }
+
+    # what the gateway wants
+
+    def configure(self, fields: dict[str, Any]) -> None:
+        """Hand over code and configuration; init begins."""
+        self._send(frames.encode_control(FrameType.CONFIGURE, fields))
+
+    def adopt(self, state: str, request_id: str) -> None:
+        """Take up an agent that was configured before, by its own account of its state."""
+        if state == "busy":
+            self.state = "busy"
+            self._foreign_request = request_id
+        elif state == "idle":
+            self._become_idle()
+
+    def invoke(self, invocation: Invocation) -> None:
+        """Hand over an event. Only when idle."""
+        function = invocation.function
+        self.state = "busy"
+        self._invocation = invocation
+        self._reset_exchange()
+        invocation.begun = True
+        self._start_deadline(invocation, function)
+        self._send(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
+        self._unsent = deque(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
+        self._unsent.append(frames.encode_control(FrameType.INVOKE_END, {}))
+        self._pump()
+
+    def drain(self) -> None:
+        """Let it finish what it does and end."""
+        self.leaving = True
+        self._send(frames.encode_control(FrameType.DRAIN, {}))
+
+    def shut_down(self, reason: str) -> None:
+        """End it now."""
+        self.leaving = True
+        self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
+
+    def go_away(self) -> None:
+        """This gateway is closing: the agent is to find another."""
+        self._send(frames.encode_control(FrameType.GOAWAY, {}))
+
+    # what the agent says
+
+    def receive(self, frame_type: int, payload: bytes) -> None:
+        """One frame; ProtocolError where it has no place here."""
+        handler = self._handlers.get(frame_type)
+        if handler is None:
+            raise ProtocolError(f"frame 0x{frame_type:02x} has no place after welcome")
+        handler(payload)
+
+    def lost(self) -> None:
+        """The link is gone: an event in flight ends as if the runtime had been killed."""
+        self.leaving = True
+        invocation, self._invocation = self._invocation, None
+        if invocation is not None:
+            invocation.finish(self._outcome or killed(invocation.request_id))
+            invocation.release()
+
+    @property
+    def invocation(self) -> Invocation | None:
+        """The event in flight, if it is one of this gateway's."""
+        return self._invocation
+
+    def _reset_exchange(self) -> None:
+        self._credit = frames.WINDOW_BYTES
+        self._response = []
+        self._response_bytes = 0
+        self._response_open = False
+        self._function_error = False
+        self._consumed = 0
+        self._outcome = None
+
+    def _start_deadline(self, invocation: Invocation, function: Function) -> None:
+        outcome = timed_out(invocation.request_id, function.timeout_s)
+        invocation.timer = self._loop.call_later(
+            function.timeout_s + ANSWER_GRACE_S, invocation.finish, outcome
+        )
+
+    def _pump(self) -> None:
+        while self._unsent:
+            frame = self._unsent[0]
+            body_bytes = len(frame) - 5 if frame[4] == FrameType.INVOKE_BODY else 0
+            if body_bytes > self._credit:
+                return
+            self._credit -= body_bytes
+            self._send(frame)
+            self._unsent.popleft()
+
+    def _on_credit(self, payload: bytes) -> None:
+        self._credit = min(self._credit + frames.decode_credit(payload), frames.WINDOW_BYTES)
+        self._pump()
+
+    def _on_init_over(self, payload: bytes) -> None:
+        frames.decode_control(payload)
+        if self.state != "starting":
+            raise ProtocolError("init is over already")
+        self._become_idle()
+
+    def _on_response(self, payload: bytes) -> None:
+        fields = frames.decode_control(payload)
+        self._expect_in_flight(fields)
+        if self._response_open or self._outcome is not None:
+            raise ProtocolError("a second response")
+        self._response_open = True
+        self._function_error = fields.get("functionError") is True
+
+    def _on_response_body(self, payload: bytes) -> None:
+        if not self._response_open:
+            raise ProtocolError("a body without a response")
+        self._response_bytes += len(payload)
+        if self._response_bytes > RESPONSE_BYTES_MAX:
+            raise ProtocolError("a response over the limit")
+        self._response.append(payload)
+        self._consumed += len(payload)
+        if self._consumed >= CREDIT_BYTES:
+            self._send(frames.encode_credit(self._consumed))
+            self._consumed = 0
+
+    def _on_response_end(self, payload: bytes) -> None:
+        self._expect_in_flight(frames.decode_control(payload))
+        if not self._response_open:
+            raise ProtocolError("the end of no response")
+        self._response_open = False
+        body = self._response[0] if len(self._response) == 1 else b"".join(self._response)
+        self._response = []
+        self._outcome = Outcome(body, self._function_error)
+        invocation = self._invocation
+        if invocation is not None and not invocation.wants_tail:
+            invocation.finish(self._outcome)
+
+    def _on_idle(self, payload: bytes) -> None:
+        fields = frames.decode_control(payload)
+        if self.state != "busy":
+            raise ProtocolError("idle without an event")
+        invocation, self._invocation = self._invocation, None
+        if invocation is not None:
+            self._finish_with_tail(invocation, fields)
+        self._foreign_request = ""
+        self._become_idle()
+
+    def _finish_with_tail(self, invocation: Invocation, fields: dict[str, Any]) -> None:
+        if fields.get("requestId") != invocation.request_id:
+            self._invocation = invocation
+            raise ProtocolError("idle names another event")
+        outcome = self._outcome or killed(invocation.request_id)
+        tail = fields.get("tail")
+        if isinstance(tail, str) and tail.isascii() and len(tail) <= TAIL_CHARACTERS_MAX:
+            outcome = Outcome(outcome.payload, outcome.function_error, tail)
+        invocation.finish(outcome)
+        invocation.release()
+
+    def _on_leaving(self, payload: bytes) -> None:
+        frames.decode_control(payload)
+        self.drain()
+        self._listener.environment_changed(self)
+
+    def _on_ignored(self, _: bytes) -> None:
+        """Log forwarding is reserved."""
+
+    def _become_idle(self) -> None:
+        self.state = "idle"
+        self.idle_since = self._loop.time()
+        self._unsent.clear()
+        self._listener.environment_idle(self)
+
+    def _expect_in_flight(self, fields: dict[str, Any]) -> None:
+        wanted = self._invocation.request_id if self._invocation else self._foreign_request
+        if self.state != "busy" or fields.get("requestId") != wanted:
+            raise ProtocolError("a response to no event in flight")
+
+
+def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
+    return {
+        "requestId": invocation.request_id,
+        "timeoutMs": invocation.function.timeout_s * 1000,
+        "invokedArn": invocation.invoked_arn,
+        "traceId": invocation.trace_id,
+        "clientContext": invocation.client_context,
+        "cognitoIdentity": "",
+        "tail": invocation.wants_tail,
+        "stream": False,
+        "contentLength": len(invocation.payload),
+    }

@@ -1,0 +1,247 @@
+"""The Invoke operation: from an HTTP request to an invocation, and from its outcome to the answer.
+
+Contract: refuses whatever can be refused before anything runs; once an event has been handed to an
+environment the answer is a 200. Source: spec/lambda.md, sections 2.1, 2.2, 2.4 to 2.6.
+"""
+
+import asyncio
+import base64
+import binascii
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from kubelambda.core import errors, json_check
+from kubelambda.core.errors import ApiError
+from kubelambda.core.function import LATEST, Function
+from kubelambda.core.invocation import SYNC_REQUEST_BYTES_MAX, Outcome
+from kubelambda.core.ports import Catalog
+from kubelambda.core.routing import Target, parse_target
+from kubelambda.gateway.http import Request
+from kubelambda.gateway.invocation import Invocation
+
+PREFIX = b"/2015-03-31/functions/"
+SUFFIX = b"/invocations"
+ASYNC_REQUEST_BYTES_MAX = 1_048_576
+CLIENT_CONTEXT_BYTES_MAX = 3_583
+INVOCATION_TYPES = ("RequestResponse", "Event", "DryRun")
+_TRACE_ID = re.compile(r"[A-Za-z0-9=;:._\-]{1,512}")
+_JSON = ("Content-Type", "application/json")
+
+
+def is_invoke(method: bytes, path: bytes) -> bool:
+    """Whether this is the Invoke operation; the name between is checked later."""
+    return (
+        method == b"POST"
+        and path.startswith(PREFIX)
+        and path.endswith(SUFFIX)
+        and b"/" not in path[len(PREFIX) : -len(SUFFIX)]
+        and len(path) > len(PREFIX) + len(SUFFIX)
+    )
+
+
+def limit_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> int:
+    """How many bytes of body a request may have."""
+    if not is_invoke(method, path):
+        return 0
+    is_event = headers.get(b"x-amz-invocation-type") == b"Event"
+    return ASYNC_REQUEST_BYTES_MAX if is_event else SYNC_REQUEST_BYTES_MAX
+
+
+class InvokeApi:
+    """Serves Invoke for every function of the catalog; an application of ``gateway.http``."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        region: str,
+        default_namespace: str,
+        anonymous: bool,
+        submit: Callable[[Invocation], None],
+        abandon: Callable[[Invocation], None],
+        count: Callable[[str], None],
+    ) -> None:
+        self._catalog = catalog
+        self._region = region
+        self._default_namespace = default_namespace
+        self._anonymous = anonymous
+        self._submit = submit
+        self._abandon = abandon
+        self._count = count
+        self._checks: set[asyncio.Task[None]] = set()
+
+    def serve(self, request: Request) -> None:
+        """Answer ``request``, now or when its function has."""
+        request_id = str(uuid.uuid4())
+        if not is_invoke(request.method, request.path):
+            self._refuse(request, request_id, errors.unknown_operation())
+        elif request.over_limit:
+            self._refuse(request, request_id, errors.request_too_large(request.over_limit))
+        elif not self._anonymous:
+            denied = ApiError(403, "AccessDeniedException", "Anonymous invocation is off")
+            self._refuse(request, request_id, denied)
+        else:
+            self._invoke(request, request_id)
+
+    def _invoke(self, request: Request, request_id: str) -> None:
+        prepared = self._prepare(request, request_id)
+        if isinstance(prepared, ApiError):
+            self._refuse(request, request_id, prepared)
+        elif len(prepared.payload) <= json_check.SMALL_BYTES:
+            self._check_now(request, prepared)
+        else:
+            task = asyncio.create_task(self._check_in_slices(request, prepared))
+            self._checks.add(task)
+            task.add_done_callback(self._checks.discard)
+
+    def _check_now(self, request: Request, invocation: Invocation) -> None:
+        try:
+            json_check.check_small(invocation.payload)
+        except json_check.NotJsonError as error:
+            self._refuse(request, invocation.request_id, errors.invalid_json(str(error)))
+        else:
+            self._begin(request, invocation)
+
+    async def _check_in_slices(self, request: Request, invocation: Invocation) -> None:
+        try:
+            for _ in json_check.iter_check(invocation.payload):
+                await asyncio.sleep(0)
+        except json_check.NotJsonError as error:
+            self._refuse(request, invocation.request_id, errors.invalid_json(str(error)))
+        else:
+            self._begin(request, invocation)
+
+    def _begin(self, request: Request, invocation: Invocation) -> None:
+        if request.gone:
+            return
+        kind = _header(request, b"x-amz-invocation-type")
+        if kind == "DryRun":
+            request.respond(204, [("x-amzn-RequestId", invocation.request_id)])
+            self._count("dry_run")
+        elif kind == "Event":
+            # LIMIT: asynchronous invocation needs the durable queue; nothing is accepted before.
+            message = "asynchronous invocation (Event) is not available in this release"
+            self._refuse(request, invocation.request_id, errors.not_built(message))
+        else:
+            request.on_gone = lambda: self._abandon(invocation)
+            self._submit(invocation)
+
+    def _prepare(self, request: Request, request_id: str) -> Invocation | ApiError:
+        kind = _header(request, b"x-amz-invocation-type") or "RequestResponse"
+        if kind not in INVOCATION_TYPES:
+            return errors.invalid_parameter(
+                f"1 validation error detected: Value '{kind}' at 'invocationType' failed to "
+                "satisfy constraint: Member must satisfy enum value set: "
+                "[Event, RequestResponse, DryRun]"
+            )
+        segment = request.path[len(PREFIX) : -len(SUFFIX)]
+        target = parse_target(segment, _query_value(request.query, "Qualifier"), self._region)
+        if isinstance(target, ApiError):
+            return target
+        function = self._resolve(target)
+        if isinstance(function, ApiError):
+            return function
+        context = decode_client_context(_header(request, b"x-amz-client-context"))
+        if isinstance(context, ApiError):
+            return context
+        invocation = Invocation(
+            request_id=request_id,
+            function=function,
+            invoked_arn=function.arn(self._region, target.qualifier),
+            payload=request.body or b"{}",
+            trace_id=_header(request, b"x-amzn-trace-id", _TRACE_ID) or make_trace_id(),
+            client_context=context,
+            wants_tail=_header(request, b"x-amz-log-type") == "Tail",
+            answer=lambda outcome: self._answer(request, invocation, outcome),
+        )
+        return invocation
+
+    def _resolve(self, target: Target) -> Function | ApiError:
+        if not self._catalog.synced:
+            return errors.unavailable("the catalog of functions is not read yet")
+        namespace: str | None = self._default_namespace
+        if target.account_id:
+            namespace = self._catalog.namespace_of_account(target.account_id)
+        function = (
+            self._catalog.find(namespace, target.function_name) if namespace is not None else None
+        )
+        if function is None or not target.is_latest:
+            account = target.account_id or self._catalog.account_of_namespace(
+                self._default_namespace
+            )
+            return errors.function_not_found(
+                f"arn:aws:lambda:{self._region}:{account}:function:"
+                f"{target.function_name}:{target.qualifier or LATEST}"
+            )
+        if function.stalled_reason:
+            return errors.stalled(function.stalled_reason, function.stalled_message)
+        return function if function.ready else errors.pending()
+
+    def _answer(
+        self, request: Request, invocation: Invocation, outcome: Outcome | ApiError
+    ) -> None:
+        if isinstance(outcome, ApiError):
+            self._refuse(request, invocation.request_id, outcome)
+            return
+        headers = [
+            _JSON,
+            ("x-amzn-RequestId", invocation.request_id),
+            ("X-Amzn-Trace-Id", invocation.trace_id),
+            ("X-Amz-Executed-Version", LATEST),
+        ]
+        if outcome.function_error:
+            headers.append(("X-Amz-Function-Error", "Unhandled"))
+        if outcome.tail and invocation.wants_tail:
+            headers.append(("X-Amz-Log-Result", outcome.tail))
+        request.respond(200, headers, outcome.payload)
+        self._count("function_error" if outcome.function_error else "success")
+
+    def _refuse(self, request: Request, request_id: str, error: ApiError) -> None:
+        headers = [
+            _JSON,
+            ("x-amzn-RequestId", request_id),
+            ("x-amzn-ErrorType", error.code),
+        ]
+        if error.retry_after_s is not None:
+            headers.append(("Retry-After", str(error.retry_after_s)))
+        request.respond(error.status, headers, error.body())
+        self._count("throttle" if error.status == 429 else f"error_{error.status}")
+
+
+def decode_client_context(header: str) -> str | ApiError:
+    """The JSON text that the base64 of X-Amz-Client-Context stands for."""
+    if not header:
+        return ""
+    if len(header) > CLIENT_CONTEXT_BYTES_MAX:
+        return errors.invalid_parameter("Client context must be at most 3583 bytes of base64")
+    try:
+        payload = base64.b64decode(header, validate=True)
+        json_check.check_small(payload)
+    except (binascii.Error, json_check.NotJsonError):
+        return ApiError(
+            400,
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        )
+    return payload.decode()
+
+
+def make_trace_id() -> str:
+    """A trace header as the platform makes one where the caller sent none."""
+    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
+
+
+def _header(request: Request, name: bytes, pattern: re.Pattern[str] | None = None) -> str:
+    value = request.headers.get(name, b"").decode("latin-1")
+    return value if pattern is None or pattern.fullmatch(value) else ""
+
+
+def _query_value(query: bytes, name: str) -> str:
+    if not query:
+        return ""
+    return parse_qs(query.decode("latin-1")).get(name, [""])[0]

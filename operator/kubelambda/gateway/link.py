@@ -1,0 +1,299 @@
+"""The internal listener: agents dial in, prove themselves, and become environments.
+
+Contract: sections 1 to 3 and 6 of docs/link.md. Before a peer has proved that it holds its
+function's key it may cost 4 KiB, 5 seconds and one connection of its address's share. Answers 404
+to anything that is not the link's upgrade.
+"""
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from kubelambda.core import frames
+from kubelambda.core.frames import FrameDecoder, FrameType, ProtocolError
+from kubelambda.core.function import FunctionRef
+from kubelambda.gateway.environment import Environment, Identity
+
+logger = logging.getLogger(__name__)
+
+UPGRADE_BYTES_MAX = 4_096
+AUTHENTICATE_S = 5.0
+PING_S = 5.0
+DEAD_S = 20.0
+TCP_USER_TIMEOUT_MS = 15_000
+UNAUTHENTICATED_PER_ADDRESS_MAX = 64
+VERSION = 1
+_SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: kubelambda-link/1\r\n\r\n"
+)
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A hello that is well-formed; whether it is true is another question."""
+
+    identity: Identity
+    key_generation: int
+    nonce: str
+    proof: str
+    state: str
+    request_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The agent's environment may begin; ``configure`` is None where it was configured before."""
+
+    configure: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The agent is to come again later."""
+
+    reason: str
+    retry_after_ms: int
+
+
+Admission = Admitted | Refused
+
+
+@dataclass(slots=True)
+class LinkContext:
+    """What all links of a gateway share."""
+
+    derive_key: Callable[[str, int], bytes | None]
+    """The key for a function's uid and a key generation; None for an unknown generation."""
+    admit: Callable[[Hello, Callable[[Admission], None]], None]
+    """Decides on an agent that has proved itself, at once or within a few seconds."""
+    attach: Callable[[Environment], None]
+    detach: Callable[[Environment], None]
+    listener: Any
+    epoch: int = 1
+    links: set["LinkConnection"] = field(default_factory=set)
+    unauthenticated: dict[str, int] = field(default_factory=dict)
+
+
+class LinkConnection(asyncio.Protocol):
+    """One agent's connection."""
+
+    def __init__(self, context: LinkContext) -> None:
+        self._context = context
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._address = ""
+        self._head = bytearray()
+        self._decoder: FrameDecoder | None = None
+        self._nonce = secrets.token_hex(16)
+        self._hello: Hello | None = None
+        self._environment: Environment | None = None
+        self._counted = False
+        self._last_received = self._loop.time()
+        self._last_sent = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Someone dialled."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else ""
+        _set_user_timeout(transport.get_extra_info("socket"))
+        pending = self._context.unauthenticated
+        if pending.get(self._address, 0) >= UNAUTHENTICATED_PER_ADDRESS_MAX:
+            self._transport.abort()
+            return
+        pending[self._address] = pending.get(self._address, 0) + 1
+        self._counted = True
+        self._timer = self._loop.call_later(AUTHENTICATE_S, self._expire)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the upgrade, then frames."""
+        self._last_received = self._loop.time()
+        try:
+            if self._decoder is None:
+                data = self._receive_head(data)
+            if self._decoder is not None:
+                for frame_type, payload in self._decoder.feed(data):
+                    self._receive(frame_type, payload)
+        except ProtocolError as error:
+            logger.warning("link from %s ended: %s", self._describe(), error)
+            self._abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The link is gone."""
+        self._uncount()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._context.links.discard(self)
+        environment, self._environment = self._environment, None
+        if environment is not None:
+            environment.lost()
+            self._context.detach(environment)
+
+    def send(self, data: bytes) -> None:
+        """Write frames; dropped where the link is gone already."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._last_sent = self._loop.time()
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """End the link after what was written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _receive_head(self, data: bytes) -> bytes:
+        self._head += data
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._head) > UPGRADE_BYTES_MAX:
+                raise ProtocolError("the upgrade request is too long")
+            return b""
+        head, rest = bytes(self._head[:end]).lower(), bytes(self._head[end + 4 :])
+        lines = head.split(b"\r\n")
+        if lines[0] != b"get /link/v1 http/1.1" or b"upgrade: kubelambda-link/1" not in lines:
+            self.send(_NOT_FOUND)
+            self.close()
+            return b""
+        self._decoder = FrameDecoder()
+        self.send(_SWITCHING)
+        challenge = {"version": VERSION, "nonce": self._nonce}
+        self.send(frames.encode_control(FrameType.CHALLENGE, challenge))
+        return rest
+
+    def _receive(self, frame_type: int, payload: bytes) -> None:
+        if self._environment is not None and frame_type not in _LIVENESS:
+            self._environment.receive(frame_type, payload)
+        elif frame_type == FrameType.PING:
+            self.send(frames.encode_frame(FrameType.PONG))
+        elif frame_type == FrameType.HELLO and self._hello is None:
+            self._receive_hello(decode_hello(frames.decode_control(payload)))
+        elif frame_type != FrameType.PONG:
+            raise ProtocolError(f"frame 0x{frame_type:02x} has no place before welcome")
+
+    def _receive_hello(self, hello: Hello) -> None:
+        identity = hello.identity
+        key = self._context.derive_key(identity.uid, hello.key_generation)
+        proof = (
+            frames.agent_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
+            if key
+            else ""
+        )
+        if not secrets.compare_digest(proof.encode(), hello.proof.encode()):
+            raise ProtocolError("the proof is wrong")
+        self._hello = hello
+        self._uncount()
+        if self._decoder is not None:
+            self._decoder.authenticated = True
+        self._context.links.add(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(PING_S, self._beat)
+        self._context.admit(hello, self._decide)
+
+    def _decide(self, admission: Admission) -> None:
+        hello = self._hello
+        if hello is None or self._transport is None or self._transport.is_closing():
+            return
+        if isinstance(admission, Refused):
+            fields = {"reason": admission.reason, "retryAfterMs": admission.retry_after_ms}
+            self.send(frames.encode_control(FrameType.REFUSE, fields))
+            self.close()
+            return
+        self._welcome(hello, admission)
+
+    def _welcome(self, hello: Hello, admission: Admitted) -> None:
+        identity = hello.identity
+        key = self._context.derive_key(identity.uid, hello.key_generation) or b""
+        proof = frames.gateway_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
+        fields = {"proof": proof, "epoch": self._context.epoch}
+        self.send(frames.encode_control(FrameType.WELCOME, fields))
+        environment = Environment(identity, self._context.listener, self.send, self.close)
+        self._environment = environment
+        self._context.attach(environment)
+        if admission.configure is not None:
+            environment.configure(admission.configure)
+        else:
+            environment.adopt(hello.state, hello.request_id)
+
+    def _beat(self) -> None:
+        now = self._loop.time()
+        if now - self._last_received > DEAD_S:
+            logger.warning("link from %s ended: silent for %d s", self._describe(), DEAD_S)
+            self._abort()
+            return
+        if now - self._last_sent >= PING_S:
+            self.send(frames.encode_frame(FrameType.PING))
+        self._timer = self._loop.call_later(PING_S / 2, self._beat)
+
+    def _expire(self) -> None:
+        if self._hello is None:
+            self._abort()
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._counted = False
+            pending = self._context.unauthenticated
+            pending[self._address] -= 1
+            if not pending[self._address]:
+                del pending[self._address]
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _describe(self) -> str:
+        if self._hello is None:
+            return self._address
+        return f"{self._hello.identity.ref} pod {self._hello.identity.pod}"
+
+
+_LIVENESS = frozenset({FrameType.PING, FrameType.PONG})
+
+
+def decode_hello(fields: dict[str, Any]) -> Hello:
+    """The hello in ``fields``; ProtocolError where a member is missing or of another type."""
+    try:
+        if fields["version"] != VERSION:
+            raise ProtocolError("hello of an unknown version")
+        texts = {
+            name: _text(fields[name])
+            for name in ("namespace", "function", "uid", "pod", "podUid", "revision")
+        }
+        return Hello(
+            identity=Identity(
+                ref=FunctionRef(texts["namespace"], texts["function"]),
+                uid=texts["uid"],
+                pod=texts["pod"],
+                pod_uid=texts["podUid"],
+                revision=texts["revision"],
+                config_digest=_text(fields["configDigest"]),
+            ),
+            key_generation=int(fields["keyGeneration"]),
+            nonce=_text(fields["nonce"]),
+            proof=_text(fields["proof"]),
+            state=_text(fields["state"]),
+            request_id=_text(fields.get("requestId", "")),
+            epoch=int(fields.get("epoch", 0)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProtocolError("malformed hello") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > UPGRADE_BYTES_MAX:
+        raise ValueError("not a text")
+    return value
+
+
+def _set_user_timeout(link_socket: socket.socket | None) -> None:
+    if link_socket is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        link_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+        link_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

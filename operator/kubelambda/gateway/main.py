@@ -1,0 +1,56 @@
+"""The role ``kubelambda gateway``.
+
+Contract: runs until SIGTERM or SIGINT; exit code 0 after a graceful drain, 2 where it cannot start.
+"""
+
+import asyncio
+import logging
+import signal
+
+import uvloop
+
+from kubelambda.catalog.cluster import ClusterCatalog
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.config import GatewaySettings, SettingError
+from kubelambda.gateway.demand import HttpDemandSink
+from kubelambda.gateway.server import Gateway
+from kubelambda.telemetry.logs import configure_logging
+
+logger = logging.getLogger(__name__)
+
+EXIT_SETTINGS = 2
+
+
+def run(settings: GatewaySettings) -> int:
+    """Run a gateway to its end; the exit code."""
+    configure_logging(settings.log_level)
+    try:
+        master_secret = settings.read_master_secret()
+    except SettingError as error:
+        logger.error("%s", error)  # noqa: TRY400  # the message says all, a traceback hides it
+        return EXIT_SETTINGS
+    uvloop.run(_serve(settings, master_secret))
+    return 0
+
+
+async def _serve(settings: GatewaySettings, master_secret: bytes) -> None:
+    index = FunctionIndex()
+    catalog = ClusterCatalog(
+        index,
+        url=settings.api_server_url,
+        ca_file=settings.api_ca_file,
+        token_file=settings.api_token_file,
+        namespaces=settings.watch_namespaces,
+    )
+    sink = HttpDemandSink(settings.controller_url, master_secret)
+    gateway = Gateway(settings, index, sink, master_secret)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await gateway.start()
+    await catalog.start()
+    try:
+        await gateway.serve_until(stop)
+    finally:
+        await catalog.close()
+        await sink.close()
