@@ -1,8 +1,9 @@
 """Functions with their environments, their waiting requests and their counts.
 
 Contract: one pool per function on its owner; an event goes to the environment that was used last
-and is current; with none idle the request waits for a cold start. A limit answers 429 at once. Lives on
-the event loop and does no I/O: frames go out through environments, demand through ``notify``.
+and is current; with none idle the request waits for a cold start. A limit answers 429 at once.
+Lives on the event loop and does no I/O: frames go out through environments, demand through
+``notify``.
 """
 
 import asyncio
