@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 type agent struct {
 	t       *testing.T
 	command *exec.Cmd
+	pid     int
 	gateway *gateway
 	root    string
 	mutex   sync.Mutex
@@ -69,6 +70,27 @@ var testKey = bytes.Repeat([]byte{0x42}, link.KeyBytes)
 // startAgent runs the agent against g with a runtime that plays scenario.
 func startAgent(t *testing.T, g *gateway, scenario string, variables ...string) *agent {
 	t.Helper()
+	a := prepareAgent(t, g, scenario, variables...)
+	a.run()
+	return a
+}
+
+// startBlockedLog runs an agent whose log nobody reads.
+func startBlockedLog(t *testing.T) *agent {
+	t.Helper()
+	a := prepareAgent(t, newGateway(t, testKey), "obey")
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reader.Close(); _ = writer.Close() })
+	a.command.Stdout = writer
+	a.run()
+	return a
+}
+
+func prepareAgent(t *testing.T, g *gateway, scenario string, variables ...string) *agent {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -95,12 +117,17 @@ func startAgent(t *testing.T, g *gateway, scenario string, variables ...string) 
 	}, variables...)
 	a.command.Stdout = a
 	a.command.Stderr = os.Stderr
-	if err := a.command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { a.exited <- a.command.Wait() }()
-	t.Cleanup(a.stop)
 	return a
+}
+
+func (a *agent) run() {
+	a.t.Helper()
+	if err := a.command.Start(); err != nil {
+		a.t.Fatal(err)
+	}
+	a.pid = a.findPID()
+	go func() { a.exited <- a.command.Wait() }()
+	a.t.Cleanup(a.stop)
 }
 
 func (a *agent) stop() {
@@ -108,7 +135,7 @@ func (a *agent) stop() {
 	case <-a.exited:
 		return
 	default:
-		_ = syscall.Kill(a.pid(), syscall.SIGHUP)
+		_ = syscall.Kill(a.pid, syscall.SIGHUP)
 	}
 	select {
 	case <-a.exited:

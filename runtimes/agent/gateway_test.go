@@ -20,6 +20,8 @@ type gateway struct {
 	key      []byte
 	epoch    int64
 	welcomes chan *session
+	// greeting may answer a dial otherwise than with the upgrade.
+	greeting func() string
 	// verdict may answer a hello otherwise than with welcome.
 	verdict func(hello map[string]any) (link.Type, map[string]any)
 }
@@ -32,9 +34,17 @@ type session struct {
 	frames chan link.Frame
 }
 
+const greeting = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n" +
+	"Upgrade: kubelambda-link/1\r\n\r\n"
+
 func newGateway(t *testing.T, key []byte) *gateway {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return newGatewayAt(t, key, "127.0.0.1:0")
+}
+
+func newGatewayAt(t *testing.T, key []byte, address string) *gateway {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +82,10 @@ func (g *gateway) serve(conn net.Conn) error {
 		}
 	}
 	nonce := strings.Repeat("0123456789abcdef", 2)
-	head := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: kubelambda-link/1\r\n\r\n"
+	head := greeting
+	if g.greeting != nil {
+		head = g.greeting()
+	}
 	if _, err := io.WriteString(conn, head); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -88,6 +89,9 @@ func obeyed() {
 	}
 }
 
+// held keeps memory in use.
+var held []byte
+
 var commands = map[string]func(a *api, id, rest string, headers http.Header){
 	"echo": func(a *api, id, rest string, _ http.Header) { a.respond(id, rest) },
 	"headers": func(a *api, id, _ string, headers http.Header) {
@@ -98,6 +102,16 @@ var commands = map[string]func(a *api, id, rest string, headers http.Header){
 	"env": func(a *api, id, _ string, _ http.Header) {
 		directory, _ := os.Getwd()
 		a.respond(id, strings.Join(append(os.Environ(), "cwd="+directory), "\n"))
+	},
+	"pid": func(a *api, id, _ string, _ http.Header) { a.respond(id, strconv.Itoa(os.Getpid())) },
+	"read": func(a *api, id, rest string, _ http.Header) {
+		text, _ := os.ReadFile(rest)
+		a.respond(id, string(text))
+	},
+	"hold": func(a *api, id, rest string, _ http.Header) {
+		megabytes, _ := strconv.Atoi(rest)
+		held = bytes.Repeat([]byte{1}, megabytes<<20)
+		a.respond(id, "{}")
 	},
 	"print": func(a *api, id, rest string, _ http.Header) {
 		fmt.Print(strings.ReplaceAll(rest, "|", "\n"))

@@ -42,7 +42,7 @@ const (
 	Drain        Type = 0x70
 	Shutdown     Type = 0x71
 	Goaway       Type = 0x72
-	// Leaving is ignorable: a gateway that does not know it loses nothing but a little politeness.
+	// Leaving is ignorable: a gateway that does not know it may lose an event that it sends now.
 	Leaving        Type = 0x80
 	FirstIgnorable Type = 0x80
 )
@@ -69,7 +69,7 @@ func (t Type) known() bool {
 	switch t {
 	case Challenge, Hello, Welcome, Redirect, Refuse, Configure, InitDone, InitError, Invoke,
 		InvokeBody, InvokeEnd, Response, ResponseBody, ResponseEnd, Idle, Log, Credit, Ping, Pong,
-		Drain, Shutdown, Goaway:
+		Drain, Shutdown, Goaway, Leaving:
 		return true
 	}
 	return false
@@ -106,7 +106,7 @@ func NewReader(source *bufio.Reader) *Reader { return &Reader{source: source} }
 func (r *Reader) Next() (Frame, error) {
 	for {
 		frame, err := r.next()
-		if err != nil || frame.Type < FirstIgnorable {
+		if err != nil || frame.Type.known() {
 			return frame, err
 		}
 	}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheLogHasTheLinesOfLambda(t *testing.T) {
+	a, s := startReady(t, "obey")
+	_, first := s.do("id-1", "print one|two", nil)
+	s.do("id-2", "print three|", nil)
+	report := `REPORT RequestId: %s\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\t` +
+		`Memory Size: 128 MB\tMax Memory Used: \d+ MB\t`
+	wanted := `^INIT_START Runtime Version: test:1\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:test\n` +
+		`START RequestId: id-1 Version: \$LATEST\none\ntwo\nEND RequestId: id-1\n` +
+		fmt.Sprintf(report, "id-1") + `Init Duration: \d+\.\d\d ms\t\n` +
+		`START RequestId: id-2 Version: \$LATEST\nthree\nEND RequestId: id-2\n` +
+		fmt.Sprintf(report, "id-2") + `\n$`
+	log := a.waitForLog("REPORT RequestId: id-2")
+	if !regexp.MustCompile(wanted).MatchString(log) {
+		t.Errorf("the log is\n%q", log)
+	}
+	billed := fmt.Sprintf("Billed Duration: %v ms\t", first["billedMs"])
+	if !strings.Contains(log, billed) || first["billedMs"].(float64) < first["initMs"].(float64) {
+		t.Errorf("billed %v in\n%s", first, log)
+	}
+}
+
+func TestTheTailIsTheEndOfTheEventsLog(t *testing.T) {
+	_, s := startReady(t, "obey")
+	s.do("id-1", "print before|", nil)
+	_, report := s.do("id-2", "print hello|", map[string]any{"tail": true})
+	tail := decodeTail(t, report)
+	if !strings.HasPrefix(tail, "START RequestId: id-2 Version: $LATEST\nhello\nEND RequestId: id-2\nREPORT ") ||
+		!strings.HasSuffix(tail, "\t\n") {
+		t.Errorf("got %q", tail)
+	}
+	_, report = s.do("id-3", "flood 2000", map[string]any{"tail": true})
+	tail = decodeTail(t, report)
+	if len(tail) != 4096 || !strings.Contains(tail, "line 0001999\nEND RequestId: id-3\nREPORT ") {
+		t.Errorf("got %d bytes: %q", len(tail), tail)
+	}
+	if _, report = s.do("id-4", "print x", nil); report["tail"] != nil {
+		t.Errorf("a tail that nobody asked for: %v", report)
+	}
+}
+
+func decodeTail(t *testing.T, report map[string]any) string {
+	t.Helper()
+	text, _ := report["tail"].(string)
+	tail, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || text == "" {
+		t.Fatalf("no tail in %v", report)
+	}
+	return string(tail)
+}
+
+func TestAllOutputIsWrittenBeforeEND(t *testing.T) {
+	a, s := startReady(t, "obey")
+	for number := range 20 {
+		s.do(fmt.Sprint("id-", number), "flood 5000", nil)
+	}
+	log := a.waitForLog("REPORT RequestId: id-19")
+	for number := range 20 {
+		id := fmt.Sprint("id-", number)
+		start := strings.Index(log, "START RequestId: "+id+" ")
+		end := strings.Index(log, "END RequestId: "+id+"\n")
+		if lines := strings.Count(log[start:end], "\n"); lines != 5001 {
+			t.Errorf("%s has %d lines", id, lines)
+		}
+	}
+}
+
+func TestABackgroundProcessThatHoldsThePipeDelaysNothing(t *testing.T) {
+	a, s := startReady(t, "obey", "KUBELAMBDA_IDLE_FREEZE_MS=-1")
+	begin := time.Now()
+	s.do("id-1", "shell sleep 0.3; echo from behind; sleep 60", nil)
+	if took := time.Since(begin); took > 250*time.Millisecond {
+		t.Errorf("idle came after %v", took)
+	}
+	a.waitForLog("from behind\n")
+}
+
+func TestAHungReaderOfTheLogDoesNotHoldUpTimeouts(t *testing.T) {
+	a := startBlockedLog(t)
+	s := a.gateway.session()
+	s.configure(nil)
+	s.frame()
+	s.invoke("id-1", []byte("flood 1000000"), map[string]any{"timeoutMs": 500})
+	if got := s.response(); got.head["errorType"] != "Sandbox.Timedout" {
+		t.Errorf("got %v", got.head)
+	}
+}
