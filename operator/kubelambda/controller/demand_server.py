@@ -50,9 +50,14 @@ class DemandServer:
         """Bind and serve."""
         application = web.Application(client_max_size=BODY_BYTES_MAX)
         application.router.add_post(DEMAND_PATH, self._serve)
-        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        runner = web.AppRunner(
+            application,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_SHUTDOWN_S,
+        )
         await runner.setup()
-        site = web.TCPSite(runner, self._host, self.port, shutdown_timeout=_SHUTDOWN_S)
+        site = web.TCPSite(runner, self._host, self.port)
         await site.start()
         self._runner = runner
         self.port = runner.addresses[0][1]

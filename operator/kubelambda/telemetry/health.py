@@ -39,9 +39,14 @@ class HealthServer:
         application.router.add_get("/metrics", self._serve_metrics)
         application.router.add_get("/healthz", self._serve_liveness)
         application.router.add_get("/readyz", self._serve_readiness)
-        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        runner = web.AppRunner(
+            application,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_SHUTDOWN_S,
+        )
         await runner.setup()
-        site = web.TCPSite(runner, self._host, self.port, shutdown_timeout=_SHUTDOWN_S)
+        site = web.TCPSite(runner, self._host, self.port)
         await site.start()
         self._runner = runner
         self.port = runner.addresses[0][1]

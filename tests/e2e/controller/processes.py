@@ -29,15 +29,16 @@ class Controller:
     settings: Mapping[str, str]
     log: Path
     metrics_port: int = 0
+    demand_port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        self.metrics_port = find_free_port()
+        self.metrics_port, self.demand_port = find_free_port(), find_free_port()
         environment = {
             **os.environ,
             **self.settings,
             "KUBELAMBDA_METRICS_PORT": str(self.metrics_port),
-            "KUBELAMBDA_DEMAND_PORT": str(find_free_port()),
+            "KUBELAMBDA_DEMAND_PORT": str(self.demand_port),
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -1,101 +1,20 @@
 """The controller against the API server: writes counted, crashes, two of them, clean removal."""
 
-import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from e2e.controllers import Controller, wait_settled
+from e2e.controller.objects import (
+    LEASE_S,
+    MANAGED,
+    all_settled,
+    conditions,
+    make_function,
+)
+from e2e.controller.processes import wait_settled
 from e2e.kubectl import Kubectl
-
-RUNTIME = "python3.13"
-RELEASE = "kubelambda"
-DEPLOYMENT = "kubelambda-controller"
-MANAGED = "app.kubernetes.io/managed-by=kubelambda"
-LEASE_S = 6
-
-
-@pytest.fixture(scope="module", autouse=True)
-def installed_controller_at_rest(kubectl: Kubectl) -> Iterator[None]:
-    """Where the chart is installed, its controllers rest meanwhile: we count the writes."""
-    found = kubectl.run(
-        "get",
-        "deployment",
-        DEPLOYMENT,
-        "-n",
-        RELEASE,
-        "-o",
-        "jsonpath={.spec.replicas}",
-        check=False,
-    )
-    replicas = found.stdout.strip() if found.returncode == 0 else ""
-    if replicas:
-        kubectl.run("scale", "deployment", DEPLOYMENT, "-n", RELEASE, "--replicas=0")
-        selector = "app.kubernetes.io/component=controller"
-        kubectl.run("wait", "pod", "-n", RELEASE, "-l", selector, "--for=delete", "--timeout=60s")
-    yield
-    if replicas:
-        kubectl.run("scale", "deployment", DEPLOYMENT, "-n", RELEASE, f"--replicas={replicas}")
-        kubectl.run("rollout", "status", "deployment", DEPLOYMENT, "-n", RELEASE, "--timeout=90s")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def runtime(kubectl: Kubectl) -> None:
-    """A runtime of that identifier; the chart's own is left as it is."""
-    if kubectl.run("get", "lambdaruntime", RUNTIME, check=False).returncode:
-        spec = {"image": "localhost/none:1", "bootstrap": ["/var/runtime/bootstrap"]}
-        kubectl.apply(make("LambdaRuntime", RUNTIME, spec))
-
-
-@pytest.fixture
-def make_controller(namespace: str, tmp_path: Path) -> Iterator[Callable[[str], Controller]]:
-    secret = tmp_path / "secret"
-    secret.write_text(secrets.token_hex(32))
-    made: list[Controller] = []
-
-    def make_one(name: str) -> Controller:
-        settings = {
-            "KUBELAMBDA_NAMESPACE": namespace,
-            "KUBELAMBDA_WATCH_NAMESPACES": namespace,
-            "KUBELAMBDA_POD_NAME": name,
-            "KUBELAMBDA_MASTER_SECRET_FILE": str(secret),
-            "KUBELAMBDA_LEASE_DURATION_S": str(LEASE_S),
-            "KUBELAMBDA_LEASE_RENEW_S": "1",
-        }
-        made.append(Controller(settings, tmp_path / f"{name}.log"))
-        return made[-1]
-
-    yield make_one
-    for one in made:
-        one.kill()
-
-
-def make(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    manifest = {"apiVersion": "kubelambda.io/v1alpha1", "kind": kind, "spec": spec}
-    return {**manifest, "metadata": {"name": name}}
-
-
-def make_function(name: str, **more: Any) -> dict[str, Any]:
-    spec = {"runtime": RUNTIME, "handler": "app.handler", "code": {"inline": {"app.py": "x"}}}
-    return make("LambdaFunction", name, {**spec, **more})
-
-
-def conditions(function: dict[str, Any]) -> dict[str, Any]:
-    return {one["type"]: one for one in function.get("status", {}).get("conditions", [])}
-
-
-def is_settled(function: dict[str, Any]) -> bool:
-    observed = function.get("status", {}).get("observedGeneration")
-    return bool(observed == function["metadata"]["generation"])
-
-
-def all_settled(kubectl: Kubectl, namespace: str, count: int) -> bool:
-    functions = kubectl.items("lambdafunction", namespace)
-    return len(functions) == count and all(is_settled(one) for one in functions)
 
 
 def test_three_writes_for_a_new_function_one_for_a_change_none_at_restart(

@@ -1,0 +1,1 @@
+"""End-to-end tests of the controller, run as child processes of the test."""

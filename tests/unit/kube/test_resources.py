@@ -1,0 +1,170 @@
+"""The objects that are made for functions."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from kubelambda.kube.resources import labels
+from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
+from kubelambda.kube.resources.function_pod import FunctionPod, build_pod_labels, build_pod_spec
+from kubelambda.kube.resources.network_policy import NetworkRules, build_network_policy
+from kubelambda.kube.resources.quantities import format_cpu, format_mib, parse_cpu_millis
+
+POD = FunctionPod(
+    namespace="apps",
+    function="hello",
+    function_uid="uid-1",
+    image="registry.example/python:3.13",
+    image_pull_policy="IfNotPresent",
+    bootstrap=("/var/runtime/bootstrap", "a b"),
+    gateway_address="gateway:9001",
+    key_secret="hello-key-0",
+    key_generation=1,
+    config_digest="0123456789abcdef",
+    memory_mb=128,
+    timeout_s=3,
+    ephemeral_mb=512,
+    cpu_limit_millis=1000,
+    cpu_request_millis=7,
+    values_from=(
+        {"name": "TOKEN", "secretKeyRef": {"name": "s", "key": "k"}},
+        {"name": "LEVEL", "configMapKeyRef": {"name": "c", "key": "k"}},
+    ),
+)
+SPEC = build_pod_spec(POD)
+(CONTAINER,) = SPEC["containers"]
+ENVIRONMENT: dict[str, Any] = {one["name"]: one for one in CONTAINER["env"]}
+
+
+def test_the_pod_meets_the_restricted_pod_security_standard() -> None:
+    assert SPEC["securityContext"]["runAsNonRoot"] is True
+    assert SPEC["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert CONTAINER["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert all("emptyDir" in volume for volume in SPEC["volumes"])
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & SPEC.keys()
+
+
+def test_no_pod_has_a_service_account_token() -> None:
+    """GHSA-85g2-pmrx-r49q: assert it on every kind of pod that we create."""
+    assert SPEC["automountServiceAccountToken"] is False
+    assert "serviceAccountName" not in SPEC
+
+
+def test_termination_waits_for_the_longest_event() -> None:
+    assert SPEC["terminationGracePeriodSeconds"] == 13
+
+
+def test_the_environment_is_the_contract_with_the_agent() -> None:
+    assert {name for name in ENVIRONMENT if not name.startswith("KUBELAMBDA_VALUE_")} == {
+        "KUBELAMBDA_GATEWAY",
+        "KUBELAMBDA_NAMESPACE",
+        "KUBELAMBDA_FUNCTION",
+        "KUBELAMBDA_FUNCTION_UID",
+        "KUBELAMBDA_KEY",
+        "KUBELAMBDA_KEY_GENERATION",
+        "KUBELAMBDA_CONFIG_DIGEST",
+        "KUBELAMBDA_REVISION",
+        "KUBELAMBDA_POD",
+        "KUBELAMBDA_POD_UID",
+        "KUBELAMBDA_BOOTSTRAP",
+    }
+    assert json.loads(ENVIRONMENT["KUBELAMBDA_BOOTSTRAP"]["value"]) == list(POD.bootstrap)
+
+
+def test_secrets_are_references_only() -> None:
+    """GHSA-7m8x-qg2j-4m3v: no value of a Secret ever stands in a pod spec."""
+    assert ENVIRONMENT["KUBELAMBDA_KEY"]["valueFrom"] == {
+        "secretKeyRef": {"name": "hello-key-0", "key": "key"}
+    }
+    assert ENVIRONMENT["KUBELAMBDA_VALUE_TOKEN"]["valueFrom"] == {
+        "secretKeyRef": {"name": "s", "key": "k"}
+    }
+    assert ENVIRONMENT["KUBELAMBDA_VALUE_LEVEL"]["valueFrom"] == {
+        "configMapKeyRef": {"name": "c", "key": "k"}
+    }
+
+
+def test_the_revision_does_not_hold_itself() -> None:
+    """It comes from the label, so the hash of the spec does not depend on it."""
+    path = ENVIRONMENT["KUBELAMBDA_REVISION"]["valueFrom"]["fieldRef"]["fieldPath"]
+    assert path == f"metadata.labels['{labels.REVISION}']"
+
+
+def test_labels_carry_uids_and_hashes_only() -> None:
+    own = build_pod_labels("uid-1", "0123456789")
+    assert "hello" not in "".join(own.values())
+    assert own[labels.NETWORK] == "default"
+
+
+def test_a_deployment_names_no_replicas_and_keeps_no_history() -> None:
+    deployment = build_deployment(
+        namespace="apps",
+        name="hello-0123456789",
+        function="hello",
+        function_uid="uid-1",
+        revision="0123456789",
+        pod_spec=SPEC,
+    )
+    assert "replicas" not in deployment["spec"]
+    assert deployment["spec"]["revisionHistoryLimit"] == 0
+    (owner,) = deployment["metadata"]["ownerReferences"]
+    assert (owner["uid"], owner["controller"]) == ("uid-1", True)
+
+
+def test_the_key_secret_is_immutable_and_holds_the_key_in_hex() -> None:
+    secret = build_key_secret(
+        namespace="apps", name="n", function="hello", function_uid="u", key=bytes(32)
+    )
+    assert secret["immutable"] is True
+    assert base64.b64decode(secret["data"]["key"]) == b"00" * 32
+
+
+RULES = NetworkRules(
+    gateway_peers=[{"podSelector": {}}], gateway_port=9001, private_cidrs=("10.0.0.0/8", "fd00::/8")
+)
+
+
+def test_functions_reach_dns_the_gateway_and_public_addresses_only() -> None:
+    spec = build_network_policy("apps", RULES)["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in spec, "nobody reaches a function pod"
+    dns, gateway, public = spec["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53}
+    assert gateway == {
+        "ports": [{"protocol": "TCP", "port": 9001}],
+        "to": [{"podSelector": {}}],
+    }
+    blocks = {one["ipBlock"]["cidr"]: one["ipBlock"]["except"] for one in public["to"]}
+    assert blocks["0.0.0.0/0"] == ["10.0.0.0/8"]
+    assert {"::1/128", "fc00::/7", "fe80::/10", "fd00::/8"} == set(blocks["::/0"])
+
+
+QUANTITIES = [
+    (format_cpu(72), "72m"),
+    (format_cpu(1000), "1"),
+    (format_cpu(5789), "5789m"),
+    (format_mib(128), "128Mi"),
+    (format_mib(1024), "1Gi"),
+    (format_mib(10240), "10Gi"),
+]
+
+
+@pytest.mark.parametrize(("written", "canonical"), QUANTITIES)
+def test_quantities_are_written_as_the_api_server_writes_them_back(
+    written: str, canonical: str
+) -> None:
+    """Anything else would look like drift for ever."""
+    assert written == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "millis"), [("72m", 72), ("1", 1000), ("0", 0), ("2", 2000), ("1.5", 1500)]
+)
+def test_cpu_quantities_are_read(text: str, millis: int) -> None:
+    assert parse_cpu_millis(text) == millis
