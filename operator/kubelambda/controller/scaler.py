@@ -2,6 +2,9 @@
 
 Contract: acts on demand of living gateways only; without any it leaves everything as it is. Raises
 replicas at once, within a pace that leaves the ReplicaSet controller free. Lives on one event loop.
+
+LIMIT: the pace is shared first come, first served; it is not fair between namespaces yet. LIMIT: no
+direct pods beyond the Deployment's replicas, no provisioned concurrency, no account limit.
 """
 
 import asyncio
@@ -16,6 +19,7 @@ from kubelambda.controller.records import FunctionRecord, Key, PodRecord
 from kubelambda.controller.render import compute_share_millis
 from kubelambda.controller.store import Store
 from kubelambda.core.demand import DemandReport, Drain
+from kubelambda.core.function import FunctionRef
 from kubelambda.core.pace import TokenBucket
 from kubelambda.core.scaling import FunctionLoad, PodLoad, ScalingPlan, plan_scaling
 from kubelambda.kube.errors import KubeError
@@ -44,7 +48,8 @@ class Scaler:
         self._clock = clock
         self._book = DemandBook()
         self._linked_at: dict[str, float] = {}
-        self._busy_keys: set[Key] = set()
+        self._working: dict[FunctionRef, asyncio.Task[None]] = {}
+        self._missed: set[FunctionRef] = set()
         self._wake = asyncio.Event()
         rate = settings.deployment_scale_per_s
         self._pace = TokenBucket(rate, rate * _BURST_S)
@@ -64,10 +69,7 @@ class Scaler:
         """Scale for ever."""
         while True:
             self._wake.clear()
-            try:
-                await self._scale_all()
-            except KubeError as error:
-                logger.warning("scaling failed: %s; next try in %.0f s", error, TICK_S)
+            self._scale_all()
             try:
                 async with asyncio.timeout(TICK_S):
                     await self._wake.wait()
@@ -78,21 +80,40 @@ class Scaler:
         pod = self._store.pods.get(key)
         return pod is not None and pod.victim
 
-    async def _scale_all(self) -> None:
+    def _scale_all(self) -> None:
         now = self._clock()
         self._book.expire(now)
         if not self._book.has_reports:
             self._linked_at.clear()
             return
         demands = self._book.combine()
-        work = []
         for record in self._store.functions.values():
             demand = demands.get(record.ref, CombinedDemand(record.uid))
             pods = self._store.pods.group(record.uid)
-            if pods or demand.waiting:
-                work.append(self._scale(record, demand, pods, now))
+            if (pods or demand.waiting) and demand.uid == record.uid:
+                self._begin(record, demand, pods, now)
         self._forget_pods()
-        await asyncio.gather(*work)
+
+    def _begin(
+        self,
+        record: FunctionRecord,
+        demand: CombinedDemand,
+        pods: Sequence[PodRecord],
+        now: float,
+    ) -> None:
+        """Scale one function beside the others, so that a slow write holds up nobody else."""
+        if record.ref in self._working:
+            self._missed.add(record.ref)
+            return
+        task = asyncio.create_task(self._scale(record, demand, pods, now))
+        self._working[record.ref] = task
+        task.add_done_callback(lambda _: self._end(record.ref))
+
+    def _end(self, ref: FunctionRef) -> None:
+        del self._working[ref]
+        if ref in self._missed:
+            self._missed.discard(ref)
+            self._wake.set()
 
     async def _scale(
         self,
@@ -101,11 +122,9 @@ class Scaler:
         pods: Sequence[PodRecord],
         now: float,
     ) -> None:
-        key = (record.ref.namespace, record.ref.name)
         revision = str(record.status.get("revision", ""))
-        if key in self._busy_keys or not revision or demand.uid != record.uid:
+        if not revision:
             return
-        self._busy_keys.add(key)
         try:
             loads = [self._load(record, pod, demand, now) for pod in pods]
             load = FunctionLoad(
@@ -120,8 +139,11 @@ class Scaler:
             plan = plan_scaling(load, self._settings.idle_timeout_s)
             await self._carry_out(record, plan, now)
             await self._resize(record, pods, loads)
-        finally:
-            self._busy_keys.discard(key)
+        except KubeError as error:
+            logger.warning("%s: scaling failed: %s; next look in a second", record.ref, error)
+        except Exception:
+            # A bug with one function must not stop the others.
+            logger.exception("%s: a bug in scaling; next look in a second", record.ref)
 
     def _load(
         self, record: FunctionRecord, pod: PodRecord, demand: CombinedDemand, now: float
