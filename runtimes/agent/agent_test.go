@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 // agent is a running agent process.
 type agent struct {
-	t       *testing.T
+	t       testing.TB
 	command *exec.Cmd
 	pid     int
 	gateway *gateway
@@ -68,7 +68,7 @@ func (a *agent) waitForLog(text string) string {
 var testKey = bytes.Repeat([]byte{0x42}, link.KeyBytes)
 
 // startAgent runs the agent against g with a runtime that plays scenario.
-func startAgent(t *testing.T, g *gateway, scenario string, variables ...string) *agent {
+func startAgent(t testing.TB, g *gateway, scenario string, variables ...string) *agent {
 	t.Helper()
 	a := prepareAgent(t, g, scenario, variables...)
 	a.run()
@@ -76,7 +76,7 @@ func startAgent(t *testing.T, g *gateway, scenario string, variables ...string) 
 }
 
 // startBlockedLog runs an agent whose log nobody reads.
-func startBlockedLog(t *testing.T) *agent {
+func startBlockedLog(t testing.TB) *agent {
 	t.Helper()
 	a := prepareAgent(t, newGateway(t, testKey), "obey")
 	reader, writer, err := os.Pipe()
@@ -89,7 +89,7 @@ func startBlockedLog(t *testing.T) *agent {
 	return a
 }
 
-func prepareAgent(t *testing.T, g *gateway, scenario string, variables ...string) *agent {
+func prepareAgent(t testing.TB, g *gateway, scenario string, variables ...string) *agent {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
@@ -146,7 +146,7 @@ func (a *agent) stop() {
 }
 
 // startReady gives an agent whose runtime has asked for its first event.
-func startReady(t *testing.T, scenario string, variables ...string) (*agent, *session) {
+func startReady(t testing.TB, scenario string, variables ...string) (*agent, *session) {
 	t.Helper()
 	a := startAgent(t, newGateway(t, testKey), scenario, variables...)
 	s := a.gateway.session()

@@ -15,7 +15,7 @@ import (
 
 // gateway is the other end of the link, for tests: one listener, as many connections as dial.
 type gateway struct {
-	t        *testing.T
+	t        testing.TB
 	listener net.Listener
 	key      []byte
 	epoch    int64
@@ -28,7 +28,7 @@ type gateway struct {
 
 // session is one welcomed connection.
 type session struct {
-	t      *testing.T
+	t      testing.TB
 	conn   net.Conn
 	hello  map[string]any
 	frames chan link.Frame
@@ -37,12 +37,12 @@ type session struct {
 const greeting = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n" +
 	"Upgrade: kubelambda-link/1\r\n\r\n"
 
-func newGateway(t *testing.T, key []byte) *gateway {
+func newGateway(t testing.TB, key []byte) *gateway {
 	t.Helper()
 	return newGatewayAt(t, key, "127.0.0.1:0")
 }
 
-func newGatewayAt(t *testing.T, key []byte, address string) *gateway {
+func newGatewayAt(t testing.TB, key []byte, address string) *gateway {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -177,13 +177,14 @@ func (s *session) invoke(requestID string, body []byte, changes map[string]any) 
 	for name, value := range changes {
 		fields[name] = value
 	}
-	s.send(link.Invoke, fields)
+	head, _ := json.Marshal(fields)
+	wire := link.AppendFrame(nil, link.Invoke, head)
 	for len(body) > 0 {
 		piece := body[:min(len(body), link.BodyBytesMax)]
-		s.sendRaw(link.InvokeBody, piece)
+		wire = link.AppendFrame(wire, link.InvokeBody, piece)
 		body = body[len(piece):]
 	}
-	s.send(link.InvokeEnd, map[string]any{})
+	_, _ = s.conn.Write(link.AppendFrame(wire, link.InvokeEnd, []byte("{}")))
 }
 
 // frame gives the next frame that is no ping, pong or credit; it answers pings and pays credit.

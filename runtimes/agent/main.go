@@ -24,7 +24,7 @@ import (
 
 const (
 	// threadsMax: more would only multiply stacks; the agent waits nearly all the time.
-	threadsMax = 2
+	threadsMax = 1
 	// garbagePercent keeps the heap at about 1 MB where Go would let it grow to 4.
 	garbagePercent = 25
 	// drainPatience is how long a gateway may take to let an idle environment go.

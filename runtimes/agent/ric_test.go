@@ -21,7 +21,7 @@ def handler(event, context):
 `
 
 // ricPython finds the interpreter of the project's environment, which has awslambdaric.
-func ricPython(t *testing.T) string {
+func ricPython(t testing.TB) string {
 	t.Helper()
 	path, err := filepath.Abs("../../.venv/bin/python")
 	if err != nil {
@@ -33,7 +33,7 @@ func ricPython(t *testing.T) string {
 	return path
 }
 
-func ricArguments(t *testing.T) string {
+func ricArguments(t testing.TB) string {
 	t.Helper()
 	argv, _ := json.Marshal([]string{ricPython(t), "-m", "awslambdaric", "app.handler"})
 	return "KUBELAMBDA_BOOTSTRAP=" + string(argv)

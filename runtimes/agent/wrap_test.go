@@ -11,15 +11,20 @@ import (
 	"time"
 )
 
-// asInit says that agents are to run as PID 1 of a namespace of their own, as in a pod. It needs
-// root; hack/agent-test runs the tests both ways where it can and says where it cannot.
+// asInit says that agents are to run as PID 1 of a namespace of their own, as in a pod. Without root
+// it needs user namespaces; hack/agent-test runs the tests both ways where it can and says so where
+// it cannot.
 var asInit = os.Getenv("TEST_AS_INIT") != ""
 
 func wrapAgent(program string) *exec.Cmd {
 	if !asInit {
 		return exec.Command(program)
 	}
-	return exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", program)
+	arguments := []string{"--pid", "--fork", "--mount-proc", "--kill-child", program}
+	if os.Getuid() != 0 {
+		arguments = append([]string{"--user", "--map-current-user"}, arguments...)
+	}
+	return exec.Command("unshare", arguments...)
 }
 
 // findPID gives the agent's own number; unshare stands before it in a namespace.

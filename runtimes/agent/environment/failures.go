@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -86,6 +87,10 @@ func (f failure) payload(requestID string) []byte {
 	if f.body != nil {
 		return f.body
 	}
-	text, _ := json.Marshal("RequestId: " + requestID + " Error: " + f.message)
-	return []byte(`{"errorType":"` + f.errorType + `","errorMessage":` + string(text) + `}`)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode("RequestId: " + requestID + " Error: " + f.message) // strings always encode
+	message := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+	return []byte(`{"errorType":"` + f.errorType + `","errorMessage":` + string(message) + `}`)
 }

@@ -1,6 +1,9 @@
 package runtimeapi
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 const causeContentType = "application/vnd.aws.lambda.error.cause+json"
 
@@ -14,9 +17,11 @@ func stripCause(body []byte) []byte {
 	if json.Unmarshal(body, &whole) != nil {
 		return body
 	}
-	stripped, err := json.Marshal(whole)
-	if err != nil {
+	var stripped bytes.Buffer
+	encoder := json.NewEncoder(&stripped)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(whole) != nil {
 		return body
 	}
-	return stripped
+	return bytes.TrimSuffix(stripped.Bytes(), []byte("\n"))
 }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kubelambda.io/agent/link"
+)
+
+// BenchmarkWarmEvent measures link, agent and runtime together: gateway's write to response's end,
+// and on to idle. TEST_AGENT names a stripped binary, else the test binary is the agent.
+func BenchmarkWarmEvent(b *testing.B) {
+	for _, kind := range []string{"go", "awslambdaric"} {
+		b.Run(kind, func(b *testing.B) { benchmarkWarm(b, kind) })
+	}
+}
+
+func benchmarkWarm(b *testing.B, kind string) {
+	var variables []string
+	event := []byte(`"echo {}"`)
+	if kind == "awslambdaric" {
+		variables = append(variables, ricArguments(b))
+		event = []byte("{}")
+	}
+	g := newGateway(b, testKey)
+	a := prepareAgent(b, g, "obey", variables...)
+	if program := os.Getenv("TEST_AGENT"); program != "" {
+		a.command.Path = program
+		a.command.Args = []string{program}
+	}
+	a.command.Stdout = nil
+	a.run()
+	s := g.session()
+	s.configure(ricConfiguration("def handler(event, context):\n    return {}\n"))
+	s.control(link.InitDone)
+	fresh, cpuBefore := resident(a.pid), cpu(a.pid)
+	times := make([]time.Duration, 0, b.N)
+	for number := range b.N {
+		begin := time.Now()
+		s.invoke(fmt.Sprint("id-", number), event, nil)
+		s.response()
+		times = append(times, time.Since(begin))
+		s.control(link.Idle)
+	}
+	b.ReportMetric(float64((cpu(a.pid)-cpuBefore).Microseconds())/float64(b.N), "agent-cpu-µs")
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs")
+	b.ReportMetric(fresh, "fresh-KiB")
+	b.ReportMetric(resident(a.pid), "after-KiB")
+}
+
+// cpu is what the process has used, in user and kernel mode.
+func cpu(pid int) time.Duration {
+	total := time.Duration(0)
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, thread := range threads {
+		var ran time.Duration
+		text, _ := os.ReadFile(thread)
+		_, _ = fmt.Sscan(string(text), &ran)
+		total += ran
+	}
+	return total
+}
+
+func resident(pid int) float64 {
+	var kilobytes float64
+	_, _ = fmt.Sscan(strings.TrimSuffix(statusField(filepath.Join("/proc", fmt.Sprint(pid)), "VmRSS:"), " kB"), &kilobytes)
+	return kilobytes
+}

@@ -1,0 +1,115 @@
+package logs
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestBilledIsTheWholeMillisecondsOfEventAndInit(t *testing.T) {
+	initMs := 293.05
+	for _, row := range []struct {
+		duration float64
+		init     *float64
+		billed   int64
+	}{
+		{3.01, nil, 4}, {3.0, nil, 3}, {3.004, nil, 3}, {0.2, nil, 1}, {1248.31, &initMs, 1542},
+	} {
+		if got := Billed(row.duration, row.init); got != row.billed {
+			t.Errorf("%v is billed as %d", row.duration, got)
+		}
+	}
+}
+
+func TestTheReportNamesWhatWentWrong(t *testing.T) {
+	initMs := 110.1
+	report := Report{RequestID: "id", DurationMs: 3.014, BilledMs: 114, MemorySizeMB: 128, MaxMemoryMB: 36}
+	head := "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t"
+	for _, row := range []struct {
+		status, errorType, wanted string
+		init                      *float64
+	}{
+		{"success", "", "\n", nil},
+		{"success", "", "Init Duration: 110.10 ms\t\n", &initMs},
+		{"timeout", "Sandbox.Timedout", "Status: timeout\n", nil},
+		{"error", "Runtime.ExitError", "Status: error\tError Type: Runtime.ExitError\n", nil},
+		{"error", "", "\n", nil}, // a handler's own error
+	} {
+		report.Status, report.ErrorType, report.InitMs = row.status, row.errorType, row.init
+		if got := report.Line(); got != head+row.wanted {
+			t.Errorf("%s: %q", row.status, got)
+		}
+	}
+}
+
+func TestTimesInTheLogAreUTC(t *testing.T) {
+	moment := time.Date(2023, 1, 1, 1, 0, 3, 0, time.FixedZone("", 3600))
+	if got := TimedOut(moment, "id", 3000); got != "2023-01-01T00:00:03.000Z id Task timed out after 3.00 seconds\n\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(data []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.Write(data)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.String()
+}
+
+func TestAPlatformLineBeginsALineOfItsOwn(t *testing.T) {
+	var out lockedBuffer
+	sink := NewSink(&out)
+	sink.output([]byte("whole\nhalf"))
+	sink.System("END\n")
+	sink.output([]byte("begun "))
+	sink.output([]byte("and ended\n"))
+	sink.Flush(time.Second)
+	if got := out.String(); got != "whole\nhalf\nEND\nbegun and ended\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestALineWithoutEndDoesNotGrowForEver(t *testing.T) {
+	var out lockedBuffer
+	sink := NewSink(&out)
+	for range 40 {
+		sink.output(bytes.Repeat([]byte("x"), 16*1024))
+	}
+	if len(sink.partial) >= lineBytesMax {
+		t.Errorf("%d bytes are held", len(sink.partial))
+	}
+	sink.Flush(time.Second)
+	if got := out.String(); strings.Count(got, "x") != 40*16*1024 {
+		t.Errorf("%d bytes arrived", len(got))
+	}
+}
+
+// stuck is a log that nobody reads.
+type stuck struct{}
+
+func (stuck) Write([]byte) (int, error) { select {} }
+
+func TestFlushGivesUpOnALogThatNobodyReads(t *testing.T) {
+	sink := NewSink(stuck{})
+	sink.System("END\n")
+	done := make(chan struct{})
+	go func() { sink.Flush(20 * time.Millisecond); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(3 * time.Second):
+		t.Error("it waits for ever")
+	}
+}
