@@ -36,6 +36,7 @@ type agent struct {
 	pid     int
 	gateway *gateway
 	root    string
+	scratch string // a directory that the function may write to
 	mutex   sync.Mutex
 	output  bytes.Buffer
 	exited  chan error
@@ -95,12 +96,13 @@ func prepareAgent(t testing.TB, g *gateway, scenario string, variables ...string
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &agent{t: t, gateway: g, root: t.TempDir(), exited: make(chan error, 1)}
+	a := &agent{t: t, gateway: g, root: t.TempDir(), scratch: t.TempDir(), exited: make(chan error, 1)}
 	bootstrap, _ := json.Marshal([]string{program})
 	a.command = wrapAgent(program)
 	a.command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
 		"TEST_RUNTIME=" + scenario,
+		"SCRATCH=" + a.scratch,
 		"KUBELAMBDA_GATEWAY=" + g.address(),
 		"KUBELAMBDA_NAMESPACE=default",
 		"KUBELAMBDA_FUNCTION=hello",
@@ -131,6 +133,8 @@ func (a *agent) run() {
 }
 
 func (a *agent) stop() {
+	// PID 1 closes the task root; whoever is not root could not remove it then.
+	defer func() { _ = os.Chmod(a.root, 0o755) }()
 	select {
 	case <-a.exited:
 		return

@@ -50,7 +50,7 @@ func TestATimeoutIsAnsweredAtTheDeadlineAndKills(t *testing.T) {
 
 func TestATimeoutCatchesWhatHasLeftItsSession(t *testing.T) {
 	a, s := startReady(t, "obey")
-	marker := a.root + "/pids"
+	marker := a.scratch + "/pids"
 	script := fmt.Sprintf("shell-and-hang for i in 1 2 3; do setsid sh -c 'echo $$ >>%s; (sleep 60 & echo $! >>%s; "+
 		"trap \"\" TERM HUP INT; sleep 60)' & done", marker, marker)
 	s.invoke("id-1", []byte(script), map[string]any{"timeoutMs": 700})
@@ -190,7 +190,7 @@ func TestASlowInitIsCutAndTriedAgainInsideTheEvent(t *testing.T) {
 	if got, report := s.do("id-1", "echo late", nil); string(got.body) != "late" || report["initMs"] != nil {
 		t.Errorf("got %s %v", got.body, report)
 	}
-	if log := a.waitForLog("REPORT"); !regexp.MustCompile(
+	if log := a.waitForLog("\nREPORT "); !regexp.MustCompile(
 		`INIT_REPORT Init Duration: 4\d\d\.\d\d ms\tPhase: init\tStatus: timeout\nSTART `).MatchString(log) {
 		t.Errorf("the log is\n%s", log)
 	}
@@ -205,7 +205,7 @@ func TestAnInitInsideAnEventIsCutAtTheEventsDeadline(t *testing.T) {
 	if string(got.body) != timedOut("id-1", "0.30") || report["status"] != "timeout" {
 		t.Errorf("got %s %v", got.body, report)
 	}
-	if log := a.waitForLog("REPORT"); !regexp.MustCompile(
+	if log := a.waitForLog("\nREPORT "); !regexp.MustCompile(
 		`INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke\tStatus: timeout\nSTART `).MatchString(log) {
 		t.Errorf("the log is\n%s", log)
 	}

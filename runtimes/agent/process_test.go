@@ -48,19 +48,19 @@ func (a *agent) expectExit(code int) {
 
 func TestAnIdleEnvironmentIsFrozenAndThawed(t *testing.T) {
 	a, s := startReady(t, "obey", "KUBELAMBDA_IDLE_FREEZE_MS=20")
-	s.do("id-0", "shell echo $$ >background; while true; do echo x >>beats; sleep 0.005; done", nil)
+	s.do("id-0", "shell echo $$ >$SCRATCH/background; while true; do echo x >>$SCRATCH/beats; sleep 0.005; done", nil)
 	runtime := a.runtimePID(s)
-	text, _ := os.ReadFile(a.root + "/background")
+	text, _ := os.ReadFile(a.scratch + "/background")
 	background, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 	a.waitForState(runtime, "T")
 	a.waitForState(background, "T")
-	before := size(t, a.root+"/beats")
+	before := size(t, a.scratch+"/beats")
 	time.Sleep(100 * time.Millisecond)
-	if after := size(t, a.root+"/beats"); after != before {
+	if after := size(t, a.scratch+"/beats"); after != before {
 		t.Errorf("the background went on: %d beats, then %d", before, after)
 	}
 	s.do("id-1", "sleep 100ms", nil)
-	if after := size(t, a.root+"/beats"); after == before {
+	if after := size(t, a.scratch+"/beats"); after == before {
 		t.Error("the background was not thawed")
 	}
 	a.waitForState(runtime, "T")
@@ -116,12 +116,12 @@ func TestAnAgentKillsItsOwnDescendantsOnly(t *testing.T) {
 	one, s1 := startReady(t, "obey")
 	other, s2 := startReady(t, "obey")
 	survivor := other.runtimePID(s2)
-	s1.do("id-1", "shell setsid sh -c 'echo $$ >pid; sleep 60' &", nil)
+	s1.do("id-1", "shell setsid sh -c 'echo $$ >$SCRATCH/pid; sleep 60' &", nil)
 	time.Sleep(50 * time.Millisecond)
 	s1.invoke("id-2", []byte("hang"), map[string]any{"timeoutMs": 200})
 	s1.response()
 	s1.frame()
-	one.expectAllDead(one.root+"/pid", 1)
+	one.expectAllDead(one.scratch+"/pid", 1)
 	if !other.alive(survivor) || bystander.Process.Signal(syscall.Signal(0)) != nil {
 		t.Error("a process of someone else was killed")
 	}
