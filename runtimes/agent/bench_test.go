@@ -28,6 +28,7 @@ func benchmarkWarm(b *testing.B, kind string) {
 		event = []byte("{}")
 	}
 	g := newGateway(b, testKey)
+	variables = append(variables, "GODEBUG="+os.Getenv("TEST_GODEBUG"))
 	a := prepareAgent(b, g, "obey", variables...)
 	if program := os.Getenv("TEST_AGENT"); program != "" {
 		a.command.Path = program
@@ -49,6 +50,7 @@ func benchmarkWarm(b *testing.B, kind string) {
 	}
 	b.ReportMetric(float64((cpu(a.pid)-cpuBefore).Microseconds())/float64(b.N), "agent-cpu-µs")
 	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/10].Microseconds()), "p10-µs")
 	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs")
 	b.ReportMetric(fresh, "fresh-KiB")
@@ -71,5 +73,45 @@ func cpu(pid int) time.Duration {
 func resident(pid int) float64 {
 	var kilobytes float64
 	_, _ = fmt.Sscan(strings.TrimSuffix(statusField(filepath.Join("/proc", fmt.Sprint(pid)), "VmRSS:"), " kB"), &kilobytes)
+	return kilobytes
+}
+
+// BenchmarkMemoryAfterLargeBodies shows what stays resident after 6 MiB in and 6 MiB out.
+func BenchmarkMemoryAfterLargeBodies(b *testing.B) {
+	a := prepareAgent(b, newGateway(b, testKey), "obey")
+	if program := os.Getenv("TEST_AGENT"); program != "" {
+		a.command.Path = program
+		a.command.Args = []string{program}
+	}
+	a.run()
+	s := a.gateway.session()
+	s.configure(nil)
+	s.control(link.InitDone)
+	event := append([]byte("echo "), make([]byte, 6_291_000)...)
+	for number := range b.N {
+		s.do(fmt.Sprint("id-", number), string(event), nil)
+	}
+	settle(s)
+	b.ReportMetric(resident(a.pid), "after-KiB")
+	b.ReportMetric(peak(a.pid), "peak-KiB")
+}
+
+// settle answers pings for long enough that a large result is let go and memory given back.
+func settle(s *session) {
+	for end := time.After(500 * time.Millisecond); ; {
+		select {
+		case frame := <-s.frames:
+			if frame.Type == link.Ping {
+				s.sendRaw(link.Pong, nil)
+			}
+		case <-end:
+			return
+		}
+	}
+}
+
+func peak(pid int) float64 {
+	var kilobytes float64
+	_, _ = fmt.Sscan(strings.TrimSuffix(statusField(fmt.Sprint("/proc/", pid), "VmHWM:"), " kB"), &kilobytes)
 	return kilobytes
 }

@@ -275,7 +275,7 @@ func TestSignalsOfTheFunctionDoNotEndTheAgent(t *testing.T) {
 		case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP: // these are meant
 			continue
 		case syscall.SIGKILL, syscall.SIGSTOP, 32, 33, 34: // Go cannot take them; PID 1 need not
-			if !asInit {
+			if !asInit() {
 				continue
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"kubelambda.io/agent/link"
 )
 
 // runtimePID asks the runtime for its number.
@@ -134,6 +136,31 @@ func TestTheRuntimeDiesWithTheAgent(t *testing.T) {
 	a, s := startReady(t, "obey")
 	runtime := a.runtimePID(s)
 	_ = syscall.Kill(a.pid, syscall.SIGKILL)
+	a.waitForState(runtime, "")
+}
+
+func TestTheAgentEndsWithItsParent(t *testing.T) {
+	if asInit() {
+		t.Log("PID 1 has no parent to lose")
+		return
+	}
+	a := prepareAgent(t, newGateway(t, testKey), "obey")
+	program := a.command.Path
+	a.command.Path = "/bin/sh"
+	a.command.Args = []string{"sh", "-c", program + " & echo agent $!; wait"}
+	a.run()
+	s := a.gateway.session()
+	s.configure(nil)
+	s.control(link.InitDone)
+	runtime := a.runtimePID(s)
+	if err := a.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	var agent int
+	if _, err := fmt.Sscanf(a.waitForLog("agent "), "agent %d", &agent); err != nil {
+		t.Fatal(err)
+	}
+	a.waitForState(agent, "")
 	a.waitForState(runtime, "")
 }
 

@@ -14,10 +14,10 @@ import (
 // asInit says that agents are to run as PID 1 of a namespace of their own, as in a pod. Without root
 // it needs user namespaces; hack/agent-test runs the tests both ways where it can and says so where
 // it cannot.
-var asInit = os.Getenv("TEST_AS_INIT") != ""
+func asInit() bool { return os.Getenv("TEST_AS_INIT") != "" }
 
 func wrapAgent(program string) *exec.Cmd {
-	if !asInit {
+	if !asInit() {
 		return exec.Command(program)
 	}
 	arguments := []string{"--pid", "--fork", "--mount-proc", "--kill-child", program}
@@ -30,7 +30,7 @@ func wrapAgent(program string) *exec.Cmd {
 // findPID gives the agent's own number; unshare stands before it in a namespace.
 func (a *agent) findPID() int {
 	a.t.Helper()
-	if !asInit {
+	if !asInit() {
 		return a.command.Process.Pid
 	}
 	own := strconv.Itoa(a.command.Process.Pid)
@@ -49,7 +49,7 @@ func (a *agent) alive(pid int) bool { return a.state(pid) != "" }
 
 // state is the letter of the process's state (T for stopped), empty where there is no process.
 func (a *agent) state(pid int) string {
-	if !asInit {
+	if !asInit() {
 		return stateIn("/proc/" + strconv.Itoa(pid))
 	}
 	namespace, _ := os.Readlink("/proc/" + strconv.Itoa(a.pid) + "/ns/pid")
@@ -101,5 +101,5 @@ func (a *agent) signal(number syscall.Signal) {
 }
 
 func TestWhetherTheAgentIsInit(t *testing.T) {
-	t.Logf("agents run as PID 1: %v; as root: %v", asInit, os.Getuid() == 0)
+	t.Logf("agents run as PID 1: %v; as root: %v", asInit(), os.Getuid() == 0)
 }

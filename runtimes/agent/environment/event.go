@@ -59,7 +59,8 @@ func (e *Environment) Invoke(arrived link.Event) error {
 
 func (e *Environment) beginEvent(arrived link.Event) {
 	now := time.Now()
-	limit := time.Duration(arrived.TimeoutMs) * time.Millisecond
+	limit := milliseconds(arrived.TimeoutMs, eventTimeout)
+	arrived.TimeoutMs = limit.Milliseconds()
 	fresh := &event{Event: arrived, conn: e.conn, started: now, deadline: now.Add(limit)}
 	fresh.DeadlineMs = fresh.deadline.UnixMilli()
 	fresh.timer = time.AfterFunc(limit, func() { e.eventTimedOut(fresh) })
@@ -114,7 +115,7 @@ func (e *Environment) writeStart() {
 	if e.event.Tail {
 		e.options.Sink.BeginTail()
 	}
-	e.writeLog(logs.Start(e.event.RequestID, e.configuration.FunctionVersion))
+	e.options.Sink.SystemSoon(logs.Start(e.event.RequestID, e.configuration.FunctionVersion))
 }
 
 // respond answers the caller; what the runtime does from now on is between it and its log.

@@ -13,6 +13,12 @@ import (
 // afterInitError is how long a runtime that has posted an init error may take to exit.
 const afterInitError = time.Second
 
+// initTimeout and eventTimeout hold where the gateway names none.
+const (
+	initTimeout  = 10 * time.Second
+	eventTimeout = 3 * time.Second
+)
+
 // initRecord is what is known of init.
 type initRecord struct {
 	timer *time.Timer
@@ -78,7 +84,7 @@ func (e *Environment) beginInit() {
 		return
 	}
 	runtime := e.runtime
-	limit := time.Duration(e.configuration.InitTimeoutMs) * time.Millisecond
+	limit := milliseconds(e.configuration.InitTimeoutMs, initTimeout)
 	e.init.timer = time.AfterFunc(limit, func() { e.initTimedOut(runtime) })
 }
 
@@ -184,6 +190,13 @@ func (e *Environment) exitedWhileIdle() {
 	relay := e.dropRuntime()
 	e.cleaning = true
 	e.reset(relay, e.endCleaning)
+}
+
+func milliseconds(count int64, otherwise time.Duration) time.Duration {
+	if count <= 0 {
+		return otherwise
+	}
+	return time.Duration(count) * time.Millisecond
 }
 
 func sinceMs(start time.Time) float64 {

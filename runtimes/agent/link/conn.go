@@ -8,10 +8,12 @@ import (
 
 // Timers of docs/link.md, section 6.
 const (
-	pingAfter     = 5 * time.Second
-	silenceMax    = 20 * time.Second
-	authenticateS = 5 * time.Second
-	readerBytes   = 8 * 1024
+	pingAfter    = 5 * time.Second
+	silenceMax   = 20 * time.Second
+	authenticate = 5 * time.Second
+	readerBytes  = 8 * 1024
+	// heardStep is how exact silence is measured: moving the deadline with each frame would cost.
+	heardStep = time.Second
 )
 
 // Conn is one authenticated connection to one gateway. Its methods queue and never block, except
@@ -21,10 +23,13 @@ type Conn struct {
 	reader *Reader
 	out    *outgoing
 	done   chan struct{}
+	heard  time.Time
 }
 
 func newConn(conn net.Conn, buffered *bufio.Reader) *Conn {
-	return &Conn{conn, NewReader(buffered), newOutgoing(conn), make(chan struct{})}
+	return &Conn{
+		net: conn, reader: NewReader(buffered), out: newOutgoing(conn), done: make(chan struct{}),
+	}
 }
 
 // InitDone says that the runtime has asked for its first event.
@@ -97,7 +102,10 @@ func (c *Conn) Close() {
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
 func (c *Conn) next() (Frame, error) {
-	_ = c.net.SetReadDeadline(time.Now().Add(silenceMax))
+	if now := time.Now(); now.Sub(c.heard) > heardStep {
+		c.heard = now
+		_ = c.net.SetReadDeadline(now.Add(silenceMax + heardStep))
+	}
 	return c.reader.Next()
 }
 

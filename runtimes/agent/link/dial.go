@@ -25,7 +25,7 @@ func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	_ = conn.SetDeadline(time.Now().Add(authenticateS))
+	_ = conn.SetDeadline(time.Now().Add(authenticate))
 	buffered := bufio.NewReaderSize(conn, readerBytes)
 	if err := upgrade(conn, buffered, address); err != nil {
 		_ = conn.Close()

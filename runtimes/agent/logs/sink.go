@@ -18,6 +18,7 @@ const (
 
 	pendingBytesMax = 256 * 1024
 	lineBytesMax    = 256 * 1024
+	soon            = 10 * time.Millisecond
 )
 
 // Sink collects lines and writes them out in order, from one goroutine.
@@ -30,6 +31,7 @@ type Sink struct {
 	tail    []byte
 	hasTail bool
 	writing bool
+	soon    *time.Timer
 }
 
 // NewSink writes to out.
@@ -46,6 +48,19 @@ func (s *Sink) System(lines string) {
 	defer s.mutex.Unlock()
 	s.endPartial()
 	s.commit([]byte(lines))
+}
+
+// SystemSoon is System for lines that others usually follow at once: they share one write then.
+func (s *Sink) SystemSoon(lines string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.endPartial()
+	s.keep([]byte(lines))
+	if s.soon == nil {
+		s.soon = time.AfterFunc(soon, s.changed.Broadcast)
+	} else {
+		s.soon.Reset(soon)
+	}
 }
 
 // BeginTail starts keeping the last TailBytes of what is written.
@@ -114,9 +129,13 @@ func (s *Sink) endPartial() {
 }
 
 func (s *Sink) commit(data []byte) {
-	if len(data) == 0 {
-		return
+	if len(data) > 0 {
+		s.keep(data)
+		s.changed.Broadcast()
 	}
+}
+
+func (s *Sink) keep(data []byte) {
 	s.pending = append(s.pending, data...)
 	if s.hasTail {
 		s.tail = append(s.tail, data...)
@@ -124,7 +143,6 @@ func (s *Sink) commit(data []byte) {
 			s.tail = append([]byte(nil), s.tail[excess:]...)
 		}
 	}
-	s.changed.Broadcast()
 }
 
 func (s *Sink) write() {
