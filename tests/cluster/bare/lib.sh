@@ -43,6 +43,10 @@ launch() { # name command...: start detached, record process id and start time
   echo "$pid $(start_time "$pid")" >"$RUN/$name.pid"
 }
 
+ask_to_end() { # name: SIGTERM to a recorded process, without waiting
+  if alive "$1"; then kill "$(cut -d' ' -f1 "$RUN/$1.pid")" 2>/dev/null || true; fi
+}
+
 halt() { # name seconds: end a recorded process, by force after so many seconds
   if alive "$1"; then
     local pid started
