@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"kubelambda.io/agent/link"
 )
 
 func TestTheLogHasTheLinesOfLambda(t *testing.T) {
@@ -93,5 +96,26 @@ func TestAHungReaderOfTheLogDoesNotHoldUpTimeouts(t *testing.T) {
 	s.invoke("id-1", []byte("flood 1000000"), map[string]any{"timeoutMs": 500})
 	if got := s.response(); got.head["errorType"] != "Sandbox.Timedout" {
 		t.Errorf("got %v", got.head)
+	}
+}
+
+func TestJSONFunctionsHaveJSONLines(t *testing.T) {
+	a := startAgent(t, newGateway(t, testKey), "obey")
+	s := a.gateway.session()
+	s.configure(map[string]any{"logFormat": "JSON"})
+	s.control(link.InitDone)
+	s.do("id-1", "print own line|", nil)
+	s.do("id-2", "exit 1", nil)
+	log := a.waitForLog(`"type":"platform.report","record":{"requestId":"id-2"`)
+	var kinds []string
+	for _, line := range strings.Split(strings.TrimSpace(log), "\n") {
+		var object struct{ Type string }
+		if json.Unmarshal([]byte(line), &object) != nil {
+			object.Type = line
+		}
+		kinds = append(kinds, strings.TrimPrefix(object.Type, "platform."))
+	}
+	if got := strings.Join(kinds, " "); got != "initStart initReport start own line report start runtimeDone report" {
+		t.Errorf("got %s in\n%s", got, log)
 	}
 }

@@ -62,7 +62,7 @@ func (e *Environment) completeEvent() {
 	if e.event.head.FunctionError {
 		status = "error"
 	}
-	e.closeEvent(status, e.event.head.ErrorType, e.event.loggedType, elapsed)
+	e.closeEvent(status, e.event.head.ErrorType, !e.event.tooLarge, elapsed)
 }
 
 // BeginResponse admits a response before its body is read; a sink, where there is one, takes the
@@ -140,7 +140,7 @@ func (e *Environment) finishStream(outcome runtimeapi.Outcome) runtimeapi.Reply 
 }
 
 func (e *Environment) respondTooLarge() {
-	e.event.loggedType = responseTooLarge
+	e.event.tooLarge = true
 	e.respondError(responseTooLarge, []byte(responseTooLargeBody))
 }
 

@@ -37,6 +37,7 @@ type Environment struct {
 	configuration *link.Configuration
 	taskRoot      string
 	logStream     string
+	format        logs.Format
 	runtimeAPI    string
 	conn          *link.Conn
 	runtime       *runtime
@@ -197,10 +198,10 @@ func (e *Environment) finish(conn *link.Conn) {
 	e.options.Ended()
 }
 
-func (e *Environment) writeLog(lines string) { e.options.Sink.System(lines) }
-
-func (e *Environment) writeInitStart() {
-	e.writeLog(logs.InitStart(e.configuration.RuntimeVersion, e.configuration.RuntimeVersionARN))
+func (e *Environment) writeLog(lines string) {
+	if lines != "" {
+		e.options.Sink.System(lines)
+	}
 }
 
 func cut(text string) string {

@@ -25,9 +25,9 @@ type event struct {
 	sink      *stream
 	head      link.ResponseHead
 	body      [][]byte
-	// loggedType is the error type where REPORT names it; a handler's own errors it does not name.
-	loggedType string
-	report     *link.IdleReport
+	// tooLarge is an error of the function's, but not one that it reported itself.
+	tooLarge bool
+	report   *link.IdleReport
 }
 
 // Invoke begins an event, or attaches to the one of the same id that runs or has just run.
@@ -115,7 +115,7 @@ func (e *Environment) writeStart() {
 	if e.event.Tail {
 		e.options.Sink.BeginTail()
 	}
-	e.options.Sink.SystemSoon(logs.Start(e.event.RequestID, e.configuration.FunctionVersion))
+	e.options.Sink.SystemSoon(e.format.Start(time.Now(), e.event.RequestID, e.event.TraceID))
 }
 
 // respond answers the caller; what the runtime does from now on is between it and its log.
@@ -166,7 +166,7 @@ func (e *Environment) failEvent(reason failure) {
 // closeFailed writes what an event that ended its processes leaves in the log.
 func (e *Environment) closeFailed(reason failure, elapsedMs float64) {
 	if e.event.inline && !e.event.delivered {
-		e.writeLog(initReport("invoke", reason, elapsedMs))
+		e.reportFailedInit("invoke", reason, elapsedMs)
 	}
 	e.writeStart()
 	status := "error"
@@ -174,30 +174,32 @@ func (e *Environment) closeFailed(reason failure, elapsedMs float64) {
 	case reason.errorType == timedOut:
 		status = "timeout"
 		elapsedMs = max(elapsedMs, float64(e.event.TimeoutMs))
-		e.writeLog(logs.TimedOut(time.Now(), e.event.RequestID, e.event.TimeoutMs))
+		e.writeLog(e.format.TimedOut(time.Now(), e.event.RequestID, e.event.TimeoutMs))
 	case reason.crashed:
-		e.writeLog(logs.Crashed(e.event.RequestID, reason.message, reason.errorType))
+		e.writeLog(e.format.Crashed(e.event.RequestID, reason.message, reason.errorType))
 	}
-	e.closeEvent(status, reason.errorType, reason.errorType, elapsedMs)
+	e.closeEvent(status, reason.errorType, false, elapsedMs)
 }
 
-// closeEvent writes END and REPORT and says that the environment is idle. loggedType is the error
-// type where the log names it.
-func (e *Environment) closeEvent(status, errorType, loggedType string, elapsedMs float64) {
+// closeEvent writes END and REPORT and says that the environment is idle; handled is true for an
+// error that the function itself reported.
+func (e *Environment) closeEvent(status, errorType string, handled bool, elapsedMs float64) {
 	closing := e.event
 	initMs := e.init.pendingMs
 	e.init.pendingMs = nil
 	report := logs.Report{
 		RequestID:    closing.RequestID,
+		TraceID:      closing.TraceID,
 		DurationMs:   elapsedMs,
 		BilledMs:     logs.Billed(elapsedMs, initMs),
 		MemorySizeMB: e.configuration.MemorySizeMB,
 		MaxMemoryMB:  e.memory.maxMB(),
 		InitMs:       initMs,
 		Status:       status,
-		ErrorType:    loggedType,
+		ErrorType:    errorType,
+		Handled:      handled,
 	}
-	e.writeLog(logs.End(closing.RequestID) + report.Line())
+	e.writeLog(e.format.End(time.Now(), report))
 	closing.report = &link.IdleReport{
 		RequestID:   report.RequestID,
 		Status:      status,

@@ -36,6 +36,7 @@ func (e *Environment) Configure(configuration link.Configuration) error {
 	e.configuration = &configuration
 	e.phase = preparing
 	e.logStream = newLogStream(time.Now(), configuration.FunctionVersion)
+	e.format = logs.NewFormat(configuration.LogFormat, configuration.FunctionVersion)
 	if configuration.Code.Directory != "" {
 		e.taskRoot = configuration.Code.Directory
 	}
@@ -53,7 +54,7 @@ func (e *Environment) prepare(source link.CodeSource) {
 		return
 	}
 	e.phase = initialising
-	e.writeInitStart()
+	e.writeLog(e.format.InitStart(time.Now(), e.describeStart()))
 	if err != nil {
 		e.codeFailure = &failure{errorType: invalidCode, message: err.Error()}
 		e.failInit(*e.codeFailure, 0)
@@ -93,6 +94,7 @@ func (e *Environment) endInit() {
 	e.init.timer.Stop()
 	elapsed := sinceMs(e.runtime.started)
 	e.init.pendingMs = &elapsed
+	e.reportInit("init", "success", "", elapsed)
 	e.phase = idle
 	if e.conn != nil {
 		e.conn.InitDone(elapsed)
@@ -117,7 +119,7 @@ func (e *Environment) initTimedOut(runtime *runtime) {
 
 // failInit reports a failed init; the next event tries again, within its own time.
 func (e *Environment) failInit(reason failure, elapsedMs float64) {
-	e.writeLog(initReport("init", reason, elapsedMs))
+	e.reportFailedInit("init", reason, elapsedMs)
 	e.phase = idle
 	if e.conn != nil {
 		e.conn.InitError(reason.errorType, elapsedMs)
@@ -127,11 +129,35 @@ func (e *Environment) failInit(reason failure, elapsedMs float64) {
 	}
 }
 
-func initReport(phase string, reason failure, elapsedMs float64) string {
+func (e *Environment) reportFailedInit(phase string, reason failure, elapsedMs float64) {
 	if reason.errorType == timedOut {
-		return logs.InitReport(elapsedMs, phase, "timeout", "")
+		e.reportInit(phase, "timeout", "", elapsedMs)
+		return
 	}
-	return logs.InitReport(elapsedMs, phase, "error", reason.errorType)
+	e.reportInit(phase, "error", reason.errorType, elapsedMs)
+}
+
+func (e *Environment) reportInit(phase, status, errorType string, elapsedMs float64) {
+	e.writeLog(e.format.InitReport(time.Now(), logs.InitReport{
+		InitializationType: e.configuration.InitializationType,
+		Phase:              phase,
+		Status:             status,
+		ErrorType:          errorType,
+		DurationMs:         elapsedMs,
+	}))
+}
+
+func (e *Environment) describeStart() logs.InitStart {
+	return logs.InitStart{
+		InitializationType: e.configuration.InitializationType,
+		Phase:              "init",
+		RuntimeVersion:     e.configuration.RuntimeVersion,
+		RuntimeVersionARN:  e.configuration.RuntimeVersionARN,
+		FunctionName:       e.configuration.FunctionName,
+		FunctionVersion:    e.configuration.FunctionVersion,
+		InstanceID:         e.logStream,
+		InstanceMaxMemory:  int64(e.configuration.MemorySizeMB) << 20,
+	}
 }
 
 // InitError keeps what the runtime posts; its exit, which follows, ends the init.

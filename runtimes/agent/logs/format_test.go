@@ -26,19 +26,21 @@ func TestBilledIsTheWholeMillisecondsOfEventAndInit(t *testing.T) {
 func TestTheReportNamesWhatWentWrong(t *testing.T) {
 	initMs := 110.1
 	report := Report{RequestID: "id", DurationMs: 3.014, BilledMs: 114, MemorySizeMB: 128, MaxMemoryMB: 36}
-	head := "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t"
+	head := "END RequestId: id\nREPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t"
 	for _, row := range []struct {
 		status, errorType, wanted string
 		init                      *float64
+		handled                   bool
 	}{
-		{"success", "", "\n", nil},
-		{"success", "", "Init Duration: 110.10 ms\t\n", &initMs},
-		{"timeout", "Sandbox.Timedout", "Status: timeout\n", nil},
-		{"error", "Runtime.ExitError", "Status: error\tError Type: Runtime.ExitError\n", nil},
-		{"error", "", "\n", nil}, // a handler's own error
+		{"success", "", "\n", nil, false},
+		{"success", "", "Init Duration: 110.10 ms\t\n", &initMs, false},
+		{"timeout", "Sandbox.Timedout", "Status: timeout\n", nil, false},
+		{"error", "Runtime.ExitError", "Status: error\tError Type: Runtime.ExitError\n", nil, false},
+		{"error", "Runtime.Unknown", "\n", nil, true},
 	} {
 		report.Status, report.ErrorType, report.InitMs = row.status, row.errorType, row.init
-		if got := report.Line(); got != head+row.wanted {
+		report.Handled = row.handled
+		if got := NewFormat("Text", "1").End(time.Time{}, report); got != head+row.wanted {
 			t.Errorf("%s: %q", row.status, got)
 		}
 	}
@@ -46,7 +48,7 @@ func TestTheReportNamesWhatWentWrong(t *testing.T) {
 
 func TestTimesInTheLogAreUTC(t *testing.T) {
 	moment := time.Date(2023, 1, 1, 1, 0, 3, 0, time.FixedZone("", 3600))
-	if got := TimedOut(moment, "id", 3000); got != "2023-01-01T00:00:03.000Z id Task timed out after 3.00 seconds\n\n" {
+	if got := NewFormat("Text", "1").TimedOut(moment, "id", 3000); got != "2023-01-01T00:00:03.000Z id Task timed out after 3.00 seconds\n\n" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -111,5 +113,34 @@ func TestFlushGivesUpOnALogThatNobodyReads(t *testing.T) {
 	case <-done:
 	case <-time.After(3 * time.Second):
 		t.Error("it waits for ever")
+	}
+}
+
+func TestTheJSONFormatHasObjectsInPlaceOfLines(t *testing.T) {
+	initMs := 110.1
+	now := time.Date(2025, 1, 1, 0, 0, 0, 5e6, time.UTC)
+	format := NewFormat("JSON", "$LATEST")
+	report := Report{
+		RequestID: "id", TraceID: "Root=1", DurationMs: 3.014, BilledMs: 114, MemorySizeMB: 128,
+		MaxMemoryMB: 36, InitMs: &initMs, Status: "success",
+	}
+	failed := Report{RequestID: "id", DurationMs: 3, BilledMs: 3, Status: "timeout", ErrorType: "Sandbox.Timedout"}
+	for got, wanted := range map[string]string{
+		format.Start(now, "id", "Root=1"): `{"time":"2025-01-01T00:00:00.005Z","type":"platform.start","record":` +
+			`{"requestId":"id","version":"$LATEST","tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1"}}}` + "\n",
+		format.End(now, report): `{"time":"2025-01-01T00:00:00.005Z","type":"platform.report","record":` +
+			`{"requestId":"id","metrics":{"durationMs":3.01,"billedDurationMs":114,"memorySizeMB":128,` +
+			`"maxMemoryUsedMB":36,"initDurationMs":110.1},"tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1"},` +
+			`"status":"success"}}` + "\n",
+		format.End(now, failed): `{"time":"2025-01-01T00:00:00.005Z","type":"platform.runtimeDone","record":` +
+			`{"requestId":"id","status":"timeout","errorType":"Sandbox.Timedout","metrics":{"durationMs":3}}}` + "\n" +
+			`{"time":"2025-01-01T00:00:00.005Z","type":"platform.report","record":{"requestId":"id","metrics":` +
+			`{"durationMs":3,"billedDurationMs":3,"memorySizeMB":0,"maxMemoryUsedMB":0},"status":"timeout",` +
+			`"errorType":"Sandbox.Timedout"}}` + "\n",
+		format.TimedOut(now, "id", 3000): "",
+	} {
+		if got != wanted {
+			t.Errorf("got %s", got)
+		}
 	}
 }

@@ -1,0 +1,81 @@
+package logs
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const success = "success"
+
+// textFormat is spec/lambda.md, section 2.7.
+type textFormat struct{ version string }
+
+func (textFormat) InitStart(_ time.Time, start InitStart) string {
+	return "INIT_START Runtime Version: " + start.RuntimeVersion +
+		"\tRuntime Version ARN: " + start.RuntimeVersionARN + "\n"
+}
+
+func (textFormat) InitReport(_ time.Time, report InitReport) string {
+	if report.Status == success {
+		return ""
+	}
+	line := fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\tStatus: %s",
+		report.DurationMs, report.Phase, report.Status)
+	if report.ErrorType != "" {
+		line += "\tError Type: " + report.ErrorType
+	}
+	return line + "\n"
+}
+
+func (t textFormat) Start(_ time.Time, requestID, _ string) string {
+	return "START RequestId: " + requestID + " Version: " + t.version + "\n"
+}
+
+func (textFormat) TimedOut(now time.Time, requestID string, timeoutMs int64) string {
+	return stamp(now) + " " + requestID + " " + TimedOutText(timeoutMs) + "\n\n"
+}
+
+// TimedOutText is what log and caller read of a timeout; the time is the configured one.
+func TimedOutText(timeoutMs int64) string {
+	return fmt.Sprintf("Task timed out after %.2f seconds", float64(timeoutMs)/1000)
+}
+
+func (textFormat) Crashed(requestID, message, errorType string) string {
+	return "RequestId: " + requestID + " Error: " + message + "\n" + errorType + "\n"
+}
+
+// End gives END and REPORT; the fields of REPORT end in tabs, also the last one.
+func (textFormat) End(_ time.Time, report Report) string {
+	var line strings.Builder
+	fmt.Fprintf(&line, "END RequestId: %s\nREPORT RequestId: %s\tDuration: %.2f ms\t"+
+		"Billed Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
+		report.RequestID, report.RequestID, report.DurationMs, report.BilledMs,
+		report.MemorySizeMB, report.MaxMemoryMB)
+	if report.InitMs != nil {
+		line.WriteString("Init Duration: " + strconv.FormatFloat(*report.InitMs, 'f', 2, 64) + " ms\t")
+	}
+	switch {
+	case report.Status == "timeout":
+		line.WriteString("Status: timeout")
+	case report.Status != success && !report.Handled:
+		line.WriteString("Status: " + report.Status + "\tError Type: " + report.ErrorType)
+	}
+	line.WriteByte('\n')
+	return line.String()
+}
+
+// Billed is the whole milliseconds of an event and, where it was the first, of its init.
+func Billed(durationMs float64, initMs *float64) int64 {
+	if initMs != nil {
+		durationMs += *initMs
+	}
+	return int64(math.Ceil(round(durationMs)))
+}
+
+// round keeps what two decimals show from being billed differently than printed.
+func round(ms float64) float64 { return math.Round(ms*100) / 100 }
+
+func stamp(now time.Time) string { return now.UTC().Format("2006-01-02T15:04:05.000Z") }
