@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"time"
 )
 
@@ -12,6 +13,7 @@ const (
 	backoffMax      = 5 * time.Second
 	retryAfterMax   = 60 * time.Second
 	redirectsInARow = 4
+	reportEvery     = time.Minute
 )
 
 // Handler is the environment as the link sees it. Its methods must not block; an error from one of
@@ -43,7 +45,9 @@ type Client struct {
 	Handler  Handler
 	Log      func(format string, arguments ...any)
 
-	epoch int64
+	epoch      int64
+	reported   string
+	reportedAt time.Time
 }
 
 // Run dials until ctx ends: the Service first, the owner's address after a redirect.
@@ -60,12 +64,21 @@ func (c *Client) Run(ctx context.Context) {
 		if welcomed {
 			wait = backoffMin
 		}
-		if ctx.Err() == nil {
-			c.Log("link: %v; dialling again", err)
-		}
+		c.report(ctx, err)
 		sleep(ctx, max(jitter(wait), retryAfter(err)))
 		wait = min(2*wait, backoffMax)
 	}
+}
+
+// report tells why the link is down, but not over and over: it stands among the function's own log.
+func (c *Client) report(ctx context.Context, err error) {
+	text, now := err.Error(), time.Now()
+	repeated := text == c.reported && now.Sub(c.reportedAt) < reportEvery
+	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || repeated {
+		return
+	}
+	c.reported, c.reportedAt = text, now
+	c.Log("link: %s; dialling again", text)
 }
 
 // serve lives through one connection; welcomed says whether it came to work.
