@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,26 +52,11 @@ func TestATimeoutCatchesWhatHasLeftItsSession(t *testing.T) {
 	marker := a.scratch + "/pids"
 	script := fmt.Sprintf("shell-and-hang for i in 1 2 3; do setsid sh -c 'echo $$ >>%s; (sleep 60 & echo $! >>%s; "+
 		"trap \"\" TERM HUP INT; sleep 60)' & done", marker, marker)
-	s.invoke("id-1", []byte(script), map[string]any{"timeoutMs": 700})
+	s.invoke("id-1", []byte(script), map[string]any{"timeoutMs": 1000})
+	left := a.waitForPIDs("pids", 6)
 	s.response()
 	s.control(link.Idle)
-	a.expectAllDead(marker, 6)
-}
-
-// expectAllDead checks that the processes whose numbers are in the file are gone.
-func (a *agent) expectAllDead(file string, count int) {
-	a.t.Helper()
-	text, err := os.ReadFile(file)
-	pids := strings.Fields(string(text))
-	if err != nil || len(pids) < count {
-		a.t.Fatalf("%d processes were started: %v", len(pids), err)
-	}
-	for _, field := range pids {
-		pid, _ := strconv.Atoi(field)
-		if a.alive(pid) {
-			a.t.Errorf("process %d is alive", pid)
-		}
-	}
+	a.expectAllDead(left)
 }
 
 func TestTheEndOfTheRuntimeIsAFunctionError(t *testing.T) {

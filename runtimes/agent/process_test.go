@@ -35,6 +35,34 @@ func (a *agent) waitForState(pid int, letter string) {
 	a.t.Fatalf("process %d is in state %q, not %q", pid, a.state(pid), letter)
 }
 
+// waitForPIDs waits until a file in the scratch directory holds so many numbers.
+func (a *agent) waitForPIDs(file string, count int) []int {
+	a.t.Helper()
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		text, _ := os.ReadFile(a.scratch + "/" + file)
+		fields := strings.Fields(string(text))
+		if len(fields) < count {
+			continue
+		}
+		pids := make([]int, len(fields))
+		for number, field := range fields {
+			pids[number], _ = strconv.Atoi(field)
+		}
+		return pids
+	}
+	a.t.Fatalf("no %d processes were started", count)
+	return nil
+}
+
+func (a *agent) expectAllDead(pids []int) {
+	a.t.Helper()
+	for _, pid := range pids {
+		if a.alive(pid) {
+			a.t.Errorf("process %d is alive", pid)
+		}
+	}
+}
+
 func (a *agent) expectExit(code int) {
 	a.t.Helper()
 	select {
@@ -51,9 +79,8 @@ func (a *agent) expectExit(code int) {
 func TestAnIdleEnvironmentIsFrozenAndThawed(t *testing.T) {
 	a, s := startReady(t, "obey", "KUBELAMBDA_IDLE_FREEZE_MS=20")
 	s.do("id-0", "shell echo $$ >$SCRATCH/background; while true; do echo x >>$SCRATCH/beats; sleep 0.005; done", nil)
-	runtime := a.runtimePID(s)
-	text, _ := os.ReadFile(a.scratch + "/background")
-	background, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	s.do("id-1", "sleep 200ms", nil)
+	runtime, background := a.runtimePID(s), a.waitForPIDs("background", 1)[0]
 	a.waitForState(runtime, "T")
 	a.waitForState(background, "T")
 	before := size(t, a.scratch+"/beats")
@@ -61,7 +88,7 @@ func TestAnIdleEnvironmentIsFrozenAndThawed(t *testing.T) {
 	if after := size(t, a.scratch+"/beats"); after != before {
 		t.Errorf("the background went on: %d beats, then %d", before, after)
 	}
-	s.do("id-1", "sleep 100ms", nil)
+	s.do("id-2", "sleep 100ms", nil)
 	if after := size(t, a.scratch+"/beats"); after == before {
 		t.Error("the background was not thawed")
 	}
@@ -115,15 +142,15 @@ func TestAnAgentKillsItsOwnDescendantsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = bystander.Process.Kill(); _ = bystander.Wait() }()
-	one, s1 := startReady(t, "obey")
+	one, s1 := startReady(t, "obey", "KUBELAMBDA_IDLE_FREEZE_MS=-1")
 	other, s2 := startReady(t, "obey")
 	survivor := other.runtimePID(s2)
 	s1.do("id-1", "shell setsid sh -c 'echo $$ >$SCRATCH/pid; sleep 60' &", nil)
-	time.Sleep(50 * time.Millisecond)
+	left := one.waitForPIDs("pid", 1)
 	s1.invoke("id-2", []byte("hang"), map[string]any{"timeoutMs": 200})
 	s1.response()
 	s1.frame()
-	one.expectAllDead(one.scratch+"/pid", 1)
+	one.expectAllDead(left)
 	if !other.alive(survivor) || bystander.Process.Signal(syscall.Signal(0)) != nil {
 		t.Error("a process of someone else was killed")
 	}
