@@ -124,6 +124,7 @@ func prepareAgent(t testing.TB, g *gateway, scenario string, variables ...string
 
 func (a *agent) run() {
 	a.t.Helper()
+	a.gateway.start()
 	if err := a.command.Start(); err != nil {
 		a.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ type gateway struct {
 	key      []byte
 	epoch    int64
 	welcomes chan *session
+	once     sync.Once
 	// greeting may answer a dial otherwise than with the upgrade.
 	greeting func() string
 	// verdict may answer a hello otherwise than with welcome.
@@ -50,9 +52,11 @@ func newGatewayAt(t testing.TB, key []byte, address string) *gateway {
 	}
 	g := &gateway{t: t, listener: listener, key: key, welcomes: make(chan *session, 8)}
 	t.Cleanup(func() { _ = listener.Close() })
-	go g.accept()
 	return g
 }
+
+// start accepts, once; fields of the gateway are set before it.
+func (g *gateway) start() { g.once.Do(func() { go g.accept() }) }
 
 func (g *gateway) address() string { return g.listener.Addr().String() }
 
@@ -130,6 +134,7 @@ func (g *gateway) serve(conn net.Conn) error {
 // session waits for the next welcomed connection.
 func (g *gateway) session() *session {
 	g.t.Helper()
+	g.start()
 	select {
 	case s := <-g.welcomes:
 		return s
