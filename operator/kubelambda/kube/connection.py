@@ -46,11 +46,12 @@ def load_configuration() -> Any:
 
 def describe_connection(configuration: Any) -> Connection:
     """The connection as plain values; the token is the current one."""
-    header = _read_token(configuration.get_api_key_with_prefix)
+    # With a scheme in either case ("bearer" from a service account), or without one.
+    header = (_read_token(configuration.get_api_key_with_prefix) or "").strip()
     return Connection(
         server=configuration.host,
         ca_path=configuration.ssl_ca_cert,
-        token=header.removeprefix("Bearer ").strip() if header else None,
+        token=header.rpartition(" ")[2] or None,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
     )
