@@ -15,6 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from e2e.functions import Functions
 from e2e.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,3 +90,8 @@ def wait_until() -> Callable[..., Any]:
         pytest.fail(f"{what}: not within {timeout_s} s; last seen: {value!r}")
 
     return wait
+
+
+@pytest.fixture
+def functions(kubectl: Kubectl, lambda_client: Any, namespace: str) -> Functions:
+    return Functions(kubectl, lambda_client, namespace)

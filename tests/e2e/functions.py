@@ -1,0 +1,86 @@
+"""Functions of the end-to-end tests: manifests, and how to wait for them and invoke them."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from e2e.kubectl import Kubectl
+
+RUNTIME = "python3.13"
+
+ECHO = """
+def handler(event, context):
+    return {"event": event, "memory": context.memory_limit_in_mb}
+"""
+
+FAULTS = """
+import time
+
+class Refused(Exception):
+    pass
+
+def handler(event, context):
+    if event.get("fault") == "raise":
+        raise Refused("no")
+    time.sleep(event.get("seconds", 0))
+    return "done"
+"""
+
+PROBE = """
+import socket
+
+def handler(event, context):
+    found = {}
+    for name, (host, port) in event.items():
+        try:
+            socket.create_connection((host, port), timeout=2).close()
+            found[name] = "open"
+        except OSError as error:
+            found[name] = type(error).__name__
+    return found
+"""
+
+
+def build_function(name: str, source: str = ECHO, **spec: Any) -> dict[str, Any]:
+    """A LambdaFunction with inline Python."""
+    return {
+        "apiVersion": "kubelambda.io/v1alpha1",
+        "kind": "LambdaFunction",
+        "metadata": {"name": name},
+        "spec": {
+            "runtime": RUNTIME,
+            "handler": "app.handler",
+            "code": {"inline": {"app.py": source}},
+            **spec,
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """Functions in one namespace, invoked by their ARNs."""
+
+    kubectl: Kubectl
+    client: Any
+    namespace: str
+
+    def apply(self, manifest: dict[str, Any]) -> str:
+        """Apply, wait for Ready as a user would, and return the ARN."""
+        name = manifest["metadata"]["name"]
+        self.kubectl.apply(manifest, namespace=self.namespace)
+        condition = "--for=condition=Ready"
+        self.kubectl.run("-n", self.namespace, "wait", condition, f"lfn/{name}", "--timeout=30s")
+        status = self.kubectl.json("-n", self.namespace, "get", "lfn", name)["status"]
+        return str(status["functionArn"])
+
+    def invoke(self, arn: str, event: Any, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        """The payload, decoded, and boto3's whole answer."""
+        answer = self.client.invoke(
+            FunctionName=arn, Payload=json.dumps(event).encode(), **arguments
+        )
+        return json.loads(answer["Payload"].read()), answer
+
+    def pods(self, name: str) -> list[Any]:
+        """Pods that run the function now."""
+        uid = self.kubectl.json("-n", self.namespace, "get", "lfn", name)["metadata"]["uid"]
+        return self.kubectl.items("pods", self.namespace, f"kubelambda.io/function-uid={uid}")
