@@ -1,4 +1,4 @@
-"""The main job on a real cluster: a function applied, invoked, answered, and gone without a trace."""
+"""The main job on a real cluster: a function applied, invoked, answered, and gone."""
 
 import base64
 import json

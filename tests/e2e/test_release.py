@@ -62,7 +62,7 @@ def test_an_upgrade_keeps_functions_and_serves_them_after_it(
 def test_an_uninstall_ends_and_leaves_nothing_terminating(
     functions: Functions, kubectl: Kubectl, wait_until: Callable[..., Any]
 ) -> None:
-    """F29 (without pending events): uninstall finishes; function objects stay, and can be deleted."""
+    """F29 (without pending events): uninstall finishes; functions stay, and can be deleted."""
     arn = functions.apply(build_function("orphan"))
     functions.invoke(arn, {})
     run_uninstall("kubelambda", "kubelambda")
