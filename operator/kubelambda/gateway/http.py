@@ -24,6 +24,7 @@ HEAD_S = 10.0
 IDLE_S = 75.0
 WRITE_S = 30.0
 BODY_S = 10.0
+LINGER_S = 2.0
 BODY_BYTES_PER_S_MIN = 16_384
 
 REASONS = {
@@ -275,8 +276,12 @@ class HttpConnection(asyncio.Protocol):
         if request is not self._current or self._closing:
             return
         self._current = None
-        keep_alive = request.keep_alive and not request.over_limit and not self._last_request
+        is_last = self._last_request and not self._queue
+        keep_alive = request.keep_alive and not request.over_limit and not is_last
         self._write(_encode_head(status, headers, len(body), keep_alive) + body)
+        if request.over_limit:
+            self._close_lingering()
+            return
         if not keep_alive:
             self._close()
             return
@@ -291,9 +296,9 @@ class HttpConnection(asyncio.Protocol):
 
     def expire(self) -> None:
         """A phase took too long. A request that is being served has no deadline here."""
-        if self._transport is None or self._closing:
+        if self._transport is None:
             return
-        if self._transport.get_write_buffer_size():
+        if self._closing or self._transport.get_write_buffer_size():
             self._closing = True
             self._transport.abort()
         elif self._current is not None:
@@ -349,11 +354,18 @@ class HttpConnection(asyncio.Protocol):
             return
         body = reason.encode() + b"\n"
         self._write(_encode_head(status, [("Content-Type", "text/plain")], len(body), False) + body)
-        self._close()
+        self._close_lingering()
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
+
+    def _close_lingering(self) -> None:
+        """Close, but go on reading for a moment: unread bytes would reset what was answered."""
+        self._closing = True
+        self.deadline = self._loop.time() + LINGER_S
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write_eof()
 
     def _close(self) -> None:
         self._closing = True

@@ -1,0 +1,47 @@
+"""The runtime process sees Lambda's environment (spec 6.5)."""
+
+from kubelambda.core.environment import build_configure, build_environment
+from kubelambda.core.function import Code, Function, FunctionRef
+
+
+def make_function(**environment: str) -> Function:
+    return Function(
+        ref=FunctionRef("shop", "hello"),
+        uid="u",
+        function_name="Hello",
+        account_id="123456789012",
+        runtime="python3.13",
+        handler="app.handler",
+        code=Code(inline={"app.py": ""}),
+        memory_mb=512,
+        environment=environment,
+    )
+
+
+def test_the_functions_facts_are_there() -> None:
+    variables = build_environment(make_function(), "eu-west-1")
+    assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "Hello"
+    assert variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
+    assert variables["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"
+    assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"] == "eu-west-1"
+    assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
+    assert variables["_HANDLER"] == "app.handler"
+
+
+def test_users_may_override_tz_but_no_reserved_name() -> None:
+    variables = build_environment(make_function(TZ="Europe/Berlin", AWS_REGION="mars"), "eu-west-1")
+    assert variables["TZ"] == "Europe/Berlin"
+    assert variables["AWS_REGION"] == "eu-west-1"
+
+
+def test_the_concurrency_of_managed_instances_is_never_set() -> None:
+    """Spec 1.8: Python switches to its multi-process runner whenever it is present."""
+    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in build_environment(make_function(), "eu-west-1")
+
+
+def test_configure_carries_code_timeout_and_arn() -> None:
+    fields = build_configure(make_function(), "eu-west-1")
+    assert fields["invokedArn"] == "arn:aws:lambda:eu-west-1:123456789012:function:Hello"
+    assert (fields["timeoutMs"], fields["memorySizeMB"]) == (3000, 512)
+    assert fields["code"] == {"inline": {"app.py": ""}}
+    assert fields["runtimeVersion"] == "python:3.13.kubelambda"
