@@ -81,6 +81,10 @@ cluster-up: ## Start a cluster (kind where docker runs, else a bare one-node Kub
 cluster-down: ## Remove that cluster and everything it made, also after a crash halfway
 	@tests/cluster/down
 
+.PHONY: cluster-check
+cluster-check: ## Check that cluster-down leaves nothing behind, also after a crash of cluster-up halfway (root)
+	@tests/cluster/check-updown
+
 .PHONY: images
 images: ## Build every Dockerfile with docker or buildah and load the images into the cluster
 	@hack/images

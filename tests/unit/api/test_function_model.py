@@ -30,7 +30,6 @@ SUPPORTED = {
         "variables": {"AB": "c"},
         "valuesFrom": [{"name": "CD", "secretKeyRef": {"name": "s", "key": "k"}}],
     },
-    "architectures": ["x86_64"],
     "reservedConcurrentExecutions": 3,
     "loggingConfig": {"logFormat": "Text"},
     "tracingConfig": {"mode": "PassThrough"},
@@ -39,6 +38,7 @@ SUPPORTED = {
     "tags": {"a": "b"},
 }
 UNSUPPORTED: dict[str, Any] = {
+    "architectures": {"architectures": ["arm64"]},
     "code.configMapRef": {"code": {"configMapRef": {"name": "a"}}},
     "code.url": {"code": {"url": "https://x.example/a", "sha256": "0" * 64}},
     "code.s3Bucket": {"code": {"s3Bucket": "abc", "s3Key": "k"}},
