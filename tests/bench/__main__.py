@@ -1,4 +1,4 @@
-"""Run every measurement, write bench-results/<time>.json with the machine's facts, print a table."""
+"""Measure everything, write bench-results/<time>.json with the machine's facts, print it."""
 
 import asyncio
 import json
