@@ -57,7 +57,7 @@ func (a *agent) log() string {
 // waitForLog waits until the log holds text.
 func (a *agent) waitForLog(text string) string {
 	a.t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if log := a.log(); strings.Contains(log, text) {
 			return log
 		}
@@ -144,7 +144,7 @@ func (a *agent) stop() {
 	}
 	select {
 	case <-a.exited:
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		_ = a.command.Process.Kill()
 		a.t.Error("the agent did not end on SIGHUP")
 	}

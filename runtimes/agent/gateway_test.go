@@ -138,7 +138,7 @@ func (g *gateway) session() *session {
 	select {
 	case s := <-g.welcomes:
 		return s
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		g.t.Fatal("no agent dialled within 10 s")
 		return nil
 	}
@@ -209,7 +209,7 @@ func (s *session) frame() (link.Frame, bool) {
 			case frame.Type != link.Credit && frame.Type != link.Pong:
 				return frame, true
 			}
-		case <-time.After(15 * time.Second):
+		case <-time.After(30 * time.Second):
 			s.t.Fatal("no frame within 15 s")
 		}
 	}

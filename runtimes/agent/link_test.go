@@ -266,7 +266,7 @@ func TestSIGTERMWithoutAnAnswerEndsTheAgentSoon(t *testing.T) {
 	s.control(link.Leaving)
 	s.closed()
 	a.expectExit(0)
-	if took := time.Since(begin); took < time.Second || took > 4*time.Second {
+	if took := time.Since(begin); took < time.Second || took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

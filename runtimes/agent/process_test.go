@@ -27,7 +27,7 @@ func (a *agent) runtimePID(s *session) int {
 // waitForState waits for the letter of ps, T for stopped; for the end where it is empty.
 func (a *agent) waitForState(pid int, letter string) {
 	a.t.Helper()
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if a.state(pid) == letter {
 			return
 		}
@@ -38,7 +38,7 @@ func (a *agent) waitForState(pid int, letter string) {
 // waitForPIDs waits until a file in the scratch directory holds so many numbers.
 func (a *agent) waitForPIDs(file string, count int) []int {
 	a.t.Helper()
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		text, _ := os.ReadFile(a.scratch + "/" + file)
 		fields := strings.Fields(string(text))
 		if len(fields) < count {
@@ -71,7 +71,7 @@ func (a *agent) expectExit(code int) {
 		if got := a.command.ProcessState.ExitCode(); got != code {
 			a.t.Errorf("exit code %d: %v", got, err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		a.t.Error("the agent goes on")
 	}
 }
@@ -105,7 +105,7 @@ func size(t *testing.T, path string) int64 {
 }
 
 func TestABusyEnvironmentIsNotFrozenBetweenEvents(t *testing.T) {
-	a, s := startReady(t, "obey", "KUBELAMBDA_IDLE_FREEZE_MS=200")
+	a, s := startReady(t, "obey", "KUBELAMBDA_IDLE_FREEZE_MS=5000")
 	runtime := a.runtimePID(s)
 	for number := range 10 {
 		s.do(fmt.Sprint("id-", number), "echo x", nil)
@@ -252,7 +252,7 @@ func TestAMissingOrBrokenSettingIsFatal(t *testing.T) {
 			if code := a.command.ProcessState.ExitCode(); code != 1 {
 				t.Errorf("%s: exit code %d", broken, code)
 			}
-		case <-time.After(3 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Errorf("%s: the agent runs", broken)
 		}
 	}

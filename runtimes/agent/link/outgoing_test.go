@@ -99,7 +99,7 @@ func TestAPeerThatDoesNotReadDelaysNobodyAndLosesNothing(t *testing.T) {
 		out.send(frame)
 		wanted = append(wanted, frame.header...)
 	}
-	if took := time.Since(begin); took > time.Second {
+	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("queueing took %v", took)
 	}
 	expect(t, theirs, wanted)
