@@ -42,6 +42,8 @@ class Installation:
         self.gateway = gateway
         self.index = index
         self.url = url
+        self.opened: list[asyncio.StreamWriter] = []
+        """Connections that end with the test."""
         self.client = boto3.client(
             "lambda",
             region_name="us-east-1",
@@ -122,6 +124,8 @@ async def make_installation(
     yield make
     for stop, task, environments, made in stops:
         made.client.close()
+        for writer in made.opened:
+            writer.transport.abort()
         stop.set()
         await task
         await environments.close()

@@ -1,0 +1,55 @@
+"""import-linter refuses what the architecture forbids: each violation is tried on a copy."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+VIOLATIONS = {
+    "core imports a library": ("core/keys.py", "import yaml"),
+    "core imports an upper layer": ("core/keys.py", "import kubelambda.config"),
+    "the gateway imports kubernetes": ("gateway/pool.py", "import kubernetes"),
+    "the gateway reaches kubernetes through kube": (
+        "gateway/pool.py",
+        "import kubelambda.kube.client",
+    ),
+    "the gateway imports the controller": ("gateway/pool.py", "import kubelambda.controller.plan"),
+    "kube imports kopf": ("kube/paths.py", "import kopf"),
+    "the controller imports kubernetes itself": ("controller/plan.py", "import kubernetes"),
+    "a package without a layer": ("helpers/__init__.py", ""),
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("file", "line"), VIOLATIONS.values(), ids=VIOLATIONS)
+def test_a_violation_of_the_layers_is_refused(tmp_path: Path, file: str, line: str) -> None:
+    package = tmp_path / "kubelambda"
+    shutil.copytree(
+        ROOT / "operator" / "kubelambda",
+        package,
+        ignore=shutil.ignore_patterns("__pycache__", "bin"),
+    )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    changed = package / file
+    changed.parent.mkdir(exist_ok=True)
+    text = changed.read_text() if changed.exists() else '"""New."""\n'
+    changed.write_text(f"{text}\n{line}\n")
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "BROKEN" in done.stdout or "helpers" in done.stdout
+
+
+def test_there_is_no_package_that_would_shadow_the_operator_module() -> None:
+    """DESIGN section 4: operator/__init__.py would hide the standard library's operator."""
+    assert not (ROOT / "operator" / "__init__.py").exists()
