@@ -1,0 +1,166 @@
+"""Pools: nothing is lost, no limit is exceeded, whatever the order of events.
+
+accepted = answered + in flight, and what is in flight never exceeds the reservation.
+"""
+
+import asyncio
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubelambda.core.errors import ApiError
+from kubelambda.core.frames import FrameType, encode_control
+from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.core.invocation import Outcome
+from kubelambda.gateway.environment import Environment, Identity
+from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.pool import Pools
+
+RESERVED = 3
+REF = FunctionRef("shop", "hello")
+
+
+def make_function(memory_mb: int = 128) -> Function:
+    return Function(
+        ref=REF,
+        uid="u",
+        function_name="hello",
+        account_id="1",
+        runtime="python3.13",
+        handler="app.h",
+        code=Code(inline={}),
+        memory_mb=memory_mb,
+        reserved_concurrency=RESERVED,
+    )
+
+
+class World:
+    """Pools with environments whose agents answer when the scenario says so."""
+
+    def __init__(self) -> None:
+        self.pools = Pools(start_wait_s=60, notify=lambda: None)
+        self.function = make_function()
+        self.answers: dict[str, list[Any]] = {}
+        self.invocations: dict[str, Invocation] = {}
+        self.environments: list[Environment] = []
+        self.count = 0
+
+    def submit(self) -> None:
+        self.count += 1
+        request_id = str(self.count)
+        answers = self.answers[request_id] = []
+        invocation = Invocation(
+            request_id=request_id,
+            function=self.function,
+            invoked_arn="arn",
+            payload=b"{}",
+            trace_id="",
+            client_context="",
+            wants_tail=False,
+            answer=answers.append,
+        )
+        self.invocations[request_id] = invocation
+        self.pools.submit(invocation)
+
+    def link(self) -> None:
+        identity = Identity(REF, "u", f"pod-{self.count}", "p", "r", self.function.config_digest)
+        self.pools.open(self.function)
+        environment = Environment(identity, self.pools, lambda _: None, lambda: None)
+        self.environments.append(environment)
+        self.pools.attach(environment)
+        environment.receive(FrameType.INIT_DONE, b"{}")
+
+    def respond(self, number: int) -> None:
+        environment = self.pick(number)
+        invocation = environment.invocation if environment else None
+        if environment is None or invocation is None:
+            return
+        fields = {"requestId": invocation.request_id}
+        for kind in (FrameType.RESPONSE, FrameType.RESPONSE_END, FrameType.IDLE):
+            environment.receive(kind, encode_control(kind, fields)[5:])
+
+    def lose(self, number: int) -> None:
+        environment = self.pick(number)
+        if environment is not None:
+            self.environments.remove(environment)
+            environment.lost()
+            self.pools.detach(environment)
+
+    def abandon(self, number: int) -> None:
+        if self.invocations:
+            chosen = list(self.invocations.values())[number % len(self.invocations)]
+            self.pools.abandon(chosen)
+
+    def change(self, number: int) -> None:
+        self.function = make_function(128 + number)
+        self.pools.update(self.function)
+
+    def pick(self, number: int) -> Environment | None:
+        return self.environments[number % len(self.environments)] if self.environments else None
+
+    def check(self) -> None:
+        assert all(len(answers) <= 1 for answers in self.answers.values())
+        assert self.pools.in_flight() <= RESERVED
+        unanswered = sum(not answers for answers in self.answers.values())
+        assert unanswered == self.pools.in_flight()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["submit", "submit", "link", "respond", "lose", "abandon", "change"]),
+        st.integers(0, 9),
+    ),
+    max_size=40,
+)
+
+
+async def run_steps(steps: list[tuple[str, int]]) -> World:
+    world = World()
+    for name, number in steps:
+        step = getattr(world, name)
+        if name in ("submit", "link"):
+            step()
+        else:
+            step(number)
+        world.check()
+    return world
+
+
+@given(STEPS)
+@settings(deadline=None)
+def test_every_request_is_answered_once_or_in_flight_and_no_limit_is_exceeded(
+    steps: list[tuple[str, int]],
+) -> None:
+    asyncio.run(run_steps(steps))
+
+
+def test_an_event_goes_to_the_environment_that_was_used_last() -> None:
+    async def scenario() -> None:
+        world = await run_steps([("link", 0), ("link", 0), ("submit", 0), ("respond", 1)])
+        world.submit()
+        assert [one.state for one in world.environments] == ["idle", "busy"]
+
+    asyncio.run(scenario())
+
+
+def test_a_throttled_request_leaves_no_trace() -> None:
+    async def scenario() -> None:
+        world = await run_steps([("submit", 0)] * (RESERVED + 2))
+        refused = [one for answers in world.answers.values() for one in answers]
+        assert [one.reason for one in refused if isinstance(one, ApiError)] == [
+            "ReservedFunctionConcurrentInvocationLimitExceeded"
+        ] * 2
+        assert world.pools.in_flight() == RESERVED
+
+    asyncio.run(scenario())
+
+
+def test_a_lost_environment_ends_its_request_as_killed() -> None:
+    async def scenario() -> None:
+        world = await run_steps([("link", 0), ("submit", 0), ("lose", 0)])
+        (outcome,) = world.answers["1"]
+        assert isinstance(outcome, Outcome)
+        assert b"signal: killed" in outcome.payload
+
+    asyncio.run(scenario())
