@@ -1,0 +1,147 @@
+"""Rules M1 to M5 of core.membership."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubelambda.core.function import FunctionRef
+from kubelambda.core.membership import (
+    DEAD_S,
+    UNHEARD_S,
+    Heartbeat,
+    MalformedHeartbeatError,
+    Member,
+    Peer,
+    View,
+    choose_view,
+    count_elsewhere,
+    decode_heartbeat,
+    encode_heartbeat,
+    plan_view,
+)
+
+A, B, C = (Member(f"gateway-{number}", f"10.0.0.{number}:9001") for number in range(3))
+REF = FunctionRef("default", "hello")
+NOW_MS = 1_700_000_000_000
+
+
+def say(
+    sender: Member,
+    view: View | None = None,
+    *,
+    serving: bool = True,
+    in_flight: int = 0,
+    heard_at: float = 100.0,
+) -> Peer:
+    counts = {REF: in_flight} if in_flight else {}
+    return Peer(Heartbeat(sender, view or View(), serving, counts), heard_at)
+
+
+def plan(own: Member, view: View, peers: Iterable[Peer], *, serving: bool = True) -> View:
+    peers = list(peers)
+    highest = max([view.epoch, *(peer.heartbeat.view.epoch for peer in peers)])
+    heartbeat = Heartbeat(own, view, serving)
+    return plan_view(heartbeat, peers, highest_epoch=highest, now=100.0, now_ms=NOW_MS)
+
+
+def test_m1_the_higher_epoch_counts_and_all_agree_on_equal_ones() -> None:
+    older, newer = View(1, (A, B)), View(2, (A,))
+    assert choose_view(older, newer) == choose_view(newer, older) == newer
+    one, other = View(3, (A,)), View(3, (B,))
+    assert choose_view(one, other) == choose_view(other, one)
+
+
+def test_m2_a_gateway_alone_makes_the_view_of_itself() -> None:
+    assert plan(A, View(), []) == View(NOW_MS, (A,))
+
+
+def test_m2_only_the_first_by_name_makes_a_view() -> None:
+    view = View(NOW_MS, (A,))
+    assert plan(A, view, [say(B, view)]).members == (A, B)
+    assert plan(B, view, [say(A, view)]) == view
+
+
+def test_m2_a_leader_that_leaves_is_followed_by_the_next() -> None:
+    view = View(NOW_MS, (A, B))
+    assert plan(B, view, [say(A, view, serving=False)]).members == (B,)
+    assert plan(A, view, [say(B, view)], serving=False) == view
+
+
+def test_m3_a_new_view_is_above_every_epoch_heard_of() -> None:
+    stale = View(NOW_MS, (A,))
+    made = plan(A, stale, [say(B, View(NOW_MS + 500, (B,)))])
+    assert made == View(NOW_MS + 501, (A, B))
+
+
+def test_m3_an_epoch_that_an_agent_has_seen_is_overtaken() -> None:
+    view = View(NOW_MS, (A,))
+    own = Heartbeat(A, view, serving=True)
+    made = plan_view(own, [], highest_epoch=NOW_MS + 9, now=100.0, now_ms=NOW_MS)
+    assert made == View(NOW_MS + 10, (A,))
+
+
+def test_m4_the_silent_and_the_unready_are_no_members() -> None:
+    view = View(NOW_MS, (A, B, C))
+    silent = say(B, view, heard_at=100.0 - DEAD_S)
+    assert plan(A, view, [silent, say(C, view, serving=False)]).members == (A,)
+
+
+def test_m4_a_view_that_is_right_stays() -> None:
+    view = View(NOW_MS, (A, B))
+    assert plan(A, view, [say(B, view)]) == view
+
+
+def test_m5_what_a_silent_gateway_held_counts_for_a_while() -> None:
+    living, silent = say(B, in_flight=2), say(C, in_flight=3, heard_at=100.0 - DEAD_S)
+    assert count_elsewhere(REF, [living, silent], 100.0) == 5
+    assert count_elsewhere(REF, [living, silent], 100.0 + UNHEARD_S - 1) == 5
+    assert count_elsewhere(REF, [silent], 100.0 + UNHEARD_S) == 0
+
+
+def test_all_members_agree_on_the_owner_and_a_lone_one_owns_all() -> None:
+    assert View().find_owner(REF) is None
+    assert View(1, (B,)).find_owner(REF) == B
+    assert View(1, (A, B, C)).find_owner(REF) in (A, B, C)
+
+
+@given(st.lists(st.sampled_from([A, B, C]), unique=True, min_size=1), st.data())
+def test_m2_gateways_that_hear_each_other_agree_within_two_rounds(
+    alive: list[Member], data: st.DataObject
+) -> None:
+    """Whatever views they begin with, one leader's view reaches everybody."""
+    epochs = st.integers(min_value=0, max_value=2 * NOW_MS)
+    members = st.lists(st.sampled_from([A, B, C]), unique=True, min_size=1)
+    views = {one: View(data.draw(epochs), tuple(sorted(data.draw(members)))) for one in alive}
+    for _ in range(3):
+        said = {one: say(one, view) for one, view in views.items()}
+        for one in alive:
+            others = [said[other] for other in alive if other != one]
+            for other in others:
+                views[one] = choose_view(views[one], other.heartbeat.view)
+            views[one] = plan(one, views[one], others)
+    assert {view.members for view in views.values()} == {tuple(sorted(alive))}
+    assert len({view.epoch for view in views.values()}) == 1
+
+
+def test_a_heartbeat_survives_the_wire() -> None:
+    heartbeat = Heartbeat(A, View(7, (A, B)), serving=True, in_flight={REF: 3}, incarnation=9)
+    assert decode_heartbeat(encode_heartbeat(heartbeat)) == heartbeat
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"name":"a"}',
+        b'{"name":"a","address":"b","incarnation":1,"epoch":-1,"members":[],"serving":true,"inFlight":[]}',
+        b'{"name":"a","address":"b","incarnation":1,"epoch":1,"members":[["b","x"],["a","x"]],"serving":true,'
+        b'"inFlight":[]}',
+        b'{"name":"","address":"b","incarnation":1,"epoch":1,"members":[],"serving":true,"inFlight":[]}',
+    ],
+)
+def test_what_is_no_heartbeat_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedHeartbeatError):
+        decode_heartbeat(body)
