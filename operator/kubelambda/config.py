@@ -145,6 +145,12 @@ class GatewaySettings(Settings):
     """CA of the API server; the process's own trust store is not asked."""
     api_token_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
     """Bearer token for the API server, read anew for each connection since kubelet renews it."""
+    pod_ip: str = ""
+    """Address under which other gateways and agents reach the internal port; empty: ``host``."""
+    peers_name: str = ""
+    """DNS name of the headless Service of all gateways; empty: this gateway is alone."""
+    linger_s: float = 0.0
+    """How long a stopping gateway still takes new requests: until nobody is sent to it any more."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""
 

@@ -197,15 +197,30 @@ func TestASecondConfigureIsAProtocolError(t *testing.T) {
 func TestGoawayFinishesTheEventHereAndDialsAgain(t *testing.T) {
 	a, s := startReady(t, "obey")
 	s.invoke("id-1", []byte("sleep 200ms"), nil)
-	s.send(link.Goaway, nil)
+	s.send(link.Goaway, map[string]any{})
 	if got := s.response(); string(got.body) != `"slept"` {
 		t.Errorf("got %s", got.body)
 	}
 	s.control(link.Idle)
 	s.closed()
 	again := a.gateway.session()
-	again.send(link.Goaway, nil)
+	again.send(link.Goaway, map[string]any{})
 	again.closed()
+	a.gateway.session()
+}
+
+func TestGoawayWithAnAddressLeadsThereAtOnce(t *testing.T) {
+	a, s := startReady(t, "obey")
+	successor := newGateway(t, a.gateway.key)
+	successor.start()
+	s.send(link.Goaway, map[string]any{"address": successor.address()})
+	s.closed()
+	moved := successor.session()
+	if moved.hello["state"] != "idle" {
+		t.Errorf("it came as %q", moved.hello["state"])
+	}
+	moved.send(link.Goaway, map[string]any{"address": a.gateway.address()})
+	moved.closed()
 	a.gateway.session()
 }
 

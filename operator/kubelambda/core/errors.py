@@ -5,7 +5,7 @@ the message member differs by shape, and SDKs show the message only under the mo
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 CAPITAL_MESSAGE = frozenset(
     {
@@ -28,7 +28,6 @@ class ApiError:
     message: str
     reason: str = ""
     retry_after_s: int | None = None
-    close: bool = field(default=False)
 
     def body(self) -> bytes:
         """The JSON that AWS sends."""
@@ -122,6 +121,11 @@ def stalled(reason: str, message: str) -> ApiError:
 def unavailable(message: str, retry_after_s: int = 1) -> ApiError:
     """503 of the platform's own: nothing has run, trying again is safe."""
     return ApiError(503, "ServiceException", message, retry_after_s=retry_after_s)
+
+
+def misdirected() -> ApiError:
+    """421 between gateways: the receiver does not own the function; never shown to a client."""
+    return ApiError(421, "ServiceException", "this gateway does not own the function")
 
 
 def not_built(message: str) -> ApiError:

@@ -23,6 +23,11 @@ class Outcome:
     """Base64 of the end of the log, where the caller asked for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Nobody knows how it ended: the caller's connection is closed without an answer (P1)."""
+
+
 def timed_out(request_id: str, timeout_s: int) -> Outcome:
     """The event took longer than the function's timeout."""
     return _platform_error(

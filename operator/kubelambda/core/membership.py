@@ -13,7 +13,7 @@ Contract: pure; time comes in. A view is a numbered list of members. Rules, name
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,8 @@ class Heartbeat:
     """Ready and not leaving: it may own functions."""
     in_flight: Mapping[FunctionRef, int] = field(default_factory=dict)
     """Invocations that hold a slot at the sender, by function; zeros are left out."""
+    accounts: Mapping[str, int] = field(default_factory=dict)
+    """The same by account, over the functions that have no reservation."""
     incarnation: int = 0
     """Unix milliseconds of the process's start: tells a restarted gateway from its former self."""
 
@@ -107,13 +109,21 @@ def plan_view(
     return View(max(own.view.epoch + 1, highest_epoch + 1, now_ms), members)
 
 
-def count_elsewhere(ref: FunctionRef, peers: Iterable[Peer], now: float) -> int:
-    """Invocations of ``ref`` that other gateways hold or, silent since, may still hold (M5)."""
-    return sum(
-        peer.heartbeat.in_flight.get(ref, 0)
-        for peer in peers
-        if now - peer.heard_at < DEAD_S + UNHEARD_S
-    )
+def count_elsewhere(
+    peers: Iterable[Peer], read: Callable[[Heartbeat], int], now: float, *, heard: int = 0
+) -> int:
+    """What other gateways hold, and what silent ones may still hold less what was ``heard`` (M5).
+
+    ``read`` takes a count out of a heartbeat; ``heard`` is how many of the silent ones'
+    environments have linked themselves here since.
+    """
+    living = unheard = 0
+    for peer in peers:
+        if peer.is_alive(now):
+            living += read(peer.heartbeat)
+        elif now - peer.heard_at < DEAD_S + UNHEARD_S:
+            unheard += read(peer.heartbeat)
+    return living + max(0, unheard - heard)
 
 
 def encode_heartbeat(heartbeat: Heartbeat) -> bytes:
@@ -129,6 +139,7 @@ def encode_heartbeat(heartbeat: Heartbeat) -> bytes:
             "members": members,
             "serving": heartbeat.serving,
             "inFlight": in_flight,
+            "accounts": dict(heartbeat.accounts),
         },
         separators=(",", ":"),
     ).encode()
@@ -147,8 +158,9 @@ def decode_heartbeat(body: bytes) -> Heartbeat:
                 FunctionRef(_text(namespace), _text(name)): _number(count)
                 for namespace, name, count in raw["inFlight"]
             },
+            accounts={_text(one): _number(count) for one, count in raw["accounts"].items()},
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedHeartbeatError(f"not a heartbeat: {error!r}") from error
 
 

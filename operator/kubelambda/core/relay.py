@@ -45,6 +45,8 @@ class RelayRequest:
     client_context: str = ""
     """JSON text, decoded."""
     wants_tail: bool = False
+    may_repeat: bool = False
+    """The same ``request_id`` may have been relayed before and have begun."""
     epoch: int = 0
     """The sender's view; 0 for senders that have none. A receiver that is behind waits for it."""
     hops: int = 0
@@ -54,28 +56,17 @@ class RelayRequest:
 def encode_request(request: RelayRequest) -> str:
     """The value of META_HEADER."""
     context = base64.b64encode(request.client_context.encode()).decode()
-    return json.dumps(
-        [
-            request.request_id,
-            request.namespace,
-            request.function_name,
-            request.qualifier,
-            request.trace_id,
-            context,
-            request.wants_tail,
-            request.epoch,
-            request.hops,
-        ],
-        separators=(",", ":"),
-    )
+    identity = [request.request_id, request.namespace, request.function_name, request.qualifier]
+    event = [request.trace_id, context, request.wants_tail, request.may_repeat]
+    return json.dumps([identity, event, [request.epoch, request.hops]], separators=(",", ":"))
 
 
 def decode_request(header: str) -> RelayRequest:
     """The request that ``header`` stands for; MalformedRelayError for anything else."""
     try:
-        request_id, namespace, name, qualifier, trace_id, context, tail, epoch, hops = json.loads(
-            header
-        )
+        identity, event, (epoch, hops) = json.loads(header)
+        request_id, namespace, name, qualifier = identity
+        trace_id, context, tail, may_repeat = event
         return RelayRequest(
             request_id=_text(request_id),
             namespace=_text(namespace),
@@ -84,6 +75,7 @@ def decode_request(header: str) -> RelayRequest:
             trace_id=_text(trace_id),
             client_context=base64.b64decode(_text(context), validate=True).decode(),
             wants_tail=tail is True,
+            may_repeat=may_repeat is True,
             epoch=int(epoch),
             hops=int(hops),
         )

@@ -45,6 +45,10 @@ class EnvironmentListener(Protocol):
         """It may be given an event."""
         ...
 
+    def environment_recovered(self, environment: "Environment") -> None:
+        """It runs an event that another gateway handed over, or keeps the result of one."""
+        ...
+
     def environment_changed(self, environment: "Environment") -> None:
         """Its state changed in another way; worth telling the controller."""
         ...
@@ -69,7 +73,8 @@ class Environment:
         self._close = close
         self._loop = asyncio.get_running_loop()
         self._invocation: Invocation | None = None
-        self._foreign_request = ""
+        self.recovered_request = ""
+        """The event of another gateway that it runs, or whose result it still keeps (link, 7)."""
         self._credit = 0
         self._unsent: deque[bytes] = deque()
         self._response: list[bytes] = []
@@ -98,19 +103,22 @@ class Environment:
 
     def adopt(self, state: str, request_id: str) -> None:
         """Take up an agent that was configured before, by its own account of its state."""
+        self.recovered_request = request_id
         if state == "busy":
             self.state = "busy"
-            self._foreign_request = request_id
-        elif state == "idle":
+        if request_id:
+            self._listener.environment_recovered(self)
+        if state == "idle":
             self._become_idle()
 
     def invoke(self, invocation: Invocation) -> None:
-        """Hand over an event. Only when idle."""
+        """Hand over an event: when idle, or the very event that it has recovered."""
         function = invocation.function
         self.state = "busy"
         self._invocation = invocation
+        self.recovered_request = ""
         self._reset_exchange()
-        invocation.begun = True
+        invocation.begin()
         self._start_deadline(invocation, function)
         self._send(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
         self._unsent = deque(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
@@ -127,9 +135,11 @@ class Environment:
         self.leaving = True
         self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
 
-    def go_away(self) -> None:
-        """This gateway is closing: the agent is to find another."""
-        self._send(frames.encode_control(FrameType.GOAWAY, {}))
+    def go_away(self, address: str = "") -> None:
+        """Another gateway owns the function now, at ``address`` where that is known."""
+        self.leaving = True
+        fields = {"address": address} if address else {}
+        self._send(frames.encode_control(FrameType.GOAWAY, fields))
 
     # what the agent says
 
@@ -147,6 +157,11 @@ class Environment:
         if invocation is not None:
             invocation.finish(self._outcome or killed(invocation.request_id))
             invocation.release()
+
+    @property
+    def is_recovering(self) -> bool:
+        """Busy with an event that another gateway handed over."""
+        return self.state == "busy" and self._invocation is None
 
     @property
     def invocation(self) -> Invocation | None:
@@ -227,7 +242,7 @@ class Environment:
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
             self._finish_with_tail(invocation, fields)
-        self._foreign_request = ""
+        self.recovered_request = ""
         self._become_idle()
 
     def _finish_with_tail(self, invocation: Invocation, fields: dict[str, Any]) -> None:
@@ -256,7 +271,7 @@ class Environment:
         self._listener.environment_idle(self)
 
     def _expect_in_flight(self, fields: dict[str, Any]) -> None:
-        wanted = self._invocation.request_id if self._invocation else self._foreign_request
+        wanted = self._invocation.request_id if self._invocation else self.recovered_request
         if self.state != "busy" or fields.get("requestId") != wanted:
             raise ProtocolError("a response to no event in flight")
 

@@ -32,12 +32,14 @@ REASONS = {
     202: "Accepted",
     204: "No Content",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
     409: "Conflict",
     413: "Request Entity Too Large",
+    421: "Misdirected Request",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
@@ -45,6 +47,7 @@ REASONS = {
     502: "Bad Gateway",
     503: "Service Unavailable",
 }
+_PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 SINGLE_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding"})
 _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in REASONS.items()
@@ -81,6 +84,14 @@ class Request:
         """Answer; a second answer, and one to a client that has gone, is dropped."""
         self.connection.respond(self, status, headers, body)
 
+    def announce(self) -> None:
+        """Tell the client by an interim ``102 Processing`` that its request has begun to run."""
+        self.connection.announce(self)
+
+    def drop(self) -> None:
+        """Close the connection without an answer."""
+        self.connection.drop(self)
+
 
 Application = Callable[[Request], None]
 BodyLimit = Callable[[bytes, bytes, dict[bytes, bytes]], int]
@@ -94,6 +105,8 @@ class Connections:
     per_address_max: int = 1_000
     open: set["HttpConnection"] = field(default_factory=set)
     by_address: dict[str, int] = field(default_factory=dict)
+    leaving: bool = False
+    """Set while the server is about to stop: each answer is the last one of its connection."""
     _emptied: asyncio.Event = field(default_factory=asyncio.Event)
 
     def admit(self, connection: "HttpConnection", address: str) -> bool:
@@ -276,7 +289,7 @@ class HttpConnection(asyncio.Protocol):
         if request is not self._current or self._closing:
             return
         self._current = None
-        is_last = self._last_request and not self._queue
+        is_last = (self._last_request or self._connections.leaving) and not self._queue
         keep_alive = request.keep_alive and not request.over_limit and not is_last
         self._write(_encode_head(status, headers, len(body), keep_alive) + body)
         if request.over_limit:
@@ -287,6 +300,16 @@ class HttpConnection(asyncio.Protocol):
             return
         self.deadline = self._loop.time() + IDLE_S
         self._serve_next()
+
+    def announce(self, request: Request) -> None:
+        """Write the interim answer to the request that is being served."""
+        if request is self._current and not self._closing:
+            self._write(_PROCESSING)
+
+    def drop(self, request: Request) -> None:
+        """Close at once, without the answer to the request that is being served."""
+        if request is self._current and self._transport is not None:
+            self._transport.abort()
 
     def finish(self) -> None:
         """The server is stopping: close now if idle, else after the answers that are owed."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from kubelambda.core.errors import ApiError
 from kubelambda.core.function import Function
-from kubelambda.core.invocation import Outcome
+from kubelambda.core.invocation import Dropped, Outcome
 
-Answer = Callable[[Outcome | ApiError], None]
+Answer = Callable[[Outcome | ApiError | Dropped], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -21,24 +21,38 @@ class Invocation:
 
     request_id: str
     function: Function
+    qualifier: str
+    """As the caller gave it."""
     invoked_arn: str
     payload: bytes = field(repr=False)
     trace_id: str
     client_context: str
     wants_tail: bool
     answer: Answer = field(repr=False)
+    hops: int = 0
+    """How many gateways have handled it before this one."""
+    may_repeat: bool = False
+    """The same request id may have been handed over before: look for its result first."""
+    on_begun: Callable[[], None] | None = None
+    """Called right before it is handed to an environment."""
     answered: bool = False
     begun: bool = False
     """Handed to an environment: from here on nothing is a 5xx any more."""
     timer: asyncio.TimerHandle | None = None
     on_released: Callable[[], None] | None = None
     """Gives the slot back; set when the invocation is counted."""
+    on_abandoned: Callable[[], None] | None = None
+    """Set by whoever holds it: what to do when the caller has gone."""
 
-    def finish(self, outcome: Outcome | ApiError) -> None:
+    def begin(self) -> None:
+        """It is handed to an environment now."""
+        self.begun = True
+        if self.on_begun is not None:
+            self.on_begun()
+
+    def finish(self, outcome: Outcome | ApiError | Dropped) -> None:
         """Answer the caller, unless that has been done."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        self.stop_timer()
         if not self.answered:
             self.answered = True
             self.answer(outcome)
@@ -50,3 +64,14 @@ class Invocation:
         on_released, self.on_released = self.on_released, None
         if on_released is not None:
             on_released()
+
+    def abandon(self) -> None:
+        """The caller has gone."""
+        if self.on_abandoned is not None:
+            self.on_abandoned()
+
+    def stop_timer(self) -> None:
+        """Nobody waits for the clock any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

@@ -16,12 +16,12 @@ from urllib.parse import parse_qs
 
 from kubelambda.core import errors, json_check
 from kubelambda.core.errors import ApiError
-from kubelambda.core.function import LATEST, Function
-from kubelambda.core.invocation import SYNC_REQUEST_BYTES_MAX, Outcome
-from kubelambda.core.ports import Catalog
-from kubelambda.core.routing import Target, parse_target
+from kubelambda.core.function import LATEST
+from kubelambda.core.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
+from kubelambda.core.routing import parse_target
 from kubelambda.gateway.http import Request
 from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.resolve import Resolver
 
 PREFIX = b"/2015-03-31/functions/"
 SUFFIX = b"/invocations"
@@ -56,21 +56,16 @@ class InvokeApi:
 
     def __init__(
         self,
-        catalog: Catalog,
+        resolver: Resolver,
         *,
-        region: str,
-        default_namespace: str,
         anonymous: bool,
         submit: Callable[[Invocation], None],
-        abandon: Callable[[Invocation], None],
         count: Callable[[str], None],
     ) -> None:
-        self._catalog = catalog
-        self._region = region
-        self._default_namespace = default_namespace
+        self._resolver = resolver
+        self._region = resolver.region
         self._anonymous = anonymous
         self._submit = submit
-        self._abandon = abandon
         self._count = count
         self._checks: set[asyncio.Task[None]] = set()
 
@@ -127,7 +122,7 @@ class InvokeApi:
             message = "asynchronous invocation (Event) is not available in this release"
             self._refuse(request, invocation.request_id, errors.not_built(message))
         else:
-            request.on_gone = lambda: self._abandon(invocation)
+            request.on_gone = invocation.abandon
             self._submit(invocation)
 
     def _prepare(self, request: Request, request_id: str) -> Invocation | ApiError:
@@ -142,7 +137,7 @@ class InvokeApi:
         target = parse_target(segment, _query_value(request.query, "Qualifier"), self._region)
         if isinstance(target, ApiError):
             return target
-        function = self._resolve(target)
+        function = self._resolver.resolve(target)
         if isinstance(function, ApiError):
             return function
         context = decode_client_context(_header(request, b"x-amz-client-context"))
@@ -151,6 +146,7 @@ class InvokeApi:
         invocation = Invocation(
             request_id=request_id,
             function=function,
+            qualifier=target.qualifier,
             invoked_arn=function.arn(self._region, target.qualifier),
             payload=request.body or b"{}",
             trace_id=_header(request, b"x-amzn-trace-id", _TRACE_ID) or make_trace_id(),
@@ -160,30 +156,13 @@ class InvokeApi:
         )
         return invocation
 
-    def _resolve(self, target: Target) -> Function | ApiError:
-        if not self._catalog.synced:
-            return errors.unavailable("the catalog of functions is not read yet")
-        namespace: str | None = self._default_namespace
-        if target.account_id:
-            namespace = self._catalog.namespace_of_account(target.account_id)
-        function = (
-            self._catalog.find(namespace, target.function_name) if namespace is not None else None
-        )
-        if function is None or not target.is_latest:
-            account = target.account_id or self._catalog.account_of_namespace(
-                self._default_namespace
-            )
-            return errors.function_not_found(
-                f"arn:aws:lambda:{self._region}:{account}:function:"
-                f"{target.function_name}:{target.qualifier or LATEST}"
-            )
-        if function.stalled_reason:
-            return errors.stalled(function.stalled_reason, function.stalled_message)
-        return function if function.ready else errors.pending()
-
     def _answer(
-        self, request: Request, invocation: Invocation, outcome: Outcome | ApiError
+        self, request: Request, invocation: Invocation, outcome: Outcome | ApiError | Dropped
     ) -> None:
+        if isinstance(outcome, Dropped):
+            request.drop()
+            self._count("dropped")
+            return
         if isinstance(outcome, ApiError):
             self._refuse(request, invocation.request_id, outcome)
             return

@@ -1,8 +1,8 @@
 """The internal listener: agents dial in, prove themselves, and become environments.
 
 Contract: sections 1 to 3 and 6 of docs/link.md. Before a peer has proved that it holds its
-function's key it may cost 4 KiB, 5 seconds and one connection of its address's share. Answers 404
-to anything that is not the link's upgrade.
+function's key it may cost 4 KiB, 5 seconds and one connection of its address's share. What is not
+the link's upgrade is handed to ``LinkContext.serve_http``.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ VERSION = 1
 _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: kubelambda-link/1\r\n\r\n"
 )
+_PREFIX = b"GET /link"
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -61,7 +62,14 @@ class Refused:
     retry_after_ms: int
 
 
-Admission = Admitted | Refused
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """The agent is to dial the gateway that owns its function."""
+
+    address: str
+
+
+Admission = Admitted | Refused | Redirected
 
 
 @dataclass(slots=True)
@@ -75,7 +83,10 @@ class LinkContext:
     attach: Callable[[Environment], None]
     detach: Callable[[Environment], None]
     listener: Any
-    epoch: int = 1
+    read_epoch: Callable[[], int]
+    """The epoch of this gateway's view."""
+    serve_http: Callable[[asyncio.Transport, bytes], None]
+    """Takes over a connection on which something other than the link's upgrade has come."""
     links: set["LinkConnection"] = field(default_factory=set)
     unauthenticated: dict[str, int] = field(default_factory=dict)
 
@@ -151,6 +162,9 @@ class LinkConnection(asyncio.Protocol):
 
     def _receive_head(self, data: bytes) -> bytes:
         self._head += data
+        if not self._head.startswith(_PREFIX[: len(self._head)]):
+            self._hand_over(bytes(self._head))
+            return b""
         end = self._head.find(b"\r\n\r\n")
         if end < 0:
             if len(self._head) > UPGRADE_BYTES_MAX:
@@ -167,6 +181,13 @@ class LinkConnection(asyncio.Protocol):
         challenge = {"version": VERSION, "nonce": self._nonce}
         self.send(frames.encode_control(FrameType.CHALLENGE, challenge))
         return rest
+
+    def _hand_over(self, received: bytes) -> None:
+        if self._transport is not None:
+            self._uncount()
+            if self._timer is not None:
+                self._timer.cancel()
+            self._context.serve_http(self._transport, received)
 
     def _receive(self, frame_type: int, payload: bytes) -> None:
         if self._environment is not None and frame_type not in _LIVENESS:
@@ -207,14 +228,22 @@ class LinkConnection(asyncio.Protocol):
             self.send(frames.encode_control(FrameType.REFUSE, fields))
             self.close()
             return
-        self._welcome(hello, admission)
+        fields = {"proof": self._prove(hello), "epoch": self._context.read_epoch()}
+        if isinstance(admission, Redirected):
+            fields["address"] = admission.address
+            self.send(frames.encode_control(FrameType.REDIRECT, fields))
+            self.close()
+            return
+        self.send(frames.encode_control(FrameType.WELCOME, fields))
+        self._begin(hello, admission)
 
-    def _welcome(self, hello: Hello, admission: Admitted) -> None:
+    def _prove(self, hello: Hello) -> str:
         identity = hello.identity
         key = self._context.derive_key(identity.uid, hello.key_generation) or b""
-        proof = frames.gateway_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
-        fields = {"proof": proof, "epoch": self._context.epoch}
-        self.send(frames.encode_control(FrameType.WELCOME, fields))
+        return frames.gateway_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
+
+    def _begin(self, hello: Hello, admission: Admitted) -> None:
+        identity = hello.identity
         environment = Environment(identity, self._context.listener, self.send, self.close)
         self._environment = environment
         self._context.attach(environment)

@@ -13,6 +13,7 @@ from kubelambda.catalog.cluster import ClusterCatalog
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, SettingError
 from kubelambda.gateway.demand import HttpDemandSink
+from kubelambda.gateway.heartbeats import DnsPeers
 from kubelambda.gateway.server import Gateway
 from kubelambda.telemetry.logs import configure_logging
 
@@ -43,7 +44,8 @@ async def _serve(settings: GatewaySettings, master_secret: bytes) -> None:
         namespaces=settings.watch_namespaces,
     )
     sink = HttpDemandSink(settings.controller_url, master_secret)
-    gateway = Gateway(settings, index, sink, master_secret)
+    peers = DnsPeers(settings.peers_name, settings.internal_port) if settings.peers_name else None
+    gateway = Gateway(settings, index, sink, master_secret, peers.find if peers else None)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

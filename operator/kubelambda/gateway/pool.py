@@ -9,7 +9,8 @@ Lives on the event loop and does no I/O: frames go out through environments, dem
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from kubelambda.core.concurrency import ConcurrencyState, classify_admission
 from kubelambda.core.demand import EnvironmentReport, FunctionDemand
@@ -17,6 +18,8 @@ from kubelambda.core.errors import function_not_found, throttled, unavailable
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.gateway.environment import Environment
 from kubelambda.gateway.invocation import Invocation
+
+HANDOVER_S = 0.3
 
 
 @dataclass(slots=True)
@@ -29,6 +32,23 @@ class FunctionPool:
     """Last used last."""
     waiting: deque[Invocation] = field(default_factory=deque)
     in_flight: int = 0
+    recovered: set[Environment] = field(default_factory=set)
+    """Environments that run another gateway's event, or keep the result of one."""
+
+    @property
+    def recovering(self) -> int:
+        """Environments that are busy with another gateway's event."""
+        return sum(environment.is_recovering for environment in self.recovered)
+
+    def take_recovered(self, request_id: str) -> Environment | None:
+        """The environment that runs this very event, or keeps its result."""
+        for environment in self.recovered:
+            if environment.recovered_request == request_id and not environment.leaving:
+                if environment in self.idle:
+                    self.idle.remove(environment)
+                self.recovered.discard(environment)
+                return environment
+        return None
 
     def is_current(self, environment: Environment) -> bool:
         """Whether the environment holds the function's present configuration."""
@@ -67,19 +87,38 @@ class FunctionPool:
         )
 
 
+class Elsewhere(Protocol):
+    """What other gateways hold."""
+
+    def count_function(self, ref: FunctionRef, heard: int) -> int:
+        """Invocations of a function; ``heard`` have since been recovered here."""
+        ...
+
+    def count_account(self, account_id: str) -> int:
+        """Invocations of an account's functions without a reservation."""
+        ...
+
+
 class Pools:
     """All functions that this gateway owns; the listener of their environments."""
 
-    def __init__(self, *, start_wait_s: float, notify: Callable[[], None]) -> None:
+    def __init__(
+        self, *, start_wait_s: float, notify: Callable[[], None], elsewhere: Elsewhere
+    ) -> None:
         self._start_wait_s = start_wait_s
         self._notify = notify
+        self._elsewhere = elsewhere
         self._pools: dict[FunctionRef, FunctionPool] = {}
         self._account_in_flight: Counter[str] = Counter()
+        self._handover_until = 0.0
+        self._released = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     def submit(self, invocation: Invocation) -> None:
         """Hand the event to an idle environment, let it wait for one, or throttle it now."""
         pool = self._pool(invocation.function)
+        if invocation.may_repeat and self._reattach(pool, invocation):
+            return
         reason = classify_admission(self._state(pool))
         if reason:
             invocation.finish(throttled(reason))
@@ -93,15 +132,8 @@ class Pools:
             self._start_wait_s, self._give_up, pool, invocation
         )
         pool.waiting.append(invocation)
+        invocation.on_abandoned = lambda: self._abandon(pool, invocation)
         self._notify()
-
-    def abandon(self, invocation: Invocation) -> None:
-        """The client has gone: a request that still waits is dropped; a running one runs on."""
-        pool = self._pools.get(invocation.function.ref)
-        if pool is not None and not invocation.begun and not invocation.answered:
-            pool.waiting.remove(invocation)
-            invocation.finish(unavailable("the client has gone"))
-            self._notify()
 
     def attach(self, environment: Environment) -> None:
         """An environment has linked itself. Its function was known when it was admitted."""
@@ -115,6 +147,7 @@ class Pools:
         pool = self._pools.get(environment.identity.ref)
         if pool is not None:
             pool.environments.discard(environment)
+            pool.recovered.discard(environment)
             if environment in pool.idle:
                 pool.idle.remove(environment)
             self._drop_if_empty(pool)
@@ -125,13 +158,21 @@ class Pools:
         pool = self._pools.get(environment.identity.ref)
         if pool is None or environment.leaving:
             return
+        if not environment.recovered_request:
+            pool.recovered.discard(environment)
         if pool.waiting and pool.is_current(environment):
             invocation = pool.waiting.popleft()
-            if invocation.timer is not None:
-                invocation.timer.cancel()
+            invocation.stop_timer()
             environment.invoke(invocation)
         elif environment not in pool.idle:
             pool.idle.append(environment)
+        self._notify()
+
+    def environment_recovered(self, environment: Environment) -> None:
+        """It came from another gateway with an event or a result."""
+        pool = self._pools.get(environment.identity.ref)
+        if pool is not None:
+            pool.recovered.add(environment)
         self._notify()
 
     def environment_changed(self, environment: Environment) -> None:
@@ -168,18 +209,68 @@ class Pools:
         pool.idle.clear()
         self._drop_if_empty(pool)
 
+    def relinquish(self, find_successor: Callable[[FunctionRef], str | None]) -> list[Invocation]:
+        """Give away the functions that have a successor, and name its address to the agents.
+
+        Their environments finish what they do and find the owner; the requests that still wait are
+        returned, uncounted: they are the owner's now.
+        """
+        homeless: list[Invocation] = []
+        self._handover_until = self._loop.time() + HANDOVER_S
+        for pool in list(self._pools.values()):
+            successor = find_successor(pool.function.ref)
+            if successor is None:
+                continue
+            while pool.waiting:
+                invocation = pool.waiting.popleft()
+                invocation.stop_timer()
+                invocation.on_abandoned = None
+                invocation.release()
+                homeless.append(invocation)
+            for environment in pool.environments:
+                environment.go_away(successor)
+            pool.idle.clear()
+            self._drop_if_empty(pool)
+        self._notify()
+        return homeless
+
     def open(self, function: Function) -> None:
         """Make sure that there is a pool to attach an environment of ``function`` to."""
         self._pool(function)
 
     def reports(self) -> tuple[FunctionDemand, ...]:
-        """The whole demand."""
+        """The whole demand.
+
+        Right after a change of owners nothing is said to wait: warm environments are on their way.
+        """
         now = self._loop.time()
-        return tuple(pool.report(now) for pool in self._pools.values())
+        reports = tuple(pool.report(now) for pool in self._pools.values())
+        if now < self._handover_until:
+            self._loop.call_at(self._handover_until, self._notify)
+            return tuple(replace(one, waiting=0) for one in reports)
+        return reports
 
     def in_flight(self) -> int:
         """Requests that have not been answered or still hold an environment."""
         return sum(pool.in_flight for pool in self._pools.values())
+
+    def in_flight_by_function(self) -> dict[FunctionRef, int]:
+        """The same by function, with what environments recovered; zeros left out."""
+        return {
+            ref: count
+            for ref, pool in self._pools.items()
+            if (count := pool.in_flight + pool.recovering)
+        }
+
+    def in_flight_by_account(self) -> dict[str, int]:
+        """The same by account, over functions without a reservation; zeros left out."""
+        return {account: count for account, count in self._account_in_flight.items() if count}
+
+    async def wait_released(self) -> None:
+        """Return when nothing is in flight any more."""
+        while self.in_flight():
+            self._released.clear()
+            await self._released.wait()
 
     def environments(self) -> list[Environment]:
         """All linked environments."""
@@ -194,23 +285,45 @@ class Pools:
         return pool
 
     def _state(self, pool: FunctionPool) -> ConcurrencyState:
-        return ConcurrencyState(
-            in_flight=pool.in_flight,
-            reserved=pool.function.reserved_concurrency,
-            account_in_flight=self._account_in_flight[pool.function.account_id],
-        )
+        function, recovering = pool.function, pool.recovering
+        if function.reserved_concurrency is not None:
+            elsewhere = self._elsewhere.count_function(function.ref, recovering)
+            in_flight = pool.in_flight + recovering + elsewhere
+            return ConcurrencyState(in_flight, function.reserved_concurrency, 0)
+        account = function.account_id
+        in_account = self._account_in_flight[account] + self._elsewhere.count_account(account)
+        return ConcurrencyState(pool.in_flight, None, in_account)
 
     def _count(self, pool: FunctionPool, invocation: Invocation) -> None:
-        account = pool.function.account_id if pool.function.reserved_concurrency is None else ""
+        # LIMIT: an account's count at other gateways is up to half a second old (no leases yet).
+        account = pool.function.account_id if pool.function.reserved_concurrency is None else None
         pool.in_flight += 1
-        self._account_in_flight[account] += 1
+        if account is not None:
+            self._account_in_flight[account] += 1
 
         def release() -> None:
             pool.in_flight -= 1
-            self._account_in_flight[account] -= 1
+            if account is not None:
+                self._account_in_flight[account] -= 1
+            self._released.set()
             self._drop_if_empty(pool)
 
         invocation.on_released = release
+
+    def _reattach(self, pool: FunctionPool, invocation: Invocation) -> bool:
+        environment = pool.take_recovered(invocation.request_id)
+        if environment is None:
+            return False
+        self._count(pool, invocation)
+        environment.invoke(invocation)
+        return True
+
+    def _abandon(self, pool: FunctionPool, invocation: Invocation) -> None:
+        """A request that still waits is dropped; a running one runs on."""
+        if not invocation.begun and not invocation.answered:
+            pool.waiting.remove(invocation)
+            invocation.finish(unavailable("the client has gone"))
+            self._notify()
 
     def _give_up(self, pool: FunctionPool, invocation: Invocation) -> None:
         if not invocation.begun and invocation in pool.waiting:

@@ -50,20 +50,21 @@ type Client struct {
 	reportedAt time.Time
 }
 
-// Run dials until ctx ends: the Service first, the owner's address after a redirect.
+// Run dials until ctx ends: the Service first, the owner's address after a redirect or a goaway that
+// names one.
 func (c *Client) Run(ctx context.Context) {
 	address, redirects, wait := c.Address, 0, backoffMin
 	for ctx.Err() == nil {
 		welcomed, err := c.serve(ctx, address)
+		if welcomed {
+			redirects, wait = 0, backoffMin
+		}
 		var elsewhere redirected
 		if errors.As(err, &elsewhere) && redirects < redirectsInARow {
 			address, redirects = elsewhere.address, redirects+1
 			continue
 		}
 		address, redirects = c.Address, 0
-		if welcomed {
-			wait = backoffMin
-		}
 		c.report(ctx, err)
 		sleep(ctx, max(jitter(wait), retryAfter(err)))
 		wait = min(2*wait, backoffMax)
@@ -97,6 +98,9 @@ func (c *Client) serve(ctx context.Context, address string) (welcomed bool, err 
 	close(conn.done)
 	conn.Close()
 	c.Handler.Detached(conn)
+	if incoming.successor != "" {
+		err = redirected{incoming.successor}
+	}
 	return true, err
 }
 

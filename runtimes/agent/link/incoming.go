@@ -10,6 +10,8 @@ type incoming struct {
 	event    *Event
 	received int64
 	unpaid   int
+	// successor is the address that goaway named.
+	successor string
 }
 
 func (i *incoming) run() error {
@@ -45,7 +47,7 @@ func (i *incoming) take(frame Frame) error {
 	case Shutdown:
 		return i.shutdown(frame.Payload)
 	case Goaway:
-		i.handler.Abandon(i.conn)
+		return i.goaway(frame.Payload)
 	default:
 		return broken("frame 0x%02x is not a gateway's to send now", uint8(frame.Type))
 	}
@@ -58,6 +60,17 @@ func (i *incoming) configure(payload []byte) error {
 		return err
 	}
 	return i.handler.Configure(configuration)
+}
+
+// goaway may name the gateway that takes over; without an address it is found by way of the Service.
+func (i *incoming) goaway(payload []byte) error {
+	var message goawayMessage
+	if err := DecodeControl(payload, &message); err != nil {
+		return err
+	}
+	i.successor = message.Address
+	i.handler.Abandon(i.conn)
+	return nil
 }
 
 func (i *incoming) shutdown(payload []byte) error {

@@ -135,6 +135,10 @@ type IdleReport struct {
 	Tail        []byte   `json:"tail,omitempty"`
 }
 
+type goawayMessage struct {
+	Address string `json:"address"`
+}
+
 type shutdownMessage struct {
 	Reason string `json:"reason"`
 }

@@ -93,11 +93,20 @@ def test_m4_a_view_that_is_right_stays() -> None:
     assert plan(A, view, [say(B, view)]) == view
 
 
-def test_m5_what_a_silent_gateway_held_counts_for_a_while() -> None:
+def test_m5_what_a_silent_gateway_held_counts_until_it_is_heard_of() -> None:
     living, silent = say(B, in_flight=2), say(C, in_flight=3, heard_at=100.0 - DEAD_S)
-    assert count_elsewhere(REF, [living, silent], 100.0) == 5
-    assert count_elsewhere(REF, [living, silent], 100.0 + UNHEARD_S - 1) == 5
-    assert count_elsewhere(REF, [silent], 100.0 + UNHEARD_S) == 0
+
+    def count(now: float, heard: int = 0) -> int:
+        return count_elsewhere(
+            [living, silent], lambda one: one.in_flight.get(REF, 0), now, heard=heard
+        )
+
+    assert count(100.0) == 5
+    assert count(100.0, heard=1) == 4
+    assert count(100.0, heard=9) == 2
+    assert count(100.0 + DEAD_S) == 5
+    assert count(100.0 + UNHEARD_S) == 2
+    assert count(100.0 + DEAD_S + UNHEARD_S) == 0
 
 
 def test_all_members_agree_on_the_owner_and_a_lone_one_owns_all() -> None:
@@ -126,7 +135,9 @@ def test_m2_gateways_that_hear_each_other_agree_within_two_rounds(
 
 
 def test_a_heartbeat_survives_the_wire() -> None:
-    heartbeat = Heartbeat(A, View(7, (A, B)), serving=True, in_flight={REF: 3}, incarnation=9)
+    heartbeat = Heartbeat(
+        A, View(7, (A, B)), serving=True, in_flight={REF: 3}, accounts={"1": 2}, incarnation=9
+    )
     assert decode_heartbeat(encode_heartbeat(heartbeat)) == heartbeat
 
 

@@ -23,6 +23,7 @@ REQUEST = RelayRequest(
     trace_id="Root=1-2-3",
     client_context='{"ключ":"\\n"}',
     wants_tail=True,
+    may_repeat=True,
     epoch=7,
     hops=1,
 )

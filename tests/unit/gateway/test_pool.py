@@ -35,11 +35,21 @@ def make_function(memory_mb: int = 128) -> Function:
     )
 
 
+class Alone:
+    """No other gateway holds anything."""
+
+    def count_function(self, ref: FunctionRef, heard: int) -> int:
+        return 0
+
+    def count_account(self, account_id: str) -> int:
+        return 0
+
+
 class World:
     """Pools with environments whose agents answer when the scenario says so."""
 
     def __init__(self) -> None:
-        self.pools = Pools(start_wait_s=60, notify=lambda: None)
+        self.pools = Pools(start_wait_s=60, notify=lambda: None, elsewhere=Alone())
         self.function = make_function()
         self.answers: dict[str, list[Any]] = {}
         self.invocations: dict[str, Invocation] = {}
@@ -53,6 +63,7 @@ class World:
         invocation = Invocation(
             request_id=request_id,
             function=self.function,
+            qualifier="",
             invoked_arn="arn",
             payload=b"{}",
             trace_id="",
@@ -90,7 +101,7 @@ class World:
     def abandon(self, number: int) -> None:
         if self.invocations:
             chosen = list(self.invocations.values())[number % len(self.invocations)]
-            self.pools.abandon(chosen)
+            chosen.abandon()
 
     def change(self, number: int) -> None:
         self.function = make_function(128 + number)

@@ -1,0 +1,151 @@
+"""The parts of a gateway and how they are joined.
+
+Contract: no I/O beyond what the parts do by themselves once their listeners feed them; ``server``
+owns sockets, tasks and the order of starting and stopping.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from kubelambda.config import GatewaySettings
+from kubelambda.core.demand import INTERNAL_KEY_INFO, Drain
+from kubelambda.core.function import FunctionRef
+from kubelambda.core.keys import derive_function_key, derive_key
+from kubelambda.core.membership import Member
+from kubelambda.core.ports import Catalog, DemandSink
+from kubelambda.gateway.admission import Admissions
+from kubelambda.gateway.demand import DemandReporter
+from kubelambda.gateway.forward import Forwarder
+from kubelambda.gateway.heartbeats import HttpHeartbeats
+from kubelambda.gateway.http import Connections, HttpConnection
+from kubelambda.gateway.internal_api import InternalApi, limit_internal_body
+from kubelambda.gateway.invoke_api import InvokeApi, limit_body
+from kubelambda.gateway.link import LinkConnection, LinkContext
+from kubelambda.gateway.metrics import GatewayMetrics
+from kubelambda.gateway.ownership import FindPeers, Membership
+from kubelambda.gateway.pool import Pools
+from kubelambda.gateway.resolve import Resolver
+from kubelambda.gateway.router import Router
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a gateway is given."""
+
+    settings: GatewaySettings
+    catalog: Catalog
+    demand_sink: DemandSink
+    master_secret: bytes
+    metrics: GatewayMetrics
+    find_peers: FindPeers | None = None
+    """How to find other gateways; None for one that is alone."""
+
+
+class Assembly:
+    """The parts, joined. ``own`` says under which name and address others know this gateway."""
+
+    def __init__(self, given: Surroundings, own: Member) -> None:
+        self._given = given
+        settings, catalog = given.settings, given.catalog
+        key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
+        self.connections = Connections()
+        self.internal_connections = Connections()
+        self.heartbeats = HttpHeartbeats(key)
+        self.forwarder = Forwarder(key)
+        self.pools = Pools(
+            start_wait_s=settings.start_wait_s, notify=self._notify, elsewhere=_Elsewhere(self)
+        )
+        self.membership = Membership(
+            own,
+            sender=self.heartbeats,
+            find_peers=given.find_peers,
+            load=self.pools,
+            is_ready=lambda: catalog.synced,
+            on_change=self._follow_view,
+            on_dead=self.forwarder.drop,
+        )
+        self.router = Router(self.membership, self.pools, self.forwarder)
+        self.admissions = Admissions(
+            catalog, self.membership, region=settings.region, open_pool=self.pools.open
+        )
+        self.reporter = DemandReporter(own.name, given.demand_sink, self.pools.reports, self._drain)
+        resolver = Resolver(
+            catalog, region=settings.region, default_namespace=settings.default_namespace
+        )
+        self._api = InvokeApi(
+            resolver,
+            anonymous=settings.anonymous_invocation,
+            submit=self.router.submit,
+            count=given.metrics.count,
+        )
+        self._internal_api = InternalApi(
+            key, membership=self.membership, resolver=resolver, submit=self.router.submit
+        )
+        self.links = LinkContext(
+            derive_key=self._derive_key,
+            admit=self.admissions.admit,
+            attach=self.pools.attach,
+            detach=self.pools.detach,
+            listener=self.pools,
+            read_epoch=lambda: self.membership.view.epoch,
+            serve_http=self._serve_internal,
+        )
+        catalog.subscribe(self._follow_function)
+
+    def build_public(self) -> asyncio.Protocol:
+        """A connection of the public listener."""
+        return HttpConnection(self._api.serve, limit_body, self.connections)
+
+    def build_internal(self) -> asyncio.Protocol:
+        """A connection of the internal listener: an agent, until it proves to be a request."""
+        return LinkConnection(self.links)
+
+    def _serve_internal(self, transport: asyncio.Transport, received: bytes) -> None:
+        connection = HttpConnection(
+            self._internal_api.serve, limit_internal_body, self.internal_connections
+        )
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        connection.data_received(received)
+
+    def _follow_view(self) -> None:
+        for invocation in self.pools.relinquish(self._find_successor):
+            self.router.submit(invocation)
+        self.admissions.reconsider_all()
+
+    def _find_successor(self, ref: FunctionRef) -> str | None:
+        owner = self.membership.find_owner(ref)
+        return None if owner is None or owner == self.membership.own else owner.address
+
+    def _follow_function(self, ref: FunctionRef) -> None:
+        function = self._given.catalog.get(ref)
+        if function is None:
+            self.pools.remove(ref)
+        else:
+            self.pools.update(function)
+            self.admissions.reconsider(ref)
+
+    def _drain(self, drain: Drain) -> None:
+        self.pools.drain(FunctionRef(drain.namespace, drain.name), drain.pod)
+
+    def _derive_key(self, uid: str, key_generation: int) -> bytes | None:
+        current = self._given.settings.key_generation
+        if key_generation not in (current, current - 1):
+            return None
+        return derive_function_key(self._given.master_secret, uid, key_generation)
+
+    def _notify(self) -> None:
+        self.reporter.notify()
+
+
+class _Elsewhere:
+    """What other gateways hold; asked by the pools, which are made before the membership."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        self._assembly = assembly
+
+    def count_function(self, ref: FunctionRef, heard: int) -> int:
+        return self._assembly.membership.count_function(ref, heard)
+
+    def count_account(self, account_id: str) -> int:
+        return self._assembly.membership.count_account(account_id)

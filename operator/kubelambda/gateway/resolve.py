@@ -1,0 +1,46 @@
+"""From what a caller names to the function that is invoked.
+
+Contract: answers at once from the catalog; every refusal is an error of the Lambda API (spec
+sections 2.1 and 2.6), and whether something exists elsewhere does not show (F20).
+"""
+
+from kubelambda.core import errors
+from kubelambda.core.errors import ApiError
+from kubelambda.core.function import LATEST, Function
+from kubelambda.core.ports import Catalog
+from kubelambda.core.routing import Target
+
+
+class Resolver:
+    """Finds functions for targets; callers without credentials mean ``default_namespace``."""
+
+    def __init__(self, catalog: Catalog, *, region: str, default_namespace: str) -> None:
+        self._catalog = catalog
+        self._default_namespace = default_namespace
+        self.region = region
+
+    def resolve(self, target: Target) -> Function | ApiError:
+        """The function that ``target`` means, if it can run."""
+        namespace: str | None = self._default_namespace
+        if target.account_id:
+            namespace = self._catalog.namespace_of_account(target.account_id)
+        return self.resolve_in(namespace, target)
+
+    def resolve_in(self, namespace: str | None, target: Target) -> Function | ApiError:
+        """The same, where the namespace is settled."""
+        if not self._catalog.synced:
+            return errors.unavailable("the catalog of functions is not read yet")
+        function = (
+            self._catalog.find(namespace, target.function_name) if namespace is not None else None
+        )
+        if function is None or not target.is_latest:
+            account = target.account_id or self._catalog.account_of_namespace(
+                namespace or self._default_namespace
+            )
+            return errors.function_not_found(
+                f"arn:aws:lambda:{self.region}:{account}:function:"
+                f"{target.function_name}:{target.qualifier or LATEST}"
+            )
+        if function.stalled_reason:
+            return errors.stalled(function.stalled_reason, function.stalled_message)
+        return function if function.ready else errors.pending()

@@ -1,0 +1,163 @@
+"""Several gateways on loopback, as in a cluster: one catalog, one driver of environments."""
+
+import asyncio
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from integration.conftest import MASTER, make_function
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.config import GatewaySettings, read_environment
+from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
+from kubelambda.core.function import Function
+from kubelambda.gateway.server import Gateway
+from kubelambda.local.environments import LocalEnvironments, find_agent
+from kubelambda.local.runtimes import find_machine
+
+
+@dataclass(slots=True)
+class JoinedDemand:
+    """The demand of all gateways, joined as the controller joins it, for one driver."""
+
+    environments: LocalEnvironments
+    reports: dict[str, DemandReport] = field(default_factory=dict)
+
+    async def report(self, report: DemandReport) -> Sequence[Drain]:
+        self.reports[report.gateway] = report
+        joined: dict[tuple[str, str], FunctionDemand] = {}
+        for demand in (one for report in self.reports.values() for one in report.functions):
+            key = (demand.namespace, demand.name)
+            former = joined.get(key)
+            joined[key] = FunctionDemand(
+                demand.namespace,
+                demand.name,
+                demand.uid,
+                demand.waiting + (former.waiting if former else 0),
+                demand.environments + (former.environments if former else ()),
+            )
+        return await self.environments.report(
+            DemandReport(report.gateway, report.sequence, tuple(joined.values()))
+        )
+
+
+@dataclass(slots=True)
+class Running:
+    """One gateway of the group and how to end it."""
+
+    gateway: Gateway
+    stop: asyncio.Event
+    task: asyncio.Task[None]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway.public_port}"
+
+
+class Gateways:
+    """A group that grows and shrinks; agents dial the first of it, as they would the Service."""
+
+    def __init__(self, state: Path) -> None:
+        self.index = FunctionIndex()
+        self.index.synced = True
+        self.environments = LocalEnvironments(
+            index=self.index,
+            machine=find_machine(),
+            agent=find_agent(),
+            state=state,
+            master_secret=MASTER,
+            inherited=read_environment(),
+        )
+        self._demand = JoinedDemand(self.environments)
+        self._session: aiohttp.ClientSession | None = None
+        self.running: dict[str, Running] = {}
+
+    def put(self, name: str, source: str, **changes: Any) -> Function:
+        function = make_function(name, source, **changes)
+        self.index.put(function)
+        return function
+
+    async def add(self, name: str, **changes: Any) -> Running:
+        """Start a gateway; returns when all agree that it is a member."""
+        settings = GatewaySettings(
+            host="127.0.0.1",
+            pod_name=name,
+            public_port=0,
+            internal_port=0,
+            metrics_port=0,
+            **changes,
+        )
+        gateway = Gateway(settings, self.index, self._demand, MASTER, self.find_addresses)
+        await gateway.start()
+        stop = asyncio.Event()
+        task = asyncio.create_task(gateway.serve_until(stop))
+        self.running[name] = Running(gateway, stop, task)
+        if not self.environments.gateway_address:
+            self.environments.gateway_address = f"127.0.0.1:{gateway.internal_port}"
+        await self.agree()
+        return self.running[name]
+
+    async def remove(self, name: str) -> None:
+        """Stop a gateway gracefully."""
+        one = self.running.pop(name)
+        one.stop.set()
+        await one.task
+        self._demand.reports.pop(name, None)
+
+    async def find_addresses(self) -> Sequence[str]:
+        return [f"127.0.0.1:{one.gateway.internal_port}" for one in self.running.values()]
+
+    async def agree(self) -> None:
+        """Wait until all gateways hold the same view, with all of them in it."""
+        async with asyncio.timeout(10):
+            while True:
+                views = {one.gateway.view for one in self.running.values()}
+                if len(views) == 1:
+                    names = [member.name for member in next(iter(views)).members]
+                    if names == sorted(self.running):
+                        return
+                await asyncio.sleep(0.02)
+
+    def owner_of(self, function: Function) -> str:
+        """The name of the gateway that owns ``function``."""
+        view = next(iter(self.running.values())).gateway.view
+        owner = view.find_owner(function.ref)
+        assert owner is not None
+        return owner.name
+
+    def other_than(self, name: str) -> str:
+        """A gateway that is not ``name``."""
+        return next(one for one in self.running if one != name)
+
+    async def invoke(self, gateway: str, name: str, event: Any = None) -> tuple[int, Any]:
+        """Status and decoded body of an invocation by way of ``gateway``."""
+        status, _, body = await self.send(gateway, name, json.dumps(event).encode())
+        return status, json.loads(body)
+
+    async def send(
+        self, gateway: str, name: str, payload: bytes, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0)
+            self._session = aiohttp.ClientSession(trust_env=False, connector=connector)
+        url = f"{self.running[gateway].url}/2015-03-31/functions/{name}/invocations"
+        body = io.BytesIO(payload)
+        async with self._session.post(url, data=body, headers=headers) as response:
+            return response.status, dict(response.headers), await response.read()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+        for name in list(self.running):
+            await self.remove(name)
+        await self.environments.close()
+
+
+def count_outcomes(answers: Sequence[tuple[int, Any]]) -> Counter[int]:
+    """How often each status came."""
+    return Counter(status for status, _ in answers)
