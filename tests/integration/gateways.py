@@ -27,6 +27,7 @@ class JoinedDemand:
 
     environments: LocalEnvironments
     reports: dict[str, DemandReport] = field(default_factory=dict)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def report(self, report: DemandReport) -> Sequence[Drain]:
         self.reports[report.gateway] = report
@@ -41,9 +42,9 @@ class JoinedDemand:
                 demand.waiting + (former.waiting if former else 0),
                 demand.environments + (former.environments if former else ()),
             )
-        return await self.environments.report(
-            DemandReport(report.gateway, report.sequence, tuple(joined.values()))
-        )
+        whole = DemandReport(report.gateway, report.sequence, tuple(joined.values()))
+        async with self.one_at_a_time:
+            return await self.environments.report(whole)
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ async def start(gateways: Gateways, count: int) -> None:
 def put_owned_by(gateways: Gateways, owner: str, source: str, **changes: object) -> Function:
     """A function whose name makes ``owner`` its owner."""
     for number in range(1_000):
-        function = gateways.put(f"f{number}", source, **changes)
+        function = gateways.put(f"on-{owner}-{number}", source, **changes)
         if gateways.owner_of(function) == owner:
             return function
         gateways.index.remove(function.ref)
@@ -53,9 +53,7 @@ def put_owned_by(gateways: Gateways, owner: str, source: str, **changes: object)
 async def test_every_gateway_serves_every_function(gateways: Gateways, count: int) -> None:
     """One environment serves whoever asks, by whichever gateway: the owner has them all."""
     await start(gateways, count)
-    functions = [
-        put_owned_by(gateways, name, ECHO, uid=f"u-{name}") for name in list(gateways.running)
-    ]
+    functions = [put_owned_by(gateways, name, ECHO) for name in list(gateways.running)]
     for function in functions:
         pids = set()
         for name in gateways.running:

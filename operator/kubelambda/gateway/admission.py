@@ -1,9 +1,9 @@
 """Which agents may become environments, once they have proved that they hold the function's key.
 
-Contract: an agent of a function that another gateway owns is redirected there. An agent of a
-function that the catalog does not know yet, or knows in another configuration, is parked up to
-PARK_S, since the catalog may lag behind the controller; then it is told to come again. Never waits
-on anything but the catalog.
+Contract: an agent of a function that another gateway owns is redirected there. An agent that knows
+a newer view than this gateway, or whose function the catalog does not know yet, or in another
+configuration, is parked up to PARK_S, since view and catalog may lag; then it is told to come
+again. Never waits on anything else.
 """
 
 import asyncio
@@ -18,7 +18,6 @@ from kubelambda.gateway.ownership import Membership
 
 PARK_S = 2.0
 RETRY_MS = 2_000
-UNSETTLED_MS = 200
 UNCONFIGURED = "unconfigured"
 
 
@@ -47,12 +46,10 @@ class Admissions:
         self._parked: dict[FunctionRef, list[_Parked]] = {}
 
     def admit(self, hello: Hello, decide: Callable[[Admission], None]) -> None:
-        """Decide now, or when the catalog has caught up."""
-        elsewhere = self._send_away(hello)
-        if elsewhere is not None:
-            decide(elsewhere)
-            return
-        if self._try(hello, decide):
+        """Decide now, or when the view and the catalog have caught up."""
+        admission = self._judge(hello)
+        if admission is not None:
+            decide(admission)
             return
         ref = hello.identity.ref
         timer = asyncio.get_running_loop().call_later(PARK_S, self._refuse, ref, hello)
@@ -61,12 +58,10 @@ class Admissions:
     def reconsider(self, ref: FunctionRef) -> None:
         """The function at ``ref`` has appeared or changed."""
         for parked in self._parked.pop(ref, []):
-            elsewhere = self._send_away(parked.hello)
-            if elsewhere is not None:
+            admission = self._judge(parked.hello)
+            if admission is not None:
                 parked.timer.cancel()
-                parked.decide(elsewhere)
-            elif self._try(parked.hello, parked.decide):
-                parked.timer.cancel()
+                parked.decide(admission)
             else:
                 self._parked.setdefault(ref, []).append(parked)
 
@@ -75,30 +70,29 @@ class Admissions:
         for ref in list(self._parked):
             self.reconsider(ref)
 
-    def _send_away(self, hello: Hello) -> Admission | None:
+    def _judge(self, hello: Hello) -> Admission | None:
+        """None: what the agent speaks of has not come to this gateway yet."""
         owner = self._membership.find_owner(hello.identity.ref)
-        if owner is None:
-            return Refused("the gateways have not found each other yet", UNSETTLED_MS)
-        if hello.epoch > self._membership.view.epoch:
+        if owner is None or hello.epoch > self._membership.view.epoch:
             self._membership.note_epoch(hello.epoch)
-            return Refused("this gateway's view is older than the agent's", UNSETTLED_MS)
-        return None if owner == self._membership.own else Redirected(owner.address)
+            return None
+        if owner != self._membership.own:
+            return Redirected(owner.address)
+        return self._judge_own(hello)
 
-    def _try(self, hello: Hello, decide: Callable[[Admission], None]) -> bool:
+    def _judge_own(self, hello: Hello) -> Admission | None:
         identity = hello.identity
         function = self._catalog.get(identity.ref)
         if function is None or function.uid != identity.uid:
-            return False
+            return None
         if hello.state != UNCONFIGURED:
             # Configured under whatever was current then; the pool gives it no event if it is stale.
             self._open_pool(function)
-            decide(Admitted(None))
-            return True
+            return Admitted(None)
         if function.config_digest != identity.config_digest:
-            return False
+            return None
         self._open_pool(function)
-        decide(Admitted(build_configure(function, self._region)))
-        return True
+        return Admitted(build_configure(function, self._region))
 
     def _refuse(self, ref: FunctionRef, hello: Hello) -> None:
         waiting = self._parked.pop(ref, [])

@@ -109,7 +109,8 @@ class Assembly:
         connection.data_received(received)
 
     def _follow_view(self) -> None:
-        for invocation in self.pools.relinquish(self._find_successor):
+        epoch = self.membership.view.epoch
+        for invocation in self.pools.relinquish(self._find_successor, epoch):
             self.router.submit(invocation)
         self.admissions.reconsider_all()
 

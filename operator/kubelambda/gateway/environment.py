@@ -135,10 +135,10 @@ class Environment:
         self.leaving = True
         self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
 
-    def go_away(self, address: str = "") -> None:
+    def go_away(self, address: str = "", epoch: int = 0) -> None:
         """Another gateway owns the function now, at ``address`` where that is known."""
         self.leaving = True
-        fields = {"address": address} if address else {}
+        fields = {"address": address, "epoch": epoch} if address else {}
         self._send(frames.encode_control(FrameType.GOAWAY, fields))
 
     # what the agent says

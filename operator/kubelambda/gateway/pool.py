@@ -209,7 +209,9 @@ class Pools:
         pool.idle.clear()
         self._drop_if_empty(pool)
 
-    def relinquish(self, find_successor: Callable[[FunctionRef], str | None]) -> list[Invocation]:
+    def relinquish(
+        self, find_successor: Callable[[FunctionRef], str | None], epoch: int
+    ) -> list[Invocation]:
         """Give away the functions that have a successor, and name its address to the agents.
 
         Their environments finish what they do and find the owner; the requests that still wait are
@@ -228,7 +230,7 @@ class Pools:
                 invocation.release()
                 homeless.append(invocation)
             for environment in pool.environments:
-                environment.go_away(successor)
+                environment.go_away(successor, epoch)
             pool.idle.clear()
             self._drop_if_empty(pool)
         self._notify()

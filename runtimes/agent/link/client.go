@@ -98,8 +98,9 @@ func (c *Client) serve(ctx context.Context, address string) (welcomed bool, err 
 	close(conn.done)
 	conn.Close()
 	c.Handler.Detached(conn)
-	if incoming.successor != "" {
-		err = redirected{incoming.successor}
+	c.epoch = max(c.epoch, incoming.successor.Epoch)
+	if incoming.successor.Address != "" {
+		err = redirected{incoming.successor.Address}
 	}
 	return true, err
 }

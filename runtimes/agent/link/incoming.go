@@ -10,8 +10,8 @@ type incoming struct {
 	event    *Event
 	received int64
 	unpaid   int
-	// successor is the address that goaway named.
-	successor string
+	// successor is what goaway said of the gateway that takes over.
+	successor goawayMessage
 }
 
 func (i *incoming) run() error {
@@ -68,7 +68,7 @@ func (i *incoming) goaway(payload []byte) error {
 	if err := DecodeControl(payload, &message); err != nil {
 		return err
 	}
-	i.successor = message.Address
+	i.successor = message
 	i.handler.Abandon(i.conn)
 	return nil
 }

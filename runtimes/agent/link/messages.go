@@ -137,6 +137,7 @@ type IdleReport struct {
 
 type goawayMessage struct {
 	Address string `json:"address"`
+	Epoch   int64  `json:"epoch"`
 }
 
 type shutdownMessage struct {
