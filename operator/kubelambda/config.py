@@ -149,7 +149,7 @@ class GatewaySettings(Settings):
     """Address under which other gateways and agents reach the internal port; empty: ``host``."""
     peers_name: str = ""
     """DNS name of the headless Service of all gateways; empty: this gateway is alone."""
-    linger_s: float = 0.0
+    linger_s: float = 3.0
     """How long a stopping gateway still takes new requests: until nobody is sent to it any more."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""

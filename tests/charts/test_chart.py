@@ -9,7 +9,7 @@ from kubelambda.api.v1alpha1.runtime import LambdaRuntime
 from kubelambda.config import ControllerSettings, GatewaySettings, Settings
 
 NAMESPACED = ("rbac.scope=Namespaced", "rbac.namespaces={team-a,team-b}")
-MANY = ("controller.replicas=2",)
+MANY = ("controller.replicas=2", "gateway.replicas=3")
 VARIANTS = ((), NAMESPACED, MANY, ("masterSecret.existingSecret=mine",))
 CLUSTER_SCOPED = {
     "ClusterRole",
@@ -235,9 +235,9 @@ def test_defaults_of_the_chart_are_those_of_the_settings(render: Render) -> None
         component = template["metadata"]["labels"]["app.kubernetes.io/component"]
         if component in SETTINGS:
             found = SETTINGS[component].from_environment(environment(template))
-            fixed = {"namespace", "pod_name", "gateway_address", "gateway_selector"}
+            fixed = {"namespace", "pod_name", "pod_ip", "peers_name"}
             for name, field in SETTINGS[component].__dataclass_fields__.items():
-                if name not in fixed | {"controller_url"}:
+                if name not in fixed | {"gateway_address", "gateway_selector", "controller_url"}:
                     assert getattr(found, name) == field.default, name
 
 
@@ -251,7 +251,7 @@ def test_a_stopping_gateway_has_longer_than_its_drain(render: Render) -> None:
 def test_several_replicas_have_a_disruption_budget_and_one_has_none(render: Render) -> None:
     """A budget around a single pod would block the drain of its node for ever."""
     assert not of_kind(render(), "PodDisruptionBudget")
-    assert len(of_kind(render(*MANY), "PodDisruptionBudget")) == 1
+    assert len(of_kind(render(*MANY), "PodDisruptionBudget")) == 2
 
 
 def test_an_existing_master_secret_is_mounted_and_none_is_made(render: Render) -> None:
@@ -293,7 +293,7 @@ def test_names_stay_short_enough_for_a_long_release(render: Render) -> None:
         ("rbac.namespaces={Team A}", "namespaces"),
         ("controler.replicas=2", "controler"),
         ("gateway.replicas=0", "replicas"),
-        ("gateway.replicas=2", "replicas"),
+        ("gateway.replicas=257", "replicas"),
         ("gateway.replicas=many", "replicas"),
         ("gateway.service.nodePort=70000", "nodePort"),
         ("gateway.service.type=ExternalName", "type"),

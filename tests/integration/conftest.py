@@ -99,9 +99,8 @@ async def make_installation(
     stops: list[tuple[asyncio.Event, asyncio.Task[None], LocalEnvironments, Installation]] = []
 
     async def make(**changes: Any) -> Installation:
-        settings = GatewaySettings(
-            host="127.0.0.1", public_port=0, internal_port=0, metrics_port=0, **changes
-        )
+        values: dict[str, Any] = {"public_port": 0, "internal_port": 0, "metrics_port": 0}
+        settings = GatewaySettings(host="127.0.0.1", **(values | {"linger_s": 0} | changes))
         index = FunctionIndex()
         index.synced = True
         environments = LocalEnvironments(

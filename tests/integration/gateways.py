@@ -85,13 +85,9 @@ class Gateways:
 
     async def add(self, name: str, **changes: Any) -> Running:
         """Start a gateway; returns when all agree that it is a member."""
+        ports: dict[str, Any] = {"public_port": 0, "internal_port": 0, "metrics_port": 0}
         settings = GatewaySettings(
-            host="127.0.0.1",
-            pod_name=name,
-            public_port=0,
-            internal_port=0,
-            metrics_port=0,
-            **changes,
+            host="127.0.0.1", pod_name=name, **(ports | {"linger_s": 0} | changes)
         )
         gateway = Gateway(settings, self.index, self._demand, MASTER, self.find_addresses)
         await gateway.start()

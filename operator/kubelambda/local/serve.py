@@ -67,7 +67,9 @@ async def _serve(options: LocalOptions) -> None:
         master_secret=master_secret,
         inherited=options.inherited,
     )
-    settings = GatewaySettings(host=HOST, public_port=options.port, internal_port=0, metrics_port=0)
+    settings = GatewaySettings(
+        host=HOST, public_port=options.port, internal_port=0, metrics_port=0, linger_s=0
+    )
     gateway = Gateway(settings, index, environments, master_secret)
     try:
         await gateway.start()
