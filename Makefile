@@ -71,7 +71,7 @@ chart-check: venv ## Render the chart and check what comes out (wants helm; make
 
 .PHONY: lock
 lock: ## Resolve dependencies anew into uv.lock
-	@UV_FROZEN= hack/uv lock
+	@env -u UV_FROZEN hack/uv lock
 
 .PHONY: cluster-up
 cluster-up: ## Start a cluster (kind where docker runs, else a bare one-node Kubernetes; root) in .cluster/

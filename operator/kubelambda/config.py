@@ -145,6 +145,10 @@ class GatewaySettings(Settings):
     """CA of the API server; the process's own trust store is not asked."""
     api_token_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
     """Bearer token for the API server, read anew for each connection since kubelet renews it."""
+    tls_certificate_file: str = ""
+    """PEM chain of the public listener; empty: plain HTTP. Followed when it is renewed."""
+    tls_key_file: str = ""
+    """PEM key of that certificate."""
     pod_ip: str = ""
     """Address under which other gateways and agents reach the internal port; empty: ``host``."""
     peers_name: str = ""
@@ -153,6 +157,14 @@ class GatewaySettings(Settings):
     """How long a stopping gateway still takes new requests: until nobody is sent to it any more."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""
+
+    def check(self) -> None:
+        """Raise SettingError where values contradict each other."""
+        super(GatewaySettings, self).check()
+        if bool(self.tls_certificate_file) != bool(self.tls_key_file):
+            raise SettingError(
+                f"{_PREFIX}TLS_CERTIFICATE_FILE and {_PREFIX}TLS_KEY_FILE are set together or not"
+            )
 
 
 def read_environment() -> dict[str, str]:

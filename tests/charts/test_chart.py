@@ -248,6 +248,18 @@ def test_a_stopping_gateway_has_longer_than_its_drain(render: Render) -> None:
     assert spec["serviceName"] == "kubelambda-gateway-headless"
 
 
+def test_a_tls_secret_is_mounted_and_named_to_the_gateway(render: Render) -> None:
+    """Without one the API is plain HTTP: the quick start needs no certificate."""
+    template = named(render("gateway.tls.existingSecret=web"), "StatefulSet", "kubelambda-gateway")[
+        "spec"
+    ]["template"]
+    variables = environment(template)
+    assert variables["KUBELAMBDA_TLS_CERTIFICATE_FILE"] == "/etc/kubelambda/tls/tls.crt"
+    assert {"name": "tls", "secret": {"secretName": "web"}} in template["spec"]["volumes"]
+    plain = named(render(), "StatefulSet", "kubelambda-gateway")["spec"]["template"]
+    assert "KUBELAMBDA_TLS_CERTIFICATE_FILE" not in environment(plain)
+
+
 def test_several_replicas_have_a_disruption_budget_and_one_has_none(render: Render) -> None:
     """A budget around a single pod would block the drain of its node for ever."""
     assert not of_kind(render(), "PodDisruptionBudget")

@@ -194,9 +194,10 @@ class HttpConnection(asyncio.Protocol):
                     request.on_gone()
 
     def eof_received(self) -> bool:
-        """A half-closed client still gets the answers it waits for."""
+        """A half-closed client still gets the answers it waits for (TLS has no half-closed)."""
         self._last_request = True
-        return self._current is not None
+        is_half_open = self._transport is not None and self._transport.can_write_eof()
+        return is_half_open and self._current is not None
 
     def data_received(self, data: bytes) -> None:
         """Parse; refuse and close at the first broken rule."""
@@ -387,8 +388,12 @@ class HttpConnection(asyncio.Protocol):
         """Close, but go on reading for a moment: unread bytes would reset what was answered."""
         self._closing = True
         self.deadline = self._loop.time() + LINGER_S
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
             self._transport.write_eof()
+        else:
+            self._transport.close()
 
     def _close(self) -> None:
         self._closing = True

@@ -1,9 +1,10 @@
 """A gateway: its listeners, started and stopped in order.
 
-Contract: ``start`` binds all three listeners or raises OSError; ``serve_until`` returns after a
-graceful drain. Order of stopping: not ready; other gateways take over the functions, agents and
-waiting requests go to them; for ``linger_s`` whatever still comes is served, each answer the last
-of its connection; no new connections; requests in flight get ``drain_s``; links close.
+Contract: ``start`` binds all three listeners or raises OSError (files of TLS included);
+``serve_until`` returns after a graceful drain. Order of stopping: not ready; other gateways take
+over the functions, agents and waiting requests go to them; for ``linger_s`` whatever still comes is
+served, each answer the last of its connection; no new connections; requests in flight get
+``drain_s``; links close.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.membership import Member, View
@@ -18,6 +20,7 @@ from kubelambda.core.ports import Catalog, DemandSink
 from kubelambda.gateway.assembly import Assembly, Surroundings
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.ownership import FindPeers
+from kubelambda.gateway.tls import HANDSHAKE_S, TlsFiles
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry
 
@@ -52,6 +55,7 @@ class Gateway:
             host=settings.host,
             port=settings.metrics_port,
         )
+        self._tls: TlsFiles | None = None
         self._assembly: Assembly | None = None
         self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -62,6 +66,9 @@ class Gateway:
     async def start(self) -> None:
         """Bind the listeners and begin to serve."""
         settings = self._settings
+        if settings.tls_certificate_file:
+            certificate, key = Path(settings.tls_certificate_file), Path(settings.tls_key_file)
+            self._tls = TlsFiles(certificate, key)
         with contextlib.ExitStack() as unused:
             internal = unused.enter_context(_bind(settings.host, settings.internal_port))
             public = unused.enter_context(_bind(settings.host, settings.public_port))
@@ -74,7 +81,7 @@ class Gateway:
             self._metrics.in_flight.set_function(assembly.pools.in_flight)
             self._metrics.environments.set_function(lambda: len(assembly.pools.environments()))
             await self._listen(assembly.build_internal, internal)
-            await self._listen(assembly.build_public, public)
+            await self._listen(assembly.build_public, public, self._tls)
             unused.pop_all()
         assembly.membership.start()
         self._tasks = [
@@ -97,10 +104,20 @@ class Gateway:
         return self._assembly.membership.view if self._assembly is not None else View()
 
     async def _listen(
-        self, protocol: Callable[[], asyncio.Protocol], listening: socket.socket
+        self,
+        protocol: Callable[[], asyncio.Protocol],
+        listening: socket.socket,
+        tls: TlsFiles | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(protocol, sock=listening, backlog=BACKLOG))
+        server = await loop.create_server(
+            protocol,
+            sock=listening,
+            backlog=BACKLOG,
+            ssl=tls.context if tls is not None else None,
+            ssl_handshake_timeout=HANDSHAKE_S if tls is not None else None,
+        )
+        self._servers.append(server)
 
     async def _close(self) -> None:
         self._stopping = True
@@ -140,6 +157,8 @@ class Gateway:
             await asyncio.sleep(SWEEP_S)
             assembly.connections.sweep(loop.time())
             assembly.internal_connections.sweep(loop.time())
+            if self._tls is not None:
+                self._tls.refresh()
 
     def _check_ready(self) -> str:
         if self._stopping:
