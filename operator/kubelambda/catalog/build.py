@@ -31,7 +31,7 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
         account_id=account_id or derive_account_id(namespace),
         runtime=spec.get("runtime") or "",
         handler=spec.get("handler") or "",
-        code=build_code(spec.get("code") or {}),
+        code=build_code(spec.get("code") or {}, manifest.get("status") or {}),
         memory_mb=spec.get("memorySize") or DEFAULT_MEMORY_MB,
         timeout_s=spec.get("timeout") or DEFAULT_TIMEOUT_S,
         environment=dict(environment.get("variables") or {}),
@@ -44,12 +44,14 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
     )
 
 
-def build_code(code: Mapping[str, Any]) -> Code:
+def build_code(code: Mapping[str, Any], status: Mapping[str, Any]) -> Code:
     """The code source; an empty one where the kind of source is not served by this release."""
     if code.get("inline") is not None:
         return Code(inline=dict(code["inline"]))
     if code.get("zipFile") is not None:
         return Code(zip_base64=code["zipFile"])
+    if code.get("configMapRef") is not None:
+        return Code(config_map=code["configMapRef"]["name"], version=status.get("codeSha256", ""))
     return Code(inline={})
 
 

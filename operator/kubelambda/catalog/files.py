@@ -7,7 +7,7 @@ left out.
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,18 @@ from pydantic import ValidationError
 
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.catalog.build import build_function
-from kubelambda.core.function import Function
+from kubelambda.core.function import Code, Function
 
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_NAMESPACE = "default"
 _UID_NAMESPACE = uuid.UUID("6b1f8a0e-7f5c-4c53-9f0e-0d5c4bb1a9a1")
+
+
+Document = Mapping[str, Any]
+
+
+class UnreadableError(Exception):
+    """What is in a file cannot be served; the message is for its author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +47,28 @@ class Loaded:
 
 
 def load_functions(paths: Iterable[Path]) -> Loaded:
-    """Read every YAML document under ``paths``; kinds other than LambdaFunction are passed over."""
+    """Read every YAML document under ``paths``; other kinds are passed over,
+    but for ConfigMaps that hold a function's code.
+    """
     functions: dict[Any, Function] = {}
     problems: list[Problem] = []
+    documents: list[tuple[Path, Document]] = []
     for path in iter_manifest_files(paths):
-        for outcome in _load_file(path):
-            if isinstance(outcome, Problem):
-                problems.append(outcome)
-            elif outcome.ref in functions:
-                problems.append(Problem(path, f"a second function {outcome.ref}; the first stays"))
-            else:
-                functions[outcome.ref] = outcome
+        try:
+            documents += [(path, document) for document in _read_documents(path)]
+        except UnreadableError as error:
+            problems.append(Problem(path, str(error)))
+    config_maps = _collect_config_maps(documents)
+    for path, document in documents:
+        if document.get("kind") != "LambdaFunction":
+            continue
+        outcome = _admit(path, document, config_maps)
+        if isinstance(outcome, Problem):
+            problems.append(outcome)
+        elif outcome.ref in functions:
+            problems.append(Problem(path, f"a second function {outcome.ref}; the first stays"))
+        else:
+            functions[outcome.ref] = outcome
     return Loaded(tuple(functions.values()), tuple(problems))
 
 
@@ -63,22 +81,56 @@ def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _load_file(path: Path) -> Iterator[Function | Problem]:
+def _read_documents(path: Path) -> list[Document]:
     try:
         documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        yield Problem(path, f"cannot be read as YAML: {error}")
-        return
-    for document in documents:
-        if isinstance(document, Mapping) and document.get("kind") == "LambdaFunction":
-            yield _admit(path, document)
+        raise UnreadableError(f"cannot be read as YAML: {error}") from error
+    return [one for one in documents if isinstance(one, Mapping)]
 
 
-def _admit(path: Path, document: Mapping[str, Any]) -> Function | Problem:
+def _collect_config_maps(
+    documents: Iterable[tuple[Path, Document]],
+) -> dict[tuple[str, str], Document]:
+    found = {}
+    for _, document in documents:
+        metadata = document.get("metadata")
+        if document.get("kind") == "ConfigMap" and isinstance(metadata, Mapping):
+            namespace = metadata.get("namespace", DEFAULT_NAMESPACE)
+            found[namespace, str(metadata.get("name"))] = document
+    return found
+
+
+def _admit(
+    path: Path, document: Document, config_maps: Mapping[tuple[str, str], Document]
+) -> Function | Problem:
     try:
         admitted = LambdaFunction.model_validate(document)
     except ValidationError as error:
         return Problem(path, describe_errors(error))
+    try:
+        return _with_code(_build(admitted), config_maps)
+    except UnreadableError as error:
+        return Problem(path, str(error))
+
+
+def _with_code(function: Function, config_maps: Mapping[tuple[str, str], Document]) -> Function:
+    name = function.code.config_map
+    if name is None:
+        return function
+    config_map = config_maps.get((function.ref.namespace, name))
+    if config_map is None or not config_map.get("data"):
+        raise UnreadableError(
+            f"{function.ref.name}: the ConfigMap {name!r} of code.configMapRef is in none of the "
+            "files, or is empty"
+        )
+    if config_map.get("binaryData"):
+        raise UnreadableError(f"{function.ref.name}: local mode takes no binaryData of {name!r}")
+    texts = {str(key): str(text) for key, text in config_map["data"].items()}
+    return replace(function, code=Code(inline=texts))
+
+
+def _build(admitted: LambdaFunction) -> Function:
     manifest = admitted.model_dump(mode="json", by_alias=True, exclude_none=True)
     metadata = manifest["metadata"]
     metadata.setdefault("namespace", DEFAULT_NAMESPACE)

@@ -23,6 +23,7 @@ from kubelambda.controller.plan import (
 from kubelambda.controller.records import (
     FunctionRecord,
     Key,
+    digest_config_map,
     read_deployment,
     read_function,
 )
@@ -37,13 +38,15 @@ from kubelambda.kube.errors import (
     InvalidError,
     NotFoundError,
 )
-from kubelambda.kube.paths import DEPLOYMENTS, FUNCTIONS, SECRETS
+from kubelambda.kube.paths import CONFIG_MAPS, DEPLOYMENTS, FUNCTIONS, SECRETS
 
 logger = logging.getLogger(__name__)
 
 APPLY_MANAGER = "kubelambda"
 SCALE_MANAGER = "kubelambda-scaler"
 REFUSED_RETRY_S = 30.0
+CONFIG_MAP_S = 5.0
+CONFIG_MAPS_PER_S = 10.0
 _NAMESPACE_ENDS = "is being terminated"
 
 
@@ -63,8 +66,11 @@ class FunctionReconciler:
         record = self._store.functions.get(key)
         if record is None or record.deleting:
             return None
-        plan = self._plan(record)
+        plan = self._plan(record, await self._fetch_code_version(record))
         revisit_s = plan.revisit_s
+        if record.config_map:
+            period_s = self._config_map_period_s()
+            revisit_s = period_s if revisit_s is None else min(revisit_s, period_s)
         outcome = plan.outcome
         try:
             for action in plan.actions:
@@ -78,13 +84,28 @@ class FunctionReconciler:
         await self._write_status(record, outcome)
         return revisit_s
 
-    def _plan(self, record: FunctionRecord) -> FunctionPlan:
+    async def _fetch_code_version(self, record: FunctionRecord) -> str:
+        if not record.config_map:
+            return ""
+        try:
+            found = await self._client.get(CONFIG_MAPS, record.ref.namespace, record.config_map)
+        except NotFoundError:
+            return ""
+        return digest_config_map(found)
+
+    def _config_map_period_s(self) -> float:
+        """Looked at every few seconds, but all together not more often than ten a second."""
+        count = sum(1 for one in self._store.functions.values() if one.config_map)
+        return max(CONFIG_MAP_S, count / CONFIG_MAPS_PER_S)
+
+    def _plan(self, record: FunctionRecord, code_version: str) -> FunctionPlan:
         world = World(
             runtimes=self._store.runtimes,
             claimants=self._store.same_name(record),
             deployments=self._store.deployments.group(record.uid),
             pods=self._store.pods.group(record.uid),
             now_s=self._clock(),
+            code_version=code_version,
         )
         return plan_function(record, world, self._platform)
 

@@ -78,6 +78,8 @@ class World:
     deployments: Sequence[DeploymentRecord]
     pods: Sequence[PodRecord]
     now_s: float
+    code_version: str = ""
+    """Digest of the code's ConfigMap; empty where there is none, or none is found."""
 
 
 def plan_function(record: FunctionRecord, world: World, platform: Platform) -> FunctionPlan:
@@ -85,7 +87,8 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
     verdict = judge_function(record, world)
     if verdict.reason is not None:
         return FunctionPlan(Outcome(verdict=verdict, stalled=True))
-    rendered = render_function(record, world.runtimes[record.runtime], platform)
+    runtime = world.runtimes[record.runtime]
+    rendered = render_function(record, runtime, platform, world.code_version)
     trouble = judge_pods(
         [pod for pod in world.pods if pod.revision == rendered.revision],
         [one.failure for one in world.deployments if one.revision == rendered.revision],
@@ -96,7 +99,8 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         stalled=trouble.verdict.reason is not None,
         revision=rendered.revision,
         key_secret=rendered.key_secret_name,
-        runtime_image=world.runtimes[record.runtime].image,
+        runtime_image=runtime.image,
+        code_sha256=record.code_sha256 or world.code_version,
     )
     return FunctionPlan(outcome, tuple(_plan_actions(record, world, rendered)), trouble.revisit_s)
 
@@ -117,6 +121,12 @@ def judge_function(record: FunctionRecord, world: World) -> Verdict:
         return Verdict(
             Reason.RUNTIME_NOT_FOUND,
             f"runtime {record.runtime!r} is not installed; known here: {known}",
+        )
+    if record.config_map and not world.code_version:
+        return Verdict(
+            Reason.CODE_NOT_FOUND,
+            f"the ConfigMap {record.config_map!r} of code.configMapRef does not exist in this "
+            "namespace, or is empty; create it with the code's files as its keys",
         )
     return Verdict()
 

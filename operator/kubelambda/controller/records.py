@@ -5,14 +5,19 @@ last-applied-configuration are gone from memory at once (a digest of them stays)
 ever logged whole.
 """
 
+import base64
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import ValidationError
+
+from kubelambda.api.v1alpha1.code import FunctionCode, compute_code_sha256
 from kubelambda.catalog.build import build_function
 from kubelambda.controller.verdict import Verdict, judge_manifest
+from kubelambda.core.code_digest import digest_files
 from kubelambda.core.function import FunctionRef
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import parse_cpu_millis
@@ -39,6 +44,11 @@ class FunctionRecord:
     ephemeral_mb: int
     values_from: tuple[Mapping[str, Any], ...]
     config_digest: str
+    """Without the version of code that is not part of the spec."""
+    config_map: str
+    """The ConfigMap with the code, if the code comes from one."""
+    code_sha256: str
+    """Of code that is part of the spec; else empty."""
     reserved_concurrency: int | None
     verdict: Verdict
     status: Mapping[str, Any] = field(repr=False)
@@ -126,11 +136,28 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
         timeout_s=function.timeout_s,
         ephemeral_mb=(spec.get("ephemeralStorage") or {}).get("size") or DEFAULT_EPHEMERAL_MB,
         values_from=function.values_from,
-        config_digest=function.config_digest,
+        config_digest=replace(function, code=replace(function.code, version="")).config_digest,
+        config_map=function.code.config_map or "",
+        code_sha256=_compute_code_sha256(spec.get("code") or {}),
         reserved_concurrency=function.reserved_concurrency,
         verdict=judge_manifest(manifest),
         status=dict(manifest.get("status") or {}),
     )
+
+
+def _compute_code_sha256(code: Mapping[str, Any]) -> str:
+    try:
+        return compute_code_sha256(FunctionCode.model_validate(code))
+    except ValidationError:
+        return ""  # the verdict says what is wrong with it
+
+
+def digest_config_map(manifest: Mapping[str, Any]) -> str:
+    """The digest of a ConfigMap's files; empty where it has none."""
+    files = {name: text.encode() for name, text in (manifest.get("data") or {}).items()}
+    for name, content in (manifest.get("binaryData") or {}).items():
+        files[name] = base64.b64decode(content)
+    return digest_files(files) if files else ""
 
 
 def read_runtime(manifest: Mapping[str, Any]) -> RuntimeRecord:

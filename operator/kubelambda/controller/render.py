@@ -9,6 +9,7 @@ from typing import Any
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.records import FunctionRecord, RuntimeRecord
+from kubelambda.core.function import combine_digest
 from kubelambda.core.keys import derive_function_key, derive_key_secret_suffix
 from kubelambda.core.revision import (
     build_deployment_name,
@@ -56,8 +57,10 @@ def compute_request_millis(memory_mb: int, settings: ControllerSettings) -> int:
     return max(1, min(share - 1, int(share * settings.cpu_request_fraction)))
 
 
-def render_function(record: FunctionRecord, runtime: RuntimeRecord, platform: Platform) -> Rendered:
-    """The Deployment and key Secret that ``record`` asks for."""
+def render_function(
+    record: FunctionRecord, runtime: RuntimeRecord, platform: Platform, code_version: str = ""
+) -> Rendered:
+    """The Deployment and key Secret that ``record`` asks for, with this version of its code."""
     settings, generation = platform.settings, platform.settings.key_generation
     suffix = derive_key_secret_suffix(platform.master_secret, record.uid, generation)
     secret_name = build_key_secret_name(record.ref.name, suffix)
@@ -72,13 +75,14 @@ def render_function(record: FunctionRecord, runtime: RuntimeRecord, platform: Pl
             gateway_address=settings.gateway_address,
             key_secret=secret_name,
             key_generation=generation,
-            config_digest=record.config_digest,
+            config_digest=combine_digest(record.config_digest, code_version),
             memory_mb=record.memory_mb,
             timeout_s=record.timeout_s,
             ephemeral_mb=record.ephemeral_mb,
             cpu_limit_millis=compute_init_millis(record.memory_mb, settings),
             cpu_request_millis=compute_request_millis(record.memory_mb, settings),
             values_from=record.values_from,
+            code_config_map=record.config_map,
         )
     )
     revision = compute_revision(pod_spec)

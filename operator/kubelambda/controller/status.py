@@ -23,6 +23,7 @@ class Outcome:
     revision: str = ""
     key_secret: str = ""
     runtime_image: str = ""
+    code_sha256: str = ""
 
 
 def build_status(
@@ -58,6 +59,7 @@ def build_status(
         ("revision", outcome.revision),
         ("keySecretName", outcome.key_secret),
         ("runtimeImage", outcome.runtime_image),
+        ("codeSha256", outcome.code_sha256),
     ):
         if value or field in record.status:
             status[field] = value or record.status[field]

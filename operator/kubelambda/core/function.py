@@ -7,7 +7,7 @@ spec/lambda.md section 6.1.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 LATEST = "$LATEST"
@@ -32,6 +32,10 @@ class Code:
     inline: Mapping[str, str] | None = None
     zip_base64: str | None = None
     directory: str | None = None
+    config_map: str | None = None
+    """Name of a ConfigMap of the same namespace; the kubelet mounts it."""
+    version: str = ""
+    """Digest of the ConfigMap's files, as the controller has read them; empty while unknown."""
 
     def to_link(self) -> dict[str, Any]:
         """The ``code`` member of a configure frame (docs/link.md, section 4)."""
@@ -39,6 +43,8 @@ class Code:
             return {"inline": dict(self.inline)}
         if self.zip_base64 is not None:
             return {"zip": self.zip_base64}
+        if self.config_map is not None:
+            return {"mounted": self.version}
         return {"directory": self.directory}
 
 
@@ -66,16 +72,17 @@ class Function:
     @property
     def config_digest(self) -> str:
         """Changes exactly when a running environment would no longer be this function's."""
-        return digest_config(
+        digest = digest_config(
             runtime=self.runtime,
             handler=self.handler,
-            code=self.code.to_link(),
+            code=replace(self.code, version="").to_link(),
             memory_mb=self.memory_mb,
             timeout_s=self.timeout_s,
             environment=self.environment,
             values_from=self.values_from,
             log_format=self.log_format,
         )
+        return combine_digest(digest, self.code.version)
 
     def arn(self, region: str, qualifier: str = "") -> str:
         """The function's ARN, with ``qualifier`` appended where there is one."""
@@ -114,6 +121,14 @@ def digest_config(
         separators=(",", ":"),
     )
     return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_HEX_DIGITS]
+
+
+def combine_digest(digest: str, code_version: str) -> str:
+    """A digest that changes with a version of the code that is not part of the spec."""
+    if not code_version:
+        return digest
+    combined = f"{digest}\n{code_version}".encode()
+    return hashlib.sha256(combined).hexdigest()[:DIGEST_HEX_DIGITS]
 
 
 def derive_account_id(namespace: str) -> str:

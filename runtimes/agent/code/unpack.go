@@ -6,12 +6,15 @@
 package code
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,6 +23,7 @@ const (
 	// UnzippedBytesMax is AWS's limit of code and layers together.
 	UnzippedBytesMax = 262_144_000
 
+	shebang      = "#!"
 	depthMax     = 64
 	nameBytesMax = 1024
 )
@@ -60,15 +64,24 @@ func WriteInline(directory string, files map[string]string) error {
 		if err != nil {
 			return err
 		}
-		mode := fs.FileMode(0o444)
-		if strings.HasPrefix(text, "#!") {
-			mode = 0o555
-		}
+		mode := modeOf([]byte(text[:min(len(text), len(shebang))]))
 		if err := target.writeFile(clean, mode, strings.NewReader(text)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// modeOf makes a file that begins with #! executable.
+func modeOf(content []byte) fs.FileMode {
+	if bytes.HasPrefix(content, []byte(shebang)) {
+		return 0o555
+	}
+	return 0o444
+}
+
+func sortedNames(files map[string][]byte) []string {
+	return slices.Sorted(maps.Keys(files))
 }
 
 // cleanName gives the path below the root that an entry's name means.

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"errors"
 	"time"
 
 	"kubelambda.io/agent/code"
@@ -15,8 +16,10 @@ const afterInitError = time.Second
 
 // initTimeout and eventTimeout hold where the gateway names none.
 const (
-	initTimeout  = 10 * time.Second
-	eventTimeout = 3 * time.Second
+	initTimeout = 10 * time.Second
+	// mountPatience is how long the kubelet may take to bring the version of code that is meant.
+	mountPatience = 10 * time.Second
+	eventTimeout  = 3 * time.Second
 )
 
 // initRecord is what is known of init.
@@ -53,6 +56,12 @@ func (e *Environment) prepare(source link.CodeSource) {
 	if e.phase != preparing {
 		return
 	}
+	if errors.Is(err, code.ErrChanged) {
+		// Another environment will be made of the new version; this one can never begin.
+		e.options.Log("%s; ending", err)
+		e.end()
+		return
+	}
 	e.phase = initialising
 	e.writeLog(e.format.InitStart(time.Now(), e.describeStart()))
 	if err != nil {
@@ -68,6 +77,8 @@ func (e *Environment) unpack(source link.CodeSource) error {
 	switch {
 	case source.Directory != "":
 		return nil
+	case source.Mounted != "":
+		err = code.CopyMounted(e.options.TaskRoot, e.options.CodeMount, source.Mounted, mountPatience)
 	case source.Zip != nil:
 		err = code.Unzip(e.options.TaskRoot, source.Zip, time.Now)
 	default:

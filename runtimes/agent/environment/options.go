@@ -24,6 +24,8 @@ type Options struct {
 	// TaskRoot is where code is unpacked and what LAMBDA_TASK_ROOT says, unless code is used in
 	// place.
 	TaskRoot string
+	// CodeMount is where the kubelet mounts code that comes from a ConfigMap.
+	CodeMount string
 	// Inherited is the agent's own environment without what is the agent's alone.
 	Inherited []string
 	// Values are the variables that come from Secrets and ConfigMaps.

@@ -77,6 +77,7 @@ type CodeSource struct {
 	Inline    map[string]string `json:"inline"`
 	Zip       []byte            `json:"zip"`
 	Directory string            `json:"directory"`
+	Mounted   string            `json:"mounted"`
 }
 
 // EventHead is what invoke says of one event; its body follows.

@@ -22,6 +22,7 @@ const (
 	valuePrefix = prefix + "VALUE_"
 
 	defaultTaskRoot     = "/var/task"
+	defaultCodeMount    = "/var/run/kubelambda/code"
 	defaultRuntimeAPI   = "127.0.0.1:9001"
 	defaultIdleFreezeMs = 50
 )
@@ -36,6 +37,7 @@ type Settings struct {
 	Bootstrap  []string
 	Values     map[string]string
 	TaskRoot   string
+	CodeMount  string
 	RuntimeAPI string
 	IdleFreeze time.Duration
 }
@@ -63,6 +65,7 @@ func Read(variables []string) (Settings, error) {
 		Bootstrap:  bootstrap,
 		Values:     readValues(given),
 		TaskRoot:   or(given["TASK_ROOT"], defaultTaskRoot),
+		CodeMount:  or(given["CODE_MOUNT"], defaultCodeMount),
 		RuntimeAPI: or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
 		IdleFreeze: time.Duration(freezeMs) * time.Millisecond,
 	}

@@ -39,7 +39,6 @@ SUPPORTED = {
 }
 UNSUPPORTED: dict[str, Any] = {
     "architectures": {"architectures": ["arm64"]},
-    "code.configMapRef": {"code": {"configMapRef": {"name": "a"}}},
     "code.url": {"code": {"url": "https://x.example/a", "sha256": "0" * 64}},
     "code.s3Bucket": {"code": {"s3Bucket": "abc", "s3Key": "k"}},
     "code.package": {"code": {"package": "0" * 64}},

@@ -35,6 +35,8 @@ class Reason(StrEnum):
     """An older object of the namespace has the same functionName."""
     RUNTIME_NOT_FOUND = "RuntimeNotFound"
     """No LambdaRuntime has this identifier."""
+    CODE_NOT_FOUND = "CodeNotFound"
+    """The ConfigMap with the code is missing or empty."""
     IMAGE_PULL_FAILED = "ImagePullFailed"
     """The runtime's image cannot be pulled."""
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"

@@ -13,7 +13,6 @@ _Probe = Callable[[LambdaFunctionSpec], object]
 
 _UNSUPPORTED: tuple[tuple[str, _Probe], ...] = (
     ("architectures", lambda spec: spec.architectures),
-    ("code.configMapRef", lambda spec: spec.code.config_map_ref),
     ("code.url", lambda spec: spec.code.url),
     ("code.s3Bucket", lambda spec: spec.code.s3_bucket),
     ("code.package", lambda spec: spec.code.package),

@@ -19,6 +19,8 @@ GRACE_S = 10
 TASK_MIB = 512
 """Room for unpacked code and for layers, each: twice Lambda's 250 MB for both."""
 
+CODE_MOUNT = {"name": "code", "mountPath": "/var/run/kubelambda/code", "readOnly": True}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionPod:
@@ -40,6 +42,8 @@ class FunctionPod:
     cpu_limit_millis: int
     cpu_request_millis: int
     values_from: Sequence[Mapping[str, Any]] = ()
+    code_config_map: str = ""
+    """A ConfigMap whose files are the code; empty where the code comes over the link."""
 
 
 def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
@@ -59,6 +63,7 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
             _build_volume("tmp", pod.ephemeral_mb),
             _build_volume("task", TASK_MIB),
             _build_volume("opt", TASK_MIB),
+            *_build_code_volume(pod),
         ],
     }
 
@@ -94,6 +99,7 @@ def _build_container(pod: FunctionPod) -> dict[str, Any]:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # Lambda's own path
             {"name": "task", "mountPath": "/var/task"},
             {"name": "opt", "mountPath": "/opt"},
+            *([CODE_MOUNT] if pod.code_config_map else []),
         ],
     }
 
@@ -135,6 +141,12 @@ def _build_value(value: Mapping[str, Any]) -> dict[str, Any]:
         "name": f"KUBELAMBDA_VALUE_{value['name']}",
         "valueFrom": {source: {"name": reference["name"], "key": reference["key"]}},
     }
+
+
+def _build_code_volume(pod: FunctionPod) -> list[dict[str, Any]]:
+    if not pod.code_config_map:
+        return []
+    return [{"name": "code", "configMap": {"name": pod.code_config_map}}]
 
 
 def _build_volume(name: str, mib: int) -> dict[str, Any]:

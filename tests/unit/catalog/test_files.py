@@ -1,0 +1,52 @@
+"""Local mode's catalog: code that stands in a ConfigMap beside the function."""
+
+from pathlib import Path
+
+from kubelambda.catalog.files import load_functions
+from kubelambda.core.function import Function
+
+FUNCTION = """
+apiVersion: kubelambda.io/v1alpha1
+kind: LambdaFunction
+metadata: {name: hello}
+spec: {runtime: python3.13, handler: app.handler, code: {configMapRef: {name: app}}}
+"""
+CONFIG_MAP = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: app}
+data: {app.py: "x = 1"}
+"""
+
+
+def load(directory: Path, *texts: str) -> tuple[list[Function], list[str]]:
+    for number, text in enumerate(texts):
+        (directory / f"{number}.yaml").write_text(text)
+    loaded = load_functions([directory])
+    return list(loaded.functions), [one.message for one in loaded.problems]
+
+
+def test_code_comes_from_a_config_map_of_any_of_the_files(tmp_path: Path) -> None:
+    (function,), problems = load(tmp_path, FUNCTION, CONFIG_MAP)
+    assert function.code.inline == {"app.py": "x = 1"}
+    assert not problems
+
+
+def test_a_config_map_that_is_not_there_is_said(tmp_path: Path) -> None:
+    functions, problems = load(tmp_path, FUNCTION)
+    assert not functions
+    assert "'app'" in problems[0]
+
+
+def test_a_config_map_of_another_namespace_is_not_taken(tmp_path: Path) -> None:
+    """FAULTS rule 4.2: no reference reaches another namespace."""
+    other = CONFIG_MAP.replace("{name: app}", "{name: app, namespace: other}")
+    functions, problems = load(tmp_path, FUNCTION, other)
+    assert not functions
+    assert len(problems) == 1
+
+
+def test_one_unreadable_file_does_not_hide_the_others(tmp_path: Path) -> None:
+    functions, problems = load(tmp_path, "a: [", FUNCTION, CONFIG_MAP)
+    assert len(functions) == 1
+    assert "YAML" in problems[0]
