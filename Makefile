@@ -24,7 +24,7 @@ run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (POR
 
 .PHONY: test
 test: venv ## Run all tests that need neither root nor a cluster (under two minutes)
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@KUBELAMBDA_NATS_SERVER=$$(hack/nats-server) $(BIN)/pytest $(PYTEST_ARGS) -m ""
 	@hack/agent-test
 
 .PHONY: e2e

@@ -1,5 +1,4 @@
-"""Drivers of the ports Queue and PackageStore: jetstream, sqlite, memory.
+"""Drivers of the port Queue: jetstream, sqlite, memory (PackageStore follows).
 
-Contract: a driver passes the conformance suite of its port and knows nothing of invocations. Empty
-until asynchronous invocation needs it.
+Contract: a driver passes the conformance suite of its port and knows nothing of invocations.
 """

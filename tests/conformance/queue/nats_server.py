@@ -1,0 +1,70 @@
+"""A NATS server of the test's own: the real one, built by hack/nats-server."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from kubelambda.core.queue import Queue, QueueUnavailableError
+
+VARIABLE = "KUBELAMBDA_NATS_SERVER"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class NatsServer:
+    """Started and killed at will; its storage stays."""
+
+    def __init__(self, directory: Path) -> None:
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._config = directory / "nats.conf"
+        self._config.write_text(
+            f"listen: 127.0.0.1:{self._port}\nmax_payload: 8MB\n"
+            f'jetstream {{ store_dir: "{directory / "nats"}", sync_interval: always }}\n'
+        )
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        program = os.environ.get(VARIABLE)
+        assert program, (
+            f"{VARIABLE} is not set: run `make test`, or export it from hack/nats-server"
+        )
+        self._process = subprocess.Popen(
+            [program, "-c", self._config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        raise AssertionError("nats-server does not listen")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    async def wait_usable(self, queue: Queue) -> None:
+        """Until the driver has connected itself."""
+        async with asyncio.timeout(15):
+            while True:
+                try:
+                    await queue.read_dead_letters(0)
+                except QueueUnavailableError:
+                    await asyncio.sleep(0.05)
+                else:
+                    return

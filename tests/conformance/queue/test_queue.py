@@ -1,0 +1,144 @@
+"""Rules Q1 to Q6 of core.queue, for every driver."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from conformance.queue.conftest import LEASE_S, Opened
+from kubelambda.core.queue import DeadLetter, Lease, Queue, QueuedEvent
+
+
+def make_event(number: int = 0, *, due_in_s: float = 0.0, payload: bytes = b"{}") -> QueuedEvent:
+    now = time.time()
+    due_at = now + due_in_s if due_in_s else 0.0
+    return QueuedEvent(
+        f"request-{number}", "default", "hello", payload, accepted_at=now, due_at=due_at
+    )
+
+
+async def take_one(queue: Queue, wait_s: float = 5.0) -> Lease:
+    (lease,) = await queue.lease(1, wait_s)
+    return lease
+
+
+async def expect_empty(queue: Queue, wait_s: float = 0.3) -> None:
+    assert not await queue.lease(10, wait_s)
+
+
+async def test_q1_an_event_comes_back_as_it_was_published(queue: Queue) -> None:
+    event = replace(
+        make_event(payload=bytes(range(256)) * 4_000),
+        qualifier="$LATEST",
+        trace_id="Root=1-2-3;Sampled=0",
+        attempt=2,
+        deferrals=3,
+    )
+    await queue.publish(event)
+    assert (await take_one(queue)).event == event
+
+
+async def test_q1_every_event_of_many_is_delivered_once(queue: Queue) -> None:
+    await asyncio.gather(*(queue.publish(make_event(number)) for number in range(200)))
+    seen: list[str] = []
+    while leases := await queue.lease(32, 0.5):
+        seen += [lease.event.request_id for lease in leases]
+        await asyncio.gather(*(queue.ack(lease) for lease in leases))
+    assert sorted(seen) == sorted(f"request-{number}" for number in range(200))
+
+
+async def test_q2_a_repeated_publish_is_one_event(queue: Queue) -> None:
+    await queue.publish(make_event())
+    await queue.publish(make_event())
+    await queue.ack(await take_one(queue))
+    await queue.publish(make_event())
+    await expect_empty(queue)
+
+
+async def test_q2_a_retry_is_no_repeat(queue: Queue) -> None:
+    event = make_event()
+    await queue.publish(event)
+    await queue.ack(await take_one(queue))
+    await queue.publish(replace(event, attempt=2))
+    assert (await take_one(queue)).event.attempt == 2
+
+
+async def test_q3_an_event_waits_until_it_is_due(queue: Queue) -> None:
+    event = make_event(due_in_s=1.0)
+    await queue.publish(event)
+    await expect_empty(queue)
+    assert (await take_one(queue)).event == event
+    assert time.time() >= event.due_at
+
+
+async def test_q3_one_that_is_not_due_does_not_hold_up_the_others(queue: Queue) -> None:
+    await queue.publish(make_event(1, due_in_s=60))
+    await queue.publish(make_event(2))
+    assert (await take_one(queue)).event.request_id == "request-2"
+
+
+async def test_q4_a_lease_that_runs_out_is_delivered_again(queue: Queue) -> None:
+    await queue.publish(make_event())
+    first = await take_one(queue)
+    await expect_empty(queue)
+    again = await take_one(queue)
+    assert again.event == first.event
+
+
+async def test_q4_an_extended_lease_is_held(queue: Queue) -> None:
+    await queue.publish(make_event())
+    lease = await take_one(queue)
+    for _ in range(6):
+        await asyncio.sleep(LEASE_S / 3)
+        await queue.extend(lease)
+    await expect_empty(queue)
+    await queue.ack(lease)
+    await expect_empty(queue, LEASE_S * 1.5)
+
+
+async def test_q4_a_released_event_is_there_at_once(queue: Queue) -> None:
+    event = make_event()
+    await queue.publish(event)
+    await queue.release(await take_one(queue))
+    assert (await take_one(queue, LEASE_S / 2)).event == event
+
+
+async def test_q5_a_settle_after_the_lease_ran_out_neither_loses_nor_doubles(queue: Queue) -> None:
+    """Whoever acks has made the outcome durable; the later holder's ack is harmless."""
+    await queue.publish(make_event())
+    stale = await take_one(queue)
+    current = await take_one(queue)
+    await queue.ack(stale)
+    await queue.ack(current)
+    await expect_empty(queue, LEASE_S * 1.5)
+
+
+async def test_q6_a_buried_event_stays_readable_with_its_reason(queue: Queue) -> None:
+    letter = DeadLetter(make_event(payload=b"[1]"), "RetriesExhausted", 'said "no"\nü')
+    await queue.bury(letter)
+    await queue.bury(letter)
+    assert list(await queue.read_dead_letters(10)) == [letter]
+
+
+@pytest.mark.parametrize("payload", [b"", b"x" * 1_048_576])
+async def test_the_smallest_and_the_largest_payload_pass(queue: Queue, payload: bytes) -> None:
+    await queue.publish(make_event(payload=payload))
+    assert (await take_one(queue)).event.payload == payload
+
+
+@pytest.mark.parametrize(
+    "driver", ["sqlite", pytest.param("jetstream", marks=pytest.mark.nats)], indirect=True
+)
+async def test_q1_an_event_survives_the_queue_that_took_it(driver: Opened, queue: Queue) -> None:
+    """Q1: closed and opened again, leased or not, it is there."""
+    await queue.publish(make_event(1))
+    await queue.publish(make_event(2))
+    await take_one(queue)
+    await queue.close()
+    again = await driver.open()
+    driver.queues.append(again)
+    seen = set()
+    while len(seen) < 2:
+        seen.add((await take_one(again)).event.request_id)
+    assert seen == {"request-1", "request-2"}
