@@ -122,7 +122,49 @@ class ControllerSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings(Settings):
+class QueueSettings(Settings):
+    """Where asynchronous events wait; of all roles that work with them."""
+
+    queue_url: str = ""
+    """URL of NATS (nats://host:4222); empty: asynchronous invocation is refused."""
+    queue_token_file: str = ""
+    """File with the token for NATS; empty: none is sent."""
+    queue_replicas: int = 1
+    """Replicas of the streams; 3 wants a NATS cluster of three."""
+
+    def read_queue_token(self) -> str:
+        """The token; SettingError where the file is named and absent or empty."""
+        if not self.queue_token_file:
+            return ""
+        try:
+            token = Path(self.queue_token_file).read_text().strip()
+        except OSError as error:
+            raise SettingError(
+                f"cannot read the queue's token {self.queue_token_file}: {error.strerror}"
+            ) from error
+        if not token:
+            raise SettingError(f"the queue's token {self.queue_token_file} is empty")
+        return token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatcherSettings(QueueSettings):
+    """Settings of ``kubelambda dispatcher``."""
+
+    gateway_address: str = "kubelambda-gateway-internal.kubelambda.svc.cluster.local:9001"
+    """host:port of the gateways' internal listener."""
+    drain_s: float = 25.0
+    """How long a stopping dispatcher waits for events that run; the rest is run elsewhere."""
+
+    def check(self) -> None:
+        """Raise SettingError where values contradict each other."""
+        super(DispatcherSettings, self).check()
+        if not self.queue_url:
+            raise SettingError(f"{_PREFIX}QUEUE_URL is empty; it wants the URL of NATS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings(QueueSettings):
     """Settings of ``kubelambda gateway``."""
 
     host: str = "0.0.0.0"  # noqa: S104  # a pod listens on its own address, whatever that is

@@ -13,9 +13,15 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from kubelambda.cli.crds import app as crds_app
-from kubelambda.config import ControllerSettings, GatewaySettings, SettingError, read_environment
+from kubelambda.config import (
+    ControllerSettings,
+    DispatcherSettings,
+    GatewaySettings,
+    SettingError,
+    read_environment,
+)
 
-SettingsT = TypeVar("SettingsT", ControllerSettings, GatewaySettings)
+SettingsT = TypeVar("SettingsT", ControllerSettings, DispatcherSettings, GatewaySettings)
 
 app = typer.Typer(
     name="kubelambda",
@@ -49,6 +55,14 @@ def gateway() -> None:
     from kubelambda.gateway.main import run
 
     raise typer.Exit(run(_settings(GatewaySettings)))
+
+
+@app.command()
+def dispatcher() -> None:
+    """Run a dispatcher of asynchronous events (settings: KUBELAMBDA_*, see kubelambda.config)."""
+    from kubelambda.dispatch.main import run
+
+    raise typer.Exit(run(_settings(DispatcherSettings)))
 
 
 @local_app.command("start")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from kubelambda.core.demand import DemandReport, Drain
 from kubelambda.core.function import Function, FunctionRef
+from kubelambda.core.queue import QueuedEvent
 
 
 class Clock(Protocol):
@@ -47,6 +48,14 @@ class Catalog(Protocol):
 
     def subscribe(self, callback: Callable[[FunctionRef], None]) -> None:
         """Call ``callback`` on the loop when a function appeared, changed or went."""
+        ...
+
+
+class EventSink(Protocol):
+    """Where a gateway puts asynchronous events: the publishing half of ``core.queue.Queue``."""
+
+    async def publish(self, event: QueuedEvent) -> None:
+        """Return when ``event`` is durable; QueueUnavailableError where it is not."""
         ...
 
 

@@ -12,7 +12,7 @@ from kubelambda.core.demand import INTERNAL_KEY_INFO, Drain
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.keys import derive_function_key, derive_key
 from kubelambda.core.membership import Member
-from kubelambda.core.ports import Catalog, DemandSink
+from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.admission import Admissions
 from kubelambda.gateway.demand import DemandReporter
 from kubelambda.gateway.forward import Forwarder
@@ -39,6 +39,8 @@ class Surroundings:
     metrics: GatewayMetrics
     find_peers: FindPeers | None = None
     """How to find other gateways; None for one that is alone."""
+    events: EventSink | None = None
+    """Where asynchronous events go; None where there is no queue."""
 
 
 class Assembly:
@@ -77,6 +79,7 @@ class Assembly:
             anonymous=settings.anonymous_invocation,
             submit=self.router.submit,
             count=given.metrics.count,
+            events=given.events,
         )
         self._internal_api = InternalApi(
             key, membership=self.membership, resolver=resolver, submit=self.router.submit

@@ -134,6 +134,11 @@ class Connections:
             self._emptied.clear()
             await self._emptied.wait()
 
+    def abort(self) -> None:
+        """End what is left, answered or not."""
+        for connection in list(self.open):
+            connection.abort()
+
     def sweep(self, now: float) -> None:
         """End the connections whose phase has taken too long."""
         for connection in [one for one in self.open if now > one.deadline]:
@@ -310,6 +315,11 @@ class HttpConnection(asyncio.Protocol):
     def drop(self, request: Request) -> None:
         """Close at once, without the answer to the request that is being served."""
         if request is self._current and self._transport is not None:
+            self._transport.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
             self._transport.abort()
 
     def finish(self) -> None:

@@ -59,6 +59,16 @@ class Invocation:
         if not self.begun:
             self.release()
 
+    def share(self, answer: Answer) -> None:
+        """Answer somebody else as well, who asks for the result of the same request id."""
+        former = self.answer
+
+        def answer_both(outcome: Outcome | ApiError | Dropped) -> None:
+            former(outcome)
+            answer(outcome)
+
+        self.answer = answer_both
+
     def release(self) -> None:
         """Give the slot back: never begun, or its environment is idle or dead. Once only."""
         on_released, self.on_released = self.on_released, None

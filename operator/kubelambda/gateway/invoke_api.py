@@ -7,21 +7,26 @@ environment the answer is a 200. Source: spec/lambda.md, sections 2.1, 2.2, 2.4 
 import asyncio
 import base64
 import binascii
+import logging
 import re
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from urllib.parse import parse_qs
 
 from kubelambda.core import errors, json_check
 from kubelambda.core.errors import ApiError
 from kubelambda.core.function import LATEST
 from kubelambda.core.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
+from kubelambda.core.ports import EventSink
+from kubelambda.core.queue import QueuedEvent, QueueUnavailableError
 from kubelambda.core.routing import parse_target
 from kubelambda.gateway.http import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.resolve import Resolver
+
+logger = logging.getLogger(__name__)
 
 PREFIX = b"/2015-03-31/functions/"
 SUFFIX = b"/invocations"
@@ -61,13 +66,15 @@ class InvokeApi:
         anonymous: bool,
         submit: Callable[[Invocation], None],
         count: Callable[[str], None],
+        events: EventSink | None,
     ) -> None:
         self._resolver = resolver
         self._region = resolver.region
         self._anonymous = anonymous
         self._submit = submit
         self._count = count
-        self._checks: set[asyncio.Task[None]] = set()
+        self._events = events
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def serve(self, request: Request) -> None:
         """Answer ``request``, now or when its function has."""
@@ -89,9 +96,7 @@ class InvokeApi:
         elif len(prepared.payload) <= json_check.SMALL_BYTES:
             self._check_now(request, prepared)
         else:
-            task = asyncio.create_task(self._check_in_slices(request, prepared))
-            self._checks.add(task)
-            task.add_done_callback(self._checks.discard)
+            self._spawn(self._check_in_slices(request, prepared))
 
     def _check_now(self, request: Request, invocation: Invocation) -> None:
         try:
@@ -118,12 +123,44 @@ class InvokeApi:
             request.respond(204, [("x-amzn-RequestId", invocation.request_id)])
             self._count("dry_run")
         elif kind == "Event":
-            # LIMIT: asynchronous invocation needs the durable queue; nothing is accepted before.
-            message = "asynchronous invocation (Event) is not available in this release"
-            self._refuse(request, invocation.request_id, errors.not_built(message))
+            self._accept(request, invocation)
         else:
             request.on_gone = invocation.abandon
             self._submit(invocation)
+
+    def _accept(self, request: Request, invocation: Invocation) -> None:
+        if self._events is None:
+            message = "asynchronous invocation (Event) needs a queue; none is configured here"
+            self._refuse(request, invocation.request_id, errors.not_built(message))
+            return
+        # A client that goes away meanwhile changes nothing: what is accepted is run.
+        self._spawn(self._publish(request, invocation, self._events))
+
+    async def _publish(self, request: Request, invocation: Invocation, events: EventSink) -> None:
+        """202 only when the event is durable (P2); no answer says more than that."""
+        event = QueuedEvent(
+            request_id=invocation.request_id,
+            namespace=invocation.function.ref.namespace,
+            function_name=invocation.function.function_name,
+            payload=invocation.payload,
+            accepted_at=time.time(),
+            qualifier=invocation.qualifier,
+            trace_id=invocation.trace_id,
+        )
+        try:
+            await events.publish(event)
+        except QueueUnavailableError as error:
+            logger.warning("an asynchronous event was refused: %s", error)
+            refusal = errors.unavailable("the queue of asynchronous events is not available")
+            self._refuse(request, invocation.request_id, refusal)
+        else:
+            request.respond(202, [("x-amzn-RequestId", invocation.request_id)])
+            self._count("accepted")
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _prepare(self, request: Request, request_id: str) -> Invocation | ApiError:
         kind = _header(request, b"x-amz-invocation-type") or "RequestResponse"

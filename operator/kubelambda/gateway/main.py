@@ -15,6 +15,7 @@ from kubelambda.config import GatewaySettings, SettingError
 from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.heartbeats import DnsPeers
 from kubelambda.gateway.server import Gateway
+from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.telemetry.logs import configure_logging
 
 logger = logging.getLogger(__name__)
@@ -27,14 +28,15 @@ def run(settings: GatewaySettings) -> int:
     configure_logging(settings.log_level)
     try:
         master_secret = settings.read_master_secret()
+        queue_token = settings.read_queue_token()
     except SettingError as error:
         logger.error("%s", error)  # noqa: TRY400  # the message says all, a traceback hides it
         return EXIT_SETTINGS
-    uvloop.run(_serve(settings, master_secret))
+    uvloop.run(_serve(settings, master_secret, queue_token))
     return 0
 
 
-async def _serve(settings: GatewaySettings, master_secret: bytes) -> None:
+async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: str) -> None:
     index = FunctionIndex()
     catalog = ClusterCatalog(
         index,
@@ -45,10 +47,14 @@ async def _serve(settings: GatewaySettings, master_secret: bytes) -> None:
     )
     sink = HttpDemandSink(settings.controller_url, master_secret)
     peers = DnsPeers(settings.peers_name, settings.internal_port) if settings.peers_name else None
-    gateway = Gateway(settings, index, sink, master_secret, peers.find if peers else None)
+    queue = _build_queue(settings, queue_token)
+    find_peers = peers.find if peers else None
+    gateway = Gateway(settings, index, sink, master_secret, find_peers, queue)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if queue is not None:
+        await queue.open()
     await gateway.start()
     await catalog.start()
     try:
@@ -56,3 +62,11 @@ async def _serve(settings: GatewaySettings, master_secret: bytes) -> None:
     finally:
         await catalog.close()
         await sink.close()
+        if queue is not None:
+            await queue.close()
+
+
+def _build_queue(settings: GatewaySettings, token: str) -> JetStreamQueue | None:
+    if not settings.queue_url:
+        return None
+    return JetStreamQueue(settings.queue_url, token=token, replicas=settings.queue_replicas)

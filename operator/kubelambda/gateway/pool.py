@@ -40,6 +40,14 @@ class FunctionPool:
         """Environments that are busy with another gateway's event."""
         return sum(environment.is_recovering for environment in self.recovered)
 
+    def find_running(self, request_id: str) -> Invocation | None:
+        """The invocation of this request id that waits here or has not been answered yet."""
+        held = [one.invocation for one in self.environments if one.invocation is not None]
+        for invocation in (*self.waiting, *held):
+            if invocation.request_id == request_id and not invocation.answered:
+                return invocation
+        return None
+
     def take_recovered(self, request_id: str) -> Environment | None:
         """The environment that runs this very event, or keeps its result."""
         for environment in self.recovered:
@@ -313,6 +321,11 @@ class Pools:
         invocation.on_released = release
 
     def _reattach(self, pool: FunctionPool, invocation: Invocation) -> bool:
+        """Whether the very event runs already, or ran at a gateway that is gone."""
+        running = pool.find_running(invocation.request_id)
+        if running is not None:
+            running.share(invocation.answer)
+            return True
         environment = pool.take_recovered(invocation.request_id)
         if environment is None:
             return False

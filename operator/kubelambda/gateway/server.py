@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.membership import Member, View
-from kubelambda.core.ports import Catalog, DemandSink
+from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.assembly import Assembly, Surroundings
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.ownership import FindPeers
@@ -40,13 +40,14 @@ class Gateway:
         demand_sink: DemandSink,
         master_secret: bytes,
         find_peers: FindPeers | None = None,
+        events: EventSink | None = None,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         registry = build_registry()
         self._metrics = GatewayMetrics(registry)
         self._surroundings = Surroundings(
-            settings, catalog, demand_sink, master_secret, self._metrics, find_peers
+            settings, catalog, demand_sink, master_secret, self._metrics, find_peers, events
         )
         self._health = HealthServer(
             registry,
@@ -146,8 +147,8 @@ class Gateway:
             environment.go_away()
         for link in list(assembly.links.links):
             link.close()
-        for connection in list(assembly.internal_connections.open):
-            connection.finish()
+        connections.abort()
+        assembly.internal_connections.abort()
         assembly.forwarder.close()
         await assembly.heartbeats.close()
 

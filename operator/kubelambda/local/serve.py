@@ -10,22 +10,30 @@ import fcntl
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
 from watchfiles import awatch
 
 from kubelambda.catalog.files import Loaded, load_functions
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.core.function import Function
+from kubelambda.core.queue import QueueUnavailableError
+from kubelambda.dispatch.dispatcher import Dispatcher
+from kubelambda.dispatch.metrics import DispatchMetrics
+from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems
 from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.runtimes import Machine, Unavailable, find_machine, plan_bootstrap
+from kubelambda.stores.sqlite import SqliteQueue
 
 HOST = "127.0.0.1"
+DISPATCH_DRAIN_S = 1.0
 RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
 
 
@@ -70,9 +78,13 @@ async def _serve(options: LocalOptions) -> None:
     settings = GatewaySettings(
         host=HOST, public_port=options.port, internal_port=0, metrics_port=0, linger_s=0
     )
-    gateway = Gateway(settings, index, environments, master_secret)
+    queue = SqliteQueue(options.state / "events.sqlite", time.time)
+    gateway = Gateway(settings, index, environments, master_secret, events=queue)
     try:
         await gateway.start()
+        await queue.open()
+    except QueueUnavailableError as error:
+        raise LocalModeError(f"cannot open the queue of asynchronous events: {error}") from error
     except OSError as error:
         raise LocalModeError(
             f"cannot listen on {HOST}:{options.port}: {error.strerror}; "
@@ -82,12 +94,29 @@ async def _serve(options: LocalOptions) -> None:
     options.say(render_banner(f"http://{HOST}:{gateway.public_port}", loaded.functions, machine))
     stop = _stop_event()
     follower = asyncio.create_task(_follow_edits(options, index, machine, stop))
+    invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
+    dispatcher = Dispatcher(queue, invoker, DispatchMetrics(CollectorRegistry()), time.time)
+    dispatching = asyncio.create_task(dispatcher.run())
+    stopping = asyncio.create_task(_stop_dispatching(stop, dispatching, dispatcher))
     try:
         await gateway.serve_until(stop)
     finally:
         stop.set()
+        await stopping
         await follower
+        await invoker.close()
+        await queue.close()
         await environments.close()
+
+
+async def _stop_dispatching(
+    stop: asyncio.Event, dispatching: asyncio.Task[None], dispatcher: Dispatcher
+) -> None:
+    """What still runs is given back: it is run again when local mode is started again."""
+    await stop.wait()
+    dispatching.cancel()
+    await asyncio.gather(dispatching, return_exceptions=True)
+    await dispatcher.drain(DISPATCH_DRAIN_S)
 
 
 def _load(options: LocalOptions, index: FunctionIndex, machine: Machine) -> Loaded:

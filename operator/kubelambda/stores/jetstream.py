@@ -1,10 +1,11 @@
 """The queue of a cluster: NATS JetStream, 2.12 or newer.
 
-Contract: ``core.queue.Queue``. Durable as the stream's storage is: with one replica and the server's
-``sync_interval: always`` after an fsync, with three after a quorum. A work-queue stream holds what
-is due and, as scheduled messages, what is not yet; a second one the dead letters. Subjects are made
-of hashes: names are data (FAULTS rule 4.7). While the server is away everything raises
-QueueUnavailableError at once; the connection is made anew for ever.
+Contract: ``core.queue.Queue``. Durable as the stream's storage is: with one replica and the
+server's ``sync_interval: always`` after an fsync, with three after a quorum. A work-queue stream
+holds what is due and, as scheduled messages, what is not yet; a second one the dead letters.
+Subjects are made of hashes: names are data (FAULTS rule 4.7). While the server is away everything
+raises QueueUnavailableError at once; the connection is made anew for ever. LIMIT: one consumer for
+all functions, so a function with a great backlog delays the others' events.
 """
 
 import asyncio
@@ -67,6 +68,7 @@ class JetStreamQueue:
         self._client: Client | None = None
         self._context: JetStreamContext | None = None
         self._consumer: JetStreamContext.PullSubscription | None = None
+        self._closed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -176,15 +178,18 @@ class JetStreamQueue:
         while True:
             try:
                 await self._connect()
-                while self._client is not None and not self._client.is_closed:
-                    await asyncio.sleep(RETRY_S)
+                await self._closed.wait()
                 logger.warning("the connection to NATS is closed; connecting anew")
             except (NatsError, OSError, TimeoutError) as error:
                 logger.warning("cannot use NATS at %s yet: %r", self._url, error)
             await self._disconnect()
             await asyncio.sleep(RETRY_S)
 
+    async def _note_closed(self) -> None:
+        self._closed.set()
+
     async def _connect(self) -> None:
+        self._closed.clear()
         self._client = await nats.connect(
             self._url,
             token=self._token or None,
@@ -195,6 +200,7 @@ class JetStreamQueue:
             ping_interval=10,
             max_outstanding_pings=2,
             error_cb=_log_error,
+            closed_cb=self._note_closed,
         )
         context = self._client.jetstream(timeout=ANSWER_S)
         await self._declare(EVENTS, [f"{RUN_SUBJECT}.>", f"{LATER_SUBJECT}.>"], _work_queue())

@@ -37,9 +37,11 @@ class MemoryQueue:
     async def lease(self, limit: int, wait_s: float) -> Sequence[Lease]:
         """Up to ``limit`` events that are due."""
         end = asyncio.get_running_loop().time() + wait_s
-        while not (leases := self._take(limit)) and asyncio.get_running_loop().time() < end:
+        while True:
+            leases = self._take(limit)
+            if leases or asyncio.get_running_loop().time() >= end:
+                return leases
             await asyncio.sleep(_POLL_S)
-        return leases
 
     async def extend(self, lease: Lease) -> None:
         """Hold it for LEASE_S more."""
@@ -79,4 +81,4 @@ class MemoryQueue:
 
     def _holds(self, lease: Lease) -> bool:
         number, token = lease.token
-        return self._tokens.get(number) == token
+        return bool(self._tokens.get(number) == token)

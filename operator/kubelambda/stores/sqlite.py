@@ -1,8 +1,9 @@
 """The queue of local mode: one SQLite file.
 
-Contract: ``core.queue.Queue``. Durable in the sense of ``synchronous=FULL``: a publish returns after
-the fsync of its transaction. All that is asked while a transaction is being written shares the
-next one, so many publishes cost one fsync. Blocking calls stay in one thread of the driver's own.
+Contract: ``core.queue.Queue``. Durable in the sense of ``synchronous=FULL``: a publish returns
+after the fsync of its transaction. All that is asked while a transaction is being written shares
+the next one, so many publishes cost one fsync. Blocking calls stay in one thread of the driver's
+own.
 """
 
 import asyncio

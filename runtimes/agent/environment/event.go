@@ -68,9 +68,10 @@ func (e *Environment) beginEvent(arrived link.Event) {
 	e.phase = busy
 }
 
-// attach answers an event that was given once before from what is known of it.
+// attach answers an event that was given once before, by a gateway that is gone, from what is known
+// of it. The gateway that has had the result may mean another run by the same id: a retry.
 func (e *Environment) attach(requestID string) bool {
-	if e.kept != nil && e.kept.RequestID == requestID && e.phase == idle {
+	if e.kept != nil && e.kept.RequestID == requestID && e.kept.conn != e.conn && e.phase == idle {
 		e.conn.Respond(e.kept.head, e.kept.body)
 		e.conn.Idle(*e.kept.report)
 		return true

@@ -36,9 +36,7 @@ class NatsServer:
 
     def start(self) -> None:
         program = os.environ.get(VARIABLE)
-        assert program, (
-            f"{VARIABLE} is not set: run `make test`, or export it from hack/nats-server"
-        )
+        assert program, f"{VARIABLE} is not set: run make test, or take it from hack/nats-server"
         self._process = subprocess.Popen(
             [program, "-c", self._config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -1,4 +1,4 @@
-"""What all conformance suites share."""
+"""What several suites share."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

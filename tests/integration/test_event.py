@@ -1,0 +1,286 @@
+"""Asynchronous invocation: 202 when durable, then run at least once (P2, spec 3.1 and 3.2)."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from prometheus_client import CollectorRegistry
+
+from conformance.queue.nats_server import NatsServer
+from integration.conftest import MASTER, Installation
+from kubelambda.core.queue import Queue, QueuedEvent, QueueUnavailableError
+from kubelambda.dispatch.dispatcher import Dispatcher
+from kubelambda.dispatch.metrics import DispatchMetrics
+from kubelambda.dispatch.relay import RelayInvoker
+from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.sqlite import SqliteQueue
+
+RECORD = """
+import json, time
+def handler(event, context):
+    with open(event["file"], "a") as runs:
+        runs.write(context.aws_request_id + "\\n")
+    time.sleep(event.get("seconds", 0))
+    if event.get("fail"):
+        raise ValueError("no")
+"""
+MakeInstallation = Callable[..., Awaitable[Installation]]
+
+
+@dataclass(slots=True)
+class JumpingClock:
+    """The time, and what the test has jumped ahead."""
+
+    jumped_s: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.jumped_s
+
+
+class Asynchronous:
+    """An installation with a queue, dispatchers that come and go, and a clock that can jump."""
+
+    def __init__(self, make: MakeInstallation, queue: Queue, clock: JumpingClock) -> None:
+        self._make = make
+        self.queue = queue
+        self.clock = clock
+        self.dispatchers: list[tuple[asyncio.Task[None], Dispatcher, RelayInvoker]] = []
+
+    async def start(self, **changes: Any) -> Installation:
+        self.installation = await self._make(events=self.queue, **changes)
+        return self.installation
+
+    def dispatch(self, lease_s: float = 30.0) -> Dispatcher:
+        address = f"127.0.0.1:{self.installation.gateway.internal_port}"
+        invoker = RelayInvoker(address, MASTER)
+        metrics = DispatchMetrics(CollectorRegistry())
+        one = Dispatcher(self.queue, invoker, metrics, self.clock, lease_s=lease_s)
+        self.dispatchers.append((asyncio.create_task(one.run()), one, invoker))
+        return one
+
+    async def kill_dispatcher(self) -> None:
+        """End one as SIGKILL would: nothing is settled, nothing given back."""
+        task, one, invoker = self.dispatchers.pop()
+        task.cancel()
+        for running in list(one._running):
+            running.cancel()
+        await asyncio.gather(task, *one._running, return_exceptions=True)
+        await invoker.close()
+
+    async def close(self) -> None:
+        for task, one, invoker in self.dispatchers:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await one.drain(5)
+            await invoker.close()
+        await self.queue.close()
+
+
+@pytest.fixture
+async def asynchronous(
+    make_installation: MakeInstallation, tmp_path: Path
+) -> AsyncIterator[Asynchronous]:
+    clock = JumpingClock()
+    queue = SqliteQueue(tmp_path / "events.sqlite", clock, lease_s=1.0)
+    one = Asynchronous(make_installation, queue, clock)
+    await queue.open()
+    yield one
+    await one.close()
+
+
+async def send(installation: Installation, event: Any) -> dict[str, Any]:
+    return await installation.invoke("record", event, InvocationType="Event")
+
+
+async def wait_for_runs(runs: Path, count: int) -> list[str]:
+    async with asyncio.timeout(15):
+        while not runs.exists() or len(runs.read_text().split()) < count:
+            await asyncio.sleep(0.02)
+    return runs.read_text().split()
+
+
+async def test_an_event_is_accepted_and_run_under_its_request_id(
+    asynchronous: Asynchronous, tmp_path: Path
+) -> None:
+    """Spec 2.2: 202, empty body, no executed version."""
+    installation = await asynchronous.start()
+    installation.put("record", RECORD)
+    answer = await send(installation, {"file": str(tmp_path / "runs")})
+    assert answer["StatusCode"] == 202
+    assert answer["Payload"] is None
+    assert "ExecutedVersion" not in answer
+    asynchronous.dispatch()
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    assert await wait_for_runs(tmp_path / "runs", 1) == [request_id]
+
+
+async def test_a_failing_event_is_run_three_times_and_then_dead(
+    asynchronous: Asynchronous, tmp_path: Path
+) -> None:
+    """Spec 3.2: after one and two minutes more, one request id; then the dead letters have it."""
+    installation = await asynchronous.start()
+    installation.put("record", RECORD)
+    runs = tmp_path / "runs"
+    event = {"file": str(runs), "fail": True}
+    answer = await send(installation, event)
+    asynchronous.dispatch()
+    await wait_for_runs(runs, 1)
+    for run, minutes in ((2, 1), (3, 2)):
+        await asyncio.sleep(0.7)
+        assert len(runs.read_text().split()) == run - 1
+        asynchronous.clock.jumped_s += minutes * 60
+        await wait_for_runs(runs, run)
+    assert set(runs.read_text().split()) == {answer["ResponseMetadata"]["RequestId"]}
+    async with asyncio.timeout(10):
+        while not (letters := await asynchronous.queue.read_dead_letters(10)):
+            await asyncio.sleep(0.05)
+    assert letters[0].condition == "RetriesExhausted"
+    assert json.loads(letters[0].event.payload) == event
+
+
+async def test_a_throttled_event_waits_and_loses_no_attempt(
+    asynchronous: Asynchronous, tmp_path: Path
+) -> None:
+    installation = await asynchronous.start()
+    installation.put("record", RECORD, reserved_concurrency=1, timeout_s=10)
+    runs = tmp_path / "runs"
+    busy = asyncio.create_task(
+        installation.invoke("record", {"file": str(tmp_path / "sync"), "seconds": 2})
+    )
+    await wait_for_runs(tmp_path / "sync", 1)
+    await send(installation, {"file": str(runs)})
+    asynchronous.dispatch()
+    await busy
+    await wait_for_runs(runs, 1)
+
+
+async def test_d1_a_killed_dispatcher_loses_nothing_and_runs_nothing_twice_that_still_runs(
+    asynchronous: Asynchronous, tmp_path: Path
+) -> None:
+    """The next one delivers again under the same request id, which finds the running event."""
+    installation = await asynchronous.start()
+    installation.put("record", RECORD, timeout_s=20)
+    runs = tmp_path / "runs"
+    await send(installation, {"file": str(runs), "seconds": 3})
+    asynchronous.dispatch()
+    await wait_for_runs(runs, 1)
+    await asynchronous.kill_dispatcher()
+    one = asynchronous.dispatch(lease_s=1.0)
+    await asyncio.sleep(4)
+    assert len(runs.read_text().split()) == 1
+    assert not one.running
+    assert not await asynchronous.queue.lease(1, 1.5)
+
+
+async def test_d1_an_event_taken_by_a_dispatcher_that_died_at_once_is_run(
+    asynchronous: Asynchronous, tmp_path: Path
+) -> None:
+    installation = await asynchronous.start()
+    installation.put("record", RECORD)
+    await send(installation, {"file": str(tmp_path / "runs")})
+    assert await asynchronous.queue.lease(1, 1)
+    asynchronous.dispatch()
+    await wait_for_runs(tmp_path / "runs", 1)
+
+
+async def test_an_event_over_its_own_limit_is_413(asynchronous: Asynchronous) -> None:
+    installation = await asynchronous.start()
+    installation.put("record", RECORD)
+    with pytest.raises(ClientError) as caught:
+        await send(installation, "x" * 1_048_576)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert "1048576" in caught.value.response["Error"]["Message"]
+
+
+class HangingSink:
+    """Keeps the event and never says so: a gateway that dies between publish and 202."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    async def publish(self, event: QueuedEvent) -> None:
+        await self._queue.publish(event)
+        await asyncio.Event().wait()
+
+
+async def test_f2_what_was_published_before_the_202_is_not_lost(
+    asynchronous: Asynchronous, make_installation: MakeInstallation, tmp_path: Path
+) -> None:
+    """F2: the client has no answer, may send again, and the event is there all the same."""
+    installation = await make_installation(events=HangingSink(asynchronous.queue))
+    installation.put("record", RECORD)
+    body = json.dumps({"file": "x"}).encode()
+    head = (
+        "POST /2015-03-31/functions/record/invocations HTTP/1.1\r\nHost: g\r\n"
+        f"X-Amz-Invocation-Type: Event\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    assert await installation.converse(head.encode() + body, wait_s=0.5) == b""
+    (lease,) = await asynchronous.queue.lease(1, 5)
+    assert lease.event.payload == body
+
+
+@pytest.mark.nats
+async def test_f7_without_its_queue_a_gateway_accepts_no_event_and_then_does_again(
+    make_installation: MakeInstallation,
+    nats_server: Callable[[], NatsServer],
+    tmp_path: Path,
+) -> None:
+    """F7: 503, not 202, while NATS is down; what was accepted before is still there afterwards."""
+    server = nats_server()
+    queue = JetStreamQueue(server.url)
+    asynchronous = Asynchronous(make_installation, queue, JumpingClock())
+    await queue.open()
+    await server.wait_usable(queue)
+    installation = await asynchronous.start()
+    installation.put("record", RECORD)
+    runs = tmp_path / "runs"
+    await send(installation, {"file": str(runs)})
+    server.kill()
+    with pytest.raises(ClientError) as caught:
+        await send(installation, {"file": str(runs)})
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert caught.value.response["Error"]["Code"] == "ServiceException"
+    server.start()
+    asynchronous.dispatch()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await send(installation, {"file": str(runs)})
+            except ClientError:
+                await asyncio.sleep(0.2)
+            else:
+                break
+    assert len(await wait_for_runs(runs, 2)) >= 2
+    await asynchronous.close()
+
+
+async def test_a_queue_that_is_away_is_not_asked_in_a_hot_loop(asynchronous: Asynchronous) -> None:
+    """D4."""
+    installation = await asynchronous.start()
+
+    class Away:
+        """A queue that cannot be reached."""
+
+        asked = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asynchronous.queue, name)
+
+        async def lease(self, limit: int, wait_s: float) -> list[Any]:
+            self.asked += 1
+            raise QueueUnavailableError("away")
+
+    away = Away()
+    invoker = RelayInvoker(f"127.0.0.1:{installation.gateway.internal_port}", MASTER)
+    metrics = DispatchMetrics(CollectorRegistry())
+    task = asyncio.create_task(Dispatcher(away, invoker, metrics, time.time).run())
+    await asyncio.sleep(1.2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert away.asked <= 3
