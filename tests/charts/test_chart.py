@@ -6,7 +6,7 @@ import pytest
 
 from charts.conftest import CHART, Manifest, Render, run_helm, try_template
 from kubelambda.api.v1alpha1.runtime import LambdaRuntime
-from kubelambda.config import ControllerSettings, GatewaySettings, Settings
+from kubelambda.config import ControllerSettings, DispatcherSettings, GatewaySettings, Settings
 
 NAMESPACED = ("rbac.scope=Namespaced", "rbac.namespaces={team-a,team-b}")
 MANY = ("controller.replicas=2", "gateway.replicas=3")
@@ -19,7 +19,11 @@ CLUSTER_SCOPED = {
     "Namespace",
     "PriorityClass",
 }
-SETTINGS: dict[str, type[Settings]] = {"controller": ControllerSettings, "gateway": GatewaySettings}
+SETTINGS: dict[str, type[Settings]] = {
+    "controller": ControllerSettings,
+    "gateway": GatewaySettings,
+    "dispatcher": DispatcherSettings,
+}
 
 
 def of_kind(objects: list[Manifest], *kinds: str) -> list[Manifest]:
@@ -33,6 +37,15 @@ def named(objects: list[Manifest], kind: str, name: str) -> Manifest:
 def pod_templates(objects: list[Manifest]) -> list[Manifest]:
     workloads = of_kind(objects, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
     return [one["spec"]["template"] for one in workloads]
+
+
+def our_templates(objects: list[Manifest]) -> list[Manifest]:
+    """Of pods that run a role of ours, with its settings."""
+    return [
+        one
+        for one in pod_templates(objects)
+        if one["metadata"]["labels"]["app.kubernetes.io/component"] in SETTINGS
+    ]
 
 
 def rules(objects: list[Manifest]) -> list[dict[str, Any]]:
@@ -53,7 +66,7 @@ def test_every_pod_passes_restricted_pod_security(render: Render, variant: tuple
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-        assert all({"secret", "emptyDir"} & set(one) for one in spec["volumes"])
+        assert all({"secret", "emptyDir", "configMap"} & set(one) for one in spec["volumes"])
         for container in [*spec["containers"], *spec.get("initContainers", [])]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -118,7 +131,7 @@ def test_scope_namespaced_gives_rights_in_just_the_namespaces_named(render: Rend
         ("kubelambda-gateway", "team-b"),
         ("kubelambda-controller-own", "kl"),
     }
-    for template in pod_templates(render(*NAMESPACED)):
+    for template in our_templates(render(*NAMESPACED)):
         assert environment(template)["KUBELAMBDA_WATCH_NAMESPACES"] == "team-a,team-b"
 
 
@@ -128,7 +141,7 @@ def test_scope_namespaced_without_namespaces_means_the_releases_own(render: Rend
     gateway = named(objects, "StatefulSet", "kubelambda-gateway")["spec"]["template"]
     assert environment(gateway)["KUBELAMBDA_DEFAULT_NAMESPACE"] == "kl"
     assert {one["metadata"]["namespace"] for one in of_kind(objects, "Role")} == {"kl"}
-    for template in pod_templates(objects):
+    for template in our_templates(objects):
         assert environment(template)["KUBELAMBDA_WATCH_NAMESPACES"] == "kl"
 
 
@@ -178,7 +191,7 @@ def test_every_selector_finds_the_pods_it_is_for(render: Render, variant: tuple[
         selector = selector or spec["selector"]
         chosen = dict(selector.get("matchLabels", selector))
         chosen.pop("kubelambda.io/leader", None)
-        wanted = "gateway" if "gateway" in one["metadata"]["name"] else "controller"
+        wanted = one["metadata"]["name"].split("-")[1]
         matching = [name for name, own in labels.items() if chosen.items() <= own.items()]
         assert matching == [f"kubelambda-{wanted}"], one["metadata"]["name"]
 
@@ -235,7 +248,14 @@ def test_defaults_of_the_chart_are_those_of_the_settings(render: Render) -> None
         component = template["metadata"]["labels"]["app.kubernetes.io/component"]
         if component in SETTINGS:
             found = SETTINGS[component].from_environment(environment(template))
-            fixed = {"namespace", "pod_name", "pod_ip", "peers_name"}
+            fixed = {
+                "namespace",
+                "pod_name",
+                "pod_ip",
+                "peers_name",
+                "queue_url",
+                "queue_token_file",
+            }
             for name, field in SETTINGS[component].__dataclass_fields__.items():
                 if name not in fixed | {"gateway_address", "gateway_selector", "controller_url"}:
                     assert getattr(found, name) == field.default, name
@@ -268,8 +288,8 @@ def test_several_replicas_have_a_disruption_budget_and_one_has_none(render: Rend
 
 def test_an_existing_master_secret_is_mounted_and_none_is_made(render: Render) -> None:
     objects = render("masterSecret.existingSecret=mine", "masterSecret.key=k")
-    assert not of_kind(objects, "Secret")
-    for template in pod_templates(objects):
+    assert [one["metadata"]["name"] for one in of_kind(objects, "Secret")] == ["kubelambda-queue"]
+    for template in our_templates(objects):
         for volume in template["spec"]["volumes"]:
             if volume["name"] == "master":
                 assert volume["secret"]["secretName"] == "mine"
@@ -327,3 +347,36 @@ def test_a_value_that_means_nothing_is_refused(setting: str, complaint: str) -> 
 def test_helm_lint_finds_nothing() -> None:
     done = run_helm("lint", "--strict", str(CHART))
     assert done.returncode == 0, done.stdout
+
+
+def test_only_gateway_and_dispatcher_hold_the_token_of_the_queue(render: Render) -> None:
+    """FAULTS rule 4.8: nobody else can read or write events."""
+    holders = {
+        template["metadata"]["labels"]["app.kubernetes.io/component"]
+        for template in pod_templates(render())
+        if "kubelambda-queue" in str(template["spec"])
+    }
+    assert holders == {"gateway", "dispatcher", "nats"}
+    policy = named(render(), "NetworkPolicy", "kubelambda-nats")["spec"]
+    allowed = policy["ingress"][0]["from"]
+    assert {
+        one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in allowed
+    } == {"gateway", "dispatcher"}
+
+
+def test_an_external_queue_takes_the_place_of_ours(render: Render) -> None:
+    objects = render("queue.url=nats://other:4222", "queue.existingSecret=other")
+    assert not [one for one in objects if one["metadata"]["name"] == "kubelambda-nats"]
+    template = named(objects, "Deployment", "kubelambda-dispatcher")["spec"]["template"]
+    assert environment(template)["KUBELAMBDA_QUEUE_URL"] == "nats://other:4222"
+    assert "other" in [
+        one["secret"]["secretName"] for one in template["spec"]["volumes"] if "secret" in one
+    ]
+
+
+def test_events_outlive_their_pod_unless_somebody_says_otherwise(render: Render) -> None:
+    """P2: the default is a volume; an emptyDir has to be asked for."""
+    spec = named(render(), "StatefulSet", "kubelambda-nats")["spec"]
+    assert spec["volumeClaimTemplates"]
+    spec = named(render("nats.persistence.enabled=false"), "StatefulSet", "kubelambda-nats")["spec"]
+    assert "volumeClaimTemplates" not in spec

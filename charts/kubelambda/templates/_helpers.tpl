@@ -154,3 +154,51 @@ affinity: {{- toYaml . | nindent 2 }}
 priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
+
+{{- define "kubelambda.natsImage" -}}
+{{- if .Values.nats.image.digest -}}
+{{ .Values.nats.image.repository }}@{{ .Values.nats.image.digest }}
+{{- else -}}
+{{ .Values.nats.image.repository }}:{{ default .Chart.AppVersion .Values.nats.image.tag }}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with the queue's token; empty where an external queue wants none. */}}
+{{- define "kubelambda.queueSecret" -}}
+{{- if .Values.queue.existingSecret -}}
+{{ .Values.queue.existingSecret }}
+{{- else if not .Values.queue.url -}}
+{{ include "kubelambda.fullname" . }}-queue
+{{- end -}}
+{{- end -}}
+
+{{/* Settings of the roles that work with the queue (config.py, class QueueSettings). */}}
+{{- define "kubelambda.queueEnvironment" -}}
+- name: KUBELAMBDA_QUEUE_URL
+  value: {{ default (printf "nats://%s-nats.%s.svc.%s:4222" (include "kubelambda.fullname" .) .Release.Namespace .Values.clusterDomain) .Values.queue.url }}
+- name: KUBELAMBDA_QUEUE_REPLICAS
+  value: {{ .Values.queue.replicas | quote }}
+{{- if include "kubelambda.queueSecret" . }}
+- name: KUBELAMBDA_QUEUE_TOKEN_FILE
+  value: /etc/kubelambda/queue/token
+{{- end }}
+{{- end -}}
+
+{{- define "kubelambda.queueMounts" -}}
+{{- if include "kubelambda.queueSecret" . }}
+- name: queue
+  mountPath: /etc/kubelambda/queue
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "kubelambda.queueVolumes" -}}
+{{- with include "kubelambda.queueSecret" . }}
+- name: queue
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items:
+      - {key: token, path: token}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,84 @@
+"""Asynchronous invocation on the cluster: accepted when durable, run by the dispatcher."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from e2e.functions import Functions, build_function
+from e2e.kubectl import Kubectl
+
+RELEASE = "kubelambda"
+RECORD = """
+import json
+RUNS = []
+def handler(event, context):
+    if event == "runs":
+        return RUNS
+    RUNS.append(context.aws_request_id)
+"""
+
+
+def read_runs(functions: Functions, arn: str) -> list[str]:
+    payload, _ = functions.invoke(arn, "runs")
+    return list(payload)
+
+
+@pytest.mark.timeout(120)
+def test_an_event_is_accepted_and_run_under_its_request_id(
+    functions: Functions, wait_until: Callable[..., Any]
+) -> None:
+    arn = functions.apply(build_function("record", RECORD))
+    answer = functions.client.invoke(
+        FunctionName=arn, InvocationType="Event", Payload=json.dumps({"n": 1}).encode()
+    )
+    assert answer["StatusCode"] == 202
+    assert answer["Payload"].read() == b""
+    assert "ExecutedVersion" not in answer
+    wanted = [answer["ResponseMetadata"]["RequestId"]]
+    wait_until(lambda: read_runs(functions, arn) == wanted, "the event is run", timeout_s=30)
+
+
+@pytest.mark.timeout(240)
+def test_events_survive_a_kill_of_dispatcher_and_queue(
+    functions: Functions, kubectl: Kubectl, wait_until: Callable[..., Any]
+) -> None:
+    """P2: what was accepted is run, whatever is killed between. (NATS' container, not its volume.)"""
+    arn = functions.apply(build_function("record", RECORD))
+    kubectl.run("-n", RELEASE, "scale", f"deployment/{RELEASE}-dispatcher", "--replicas=0")
+    try:
+        wait_until(
+            lambda: not kubectl.items("pods", RELEASE, "app.kubernetes.io/component=dispatcher"),
+            "no dispatcher",
+            timeout_s=90,
+        )
+        accepted = {
+            functions.client.invoke(FunctionName=arn, InvocationType="Event", Payload=b"{}")[
+                "ResponseMetadata"
+            ]["RequestId"]
+            for _ in range(20)
+        }
+        (nats,) = kubectl.items("pods", RELEASE, "app.kubernetes.io/component=nats")
+        kubectl.run(
+            "-n",
+            RELEASE,
+            "exec",
+            nats["metadata"]["name"],
+            "--",
+            "/nats-server",
+            "--signal",
+            "quit=1",
+        )
+
+        def restarted() -> bool:
+            (pod,) = kubectl.items("pods", RELEASE, "app.kubernetes.io/component=nats")
+            status = pod["status"]["containerStatuses"][0]
+            return bool(status["restartCount"] and status["ready"])
+
+        wait_until(restarted, "NATS is back", timeout_s=60)
+    finally:
+        kubectl.run("-n", RELEASE, "scale", f"deployment/{RELEASE}-dispatcher", "--replicas=1")
+    wait_until(
+        lambda: accepted <= set(read_runs(functions, arn)), "every event is run", timeout_s=60
+    )
