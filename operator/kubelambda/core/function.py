@@ -70,6 +70,11 @@ class Function:
     stalled_message: str = ""
 
     @property
+    def is_pending(self) -> bool:
+        """Whether nobody has judged yet if it can work."""
+        return not self.ready and not self.stalled_reason
+
+    @property
     def config_digest(self) -> str:
         """Changes exactly when a running environment would no longer be this function's."""
         digest = digest_config(
