@@ -88,7 +88,7 @@ def test_12_an_event_is_202_and_a_dry_run_204_without_body_or_version(invoker: I
 
 
 def test_13_a_function_error_is_200_and_is_not_retried(invoker: Invoker) -> None:
-    arn = invoker.put("endings", reservedConcurrentExecutions=1)
+    arn = invoker.put("endings")
     retrying = make_client(invoker.target.url, attempts=5)
     for ending in ({"ending": "raise"}, {"ending": "kill"}):
         answer = retrying.invoke(FunctionName=arn, Payload=json.dumps(ending))
