@@ -58,19 +58,20 @@ def check_content(sha256: str, content: bytes) -> None:
 
 def authorize_fetch(key: bytes, uid: str, key_generation: int, sha256: str, now_s: int) -> str:
     """Value of AUTHORIZATION_HEADER with which a function's agent asks for one package."""
-    message = f"kubelambda-package/1|{uid}|{sha256}|{now_s}".encode()
+    message = f"kubelambda-package/1\n{uid}\n{sha256}\n{now_s}".encode()
     proof = hmac.new(key, message, hashlib.sha256).hexdigest()
     return f"{uid}:{key_generation}:{now_s}:{proof}"
 
 
 def read_authorization(header: str) -> tuple[str, int, int] | None:
     """The uid, key generation and moment that ``header`` names; None where it is none."""
-    uid, *numbers, proof = header.split(":")
-    if len(numbers) != 2 or not uid or not proof:
+    fields = header.split(":")
+    if len(fields) != 4 or not fields[0]:
         return None
-    if not all(one.isascii() and one.isdigit() and len(one) <= 12 for one in numbers):
+    uid, generation, moment, _ = fields
+    if not all(one.isascii() and one.isdigit() and len(one) <= 12 for one in (generation, moment)):
         return None
-    return uid, int(numbers[0]), int(numbers[1])
+    return uid, int(generation), int(moment)
 
 
 def is_authorized(key: bytes, header: str, sha256: str, now_s: int) -> bool:
