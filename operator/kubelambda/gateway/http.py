@@ -4,8 +4,8 @@ Contract: hands complete, checked requests to an application, one at a time per 
 writes what it answers. Refuses every row of FAULTS section 5 with 400 or 431 and closes; caps the
 head, the body and the time of each phase (``gateway.connections``), and reads no further while a
 client does not take its answers or has another request waiting. llhttp lets through a missing or
-doubled Host, large and many headers: those checks are made here. Trailers and offers to change
-protocols are passed over. Knows nothing of Lambda.
+doubled Host, large and many headers: those checks are made here. Trailers are passed over, offers
+to change protocols are refused. Knows nothing of Lambda.
 """
 
 import asyncio
@@ -152,7 +152,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             self._count_head(data)
             body_bytes, body_began = self._body_bytes, self._body_began
-            self._parse(data)
+            self._parser.feed_data(data)
             self._check_head()
             if self._body_max and (body_bytes, body_began) == (self._body_bytes, self._body_began):
                 self._count_framing(len(data))
@@ -163,7 +163,7 @@ class HttpConnection(asyncio.Protocol):
             if not isinstance(refused, RefusedError):
                 raise
             self._fail(refused.status, str(refused))
-        except httptools.HttpParserError:
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError):
             self._fail(400, "malformed request")
 
     def pause_writing(self) -> None:
@@ -211,13 +211,13 @@ class HttpConnection(asyncio.Protocol):
         headers = self._headers
         if not headers.get(b"host") and self._parser.get_http_version() == "1.1":
             raise RefusedError(400, "Host is missing")
-        method = self._parser.get_method()
-        if method == b"CONNECT":
-            raise RefusedError(400, "no proxy")
+        if self._parser.should_upgrade():
+            # The parser would take the body for the beginning of what comes after it.
+            raise RefusedError(400, "only HTTP/1.1 is spoken here")
         self._in_head = False
         self._head_bytes = 0
         path = self._target.partition(b"?")[0]
-        self._body_max = self._body_limit(method, path, headers)
+        self._body_max = self._body_limit(self._parser.get_method(), path, headers)
         length = headers.get(b"content-length", b"")
         announced = int(length) if length.isdigit() else 0
         self._body_began = self._loop.time()
@@ -332,17 +332,6 @@ class HttpConnection(asyncio.Protocol):
         self.deadline = self._loop.time() + (
             self._limits.head_s if in_request else self._limits.idle_s
         )
-
-    def _parse(self, data: bytes) -> None:
-        while data:
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as offer:
-                # An offer may be passed over (RFC 9110, 7.8); the request itself is served.
-                data = data[offer.args[0] :]
-                self._parser = httptools.HttpRequestParser(self)
-            else:
-                return
 
     def _begin_head(self) -> None:
         self._in_head = True
