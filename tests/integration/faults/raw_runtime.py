@@ -37,8 +37,8 @@ def call(data: bytes) -> tuple[str, bytes]:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             return read_answer(connection)
-        except ConnectionError:
-            return "", b""
+        except OSError:
+            return "", b""  # it has closed, or reset what it would not read
 
 
 def find(head: str, name: str) -> str:

@@ -6,6 +6,8 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from integration.conftest import Installation
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -76,6 +78,18 @@ async def wait_until(condition: Callable[[], Any], within_s: float = 20) -> None
     async with asyncio.timeout(within_s):
         while not condition():
             await asyncio.sleep(0.02)
+
+
+async def invoke_when_free(installation: Installation, name: str, event: Any) -> dict[str, Any]:
+    """An invocation as soon as a slot is free: it is only when the environment has become idle."""
+    async with asyncio.timeout(40):
+        while True:
+            try:
+                return await installation.invoke(name, event)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TooManyRequestsException":
+                    raise
+                await asyncio.sleep(0.05)
 
 
 def count_connections(installation: Installation) -> int:
