@@ -9,7 +9,7 @@ import pytest
 
 from integration.conftest import Installation
 from integration.faults import raw_runtime
-from integration.faults.wire import ECHO, wait_until
+from integration.faults.wire import ECHO, invoke_when_free, wait_until
 from kubelambda.core.function import Code
 
 HANG = """
@@ -166,9 +166,10 @@ async def test_f11_a_function_that_cannot_begin_says_so_each_time_and_is_not_sta
     code = Code(
         inline={"app.py": source if handler[0] == "f" else counted + source, "first.py": first}
     )
-    installation.put("broken", "", code=code, handler=handler, timeout_s=20)
+    values: dict[str, Any] = {"code": code, "handler": handler, "timeout_s": 20}
+    installation.put("broken", "", **values, reserved_concurrency=1)
     for _ in range(3):
-        answer = await installation.invoke("broken", {})
+        answer = await invoke_when_free(installation, "broken", {})
         assert answer["FunctionError"] == "Unhandled"
         assert answer["Payload"]["errorType"] == error_type
         assert message in answer["Payload"]["errorMessage"]
