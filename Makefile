@@ -31,6 +31,11 @@ test: venv ## Run all tests that need neither root nor a cluster (under two minu
 e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none
 	@hack/e2e $(PYTEST_ARGS)
 
+.PHONY: conformance
+conformance: venv ## Run the conformance suite of the Lambda API against the release on the cluster (make test: local mode)
+	@hack/cluster-context
+	@LAMBDA_TARGET=cluster $(BIN)/pytest tests/conformance/lambda_api $(PYTEST_ARGS)
+
 .PHONY: bench
 bench: venv ## Measure on the cluster that is up; writes bench-results/*.json and prints a table
 	@hack/bench

@@ -1,6 +1,7 @@
 """Functions of the end-to-end tests: manifests, and how to wait for them and invoke them."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,5 +83,15 @@ class Functions:
 
     def pods(self, name: str) -> list[Any]:
         """Pods that run the function now."""
+        return self.kubectl.items("pods", self.namespace, self._selector(name))
+
+    def runs(self, name: str) -> list[str]:
+        """Request ids that the function's environments have begun, one for each run."""
+        chosen = ("-l", self._selector(name), "--tail=-1")
+        # A pod that has not started yet makes kubectl fail after it has printed the others' logs.
+        log = self.kubectl.run("-n", self.namespace, "logs", *chosen, check=False).stdout
+        return re.findall(r"^START RequestId: (\S+)", log, re.MULTILINE)
+
+    def _selector(self, name: str) -> str:
         uid = self.kubectl.json("-n", self.namespace, "get", "lfn", name)["metadata"]["uid"]
-        return self.kubectl.items("pods", self.namespace, f"kubelambda.io/function-uid={uid}")
+        return f"kubelambda.io/function-uid={uid}"

@@ -10,26 +10,13 @@ from e2e.functions import Functions, build_function
 from e2e.kubectl import Kubectl
 
 RELEASE = "kubelambda"
-RECORD = """
-import json
-RUNS = []
-def handler(event, context):
-    if event == "runs":
-        return RUNS
-    RUNS.append(context.aws_request_id)
-"""
-
-
-def read_runs(functions: Functions, arn: str) -> list[str]:
-    payload, _ = functions.invoke(arn, "runs")
-    return list(payload)
 
 
 @pytest.mark.timeout(120)
 def test_an_event_is_accepted_and_run_under_its_request_id(
     functions: Functions, wait_until: Callable[..., Any]
 ) -> None:
-    arn = functions.apply(build_function("record", RECORD))
+    arn = functions.apply(build_function("record"))
     answer = functions.client.invoke(
         FunctionName=arn, InvocationType="Event", Payload=json.dumps({"n": 1}).encode()
     )
@@ -37,15 +24,15 @@ def test_an_event_is_accepted_and_run_under_its_request_id(
     assert answer["Payload"].read() == b""
     assert "ExecutedVersion" not in answer
     wanted = [answer["ResponseMetadata"]["RequestId"]]
-    wait_until(lambda: read_runs(functions, arn) == wanted, "the event is run", timeout_s=30)
+    wait_until(lambda: functions.runs("record") == wanted, "the event is run", timeout_s=30)
 
 
 @pytest.mark.timeout(240)
 def test_events_survive_a_kill_of_dispatcher_and_queue(
     functions: Functions, kubectl: Kubectl, wait_until: Callable[..., Any]
 ) -> None:
-    """P2: what was accepted is run, whatever is killed between. (NATS' container, not its volume.)"""
-    arn = functions.apply(build_function("record", RECORD))
+    """P2: what was accepted is run, whatever is killed between."""
+    arn = functions.apply(build_function("record"))
     kubectl.run("-n", RELEASE, "scale", f"deployment/{RELEASE}-dispatcher", "--replicas=0")
     try:
         wait_until(
@@ -80,5 +67,5 @@ def test_events_survive_a_kill_of_dispatcher_and_queue(
     finally:
         kubectl.run("-n", RELEASE, "scale", f"deployment/{RELEASE}-dispatcher", "--replicas=1")
     wait_until(
-        lambda: accepted <= set(read_runs(functions, arn)), "every event is run", timeout_s=60
+        lambda: accepted <= set(functions.runs("record")), "every event is run", timeout_s=60
     )

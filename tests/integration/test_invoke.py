@@ -189,7 +189,7 @@ async def test_a_response_over_the_limit_is_a_function_error(installation: Insta
         (
             {"FunctionName": "echo", "InvocationType": "Event"},
             "ServiceException",
-            "asynchronous invocation (Event) is not available in this release",
+            "asynchronous invocation (Event) needs a queue; none is configured here",
         ),
         (
             {"FunctionName": "stalled"},

@@ -105,7 +105,7 @@ def test_sigterm_ends_it_with_every_child(tmp_path: Path, start: Start) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=20)
     assert process.returncode == 0
-    assert [one.name for one in state.iterdir()] == ["lock"]
+    assert {one.name for one in state.iterdir()} == {"lock", "events.sqlite"}
     assert commands_naming(str(state)) == []
 
 

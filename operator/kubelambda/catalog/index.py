@@ -2,7 +2,8 @@
 
 Contract: lives on one event loop; no I/O. Subscribers hear of a function only when it really
 changed. A name that two objects claim belongs to the older one (spec.functionName is unique in its
-namespace; the controller marks the later object Stalled).
+namespace; the controller marks the later object Stalled). A function that was ready serves as it
+was until its new description has been judged.
 """
 
 import logging
@@ -53,7 +54,7 @@ class FunctionIndex:
     def put(self, function: Function) -> None:
         """Add ``function`` or replace its former self; does nothing where they are equal."""
         former = self._functions.get(function.ref)
-        if former == function:
+        if former == function or (former is not None and _serves_meanwhile(former, function)):
             return
         if former is not None:
             self._forget_name(former)
@@ -90,3 +91,8 @@ class FunctionIndex:
     def _tell(self, ref: FunctionRef) -> None:
         for callback in self._subscribers:
             callback(ref)
+
+
+def _serves_meanwhile(former: Function, function: Function) -> bool:
+    """Whether ``function`` is an update of ``former`` that nobody has judged yet."""
+    return function.is_pending and former.ready and former.uid == function.uid

@@ -32,6 +32,8 @@ class Code:
     inline: Mapping[str, str] | None = None
     zip_base64: str | None = None
     directory: str | None = None
+    package: str | None = None
+    """SHA-256 of an uploaded package, in hexadecimal."""
     config_map: str | None = None
     """Name of a ConfigMap of the same namespace; the kubelet mounts it."""
     version: str = ""
@@ -45,6 +47,8 @@ class Code:
             return {"zip": self.zip_base64}
         if self.config_map is not None:
             return {"mounted": self.version}
+        if self.package is not None:
+            return {"package": self.package}
         return {"directory": self.directory}
 
 
@@ -68,6 +72,11 @@ class Function:
     ready: bool = True
     stalled_reason: str = ""
     stalled_message: str = ""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether nobody has judged yet if it can work."""
+        return not self.ready and not self.stalled_reason
 
     @property
     def config_digest(self) -> str:

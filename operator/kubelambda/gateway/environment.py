@@ -22,6 +22,8 @@ from kubelambda.gateway.invocation import Invocation
 State = Literal["starting", "idle", "busy"]
 
 ANSWER_GRACE_S = 0.25
+FINISHING_S = 0.1
+"""How long a runtime may take from its response to its next event: a period of its CPU quota."""
 CREDIT_BYTES = 131_072
 TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
 """Base64 of at most 4,096 bytes: it becomes a header of the answer."""
@@ -84,6 +86,7 @@ class Environment:
         self._function_error = False
         self._consumed = 0
         self._outcome: Outcome | None = None
+        self._answered_at = 0.0
         self._handlers: dict[int, Callable[[bytes], None]] = {
             FrameType.INIT_DONE: self._on_init_over,
             FrameType.INIT_ERROR: self._on_init_over,
@@ -159,6 +162,11 @@ class Environment:
             invocation.finish(self._outcome or killed(invocation.request_id))
             invocation.release()
 
+    def is_finishing(self, now: float) -> bool:
+        """Busy, but its response is there: idle as soon as the runtime asks for its next event."""
+        answered = self.state == "busy" and self._outcome is not None
+        return answered and now - self._answered_at < FINISHING_S
+
     @property
     def is_recovering(self) -> bool:
         """Busy with an event that another gateway handed over."""
@@ -232,6 +240,7 @@ class Environment:
         body = self._response[0] if len(self._response) == 1 else b"".join(self._response)
         self._response = []
         self._outcome = Outcome(body, self._function_error)
+        self._answered_at = self._loop.time()
         invocation = self._invocation
         if invocation is not None and not invocation.wants_tail:
             invocation.finish(self._outcome)

@@ -16,7 +16,7 @@ from kubelambda.core.concurrency import ConcurrencyState, classify_admission
 from kubelambda.core.demand import EnvironmentReport, FunctionDemand
 from kubelambda.core.errors import function_not_found, throttled, unavailable
 from kubelambda.core.function import Function, FunctionRef
-from kubelambda.gateway.environment import Environment
+from kubelambda.gateway.environment import FINISHING_S, Environment
 from kubelambda.gateway.invocation import Invocation
 
 HANDOVER_S = 0.3
@@ -74,14 +74,19 @@ class FunctionPool:
                 return self.idle.pop(position)
         return None
 
+    def count_finishing(self, now: float) -> int:
+        """Environments that are about to be idle."""
+        return sum(one.is_finishing(now) for one in self.environments)
+
     def report(self, now: float) -> FunctionDemand:
-        """What the controller is told."""
+        """What the controller is told; nothing of requests that are about to be taken up."""
         ref = self.function.ref
+        waiting = max(0, len(self.waiting) - self.count_finishing(now)) if self.waiting else 0
         return FunctionDemand(
             namespace=ref.namespace,
             name=ref.name,
             uid=self.function.uid,
-            waiting=len(self.waiting),
+            waiting=waiting,
             environments=tuple(
                 EnvironmentReport(
                     pod=one.identity.pod,
@@ -142,6 +147,8 @@ class Pools:
         pool.waiting.append(invocation)
         invocation.on_abandoned = lambda: self._abandon(pool, invocation)
         self._notify()
+        if pool.count_finishing(self._loop.time()):
+            self._loop.call_later(FINISHING_S, self._notify)
 
     def attach(self, environment: Environment) -> None:
         """An environment has linked itself. Its function was known when it was admitted."""

@@ -18,7 +18,7 @@ const (
 	initialising       // the runtime was started and has not asked for an event
 	idle               // waits for an event; the runtime may be gone and owed a start
 	busy               // an event is in flight
-	resetting          // the event is answered; processes are being ended
+	resetting          // the event has failed; processes are being ended
 	ended
 )
 

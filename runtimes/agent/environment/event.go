@@ -10,6 +10,9 @@ import (
 // largeBytes is from where on a body is not left lying about for longer than it must.
 const largeBytes = 256 * 1024
 
+// killPatience is how long the answer to a failed event waits for the end of its processes.
+const killPatience = 150 * time.Millisecond
+
 // event is one event in flight and, afterwards, its result.
 type event struct {
 	link.Event
@@ -146,16 +149,18 @@ func (e *Environment) eventTimedOut(timed *event) {
 	}
 }
 
-// failEvent answers at once, where that has not been done, and then ends the function's processes.
+// failEvent ends the function's processes and answers, where that has not been done: together with
+// idle, so that the caller's next request finds the environment free; but never waiting for long.
 func (e *Environment) failEvent(reason failure) {
 	e.event.timer.Stop()
+	failed := e.event
 	switch {
-	case e.event.answered:
-	case e.event.sink != nil:
-		e.event.answered = true
-		e.event.sink.end(reason.errorType)
+	case failed.answered:
+	case failed.sink != nil:
+		failed.answered = true
+		failed.sink.end(reason.errorType)
 	default:
-		e.respondError(reason.errorType, reason.payload(e.event.RequestID))
+		time.AfterFunc(killPatience, func() { e.answerFailed(failed, reason) })
 	}
 	e.phase = resetting
 	elapsed := sinceMs(e.event.started)
@@ -164,11 +169,26 @@ func (e *Environment) failEvent(reason failure) {
 	e.reset(relay, func() { e.closeFailed(reason, elapsed) })
 }
 
+func (e *Environment) answerFailed(failed *event, reason failure) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.event == failed {
+		e.respondFailed(reason)
+	}
+}
+
+func (e *Environment) respondFailed(reason failure) {
+	if !e.event.answered {
+		e.respondError(reason.errorType, reason.payload(e.event.RequestID))
+	}
+}
+
 // closeFailed writes what an event that ended its processes leaves in the log.
 func (e *Environment) closeFailed(reason failure, elapsedMs float64) {
 	if e.event.inline && !e.event.delivered {
 		e.reportFailedInit("invoke", reason, elapsedMs)
 	}
+	e.respondFailed(reason)
 	e.writeStart()
 	status := "error"
 	switch {

@@ -63,3 +63,24 @@ def test_a_renamed_function_is_no_longer_found_under_its_old_name() -> None:
     index.put(make_function(aws_name="New"))
     assert index.find("shop", "Old") is None
     assert index.find("shop", "New") is not None
+
+
+def test_a_ready_function_serves_as_it_was_until_its_update_is_judged() -> None:
+    """As on AWS while LastUpdateStatus is InProgress; a 409 is for functions that never served."""
+    index, former = FunctionIndex(), make_function()
+    index.put(former)
+    index.put(replace(former, timeout_s=9, ready=False))
+    assert index.get(former.ref) == former
+    index.put(replace(former, timeout_s=9))
+    assert index.get(former.ref) == replace(former, timeout_s=9)
+
+
+def test_a_function_made_anew_or_stalled_is_no_update() -> None:
+    index, former = FunctionIndex(), make_function()
+    for successor in (
+        replace(former, uid="another", ready=False),
+        replace(former, ready=False, stalled_reason="RuntimeNotFound"),
+    ):
+        index.put(former)
+        index.put(successor)
+        assert index.get(former.ref) == successor

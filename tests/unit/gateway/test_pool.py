@@ -13,7 +13,7 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.frames import FrameType, encode_control
 from kubelambda.core.function import Code, Function, FunctionRef
 from kubelambda.core.invocation import Outcome
-from kubelambda.gateway.environment import Environment, Identity
+from kubelambda.gateway.environment import FINISHING_S, Environment, Identity
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.pool import Pools
 
@@ -82,14 +82,18 @@ class World:
         self.pools.attach(environment)
         environment.receive(FrameType.INIT_DONE, b"{}")
 
-    def respond(self, number: int) -> None:
+    def respond(self, number: int, *, idle: bool = True) -> None:
         environment = self.pick(number)
         invocation = environment.invocation if environment else None
         if environment is None or invocation is None:
             return
         fields = {"requestId": invocation.request_id}
-        for kind in (FrameType.RESPONSE, FrameType.RESPONSE_END, FrameType.IDLE):
+        kinds = (FrameType.RESPONSE, FrameType.RESPONSE_END, FrameType.IDLE)
+        for kind in kinds if idle else kinds[:2]:
             environment.receive(kind, encode_control(kind, fields)[5:])
+
+    def count_waiting(self) -> int:
+        return sum(one.waiting for one in self.pools.reports())
 
     def lose(self, number: int) -> None:
         environment = self.pick(number)
@@ -173,5 +177,21 @@ def test_a_lost_environment_ends_its_request_as_killed() -> None:
         (outcome,) = world.answers["1"]
         assert isinstance(outcome, Outcome)
         assert b"signal: killed" in outcome.payload
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_follows_a_response_at_once_asks_for_no_environment() -> None:
+    """The runtime is about to ask for its next event; the next but one request needs another."""
+
+    async def scenario() -> None:
+        world = await run_steps([("link", 0), ("submit", 0)])
+        world.respond(0, idle=False)
+        world.submit()
+        assert world.count_waiting() == 0
+        world.submit()
+        assert world.count_waiting() == 1
+        await asyncio.sleep(FINISHING_S)
+        assert world.count_waiting() == 2
 
     asyncio.run(scenario())

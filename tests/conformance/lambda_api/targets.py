@@ -1,0 +1,173 @@
+"""What the suite runs against: local mode as its own process, or the chart on a cluster.
+
+Contract: ``put`` returns when the function can be invoked; functions are named by the caller and
+stay until the target closes.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+import yaml
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from e2e.kubectl import Kubectl
+from kubelambda.core.function import derive_account_id
+
+ROOT = Path(__file__).resolve().parents[3]
+SOURCES = Path(__file__).parent / "sources"
+REGION = "us-east-1"
+READY_S = 30
+
+
+class Target(Protocol):
+    """A running installation."""
+
+    name: str
+    url: str
+
+    def put(self, function: str, source: str, **spec: Any) -> str:
+        """Make a function of the handler in ``sources/<source>.py``; its ARN."""
+        ...
+
+    def read_log(self, function: str) -> str:
+        """All that the function's environments have logged."""
+        ...
+
+    def close(self) -> None:
+        """End everything that was started or made."""
+        ...
+
+
+def make_client(url: str, *, attempts: int = 1) -> Any:
+    """boto3 as users have it; by default without its retries, so that a test sees each answer."""
+    retries: dict[str, Any] = {"total_max_attempts": attempts}
+    config = Config(retries=retries, read_timeout=70, max_pool_connections=20)
+    return boto3.client(
+        "lambda",
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=config,
+    )
+
+
+def build_manifest(function: str, source: str, **spec: Any) -> dict[str, Any]:
+    """The LambdaFunction, as a user would write it."""
+    text = (SOURCES / f"{source}.py").read_text()
+    return {
+        "apiVersion": "kubelambda.io/v1alpha1",
+        "kind": "LambdaFunction",
+        "metadata": {"name": function},
+        "spec": {
+            "runtime": "python3.13",
+            "handler": "app.handler",
+            "code": {"inline": {"app.py": text}},
+            **spec,
+        },
+    }
+
+
+class LocalTarget:
+    """``kubelambda local start`` on a directory that the tests write functions to."""
+
+    name = "local"
+
+    def __init__(self, directory: Path) -> None:
+        self._functions = directory / "functions"
+        self._functions.mkdir()
+        write_yaml(self._functions / "first.yaml", build_manifest("first", "echo"))
+        self._log = directory / "log"
+        program = Path(sys.executable).parent / "kubelambda"
+        arguments = ["local", "start", str(self._functions), "--port", "0"]
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [program, *arguments, "--state", str(directory / "state")],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )
+        self.url = self._wait_for_url()
+
+    def put(self, function: str, source: str, **spec: Any) -> str:
+        write_yaml(self._functions / f"{function}.yaml", build_manifest(function, source, **spec))
+        client = make_client(self.url)
+        end = time.monotonic() + READY_S
+        while True:
+            try:
+                client.invoke(FunctionName=function, InvocationType="DryRun")
+                break
+            except ClientError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
+        return f"arn:aws:lambda:{REGION}:{derive_account_id('default')}:function:{function}"
+
+    def read_log(self, function: str) -> str:
+        return self._log.read_text()
+
+    def close(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    def _wait_for_url(self) -> str:
+        end = time.monotonic() + READY_S
+        while time.monotonic() < end:
+            found = re.search(r"local mode at (\S+)", self._log.read_text())
+            if found:
+                return found[1]
+            time.sleep(0.02)
+        self.close()
+        raise AssertionError(f"local mode did not start: {self._log.read_text()}")
+
+
+class ClusterTarget:
+    """The release on the test cluster, with a namespace of this run's own."""
+
+    name = "cluster"
+
+    def __init__(self) -> None:
+        os.environ["KUBECONFIG"] = str(ROOT / ".cluster" / "kubeconfig")
+        os.environ["PATH"] = f"{ROOT / '.cluster' / 'bin'}:{os.environ['PATH']}"
+        self._kubectl = Kubectl()
+        program = [ROOT / "hack" / "gateway-url"]
+        self.url = subprocess.run(
+            program, check=True, capture_output=True, text=True
+        ).stdout.strip()
+        self._namespace = f"conformance-{time.time_ns() % 10**10:010d}"
+        self._kubectl.run("create", "namespace", self._namespace)
+
+    def put(self, function: str, source: str, **spec: Any) -> str:
+        self._kubectl.apply(build_manifest(function, source, **spec), namespace=self._namespace)
+        scope, name = ("-n", self._namespace), f"lfn/{function}"
+        wait = ("wait", "--for=condition=Ready", name, f"--timeout={READY_S}s")
+        self._kubectl.run(*scope, *wait)
+        return str(self._kubectl.json(*scope, "get", name)["status"]["functionArn"])
+
+    def read_log(self, function: str) -> str:
+        scope = ("-n", self._namespace)
+        uid = self._kubectl.json(*scope, "get", f"lfn/{function}")["metadata"]["uid"]
+        chosen = ("-l", f"kubelambda.io/function-uid={uid}", "--tail=-1")
+        return self._kubectl.run(*scope, "logs", *chosen, check=False).stdout
+
+    def close(self) -> None:
+        self._kubectl.run("delete", "namespace", self._namespace, "--wait=false")
+
+
+def write_yaml(path: Path, manifest: dict[str, Any]) -> None:
+    """Whole or not at all: local mode reads a file as soon as it changes."""
+    part = path.with_suffix(".part")
+    part.write_text(yaml.safe_dump(manifest))
+    shutil.move(part, path)
