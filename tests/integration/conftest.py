@@ -39,9 +39,12 @@ def make_function(name: str, source: str, **changes: Any) -> Function:
 class Installation:
     """What a test works with: put functions, invoke them with boto3 or over a raw socket."""
 
-    def __init__(self, gateway: Gateway, index: FunctionIndex, url: str) -> None:
+    def __init__(
+        self, gateway: Gateway, index: FunctionIndex, environments: LocalEnvironments, url: str
+    ) -> None:
         self.gateway = gateway
         self.index = index
+        self.environments = environments
         self.url = url
         self.opened: list[asyncio.StreamWriter] = []
         """Connections that end with the test."""
@@ -117,7 +120,8 @@ async def make_installation(
         environments.gateway_address = f"127.0.0.1:{gateway.internal_port}"
         stop = asyncio.Event()
         task = asyncio.create_task(gateway.serve_until(stop))
-        made = Installation(gateway, index, f"http://127.0.0.1:{gateway.public_port}")
+        url = f"http://127.0.0.1:{gateway.public_port}"
+        made = Installation(gateway, index, environments, url)
         stops.append((stop, task, environments, made))
         return made
 

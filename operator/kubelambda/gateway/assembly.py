@@ -14,10 +14,11 @@ from kubelambda.core.keys import derive_function_key, derive_key
 from kubelambda.core.membership import Member
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.admission import Admissions
+from kubelambda.gateway.connections import Connections, Limits
 from kubelambda.gateway.demand import DemandReporter
 from kubelambda.gateway.forward import Forwarder
 from kubelambda.gateway.heartbeats import HttpHeartbeats
-from kubelambda.gateway.http import Connections, HttpConnection
+from kubelambda.gateway.http import HttpConnection
 from kubelambda.gateway.internal_api import InternalApi, limit_internal_body
 from kubelambda.gateway.invoke_api import InvokeApi, limit_body
 from kubelambda.gateway.link import LinkConnection, LinkContext
@@ -50,7 +51,7 @@ class Assembly:
         self._given = given
         settings, catalog = given.settings, given.catalog
         key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
-        self.connections = Connections()
+        self.connections = Connections(_limit_clients(settings))
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(key)
         self.forwarder = Forwarder(key)
@@ -92,6 +93,8 @@ class Assembly:
             listener=self.pools,
             read_epoch=lambda: self.membership.view.epoch,
             serve_http=self._serve_internal,
+            ping_s=settings.link_ping_s,
+            dead_s=settings.link_dead_s,
         )
         catalog.subscribe(self._follow_function)
 
@@ -140,6 +143,17 @@ class Assembly:
 
     def _notify(self) -> None:
         self.reporter.notify()
+
+
+def _limit_clients(settings: GatewaySettings) -> Limits:
+    return Limits(
+        head_s=settings.head_timeout_s,
+        body_s=settings.body_timeout_s,
+        write_s=settings.write_timeout_s,
+        connections_max=settings.connections_max,
+        connections_per_address_max=settings.connections_per_address_max,
+        bodies_bytes_max=settings.bodies_bytes_max,
+    )
 
 
 class _Elsewhere:

@@ -7,6 +7,7 @@ flight ends as the caller's ``Runtime.ExitError``.
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ ANSWER_GRACE_S = 0.25
 FINISHING_S = 0.1
 """How long a runtime may take from its response to its next event: a period of its CPU quota."""
 CREDIT_BYTES = 131_072
-TAIL_CHARACTERS_MAX = 5_464
-"""Base64 of 4,096 bytes."""
+TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
+"""Base64 of at most 4,096 bytes: it becomes a header of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +261,7 @@ class Environment:
             raise ProtocolError("idle names another event")
         outcome = self._outcome or killed(invocation.request_id)
         tail = fields.get("tail")
-        if isinstance(tail, str) and tail.isascii() and len(tail) <= TAIL_CHARACTERS_MAX:
+        if isinstance(tail, str) and TAIL.fullmatch(tail):
             outcome = Outcome(outcome.payload, outcome.function_error, tail)
         invocation.finish(outcome)
         invocation.release()
