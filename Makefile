@@ -37,8 +37,8 @@ conformance: venv ## Run the conformance suite of the Lambda API against the rel
 	@LAMBDA_TARGET=cluster $(BIN)/pytest tests/conformance/lambda_api $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: venv ## Measure on the cluster that is up; writes bench-results/*.json and prints a table
-	@hack/bench
+bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gateway for one group, see docs/performance.md)
+	@hack/bench $(BENCH)
 
 .PHONY: venv
 venv:
@@ -60,7 +60,7 @@ lint: venv ## ruff, mypy, import-linter, gofmt, go vet, helm lint where helm is 
 format: venv ## Format Python and Go
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@gofmt -w runtimes/agent tests/cluster
+	@gofmt -w runtimes/agent tests/cluster tests/bench/load
 
 .PHONY: crds
 crds: venv ## Write crds/ and the chart's copies from the pydantic models

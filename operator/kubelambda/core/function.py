@@ -72,15 +72,18 @@ class Function:
     ready: bool = True
     stalled_reason: str = ""
     stalled_message: str = ""
+    config_digest: str = field(init=False, compare=False)
+    """Changes exactly when a running environment would no longer be this function's.
+
+    Made once, with the function: it is compared for every event.
+    """
 
     @property
     def is_pending(self) -> bool:
         """Whether nobody has judged yet if it can work."""
         return not self.ready and not self.stalled_reason
 
-    @property
-    def config_digest(self) -> str:
-        """Changes exactly when a running environment would no longer be this function's."""
+    def __post_init__(self) -> None:
         digest = digest_config(
             runtime=self.runtime,
             handler=self.handler,
@@ -91,7 +94,8 @@ class Function:
             values_from=self.values_from,
             log_format=self.log_format,
         )
-        return combine_digest(digest, self.code.version)
+        combined = combine_digest(digest, self.code.version)
+        object.__setattr__(self, "config_digest", combined)  # frozen for everybody else
 
     def arn(self, region: str, qualifier: str = "") -> str:
         """The function's ARN, with ``qualifier`` appended where there is one."""

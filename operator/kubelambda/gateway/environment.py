@@ -27,6 +27,7 @@ FINISHING_S = 0.1
 CREDIT_BYTES = 131_072
 TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
 """Base64 of at most 4,096 bytes: it becomes a header of the answer."""
+_INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Identity:
 class EnvironmentListener(Protocol):
     """Whoever hands out events."""
 
-    def environment_idle(self, environment: "Environment") -> None:
-        """It may be given an event."""
+    def environment_idle(self, environment: "Environment", *, first: bool) -> None:
+        """It may be given an event; ``first``: it could not before since it was linked."""
         ...
 
     def environment_recovered(self, environment: "Environment") -> None:
@@ -124,9 +125,9 @@ class Environment:
         self._reset_exchange()
         invocation.begin()
         self._start_deadline(invocation, function)
-        self._send(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
-        self._unsent = deque(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
-        self._unsent.append(frames.encode_control(FrameType.INVOKE_END, {}))
+        self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
+        self._unsent.extend(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
+        self._unsent.append(_INVOKE_END)
         self._pump()
 
     def drain(self) -> None:
@@ -178,6 +179,7 @@ class Environment:
         return self._invocation
 
     def _reset_exchange(self) -> None:
+        self._unsent.clear()
         self._credit = frames.WINDOW_BYTES
         self._response = []
         self._response_bytes = 0
@@ -187,20 +189,22 @@ class Environment:
         self._outcome = None
 
     def _start_deadline(self, invocation: Invocation, function: Function) -> None:
-        outcome = timed_out(invocation.request_id, function.timeout_s)
         invocation.timer = self._loop.call_later(
-            function.timeout_s + ANSWER_GRACE_S, invocation.finish, outcome
+            function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
         )
 
     def _pump(self) -> None:
+        """Send what the credit allows, in one write: each costs a system call."""
+        ready: list[bytes] = []
         while self._unsent:
             frame = self._unsent[0]
             body_bytes = len(frame) - 5 if frame[4] == FrameType.INVOKE_BODY else 0
             if body_bytes > self._credit:
-                return
+                break
             self._credit -= body_bytes
-            self._send(frame)
-            self._unsent.popleft()
+            ready.append(self._unsent.popleft())
+        if ready:
+            self._send(b"".join(ready))
 
     def _on_credit(self, payload: bytes) -> None:
         self._credit = min(self._credit + frames.decode_credit(payload), frames.WINDOW_BYTES)
@@ -275,15 +279,20 @@ class Environment:
         """Log forwarding is reserved."""
 
     def _become_idle(self) -> None:
+        first = self.state == "starting"
         self.state = "idle"
         self.idle_since = self._loop.time()
         self._unsent.clear()
-        self._listener.environment_idle(self)
+        self._listener.environment_idle(self, first=first)
 
     def _expect_in_flight(self, fields: dict[str, Any]) -> None:
         wanted = self._invocation.request_id if self._invocation else self.recovered_request
         if self.state != "busy" or fields.get("requestId") != wanted:
             raise ProtocolError("a response to no event in flight")
+
+
+def _time_out(invocation: Invocation) -> None:
+    invocation.finish(timed_out(invocation.request_id, invocation.function.timeout_s))
 
 
 def _invoke_fields(invocation: Invocation) -> dict[str, Any]:

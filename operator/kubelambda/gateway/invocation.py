@@ -15,6 +15,10 @@ from kubelambda.core.invocation import Dropped, Outcome
 Answer = Callable[[Outcome | ApiError | Dropped], None]
 
 
+def _drop(_: Outcome | ApiError | Dropped) -> None:
+    """Takes the place of an answer that was given: its closure would make a cycle."""
+
+
 @dataclass(slots=True, eq=False)
 class Invocation:
     """What one caller wants of one function. ``answer`` is called once, on the loop."""
@@ -55,7 +59,8 @@ class Invocation:
         self.stop_timer()
         if not self.answered:
             self.answered = True
-            self.answer(outcome)
+            answer, self.answer = self.answer, _drop
+            answer(outcome)
         if not self.begun:
             self.release()
 

@@ -168,20 +168,25 @@ class Pools:
             self._drop_if_empty(pool)
         self._notify()
 
-    def environment_idle(self, environment: Environment) -> None:
-        """Give it the request that has waited longest, if it may have it."""
+    def environment_idle(self, environment: Environment, *, first: bool) -> None:
+        """Give it the request that has waited longest, if it may have it.
+
+        The end of an event is told with the next report: idle ages are seconds, and only a new
+        environment or a shorter queue is worth a report of its own.
+        """
         pool = self._pools.get(environment.identity.ref)
         if pool is None or environment.leaving:
             return
         if not environment.recovered_request:
             pool.recovered.discard(environment)
+        if first or pool.waiting:
+            self._notify()
         if pool.waiting and pool.is_current(environment):
             invocation = pool.waiting.popleft()
             invocation.stop_timer()
             environment.invoke(invocation)
         elif environment not in pool.idle:
             pool.idle.append(environment)
-        self._notify()
 
     def environment_recovered(self, environment: Environment) -> None:
         """It came from another gateway with an event or a result."""

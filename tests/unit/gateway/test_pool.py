@@ -49,12 +49,16 @@ class World:
     """Pools with environments whose agents answer when the scenario says so."""
 
     def __init__(self) -> None:
-        self.pools = Pools(start_wait_s=60, notify=lambda: None, elsewhere=Alone())
+        self.notified = 0
+        self.pools = Pools(start_wait_s=60, notify=self.note, elsewhere=Alone())
         self.function = make_function()
         self.answers: dict[str, list[Any]] = {}
         self.invocations: dict[str, Invocation] = {}
         self.environments: list[Environment] = []
         self.count = 0
+
+    def note(self) -> None:
+        self.notified += 1
 
     def submit(self) -> None:
         self.count += 1
@@ -155,6 +159,23 @@ def test_an_event_goes_to_the_environment_that_was_used_last() -> None:
         world = await run_steps([("link", 0), ("link", 0), ("submit", 0), ("respond", 1)])
         world.submit()
         assert [one.state for one in world.environments] == ["idle", "busy"]
+
+    asyncio.run(scenario())
+
+
+def test_the_controller_is_told_at_once_of_demand_and_not_of_each_event() -> None:
+    async def scenario() -> None:
+        world = await run_steps([("link", 0)])
+        warm = world.notified
+        assert warm > 0
+        world.submit()
+        world.respond(0)
+        assert world.notified == warm
+        world.submit()
+        world.submit()
+        assert world.notified == warm + 1
+        world.respond(0)
+        assert world.notified == warm + 2
 
     asyncio.run(scenario())
 
