@@ -112,6 +112,7 @@ func (e *Environment) tellFailure(reason failure, report logs.Report) {
 
 func (e *Environment) tellReport(report logs.Report) {
 	if e.hub.Wanted() {
+		e.tell(logs.EndRecord(report.RequestID))
 		e.tell(report.Record())
 	}
 }

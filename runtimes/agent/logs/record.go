@@ -99,6 +99,14 @@ func StartRecord(requestID, version, traceID string) Record {
 	return Record{Type: "platform.start", Body: startRecord{requestID, version, trace(traceID)}}
 }
 
+// EndRecord is platform.end, which the Logs API alone has.
+func EndRecord(requestID string) Record {
+	body := struct {
+		RequestID string `json:"requestId"`
+	}{requestID}
+	return Record{Type: "platform.end", Body: body}
+}
+
 // RuntimeDone is platform.runtimeDone.
 func (r Report) RuntimeDone() Record {
 	metrics := doneMetrics{round(r.DurationMs), nil}

@@ -25,7 +25,8 @@ func (s Subscription) encode(event entry) []byte {
 		return s.encodeLine(event)
 	}
 	if s.API == TelemetryAPI {
-		if event.record.Type == "platform.logsSubscription" {
+		switch event.record.Type {
+		case "platform.logsSubscription", "platform.end":
 			return nil
 		}
 		return logs.EncodeRecord(event.moment, event.record.Type, event.record.Body)

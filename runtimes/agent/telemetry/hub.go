@@ -20,7 +20,7 @@ var (
 	// ErrClosed: init is over, nobody can subscribe any more.
 	ErrClosed = errors.New("subscription is closed already")
 	// ErrOtherAPI: the extension has subscribed with the other interface.
-	ErrOtherAPI = errors.New("the extension has subscribed with the other API already")
+	ErrOtherAPI = errors.New("the extension has already subscribed with the other API")
 )
 
 // Hub hands events to all subscribers of one environment. Its methods return at once, but for Flush.
