@@ -90,8 +90,14 @@ func registered() *extension {
 func init() {
 	for name, scenario := range map[string]func(){
 		"ext-loop": func() { registered().loop(nil) },
-		"ext-slow-start": func() {
-			time.Sleep(300 * time.Millisecond)
+		"ext-gated": func() {
+			fmt.Println("waits at its gate")
+			for os.Getenv("GATE") != "" {
+				if _, err := os.Stat(os.Getenv("GATE")); err == nil {
+					break
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
 			registered().loop(nil)
 		},
 		"ext-slow-init": func() {
@@ -144,7 +150,6 @@ func init() {
 		},
 		"ext-wrong-calls": wrongCalls,
 		"internal":        func() { withInternal("INVOKE"); obeyed() },
-		"internal-quiet":  func() { withInternal(); obeyed() },
 		"internal-term": func() {
 			withInternal()
 			onTerm(func() { fmt.Println("runtime: got SIGTERM"); os.Exit(0) })

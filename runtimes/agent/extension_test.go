@@ -49,20 +49,32 @@ func startExtended(
 const invokeAndShutdown = "EVENTS='INVOKE SHUTDOWN'"
 
 func TestExtensionsStartAndRegisterBeforeTheRuntime(t *testing.T) {
-	marker := t.TempDir() + "/marker"
-	a, s := startExtended(t, "init-second", map[string]string{"slow": "ext-slow-start"}, "TEST_MARKER="+marker)
-	time.Sleep(150 * time.Millisecond)
-	if _, err := os.Stat(marker); err == nil {
+	gate := t.TempDir() + "/gate"
+	a, s := startExtended(t, "chatty", map[string]string{"one": "ext-loop", "two": "ext-gated GATE=" + gate})
+	a.waitForLog("waits at its gate\n")
+	a.waitForLog("one: register 200")
+	time.Sleep(100 * time.Millisecond)
+	if strings.Contains(a.log(), "printed in init") {
 		t.Error("the runtime was started before the extension had registered")
 	}
-	a.waitForLog("slow: register 200")
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(marker); err == nil {
-			return
-		}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	_ = s
-	t.Error("the runtime was not started")
+	s.control(link.InitDone)
+	a.waitForLog("printed in init\n")
+}
+
+func TestALayersBootstrapIsRunWhereTheCodeHasNone(t *testing.T) {
+	setting := withExtensions(t, nil)
+	path := strings.TrimPrefix(setting, "KUBELAMBDA_OPT_ROOT=") + "/bootstrap"
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho of the layer\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	a := startAgent(t, newGateway(t, testKey), "", setting, "KUBELAMBDA_BOOTSTRAP=[]")
+	s := a.gateway.session()
+	s.configure(nil)
+	s.control(link.InitError)
+	a.waitForLog("of the layer\n")
 }
 
 func TestExtensionsRunInTheRootWithTheReducedEnvironment(t *testing.T) {
@@ -143,7 +155,7 @@ func TestTheCallerIsAnsweredBeforeExtensionsAreDone(t *testing.T) {
 	s.response()
 	answered := time.Since(begin)
 	report := s.control(link.Idle)
-	if over := time.Since(begin); answered > 300*time.Millisecond || over < 400*time.Millisecond {
+	if over := time.Since(begin); answered > 390*time.Millisecond || over < 400*time.Millisecond {
 		t.Errorf("answered after %v, idle after %v", answered, over)
 	}
 	if report["status"] != "success" || report["durationMs"].(float64) < 400 || report["billedMs"].(float64) < 400 {
@@ -158,7 +170,7 @@ func TestTheCallerIsAnsweredBeforeExtensionsAreDone(t *testing.T) {
 func TestAnExtensionThatIsNotSubscribedDelaysNothing(t *testing.T) {
 	_, s := startExtended(t, "obey", map[string]string{"quiet": "ext-slow EVENTS=SHUTDOWN"})
 	s.control(link.InitDone)
-	if _, report := s.do("id-1", "echo x", nil); report["durationMs"].(float64) > 300 {
+	if _, report := s.do("id-1", "echo x", nil); report["durationMs"].(float64) > 390 {
 		t.Errorf("got %v", report)
 	}
 }

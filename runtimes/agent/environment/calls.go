@@ -178,6 +178,7 @@ func (e *Environment) InvocationError(
 		return *refusal
 	}
 	e.runtime.state = responseSent
+	e.event.responseBegan = time.Now()
 	if reported.TooLarge {
 		e.respondTooLarge()
 		return tooLarge()

@@ -28,6 +28,7 @@ func (e *Environment) endInlineInit() { e.closeInit("invoke", sinceMs(e.generati
 
 // closeInit ends subscription and tells how extensions and init stand.
 func (e *Environment) closeInit(phase string, elapsedMs float64) {
+	e.generation.drain()
 	e.noteExtensions()
 	if e.hub.Wanted() {
 		e.tell(e.describeInit(phase, "success", "", elapsedMs).Record())

@@ -16,8 +16,8 @@ type Relay struct {
 	sink *Sink
 	// lines is of an extension, whose output must not cut into the function's lines.
 	lines *LineCutter
-	// copy is given all that is read as well.
-	copy   func(data []byte)
+	// tee is given all that is read as well.
+	tee    func(data []byte)
 	reader *os.File
 	raw    syscall.RawConn
 	mutex  sync.Mutex
@@ -25,15 +25,15 @@ type Relay struct {
 }
 
 // NewRelay gives a relay of the function's output into sink and the end to write to, which the caller
-// closes after handing it to a process. All that is read is given to copy as well.
-func NewRelay(sink *Sink, copy func(data []byte)) (*Relay, *os.File, error) {
-	return newRelay(&Relay{sink: sink, copy: copy, buffer: make([]byte, relayBytes)})
+// closes after handing it to a process. All that is read is given to tee as well.
+func NewRelay(sink *Sink, tee func(data []byte)) (*Relay, *os.File, error) {
+	return newRelay(&Relay{sink: sink, tee: tee, buffer: make([]byte, relayBytes)})
 }
 
 // NewExtensionRelay is NewRelay for the output of an extension.
-func NewExtensionRelay(sink *Sink, copy func(data []byte)) (*Relay, *os.File, error) {
+func NewExtensionRelay(sink *Sink, tee func(data []byte)) (*Relay, *os.File, error) {
 	lines := &LineCutter{}
-	return newRelay(&Relay{sink: sink, lines: lines, copy: copy, buffer: make([]byte, relayBytes)})
+	return newRelay(&Relay{sink: sink, lines: lines, tee: tee, buffer: make([]byte, relayBytes)})
 }
 
 func newRelay(relay *Relay) (*Relay, *os.File, error) {
@@ -114,5 +114,5 @@ func (r *Relay) take(data []byte) {
 	} else {
 		r.sink.wholeLines(r.lines.Cut(data))
 	}
-	r.copy(data)
+	r.tee(data)
 }
