@@ -57,6 +57,7 @@ func run() error {
 		Sink:       logs.NewSink(os.Stdout),
 		Bootstrap:  given.Bootstrap,
 		TaskRoot:   given.TaskRoot,
+		OptRoot:    given.OptRoot,
 		CodeMount:  given.CodeMount,
 		Inherited:  environment.Inherit(os.Environ()),
 		Values:     given.Values,

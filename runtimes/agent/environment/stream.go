@@ -13,6 +13,7 @@ type stream struct {
 	conn      *link.Conn
 	requestID string
 	ended     bool
+	written   int64
 }
 
 func newStream(event *event) *stream {
@@ -28,8 +29,15 @@ func (s *stream) Write(piece []byte) bool {
 		return false
 	}
 	s.conn.Stream(piece)
+	s.written += int64(len(piece))
 	s.mutex.Unlock()
 	return s.conn.WaitForRoom()
+}
+
+func (s *stream) bytes() int64 {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.written
 }
 
 func (s *stream) end(errorType string) {
