@@ -79,6 +79,11 @@ class Function:
     """
 
     @property
+    def packages(self) -> frozenset[str]:
+        """SHA-256 of each uploaded package that its environments need."""
+        return frozenset({self.code.package} if self.code.package else ())
+
+    @property
     def is_pending(self) -> bool:
         """Whether nobody has judged yet if it can work."""
         return not self.ready and not self.stalled_reason

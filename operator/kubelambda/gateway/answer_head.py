@@ -6,6 +6,7 @@ Contract: the caller's header values hold no line ends; framing and ``Connection
 NO_CONTENT = 204
 REASONS = {
     200: "OK",
+    201: "Created",
     202: "Accepted",
     204: "No Content",
     400: "Bad Request",
@@ -30,11 +31,21 @@ _STATUS_LINES = {
 
 
 def encode_head(
-    status: int, headers: list[tuple[str, str]], body_bytes: int, keep_alive: bool
+    status: int,
+    headers: list[tuple[str, str]],
+    body_bytes: int | None,
+    keep_alive: bool,
+    *,
+    chunked: bool = False,
 ) -> bytes:
-    """Status line, headers and the blank line; for a body of ``body_bytes`` that follows."""
+    """Status line, headers and the blank line; for a body of ``body_bytes`` that follows.
+
+    None: its length is not known yet; it ends by its last chunk or with the connection.
+    """
     lines = [f"{name}: {value}\r\n" for name, value in headers]
-    if status != NO_CONTENT:
+    if chunked:
+        lines.append("Transfer-Encoding: chunked\r\n")
+    elif status != NO_CONTENT and body_bytes is not None:
         lines.append(f"Content-Length: {body_bytes}\r\n")
     if not keep_alive:
         lines.append("Connection: close\r\n")

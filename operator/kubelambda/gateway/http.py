@@ -55,13 +55,28 @@ class Request:
     keep_alive: bool
     over_limit: int = 0
     """The limit that the body went over (the body itself was not kept), else 0."""
+    http_version: str = "1.1"
     gone: bool = False
     """Set when the client has left before it was answered."""
     on_gone: Callable[[], None] | None = None
+    on_writable: Callable[[], None] | None = None
+    """Called when a client that had fallen behind a streamed answer has caught up."""
 
     def respond(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
         """Answer; a second answer, and one to a client that has gone, is dropped."""
         self.connection.respond(self, status, headers, body)
+
+    def begin(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None:
+        """Begin an answer whose body follows with ``send`` and ``end``; chunked without length."""
+        self.connection.begin(self, status, headers, length)
+
+    def send(self, data: bytes) -> bool:
+        """Part of a begun answer; False: wait for ``on_writable`` before the next part."""
+        return self.connection.send(self, data)
+
+    def end(self) -> None:
+        """The begun answer is whole."""
+        self.connection.end(self)
 
     def announce(self) -> None:
         """Tell the client by an interim ``102 Processing`` that its request has begun to run."""
@@ -97,6 +112,8 @@ class HttpConnection(asyncio.Protocol):
         self._held_bytes = 0
         self._unread_bytes = 0
         self._writing_paused = False
+        self._chunked = False
+        self._keep_alive = False
         self._closing = False
         self._last_request = False
         self.deadline = self._loop.time() + self._limits.head_s
@@ -175,9 +192,13 @@ class HttpConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         self._writing_paused = False
-        if not self._closing:
-            self._rest()
-            self._serve_next()
+        if self._closing:
+            return
+        self._rest()
+        current = self._current
+        if current is not None and current.on_writable is not None:
+            current.on_writable()
+        self._serve_next()
 
     # httptools
 
@@ -260,18 +281,50 @@ class HttpConnection(asyncio.Protocol):
         """Write the answer to the request that is being served; begin the next one."""
         if request is not self._current or self._closing:
             return
-        self._current = None
         self._let_go(len(request.body))
-        is_last = (self._last_request or self._connections.leaving) and not self._queue
-        keep_alive = request.keep_alive and not request.over_limit and not is_last
+        keep_alive = self._may_stay(request)
         self._write(encode_head(status, headers, len(body), keep_alive) + body)
+        self._complete(request, keep_alive)
+
+    def begin(
+        self, request: Request, status: int, headers: list[tuple[str, str]], length: int | None
+    ) -> None:
+        """Write the head of an answer that comes in parts; the next request waits for its end."""
+        if request is not self._current or self._closing:
+            return
+        self._let_go(len(request.body))
+        request.body = b""
+        self._chunked = length is None and request.http_version != "1.0"
+        self._keep_alive = self._may_stay(request) and (self._chunked or length is not None)
+        self._write(encode_head(status, headers, length, self._keep_alive, chunked=self._chunked))
+
+    def send(self, request: Request, data: bytes) -> bool:
+        """Write a part; whether the client takes more."""
+        if request is not self._current or self._closing:
+            return False
+        if data:
+            self._write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return not self._writing_paused
+
+    def end(self, request: Request) -> None:
+        """Write what ends the answer; begin the next request."""
+        if request is not self._current or self._closing:
+            return
+        if self._chunked:
+            self._write(b"0\r\n\r\n")
+        self._complete(request, self._keep_alive)
+
+    def _may_stay(self, request: Request) -> bool:
+        is_last = (self._last_request or self._connections.leaving) and not self._queue
+        return request.keep_alive and not request.over_limit and not is_last
+
+    def _complete(self, request: Request, keep_alive: bool) -> None:
+        self._current = None
         if request.over_limit:
             self._close_lingering()
-            return
-        if not keep_alive:
+        elif not keep_alive:
             self._close()
-            return
-        if not self._writing_paused:
+        elif not self._writing_paused:
             self._rest()
             self._serve_next()
 
@@ -375,6 +428,7 @@ class HttpConnection(asyncio.Protocol):
             connection=self,
             keep_alive=self._parser.should_keep_alive(),
             over_limit=self._over_limit,
+            http_version=self._parser.get_http_version(),
         )
         self._body = b""
         self._body_max = 0

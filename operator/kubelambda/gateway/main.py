@@ -16,6 +16,7 @@ from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.heartbeats import DnsPeers
 from kubelambda.gateway.server import Gateway
 from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.jetstream_packages import JetStreamPackages
 from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.telemetry.logs import configure_logging
 
@@ -54,7 +55,8 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     replicas = settings.queue_replicas
     queue = JetStreamQueue(connection, replicas=replicas) if connection else None
     find_peers = peers.find if peers else None
-    gateway = Gateway(settings, index, sink, master_secret, find_peers, queue)
+    packages = JetStreamPackages(connection, replicas=replicas) if connection else None
+    gateway = Gateway(settings, index, sink, master_secret, find_peers, queue, packages)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.membership import Member, View
+from kubelambda.core.packages import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.assembly import Assembly, Surroundings
 from kubelambda.gateway.metrics import GatewayMetrics
@@ -41,13 +42,21 @@ class Gateway:
         master_secret: bytes,
         find_peers: FindPeers | None = None,
         events: EventSink | None = None,
+        packages: PackageStore | None = None,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         registry = build_registry()
         self._metrics = GatewayMetrics(registry)
         self._surroundings = Surroundings(
-            settings, catalog, demand_sink, master_secret, self._metrics, find_peers, events
+            settings,
+            catalog,
+            demand_sink,
+            master_secret,
+            self._metrics,
+            find_peers=find_peers,
+            events=events,
+            packages=packages,
         )
         self._health = HealthServer(
             registry,

@@ -30,6 +30,7 @@ from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems
 from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.runtimes import Machine, Unavailable, find_machine, plan_bootstrap
+from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.sqlite import SqliteQueue
 
 HOST = "127.0.0.1"
@@ -76,10 +77,16 @@ async def _serve(options: LocalOptions) -> None:
         inherited=options.inherited,
     )
     settings = GatewaySettings(
-        host=HOST, public_port=options.port, internal_port=0, metrics_port=0, linger_s=0
+        host=HOST,
+        public_port=options.port,
+        internal_port=0,
+        metrics_port=0,
+        linger_s=0,
+        package_cache=options.state / "environments" / "packages",
     )
+    packages = DirectoryPackages(options.state / "packages")
     queue = SqliteQueue(options.state / "events.sqlite", time.time)
-    gateway = Gateway(settings, index, environments, master_secret, events=queue)
+    gateway = Gateway(settings, index, environments, master_secret, events=queue, packages=packages)
     try:
         await gateway.start()
         await queue.open()

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +21,24 @@ const (
 	unpackTimeMax = 2 * time.Minute
 	encrypted     = 1 // flag of an entry
 )
+
+// UnzipFile writes the archive in file without holding it in memory of its own.
+func UnzipFile(directory string, file *os.File, now func() time.Time) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return refuse("the package is empty")
+	}
+	size := int(min(info.Size(), zippedBytesMax+1))
+	archive, err := syscall.Mmap(int(file.Fd()), 0, size, syscall.PROT_READ, syscall.MAP_PRIVATE)
+	if err != nil {
+		return err
+	}
+	defer syscall.Munmap(archive)
+	return Unzip(directory, archive, now)
+}
 
 // Unzip writes an archive; now is the clock that its time limit is read from.
 func Unzip(directory string, archive []byte, now func() time.Time) error {

@@ -1,7 +1,9 @@
 package environment
 
 import (
+	"context"
 	"errors"
+	"os"
 	"time"
 
 	"kubelambda.io/agent/code"
@@ -19,7 +21,9 @@ const (
 	initTimeout = 10 * time.Second
 	// mountPatience is how long the kubelet may take to bring the version of code that is meant.
 	mountPatience = 10 * time.Second
-	eventTimeout  = 3 * time.Second
+	// packagePatience is how long gateways may take to give a package.
+	packagePatience = time.Minute
+	eventTimeout    = 3 * time.Second
 )
 
 // initRecord is what is known of init.
@@ -79,6 +83,8 @@ func (e *Environment) unpack(source link.CodeSource) error {
 		return nil
 	case source.Mounted != "":
 		err = code.CopyMounted(e.options.TaskRoot, e.options.CodeMount, source.Mounted, mountPatience)
+	case source.Package != "":
+		err = e.unpackPackage(e.options.TaskRoot, source.Package)
 	case source.Zip != nil:
 		err = code.Unzip(e.options.TaskRoot, source.Zip, time.Now)
 	default:
@@ -88,6 +94,24 @@ func (e *Environment) unpack(source link.CodeSource) error {
 		code.CloseDirectories(e.options.TaskRoot)
 	}
 	return err
+}
+
+// unpackPackage fetches a package into a file without a name below directory, and unpacks it there.
+func (e *Environment) unpackPackage(directory, name string) error {
+	file, err := os.CreateTemp(directory, ".package-*")
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := os.Remove(file.Name()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(e.over, packagePatience)
+	defer cancel()
+	if err := e.options.Packages.Package(ctx, name, file); err != nil {
+		return err
+	}
+	return code.UnzipFile(directory, file, time.Now)
 }
 
 func (e *Environment) beginInit() {

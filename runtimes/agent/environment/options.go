@@ -10,6 +10,7 @@ package environment
 import (
 	"time"
 
+	"kubelambda.io/agent/fetch"
 	"kubelambda.io/agent/logs"
 	"kubelambda.io/agent/supervise"
 )
@@ -26,6 +27,8 @@ type Options struct {
 	TaskRoot string
 	// OptRoot is where layers are; extensions are the files in its directory extensions.
 	OptRoot string
+	// Packages is where uploaded packages come from.
+	Packages fetch.Gateway
 	// CodeMount is where the kubelet mounts code that comes from a ConfigMap.
 	CodeMount string
 	// Inherited is the agent's own environment without what is the agent's alone.
