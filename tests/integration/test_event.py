@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from prometheus_client import CollectorRegistry
 
 from conformance.nats_server import NatsServer
-from integration.conftest import MASTER, Installation
+from integration.conftest import MASTER, Installation, MakeInstallation
 from kubelambda.core.queue import Queue, QueuedEvent, QueueUnavailableError
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
@@ -31,7 +31,6 @@ def handler(event, context):
     if event.get("fail"):
         raise ValueError("no")
 """
-MakeInstallation = Callable[..., Awaitable[Installation]]
 
 
 @dataclass(slots=True)
