@@ -163,8 +163,10 @@ class Gateway:
 
     async def _sweep(self, assembly: Assembly) -> None:
         loop = asyncio.get_running_loop()
+        settings = self._settings
+        shortest_s = min(settings.head_timeout_s, settings.body_timeout_s, settings.write_timeout_s)
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(min(SWEEP_S, shortest_s))
             assembly.connections.sweep(loop.time())
             assembly.internal_connections.sweep(loop.time())
             if self._tls is not None:

@@ -108,5 +108,6 @@ async def test_f15_all_bodies_together_have_a_limit(
         await wait_until(lambda: connections.bodies_bytes == 799_998)
         assert await send(port, [held + b"1"]) == [503]
     await wait_until(lambda: not connections.bodies_bytes)
-    assert await send(port, [(held + b"1") * 4]) == [204] * 4
+    for _ in range(4):
+        assert await send(port, [held + b"1"]) == [204]
     await wait_until(lambda: not connections.bodies_bytes)
