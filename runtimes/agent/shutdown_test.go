@@ -163,3 +163,63 @@ func TestAnAgentThatGetsSIGTERMTellsItsExtensions(t *testing.T) {
 		t.Errorf("the log is\n%s", log)
 	}
 }
+
+func TestAnExtensionAtWorkIsToldWhenItAsks(t *testing.T) {
+	a, s := startExtended(t, "obey", map[string]string{"e": "ext-slow " + invokeAndShutdown})
+	s.control(link.InitDone)
+	s.invoke("id-1", []byte("echo x"), map[string]any{"timeoutMs": 200}) // it takes 400
+	s.response()
+	if report := s.control(link.Idle); report["status"] != "timeout" {
+		t.Errorf("got %v", report)
+	}
+	a.waitForLog(`e: got {"eventType":"SHUTDOWN","shutdownReason":"timeout",`)
+}
+
+func TestAResetWithInternalExtensionsSendsSIGTERMToo(t *testing.T) {
+	a, s := startExtended(t, "internal-ignores-term", nil)
+	s.control(link.InitDone)
+	begin := time.Now()
+	s.invoke("id-1", []byte("hang"), map[string]any{"timeoutMs": 200})
+	s.response()
+	s.control(link.Idle)
+	between(t, "the reset", time.Since(begin), 800*time.Millisecond)
+	a.waitForLog("runtime: ignores SIGTERM\n")
+	if got, _ := s.do("id-2", "echo clean", nil); string(got.body) != "clean" {
+		t.Errorf("the next event got %s", got.body)
+	}
+}
+
+func TestAnAgentThatLosesItsParentEndsAtOnce(t *testing.T) {
+	a, s := startExtended(t, "term", map[string]string{"e": "ext-stay EVENTS=SHUTDOWN"})
+	s.control(link.InitDone)
+	begin := time.Now()
+	a.signal(1)
+	a.expectExit(0)
+	between(t, "the end", time.Since(begin), 0)
+	if log := a.log(); strings.Contains(log, "SIGTERM") || strings.Contains(log, "e: got") {
+		t.Errorf("the log is\n%s", log)
+	}
+}
+
+func TestNobodyIsDialledWhileExtensionsEnd(t *testing.T) {
+	a, s := startExtended(t, "term", map[string]string{"e": "ext-stay EVENTS=SHUTDOWN"})
+	s.control(link.InitDone)
+	s.send(link.Shutdown, map[string]any{"reason": "spindown"})
+	a.waitForLog("e: stays\n")
+	_ = s.conn.Close()
+	a.expectExit(0)
+	select {
+	case again := <-a.gateway.welcomes:
+		t.Errorf("dialled again: %v", again.hello)
+	default:
+	}
+}
+
+func TestWhatDescendsFromTheRuntimeGetsSIGTERMToo(t *testing.T) {
+	a, s := startExtended(t, "term", map[string]string{"e": "ext-loop EVENTS=SHUTDOWN"}, "KUBELAMBDA_IDLE_FREEZE_MS=-1")
+	s.control(link.InitDone)
+	s.do("id-1", `shell trap 'echo child: got SIGTERM; exit' TERM; echo ready; while true; do sleep 0.01; done`, nil)
+	a.waitForLog("ready\n")
+	endSpundown(a, s)
+	a.waitForLog("child: got SIGTERM\n")
+}
