@@ -211,8 +211,8 @@ class GatewaySettings(QueueSettings):
     """Of one address: raise it where all clients come by way of one proxy or a node's address."""
     bodies_bytes_max: int = 134_217_728
     """Bytes of all requests that arrive or are unanswered; beyond that 503. Bounds the memory."""
-    package_cache: Path = Path("/tmp/packages")  # noqa: S108  # the pod's own, emptied at the start
-    """Directory in which packages that agents ask for are kept, up to 1 GiB."""
+    package_cache: Path = Path("/var/cache/kubelambda/packages")
+    """Directory of packages that agents ask for, up to 1 GiB; emptied at the start."""
     link_ping_s: float = 5.0
     """An agent that was sent nothing for so long gets a ping."""
     link_dead_s: float = 20.0
