@@ -21,9 +21,10 @@ from kubelambda.gateway.forward import Forwarder
 from kubelambda.gateway.heartbeats import HttpHeartbeats
 from kubelambda.gateway.http import HttpConnection, Request
 from kubelambda.gateway.internal_api import InternalApi, limit_internal_body
-from kubelambda.gateway.invoke_api import InvokeApi, limit_body
+from kubelambda.gateway.invoke_api import InvokeApi
 from kubelambda.gateway.link import LinkConnection, LinkContext
 from kubelambda.gateway.metrics import GatewayMetrics
+from kubelambda.gateway.operations import limit_body
 from kubelambda.gateway.ownership import FindPeers, Membership
 from kubelambda.gateway.package_api import PackageApi, is_download, is_upload
 from kubelambda.gateway.package_cache import PackageCache

@@ -10,21 +10,21 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from kubelambda.core import frames
 from kubelambda.core.frames import FrameType, ProtocolError
 from kubelambda.core.function import Function, FunctionRef
-from kubelambda.core.invocation import RESPONSE_BYTES_MAX, Outcome, killed, timed_out
-from kubelambda.gateway.invocation import Invocation
+from kubelambda.core.invocation import killed, timed_out
+from kubelambda.gateway.invocation import Invocation, ResponseStream
+from kubelambda.gateway.response import IncomingResponse
 
 State = Literal["starting", "idle", "busy"]
 
 ANSWER_GRACE_S = 0.25
 FINISHING_S = 0.1
 """How long a runtime may take from its response to its next event: a period of its CPU quota."""
-CREDIT_BYTES = 131_072
 TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
 """Base64 of at most 4,096 bytes: it becomes a header of the answer."""
 _INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
@@ -81,12 +81,7 @@ class Environment:
         """The event of another gateway that it runs, or whose result it still keeps (link, 7)."""
         self._credit = 0
         self._unsent: deque[bytes] = deque()
-        self._response: list[bytes] = []
-        self._response_bytes = 0
-        self._response_open = False
-        self._function_error = False
-        self._consumed = 0
-        self._outcome: Outcome | None = None
+        self._response = IncomingResponse(send, None)
         self._answered_at = 0.0
         self._handlers: dict[int, Callable[[bytes], None]] = {
             FrameType.INIT_DONE: self._on_init_over,
@@ -122,7 +117,7 @@ class Environment:
         self.state = "busy"
         self._invocation = invocation
         self.recovered_request = ""
-        self._reset_exchange()
+        self._reset_exchange(invocation.stream)
         invocation.begin()
         self._start_deadline(invocation, function)
         self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
@@ -160,12 +155,12 @@ class Environment:
         self.leaving = True
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
-            invocation.finish(self._outcome or killed(invocation.request_id))
+            invocation.finish(self._response.outcome or killed(invocation.request_id))
             invocation.release()
 
     def is_finishing(self, now: float) -> bool:
         """Busy, but its response is there: idle as soon as the runtime asks for its next event."""
-        answered = self.state == "busy" and self._outcome is not None
+        answered = self.state == "busy" and self._response.outcome is not None
         return answered and now - self._answered_at < FINISHING_S
 
     @property
@@ -178,15 +173,10 @@ class Environment:
         """The event in flight, if it is one of this gateway's."""
         return self._invocation
 
-    def _reset_exchange(self) -> None:
+    def _reset_exchange(self, stream: ResponseStream | None) -> None:
         self._unsent.clear()
         self._credit = frames.WINDOW_BYTES
-        self._response = []
-        self._response_bytes = 0
-        self._response_open = False
-        self._function_error = False
-        self._consumed = 0
-        self._outcome = None
+        self._response = IncomingResponse(self._send, stream)
 
     def _start_deadline(self, invocation: Invocation, function: Function) -> None:
         invocation.timer = self._loop.call_later(
@@ -219,35 +209,19 @@ class Environment:
     def _on_response(self, payload: bytes) -> None:
         fields = frames.decode_control(payload)
         self._expect_in_flight(fields)
-        if self._response_open or self._outcome is not None:
-            raise ProtocolError("a second response")
-        self._response_open = True
-        self._function_error = fields.get("functionError") is True
+        self._response.open(fields)
 
     def _on_response_body(self, payload: bytes) -> None:
-        if not self._response_open:
-            raise ProtocolError("a body without a response")
-        self._response_bytes += len(payload)
-        if self._response_bytes > RESPONSE_BYTES_MAX:
-            raise ProtocolError("a response over the limit")
-        self._response.append(payload)
-        self._consumed += len(payload)
-        if self._consumed >= CREDIT_BYTES:
-            self._send(frames.encode_credit(self._consumed))
-            self._consumed = 0
+        self._response.add(payload)
 
     def _on_response_end(self, payload: bytes) -> None:
-        self._expect_in_flight(frames.decode_control(payload))
-        if not self._response_open:
-            raise ProtocolError("the end of no response")
-        self._response_open = False
-        body = self._response[0] if len(self._response) == 1 else b"".join(self._response)
-        self._response = []
-        self._outcome = Outcome(body, self._function_error)
+        fields = frames.decode_control(payload)
+        self._expect_in_flight(fields)
+        outcome = self._response.close(fields)
         self._answered_at = self._loop.time()
         invocation = self._invocation
         if invocation is not None and not invocation.wants_tail:
-            invocation.finish(self._outcome)
+            invocation.finish(outcome)
 
     def _on_idle(self, payload: bytes) -> None:
         fields = frames.decode_control(payload)
@@ -263,10 +237,10 @@ class Environment:
         if fields.get("requestId") != invocation.request_id:
             self._invocation = invocation
             raise ProtocolError("idle names another event")
-        outcome = self._outcome or killed(invocation.request_id)
+        outcome = self._response.outcome or killed(invocation.request_id)
         tail = fields.get("tail")
         if isinstance(tail, str) and TAIL.fullmatch(tail):
-            outcome = Outcome(outcome.payload, outcome.function_error, tail)
+            outcome = replace(outcome, tail=tail)
         invocation.finish(outcome)
         invocation.release()
 
@@ -304,6 +278,6 @@ def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
         "clientContext": invocation.client_context,
         "cognitoIdentity": "",
         "tail": invocation.wants_tail,
-        "stream": False,
+        "stream": invocation.stream is not None,
         "contentLength": len(invocation.payload),
     }

@@ -153,12 +153,12 @@ func (e *Environment) finishStream(outcome runtimeapi.Outcome) runtimeapi.Reply 
 	e.event.answeredAt = time.Now()
 	switch outcome.Kind {
 	case runtimeapi.Truncated:
-		e.event.sink.end(truncatedResponse)
+		e.event.sink.end(truncatedResponse, nil)
 		return truncatedRequest()
 	case runtimeapi.Failed:
-		e.event.sink.end(outcome.Failure.Type)
+		e.event.sink.end(outcome.Failure.Type, outcome.Failure.Body)
 	default:
-		e.event.sink.end("")
+		e.event.sink.end("", nil)
 	}
 	return runtimeapi.Accepted()
 }

@@ -180,7 +180,7 @@ func (e *Environment) failEvent(reason failure) {
 	case failed.answered:
 	case failed.sink != nil:
 		failed.answered = true
-		failed.sink.end(reason.errorType)
+		failed.sink.end(reason.errorType, reason.payload(failed.RequestID))
 	default:
 		time.AfterFunc(killPatience, func() { e.answerFailed(failed, reason) })
 	}

@@ -115,6 +115,8 @@ type ResponseHead struct {
 type responseEndMessage struct {
 	RequestID string `json:"requestId"`
 	ErrorType string `json:"errorType,omitempty"`
+	// Error is the error's JSON, where the runtime gave one.
+	Error string `json:"error,omitempty"`
 }
 
 type initDoneMessage struct {
