@@ -114,6 +114,7 @@ class HttpConnection(asyncio.Protocol):
         self._writing_paused = False
         self._chunked = False
         self._keep_alive = False
+        self._reading_paused = False
         self._closing = False
         self._last_request = False
         self.deadline = self._loop.time() + self._limits.head_s
@@ -445,12 +446,14 @@ class HttpConnection(asyncio.Protocol):
 
     def _pace_reading(self) -> None:
         transport = self._transport
-        if transport is None or transport.is_closing():
+        pause = not self._closing and (self._writing_paused or bool(self._queue))
+        if pause == self._reading_paused or transport is None or transport.is_closing():
             return
-        if self._closing or not (self._writing_paused or self._queue):
-            transport.resume_reading()
-        else:
+        self._reading_paused = pause
+        if pause:
             transport.pause_reading()
+        else:
+            transport.resume_reading()
 
     def _fail(self, status: int, reason: str) -> None:
         if not self._closing:

@@ -37,7 +37,8 @@ class Network:
         return self._runs.read_text().split() if self._runs.exists() else []
 
     async def invoke(self, **event: Any) -> dict[str, Any]:
-        return await self.installation.invoke("work", event | {"runs": str(self._runs)})
+        """An invocation as soon as the one slot is free."""
+        return await invoke_when_free(self.installation, "work", event | {"runs": str(self._runs)})
 
     async def begin(self, **event: Any) -> asyncio.Task[dict[str, Any]]:
         """An invocation that has begun to run."""
@@ -45,10 +46,6 @@ class Network:
         task = asyncio.create_task(self.invoke(**event))
         await wait_until(lambda: len(self.runs) > before)
         return task
-
-    async def invoke_when_free(self) -> dict[str, Any]:
-        """An invocation as soon as the one slot is free again."""
-        return await invoke_when_free(self.installation, "work", {"runs": str(self._runs)})
 
 
 @pytest.fixture
@@ -91,7 +88,7 @@ async def test_a_cut_in_mid_event_is_signal_killed_and_the_event_runs_once(
     network.proxy.cut()
     assert is_killed(await running)
     for _ in range(2):
-        assert (await network.invoke_when_free())["Payload"][1] == ""
+        assert (await network.invoke())["Payload"][1] == ""
     assert len(network.runs) == len(set(network.runs)) == 3
 
 
@@ -100,7 +97,7 @@ async def test_a_cut_between_events_costs_nobody_anything(make_network: MakeNetw
     pid = (await network.invoke())["Payload"][0]
     network.proxy.cut()
     await wait_until(lambda: len(network.proxy.pipes) == 2)
-    assert (await network.invoke_when_free())["Payload"][0] == pid
+    assert (await network.invoke())["Payload"][0] == pid
     assert len(network.runs) == 2
 
 
@@ -112,7 +109,7 @@ async def test_a_cut_while_the_event_is_handed_over_runs_nothing(
     await network.invoke()
     network.proxy.cut_after("to agent", 100_000)
     assert is_killed(await network.invoke(padding="y" * 1_000_000))
-    assert "FunctionError" not in await network.invoke_when_free()
+    assert "FunctionError" not in await network.invoke()
     assert len(network.runs) == 2
 
 
@@ -123,7 +120,7 @@ async def test_a_cut_while_the_answer_is_on_its_way_gives_no_half_answer(
     await network.invoke()
     network.proxy.cut_after("to gateway", 100_000)
     assert is_killed(await network.invoke(size=1_000_000))
-    assert "FunctionError" not in await network.invoke_when_free()
+    assert "FunctionError" not in await network.invoke()
     assert len(network.runs) == len(set(network.runs)) == 3
 
 
@@ -137,7 +134,7 @@ async def test_a_stall_that_ends_in_time_is_only_a_delay(make_network: MakeNetwo
     network.proxy.resume()
     answer = await running
     assert len(answer["Payload"][1]) == 1_000_000
-    assert (await network.invoke_when_free())["Payload"][0] == answer["Payload"][0]
+    assert (await network.invoke())["Payload"][0] == answer["Payload"][0]
     assert len(network.runs) == 2
 
 
@@ -150,7 +147,7 @@ async def test_a_stall_up_to_the_limit_is_the_end_of_the_link_for_the_gateway(
     network.proxy.stall()
     assert is_killed(await running)
     network.proxy.resume()
-    assert "FunctionError" not in await network.invoke_when_free()
+    assert "FunctionError" not in await network.invoke()
     assert len(network.runs) == len(set(network.runs)) == 2
 
 
@@ -161,7 +158,7 @@ async def test_a_stall_without_end_is_noticed_by_the_agent_too(make_network: Mak
     running = await network.begin(seconds=0.2)
     network.proxy.stall()
     assert is_killed(await running)
-    answer = await network.invoke_when_free()
+    answer = await network.invoke()
     assert "FunctionError" not in answer
     assert len(network.runs) == len(set(network.runs)) == 2
     assert len(network.proxy.pipes) == 2
