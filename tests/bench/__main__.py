@@ -4,6 +4,7 @@ Without a group all of them run. Where no cluster is up ``cluster`` is skipped, 
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ Group = Callable[[], list[Row]]
 def main() -> int:
     """Exit code 0 unless a measurement broke; never because of a time."""
     arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # children are ended on the way out
     groups = build_groups(arguments.functions)
     before = describe_machine()
     rows: list[Row] = []

@@ -1,14 +1,16 @@
 """A dispatcher to be measured: ``python -m bench.dispatcher_process QUEUE GATEWAY SECRET``.
 
-The URL of NATS, a gateway's internal address, the master secret's file. It is the product's role.
-With KUBELAMBDA_BENCH_PROFILE a cProfile of its whole life is written to that file.
+The URL of NATS, a gateway's internal address, the master secret's file. It is the product's role,
+but for its end when standard input closes.
 """
 
-import cProfile
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
+from bench.profiling import run_profiled
 from kubelambda.config import DispatcherSettings
 from kubelambda.dispatch.main import run
 
@@ -22,13 +24,15 @@ def main() -> int:
         metrics_port=0,
         drain_s=2.0,
     )
-    profile = os.environ.get("KUBELAMBDA_BENCH_PROFILE")
-    if not profile:
-        return run(settings)
-    with cProfile.Profile() as profiler:
-        code = run(settings)
-    profiler.dump_stats(profile)
-    return code
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    return run_profiled("dispatcher", lambda: run(settings))
+
+
+def end_with_parent() -> None:
+    """Wait until nobody holds the other end of standard input."""
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def measure_gateway(program: LoadProgram) -> list[Row]:
         build_added_row("gateway adds, forwarded, p50", p50, "forwarded", 0.3),
         build_tail_row("through the gateway, owned, p99", p99, "owned"),
         build_tail_row("through the gateway, forwarded, p99", p99, "forwarded"),
+        build_lateness_row(collect(one.late_p99_ms for runs in found.values() for one in runs)),
     ]
 
 
@@ -56,6 +57,16 @@ def build_floor_row(name: str, p50: dict[str, Rounds]) -> Row:
         spread=added.spread(),
         floor=f"Go echo {p50['echo'].text('ms')}",
         number=added.median,
+    )
+
+
+def build_lateness_row(late: Rounds) -> Row:
+    """How busy the machine was otherwise: this delay is in nobody's latency, but its cause is."""
+    return Row(
+        name="the load's own delay, p99",
+        value=late.text("ms", 2),
+        spread=late.spread(2),
+        number=late.median,
     )
 
 

@@ -1,23 +1,20 @@
 """A gateway as a process of its own, to be measured: ``python -m bench.gateway_process JSON``.
 
 JSON: the settings, the functions, the addresses of all gateways and the controller's URL. Prints
-``ready`` once all of them are members; ends when standard input closes or at SIGTERM. With
-KUBELAMBDA_BENCH_PROFILE a cProfile of its whole life is written to that file.
+``ready`` once all of them are members; ends when standard input closes or at SIGTERM.
 """
 
 import asyncio
-import cProfile
 import json
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
+from bench.profiling import run_profiled
 from integration.conftest import make_function
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
@@ -38,7 +35,7 @@ class GatewayPlan:
     addresses: list[str] = field(default_factory=list)
 
 
-def _path_settings(settings: dict[str, Any]) -> GatewaySettings:
+def _build_settings(settings: dict[str, Any]) -> GatewaySettings:
     return GatewaySettings(host="127.0.0.1", metrics_port=0, linger_s=0.0, **settings)
 
 
@@ -50,7 +47,7 @@ async def serve(plan: GatewayPlan) -> None:
     async def find_peers() -> Sequence[str]:
         return plan.addresses
 
-    settings = _path_settings(plan.settings)
+    settings = _build_settings(plan.settings)
     sink = HttpDemandSink(plan.controller, MASTER)
     queue = JetStreamQueue(settings.queue_url) if settings.queue_url else None
     if queue is not None:
@@ -72,13 +69,7 @@ async def serve(plan: GatewayPlan) -> None:
 
 def main() -> None:
     plan = GatewayPlan(**json.loads(sys.argv[1]))
-    profile = os.environ.get("KUBELAMBDA_BENCH_PROFILE")
-    if not profile:
-        uvloop.run(serve(plan))
-        return
-    with cProfile.Profile() as profiler:
-        uvloop.run(serve(plan))
-    profiler.dump_stats(Path(profile))
+    run_profiled("gateway", lambda: uvloop.run(serve(plan)))
 
 
 if __name__ == "__main__":
