@@ -1,0 +1,63 @@
+"""A row's code: files as they are, or compiled and zipped."""
+
+import base64
+import io
+import os
+import subprocess
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kubelambda.local.machine import find_cache
+
+SOURCES = Path(__file__).parent / "sources"
+JAVA_RELEASE = "17"
+"""What every Java that may run it understands; the runtime's own is newer."""
+
+
+def inline(source: str, name: str = "") -> Callable[[Path], Mapping[str, object]]:
+    """``spec.code`` with one file; ``name`` where it is not to keep its own."""
+    path = SOURCES / source
+
+    def build(_: Path) -> Mapping[str, object]:
+        return {"inline": {name or path.name: path.read_text()}}
+
+    return build
+
+
+def zip_java(name: str) -> Callable[[Path], Mapping[str, object]]:
+    """A class compiled by the JDK against AWS's interfaces."""
+
+    def build(directory: Path) -> Mapping[str, object]:
+        libraries = find_cache(os.environ) / "java" / "lib" / "*"
+        target = ["--release", JAVA_RELEASE, "-nowarn", "-d", directory]
+        _run("javac", *target, "-cp", libraries, SOURCES / "java" / f"{name}.java")
+        return _zip(directory, "*.class")
+
+    return build
+
+
+def zip_dotnet(name: str) -> Callable[[Path], Mapping[str, object]]:
+    """An assembly, with the one of Lambda's interfaces that a function brings along."""
+
+    def build(directory: Path) -> Mapping[str, object]:
+        core, sources = directory / "Amazon.Lambda.Core.dll", SOURCES / "dotnet"
+        _run("mcs", "-target:library", f"-out:{core}", sources / "AmazonLambdaCore.cs")
+        output = directory / f"{name}.dll"
+        _run("mcs", "-target:library", f"-out:{output}", f"-r:{core}", sources / f"{name}.cs")
+        return _zip(directory, "*.dll")
+
+    return build
+
+
+def _zip(directory: Path, pattern: str) -> Mapping[str, object]:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(directory.rglob(pattern)):
+            archive.write(path, path.relative_to(directory))
+    return {"zipFile": base64.b64encode(packed.getvalue()).decode()}
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
