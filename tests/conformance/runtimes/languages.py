@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.runtimes.packages import inline, zip_dotnet, zip_java
+from conformance.runtimes.packages import inline, start_go, zip_dotnet, zip_java
 
 Code = Mapping[str, Any]
 
@@ -20,13 +20,14 @@ class Language:
     """The handler that answers the scenarios, as ``spec.code``; given a directory to build in."""
     broken_handler: str
     broken_code: Callable[[Path], Code]
-    """A handler whose init fails with the message "not today"."""
+    """A handler whose init fails."""
     error_type: str = "Refused"
     error_keys: tuple[str, ...] = ("errorMessage", "errorType", "stackTrace")
     """The error of an exception, its keys in the client's order; the last one is the stack."""
     stack_word: str = ""
     """What a line of the stack must name: the handler's own code."""
     init_error_type: str = ""
+    init_error_message: str = "not today"
     log_lines: tuple[str, ...] = ("line one", "line two")
     """Patterns of the lines that the scenario "log" leaves in the log."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -102,6 +103,16 @@ LANGUAGES: Mapping[str, Language] = {
         init_error_type="InvalidOperationException",
         variables=IMAGE_PATH | {"DOTNET_ROOT": "/var/lang/bin"},
     ),
+    "go": Language(
+        runtime="provided.al2023",
+        handler="bootstrap",
+        code=start_go(),
+        broken_handler="bootstrap",
+        broken_code=start_go("fails"),
+        error_keys=("errorMessage", "errorType"),
+        init_error_type="Runtime.ExitError",
+        init_error_message="exit status 2",
+    ),
     "provided": Language(
         runtime="provided.al2023",
         handler="any",
@@ -117,7 +128,6 @@ LANGUAGES: Mapping[str, Language] = {
     ),
 }
 
-IMPOSSIBLE: Mapping[str, str] = {
-    "go": "a Go binary is larger than the 64 KiB of code.zipFile; waits for code.package",
-}
-"""Rows that no target can have yet."""
+TOO_LARGE = "a Go binary is larger than the 64 KiB of code.zipFile; waits for code.package"
+IMPOSSIBLE: Mapping[str, Mapping[str, str]] = {"go": {"cluster": TOO_LARGE}}
+"""Rows that a target cannot have yet. In local mode the binary is started where it was built."""

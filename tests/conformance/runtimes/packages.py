@@ -11,6 +11,7 @@ from pathlib import Path
 from kubelambda.local.machine import find_cache
 
 SOURCES = Path(__file__).parent / "sources"
+JSON = "-r:System.Web.Extensions.dll"
 JAVA_RELEASE = "17"
 """What every Java that may run it understands; the runtime's own is newer."""
 
@@ -44,10 +45,29 @@ def zip_dotnet(name: str) -> Callable[[Path], Mapping[str, object]]:
         core, sources = directory / "Amazon.Lambda.Core.dll", SOURCES / "dotnet"
         _run("mcs", "-target:library", f"-out:{core}", sources / "AmazonLambdaCore.cs")
         output = directory / f"{name}.dll"
-        _run("mcs", "-target:library", f"-out:{output}", f"-r:{core}", sources / f"{name}.cs")
+        _run("mcs", "-target:library", f"-out:{output}", f"-r:{core}", JSON, sources / f"{name}.cs")
         return _zip(directory, "*.dll")
 
     return build
+
+
+def start_go(argument: str = "") -> Callable[[Path], Mapping[str, object]]:
+    """A bootstrap that starts the program where it was built: its zip would be too large."""
+
+    def build(directory: Path) -> Mapping[str, object]:
+        program = directory / "bootstrap"
+        variables = os.environ | {"CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+        _run("go", "build", "-C", SOURCES / "go", "-o", program, ".", env=variables)
+        return {"inline": {"bootstrap": f"#!/bin/sh\nexec {program} {argument}\n"}}
+
+    return build
+
+
+def has_go_modules() -> bool:
+    """Whether the row go can be built without a network."""
+    variables = os.environ | {"GOPROXY": "off", "GOTOOLCHAIN": "local"}
+    command = ["go", "list", "-C", SOURCES / "go", "-deps", "."]
+    return subprocess.run(command, env=variables, capture_output=True, check=False).returncode == 0
 
 
 def _zip(directory: Path, pattern: str) -> Mapping[str, object]:
@@ -58,6 +78,6 @@ def _zip(directory: Path, pattern: str) -> Mapping[str, object]:
     return {"zipFile": base64.b64encode(packed.getvalue()).decode()}
 
 
-def _run(*command: str | Path) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(*command: str | Path, env: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"

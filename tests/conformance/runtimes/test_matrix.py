@@ -33,7 +33,7 @@ def test_the_environment_is_lambdas_with_the_users_variables(row: Row) -> None:
         "TZ": ":UTC",
         "KUBELAMBDA_KEY": None,
     }
-    if row.name == "provided":
+    if row.language.runtime.startswith("provided"):
         expected["AWS_EXECUTION_ENV"] = None
     else:
         expected["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{row.language.runtime}"
@@ -85,7 +85,8 @@ def test_an_error_has_type_message_and_stack_and_the_environment_stays(row: Row)
     assert tuple(answer.value)[: len(row.language.error_keys)] == row.language.error_keys
     assert answer.value["errorType"] == row.language.error_type
     assert answer.value["errorMessage"] == "no"
-    assert row.language.stack_word in "\n".join(answer.value[row.language.error_keys[-1]])
+    if row.language.stack_word:
+        assert row.language.stack_word in "\n".join(answer.value[row.language.error_keys[-1]])
     assert row.ask("count").value == before + 2
 
 
@@ -96,7 +97,7 @@ def test_a_failed_init_is_what_the_runtime_posted_every_time(row: Row) -> None:
         answer = row.ask("echo", arn=arn)
         assert answer.is_error
         assert answer.value["errorType"] == row.language.init_error_type
-        assert "not today" in answer.value["errorMessage"]
+        assert row.language.init_error_message in answer.value["errorMessage"]
 
 
 def test_an_exit_is_an_exit_error_and_the_next_call_starts_anew(row: Row) -> None:

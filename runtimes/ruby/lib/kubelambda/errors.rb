@@ -6,31 +6,23 @@ module Kubelambda
   # Errors as AWS's client posts and prints them (spec 1.4).
   module Errors
     OWN_FILES = File.expand_path('../..', __dir__)
-
-    class HandlerNotFound < StandardError; end
-    class MalformedHandlerName < StandardError; end
-    class ImportModuleError < StandardError; end
-    class UserCodeSyntaxError < StandardError; end
+    STACK_LINES_MAX = 100
 
     module_function
 
     # The body of an error, its keys in the client's order; `phase` is Function or Init.
     def describe(exception, phase)
+      own_code = (exception.backtrace || []).take_while { |line| !line.start_with?(OWN_FILES) }
       {
         errorMessage: readable(exception.message),
-        errorType: name(exception, phase),
-        stackTrace: (exception.backtrace || []).reject { |line| line.start_with?(OWN_FILES) }.map { |line| readable(line) }
+        errorType: "#{phase}<#{exception.class}>",
+        stackTrace: own_code.first(STACK_LINES_MAX).map { |line| readable(line) }
       }
     end
 
     def log(title, error)
       puts title
       puts error.to_json
-    end
-
-    def name(exception, phase)
-      own = exception.class.name.to_s[/\AKubelambda::Errors::(\w+)\z/, 1]
-      own ? "Runtime.#{own}" : "#{phase}<#{exception.class}>"
     end
 
     # JSON takes UTF-8 alone; a message may be anything.

@@ -1,48 +1,37 @@
 # frozen_string_literal: true
 
 require 'json'
-require 'kubelambda/errors'
+require 'stringio'
 
 module Kubelambda
   # The function's handler: <file>.<method> or <file>.<Class>.<method>.
   class Handler
-    OCTETS = 'application/octet-stream'
+    UNKNOWN = 'application/unknown'
 
-    # Loads the file, which is the function's init; raises what that raises, or an error with a name.
+    # Loads the file, which is the function's init; raises what that raises.
     def self.load(root, name)
-      file, *names, method = name.split('.')
-      raise Errors::MalformedHandlerName, "Bad handler '#{name}'" if method.nil? || names.size > 1
+      parts = name.split('.')
+      unless [2, 3].include?(parts.size)
+        raise ArgumentError, "Invalid handler #{parts}, must be of form FILENAME.METHOD or FILENAME.CLASS.METHOD"
+      end
 
-      require_file(root, file)
-      receiver = names.empty? ? Object.new : Object.const_get(names.first)
-      raise Errors::HandlerNotFound, "Handler '#{method}' missing on '#{file}'" unless receiver.respond_to?(method, true)
-
-      new(receiver, method)
-    rescue NameError => e
-      raise e unless names&.first && e.name.to_s == names.first.split('::').last
-
-      raise Errors::HandlerNotFound, "Handler '#{name}': #{e.message}"
+      require File.join(root, parts.first)
+      new(parts.size == 3 ? parts[1] : nil, parts.last)
     end
 
-    def self.require_file(root, file)
-      require File.join(root, file)
-    rescue SyntaxError => e
-      raise Errors::UserCodeSyntaxError, "Syntax error in module '#{file}': #{e.message}"
-    rescue LoadError => e
-      raise Errors::ImportModuleError, "Unable to import module '#{file}': #{e.message}"
-    end
-    private_class_method :require_file
-
-    def initialize(receiver, method)
-      @receiver = receiver
+    def initialize(class_name, method)
+      @class_name = class_name
       @method = method
     end
 
     # Body and content type of the answer to the event in `text`.
     def call(text, context)
-      event = text.empty? ? nil : JSON.parse(text)
-      result = @receiver.send(@method, event: event, context: context)
-      result.respond_to?(:read) ? [result.read, OCTETS] : [result.to_json, 'application/json']
+      receiver = @class_name ? Kernel.const_get(@class_name) : self
+      result = receiver.__send__(@method, event: JSON.parse(text), context: context)
+      case result
+      when StringIO, IO then [result.read, UNKNOWN]
+      else [result.to_json, 'application/json']
+      end
     end
   end
 end
