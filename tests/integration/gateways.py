@@ -18,7 +18,7 @@ from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.environments import LocalEnvironments, find_agent
-from kubelambda.local.runtimes import find_machine
+from kubelambda.local.machine import find_machine
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from kubelambda.core.function import Function
 from kubelambda.core.keys import derive_key
 from kubelambda.core.routing import choose_owner
 from kubelambda.local.environments import LocalEnvironments, find_agent
-from kubelambda.local.runtimes import find_machine
+from kubelambda.local.machine import find_machine
 
 TESTS = Path(__file__).resolve().parents[1]
 NAMES = ("gateway-0", "gateway-1")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from kubelambda.catalog.files import Problem
 from kubelambda.core.function import Function
-from kubelambda.local.runtimes import Machine, Unavailable, plan_bootstrap
+from kubelambda.local.machine import Machine
+from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 
 INVOKE_PATH = "/2015-03-31/functions/{name}/invocations"
 

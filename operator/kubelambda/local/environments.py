@@ -19,7 +19,8 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
-from kubelambda.local.runtimes import Machine, Unavailable, plan_bootstrap
+from kubelambda.local.machine import Machine
+from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class LocalEnvironments:
             (directory / part).mkdir(parents=True)
         process = await asyncio.create_subprocess_exec(
             self.agent,
-            env=self._build_variables(function, pod, directory, bootstrap.argv),
+            env=self._build_variables(function, pod, directory, bootstrap),
             stdin=asyncio.subprocess.DEVNULL,
             cwd=directory,
             start_new_session=True,
@@ -130,13 +131,14 @@ class LocalEnvironments:
         logger.debug("environment %s ended with %s", environment.pod, code)
 
     def _build_variables(
-        self, function: Function, pod: str, directory: Path, bootstrap: Sequence[str]
+        self, function: Function, pod: str, directory: Path, bootstrap: Bootstrap
     ) -> dict[str, str]:
         key = derive_function_key(self.master_secret, function.uid, 1)
         return {
             **{
                 name: self.inherited[name] for name in INHERITED_VARIABLES if name in self.inherited
             },
+            **bootstrap.variables,
             "TMPDIR": str(directory / "tmp"),
             "KUBELAMBDA_GATEWAY": self.gateway_address,
             "KUBELAMBDA_NAMESPACE": function.ref.namespace,
@@ -148,7 +150,7 @@ class LocalEnvironments:
             "KUBELAMBDA_REVISION": "local",
             "KUBELAMBDA_POD": pod,
             "KUBELAMBDA_POD_UID": pod,
-            "KUBELAMBDA_BOOTSTRAP": json.dumps(list(bootstrap)),
+            "KUBELAMBDA_BOOTSTRAP": json.dumps(list(bootstrap.argv)),
             "KUBELAMBDA_TASK_ROOT": str(directory / "task"),
             # Not /opt of this machine, whose programs are nobody's extensions.
             "KUBELAMBDA_OPT_ROOT": str(directory / "opt"),

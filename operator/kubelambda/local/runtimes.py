@@ -1,24 +1,37 @@
 """Which command runs a function's language on this machine.
 
-Contract: pure over what was found on the machine (``Machine``). An identifier whose language is
-absent gives a sentence saying so; another minor version than the machine's runs on what is there,
-with a warning.
+Contract: pure over what was found on the machine (``machine.Machine``). An identifier whose
+language is absent gives a sentence that says what is missing; another version than the machine's
+runs on what is there, with a warning. The bootstraps are those of the runtimes' images, with
+LAMBDA_RUNTIME_DIR pointing at what an image has in /var/runtime.
 """
 
 import re
-import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-PYTHON = re.compile(r"python(\d+\.\d+)")
+from kubelambda.local.machine import Machine
+
+IDENTIFIER = re.compile(r"(python|nodejs|java|ruby|dotnet)(\d+(?:\.\d+)?)(?:\.x|\.al2)?")
+PROVIDED = re.compile(r"provided(\.[a-z0-9]+)?")
+
+NAMES: Mapping[str, str] = {
+    "python": "Python",
+    "nodejs": "Node.js",
+    "java": "Java",
+    "ruby": "Ruby",
+    "dotnet": "mono",
+}
+MISSING: Mapping[str, str] = {
+    "nodejs": "the program node",
+    "java": "the program java",
+    "ruby": "the program ruby",
+    "dotnet": "the program mono, which stands in for .NET",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Interpreters of this machine: path and minor version by language."""
-
-    interpreters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+LOCALE = {"LC_ALL": "C.UTF-8"}
+"""Images have the locale that LANG names; a machine may not, and would read variables as ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,8 @@ class Bootstrap:
 
     argv: tuple[str, ...]
     warning: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What an image's own environment would add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +51,31 @@ class Unavailable:
     reason: str
 
 
-def find_machine() -> Machine:
-    """Look for interpreters; Python is always the one that runs this program."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    found = {"python": (sys.executable, version)}
-    shell = shutil.which("sh")
-    if shell:
-        found["sh"] = (shell, "")
-    return Machine(found)
-
-
 def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | Unavailable:
     """The command for ``runtime``, or why there is none."""
-    python = PYTHON.fullmatch(runtime)
-    if python is None:
-        # LIMIT: local mode runs Python functions only until the other runtimes exist.
-        return Unavailable(f"runtime {runtime!r} has no bootstrap for local mode yet")
-    if "python" not in machine.interpreters:
-        return Unavailable("no Python on this machine")
-    interpreter, version = machine.interpreters["python"]
-    warning = "" if version == python[1] else f"runs on this machine's Python {version}"
-    return Bootstrap((interpreter, "-m", "awslambdaric", handler), warning)
+    if PROVIDED.fullmatch(runtime):
+        return Bootstrap(())  # the file named bootstrap of the code or of a layer
+    known = IDENTIFIER.fullmatch(runtime)
+    if known is None:
+        hint = ": use provided.al2023 with a bootstrap" if runtime.startswith("go") else ""
+        return Unavailable(f"there is no runtime {runtime!r}{hint}")
+    language, asked = known.groups()
+    if language not in machine.interpreters:
+        return Unavailable(f"runtime {runtime} needs {MISSING[language]}, which is not on PATH")
+    interpreter, version = machine.interpreters[language]
+    warning = _compare(language, asked, version)
+    if language == "python":
+        return Bootstrap((interpreter, "-m", "awslambdaric", handler), warning)
+    if language not in machine.directories:
+        return Unavailable(f"runtime {runtime} needs files that `make local-runtimes` prepares")
+    variables = {"LAMBDA_RUNTIME_DIR": machine.directories[language], **LOCALE}
+    return Bootstrap(("/bin/sh", machine.bootstraps[language]), warning, variables)
+
+
+def _compare(language: str, asked: str, version: str) -> str:
+    """A warning where the machine's version is another one, as far as the identifier tells."""
+    parts = asked.count(".") + 1
+    here = ".".join(version.split(".")[:parts])
+    if language != "dotnet" and here == asked:
+        return ""
+    return f"runs on this machine's {NAMES[language]} {here}"

@@ -29,7 +29,8 @@ from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems
 from kubelambda.local.environments import LocalEnvironments, find_agent
-from kubelambda.local.runtimes import Machine, Unavailable, find_machine, plan_bootstrap
+from kubelambda.local.machine import Machine, find_cache, find_machine
+from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.sqlite import SqliteQueue
 
@@ -63,7 +64,8 @@ async def serve(options: LocalOptions) -> None:
 
 
 async def _serve(options: LocalOptions) -> None:
-    index, machine, master_secret = FunctionIndex(), find_machine(), secrets.token_bytes(32)
+    index, master_secret = FunctionIndex(), secrets.token_bytes(32)
+    machine = find_machine(find_cache(options.inherited))
     loaded = _load(options, index, machine)
     if not loaded.functions and not loaded.problems:
         names = ", ".join(str(path) for path in options.paths)

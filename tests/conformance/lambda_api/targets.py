@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCES = Path(__file__).parent / "sources"
 REGION = "us-east-1"
 READY_S = 30
+TARGET = os.environ.get("LAMBDA_TARGET", "local")
 
 
 class Target(Protocol):
@@ -34,7 +35,7 @@ class Target(Protocol):
     url: str
 
     def put(self, function: str, source: str, **spec: Any) -> str:
-        """Make a function of the handler in ``sources/<source>.py``; its ARN."""
+        """Make a function of the handler in ``sources/<source>.py``, or of ``code``; its ARN."""
         ...
 
     def read_log(self, function: str) -> str:
@@ -61,8 +62,9 @@ def make_client(url: str, *, attempts: int = 1) -> Any:
 
 
 def build_manifest(function: str, source: str, **spec: Any) -> dict[str, Any]:
-    """The LambdaFunction, as a user would write it."""
-    text = (SOURCES / f"{source}.py").read_text()
+    """The LambdaFunction, as a user would write it; Python unless ``spec`` says otherwise."""
+    if "code" not in spec:
+        spec["code"] = {"inline": {"app.py": (SOURCES / f"{source}.py").read_text()}}
     return {
         "apiVersion": "kubelambda.io/v1alpha1",
         "kind": "LambdaFunction",
@@ -70,7 +72,6 @@ def build_manifest(function: str, source: str, **spec: Any) -> dict[str, Any]:
         "spec": {
             "runtime": "python3.13",
             "handler": "app.handler",
-            "code": {"inline": {"app.py": text}},
             **spec,
         },
     }

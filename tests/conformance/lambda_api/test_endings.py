@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.lambda_api.conftest import Answer, Invoker
+from conformance.lambda_api.invoker import Answer, Invoker
 
 RESPONSE_BYTES_MAX = 6_291_556
 NO_MEMORY_LIMIT = "local mode has no memory limit, so nothing is killed for memory"

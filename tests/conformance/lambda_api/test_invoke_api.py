@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from conformance.lambda_api.conftest import Invoker
+from conformance.lambda_api.invoker import Invoker
 from conformance.lambda_api.targets import REGION, make_client
 
 REQUEST_BYTES_MAX = 6_291_456

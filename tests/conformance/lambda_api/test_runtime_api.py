@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from botocore.exceptions import ClientError
 
-from conformance.lambda_api.conftest import Answer, Invoker
+from conformance.lambda_api.invoker import Answer, Invoker
 
 
 def test_1_the_content_type_is_exactly_json_and_python_gets_a_dict(invoker: Invoker) -> None:

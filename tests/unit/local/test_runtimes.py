@@ -1,22 +1,82 @@
 """Local mode runs what the machine can run and names what it cannot."""
 
-from kubelambda.local.runtimes import Bootstrap, Machine, Unavailable, plan_bootstrap
+import pytest
 
-MACHINE = Machine({"python": ("/usr/bin/python3", "3.11")})
+from kubelambda.local.machine import Machine
+from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
+
+PYTHON = ("/usr/bin/python3", "3.11")
+MACHINE = Machine(
+    interpreters={
+        "python": PYTHON,
+        "nodejs": ("/usr/bin/node", "20.20.2"),
+        "java": ("/usr/bin/java", "17.0.15"),
+        "ruby": ("/usr/bin/ruby", "3.1.2"),
+        "dotnet": ("/usr/bin/mono", "6.8.0"),
+    },
+    bootstraps={name: f"/r/{name}/bootstrap" for name in ("nodejs", "java", "ruby", "dotnet")},
+    directories={name: f"/d/{name}" for name in ("nodejs", "java", "ruby", "dotnet")},
+)
 
 
 def test_the_same_minor_version_runs_without_a_warning() -> None:
     plan = plan_bootstrap("python3.11", "app.h", MACHINE)
     assert plan == Bootstrap(("/usr/bin/python3", "-m", "awslambdaric", "app.h"))
+    for runtime in ("nodejs20.x", "java17", "ruby3.1"):
+        plan = plan_bootstrap(runtime, "app.h", MACHINE)
+        assert isinstance(plan, Bootstrap)
+        assert plan.warning == ""
 
 
-def test_another_minor_version_runs_with_a_warning() -> None:
-    plan = plan_bootstrap("python3.13", "app.h", MACHINE)
+@pytest.mark.parametrize(
+    ("runtime", "warning"),
+    [
+        ("python3.13", "runs on this machine's Python 3.11"),
+        ("nodejs22.x", "runs on this machine's Node.js 20"),
+        ("java21", "runs on this machine's Java 17"),
+        ("java8.al2", "runs on this machine's Java 17"),
+        ("ruby3.3", "runs on this machine's Ruby 3.1"),
+        ("dotnet8", "runs on this machine's mono 6"),
+        ("dotnet6", "runs on this machine's mono 6"),
+    ],
+)
+def test_another_minor_version_runs_with_a_warning(runtime: str, warning: str) -> None:
+    plan = plan_bootstrap(runtime, "app.h", MACHINE)
     assert isinstance(plan, Bootstrap)
-    assert "3.11" in plan.warning
+    assert plan.warning == warning
 
 
-def test_a_language_that_is_absent_is_named() -> None:
-    plan = plan_bootstrap("ruby3.3", "app.h", MACHINE)
+def test_the_bootstrap_is_the_images_with_its_own_runtime_directory() -> None:
+    plan = plan_bootstrap("nodejs22.x", "app.h", MACHINE)
+    assert isinstance(plan, Bootstrap)
+    assert plan.argv == ("/bin/sh", "/r/nodejs/bootstrap")
+    assert plan.variables == {"LAMBDA_RUNTIME_DIR": "/d/nodejs", "LC_ALL": "C.UTF-8"}
+
+
+@pytest.mark.parametrize("runtime", ["provided.al2023", "provided.al2", "provided"])
+def test_a_custom_runtime_needs_nothing_of_the_machine(runtime: str) -> None:
+    assert plan_bootstrap(runtime, "any", Machine()) == Bootstrap(())
+
+
+@pytest.mark.parametrize(
+    ("runtime", "missing"),
+    [
+        ("nodejs22.x", "the program node"),
+        ("java21", "the program java"),
+        ("ruby3.3", "the program ruby"),
+        ("dotnet8", "the program mono"),
+        ("go1.x", "use provided.al2023"),
+        ("cobol85", "no runtime 'cobol85'"),
+    ],
+)
+def test_a_language_that_is_absent_is_named(runtime: str, missing: str) -> None:
+    plan = plan_bootstrap(runtime, "app.h", Machine({"python": PYTHON}))
     assert isinstance(plan, Unavailable)
-    assert "ruby3.3" in plan.reason
+    assert missing in plan.reason
+
+
+def test_a_language_whose_files_are_not_prepared_says_how_to_have_them() -> None:
+    machine = Machine(MACHINE.interpreters, MACHINE.bootstraps, {})
+    plan = plan_bootstrap("java21", "a.B::c", machine)
+    assert isinstance(plan, Unavailable)
+    assert "make local-runtimes" in plan.reason

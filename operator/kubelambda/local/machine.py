@@ -1,0 +1,115 @@
+"""Which languages this machine has, and where what their functions need lies.
+
+Contract: looks, runs interpreters for their versions, changes nothing. A language's files come with
+the package (``bootstraps``), from the repository in a checkout, or, where they have to be fetched
+or compiled, from the cache that ``make local-runtimes`` fills.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "nodejs": ("node", "--version"),
+    "java": ("java", "-version"),
+    "ruby": ("ruby", "--version"),
+    "dotnet": ("mono", "--version"),
+}
+"""The program of each language, and how it is asked for its version."""
+
+PREPARED: Mapping[str, tuple[str, str]] = {
+    "java": ("java/lib", "java"),
+    "dotnet": ("dotnet/bootstrap.exe", "dotnet"),
+}
+"""Languages whose files are fetched or compiled: what must be there, and the runtime directory."""
+
+BUNDLED: Mapping[str, str] = {"nodejs": "nodejs/local", "ruby": "ruby"}
+"""Languages whose files come with the package: the runtime directory."""
+
+VERSION = re.compile(r"\d+(\.\d+)*")
+ASK_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What was found, by language."""
+
+    interpreters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Path and version of the program that runs the language."""
+    bootstraps: Mapping[str, str] = field(default_factory=dict)
+    """The language's bootstrap, the one of its image."""
+    directories: Mapping[str, str] = field(default_factory=dict)
+    """What takes the place of the image's /var/runtime."""
+
+
+def find_machine(cache: Path | None = None) -> Machine:
+    """The Python that runs this program and, where ``cache`` is given, every other language.
+
+    ``cache`` is the directory of ``make local-runtimes``; it need not exist.
+    """
+    python = (sys.executable, f"{sys.version_info.major}.{sys.version_info.minor}")
+    if cache is None:
+        return Machine({"python": python})
+    files = find_runtime_files()
+    directories = {name: str(files / path) for name, path in BUNDLED.items()}
+    for name, (needed, directory) in PREPARED.items():
+        if (cache / needed).exists():
+            directories[name] = str(cache / directory)
+    return Machine(
+        interpreters={"python": python} | find_interpreters(PROGRAMS),
+        bootstraps={name: str(files / name / "bootstrap") for name in PROGRAMS},
+        directories=directories,
+    )
+
+
+def find_cache(variables: Mapping[str, str]) -> Path:
+    """The directory of ``make local-runtimes``, from a user's environment."""
+    home = variables.get("HOME", "/nonexistent")
+    return Path(variables.get("KUBELAMBDA_CACHE") or f"{home}/.cache/kubelambda") / "runtimes"
+
+
+def find_runtime_files() -> Path:
+    """The runtimes' own files: inside an installed package, else those of the checkout."""
+    packaged = Path(__file__).parent / "bootstraps"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "runtimes"
+
+
+def find_interpreters(
+    programs: Mapping[str, Collection[str]],
+) -> dict[str, tuple[str, str]]:
+    """Path and version of those that are there and answer; all are asked at once."""
+    asked = {}
+    for language, (program, *question) in programs.items():
+        path = shutil.which(program)
+        if path:
+            asked[language] = path, _ask([path, *question])
+    found = {
+        language: (path, _read_version(process)) for language, (path, process) in asked.items()
+    }
+    return {language: answer for language, answer in found.items() if answer[1]}
+
+
+def _ask(command: list[str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # noqa: S603 - a program found on PATH, its arguments our own
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _read_version(process: "subprocess.Popen[str]") -> str:
+    """The first version number that it prints; empty where it prints none or is silent."""
+    try:
+        output, _ = process.communicate(timeout=ASK_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return ""
+    number = VERSION.search(output)
+    return number[0] if number and process.returncode == 0 else ""

@@ -1,0 +1,62 @@
+// Calls of the Runtime API (spec 1.2 to 1.5).
+import http from 'node:http'
+
+import { toRapidError, toXRayCause } from './errors.mjs'
+
+const VERSION = '/2018-06-01/runtime'
+const JSON_TYPE = 'application/json'
+const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':')
+const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+
+/** The next event; waits for it without limit. */
+export function nextInvocation() {
+  return call('GET', '/invocation/next')
+}
+
+/** `result` as JSON; throws what AWS's client does where it cannot be. */
+export function serialize(result) {
+  try {
+    return JSON.stringify(result === undefined ? null : result) ?? ''
+  } catch {
+    throw new Error('Unable to stringify response body')
+  }
+}
+
+export function postResponse(id, text) {
+  return call('POST', pathOf(id, 'response'), { 'Content-Type': JSON_TYPE }, text)
+}
+
+export function postError(id, error) {
+  const headers = { 'Content-Type': JSON_TYPE, 'Lambda-Runtime-Function-XRay-Error-Cause': toXRayCause(error) }
+  return call('POST', pathOf(id, 'error'), headers, JSON.stringify(toRapidError(error)))
+}
+
+export function postInitError(error) {
+  const answer = toRapidError(error)
+  const headers = { 'Content-Type': JSON_TYPE, 'Lambda-Runtime-Function-Error-Type': answer.errorType }
+  return call('POST', '/init/error', headers, JSON.stringify(answer))
+}
+
+/** An open request for a streamed response; `answered` is called when the API has taken it. */
+export function openResponse(id, headers, answered) {
+  const options = { host, port, agent, method: 'POST', path: VERSION + pathOf(id, 'response'), headers }
+  return http.request(options, (answer) => answer.resume().on('end', answered))
+}
+
+function pathOf(id, what) {
+  return `/invocation/${encodeURIComponent(id)}/${what}`
+}
+
+function call(method, path, headers = {}, body = undefined) {
+  return new Promise((resolve, reject) => {
+    const content = body === undefined ? undefined : Buffer.from(body)
+    const length = content ? { 'Content-Length': content.length } : {}
+    const options = { host, port, agent, method, path: VERSION + path, headers: { ...headers, ...length } }
+    const request = http.request(options, (answer) => {
+      const parts = []
+      answer.on('data', (part) => parts.push(part)).on('error', reject)
+      answer.on('end', () => resolve({ headers: answer.headers, body: Buffer.concat(parts).toString() }))
+    })
+    request.on('error', reject).end(content)
+  })
+}

@@ -1,0 +1,37 @@
+# frozen_string_literal: true
+
+require 'json'
+require 'stringio'
+
+module Kubelambda
+  # The function's handler: <file>.<method> or <file>.<Class>.<method>.
+  class Handler
+    UNKNOWN = 'application/unknown'
+
+    # Loads the file, which is the function's init; raises what that raises.
+    def self.load(root, name)
+      parts = name.split('.')
+      unless [2, 3].include?(parts.size)
+        raise ArgumentError, "Invalid handler #{parts}, must be of form FILENAME.METHOD or FILENAME.CLASS.METHOD"
+      end
+
+      require File.join(root, parts.first)
+      new(parts.size == 3 ? parts[1] : nil, parts.last)
+    end
+
+    def initialize(class_name, method)
+      @class_name = class_name
+      @method = method
+    end
+
+    # Body and content type of the answer to the event in `text`.
+    def call(text, context)
+      receiver = @class_name ? Kernel.const_get(@class_name) : self
+      result = receiver.__send__(@method, event: JSON.parse(text), context: context)
+      case result
+      when StringIO, IO then [result.read, UNKNOWN]
+      else [result.to_json, 'application/json']
+      end
+    end
+  end
+end

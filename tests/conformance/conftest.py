@@ -1,0 +1,53 @@
+"""What the suites that run against a target share: the target, boto3, what is impossible."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from conformance.lambda_api.invoker import Invoker
+from conformance.lambda_api.targets import TARGET, ClusterTarget, LocalTarget, Target, make_client
+
+REASONS = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture(scope="session")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    kinds = {
+        "local": lambda: LocalTarget(tmp_path_factory.mktemp("local")),
+        "cluster": ClusterTarget,
+    }
+    made: Target = kinds[TARGET]()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def invoker(target: Target) -> Iterator[Invoker]:
+    client, numbers = make_client(target.url), itertools.count(1)
+    yield Invoker(target, client, lambda: f"conformance-{next(numbers)}")
+    client.close()
+
+
+@pytest.fixture(autouse=True)
+def possible(request: pytest.FixtureRequest) -> None:
+    """Skip a cell that this target cannot have, and say so at the end."""
+    marker = request.node.get_closest_marker("impossible")
+    reason = str(marker.kwargs.get(TARGET, "")) if marker else ""
+    if reason:
+        note_impossible(request.config, request.node.name, reason)
+        pytest.skip(f"impossible in {TARGET}: {reason}")
+
+
+def note_impossible(config: pytest.Config, name: str, reason: str) -> None:
+    """Have ``reason`` printed at the end."""
+    config.stash.setdefault(REASONS, {})[name] = reason
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    reasons = config.stash.get(REASONS, {})
+    if reasons:
+        terminalreporter.section(f"Conformance: cells impossible in {TARGET}")
+        for name, reason in sorted(reasons.items()):
+            terminalreporter.line(f"{name}: {reason}")

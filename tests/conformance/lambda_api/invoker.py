@@ -1,0 +1,55 @@
+"""What tests call: functions made on the target, boto3's answers read."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.lambda_api.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """boto3's answer, its payload read."""
+
+    payload: bytes
+    raw: dict[str, Any]
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.payload)
+
+    @property
+    def is_error(self) -> bool:
+        return self.raw.get("FunctionError") == "Unhandled"
+
+    @property
+    def request_id(self) -> str:
+        return str(self.raw["ResponseMetadata"]["RequestId"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return dict(self.raw["ResponseMetadata"]["HTTPHeaders"])
+
+    @property
+    def tail(self) -> str:
+        return base64.b64decode(self.raw["LogResult"]).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Invoker:
+    """Functions made on the target, and boto3."""
+
+    target: Target
+    client: Any
+    new_name: Callable[[], str]
+
+    def put(self, source: str = "", **spec: Any) -> str:
+        """A function of its own for this test; its ARN. Without ``source``, ``spec`` has code."""
+        return self.target.put(self.new_name(), source, **spec)
+
+    def __call__(self, function: str, event: Any = None, **arguments: Any) -> Answer:
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        raw = self.client.invoke(FunctionName=function, Payload=payload, **arguments)
+        return Answer(raw["Payload"].read(), raw)

@@ -1,0 +1,133 @@
+"""The rows: a runtime identifier, its handlers, and what the language calls things."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conformance.runtimes.packages import inline, start_go, zip_dotnet, zip_java
+
+Code = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One row."""
+
+    runtime: str
+    handler: str
+    code: Callable[[Path], Code]
+    """The handler that answers the scenarios, as ``spec.code``; given a directory to build in."""
+    broken_handler: str
+    broken_code: Callable[[Path], Code]
+    """A handler whose init fails."""
+    error_type: str = "Refused"
+    error_keys: tuple[str, ...] = ("errorMessage", "errorType", "stackTrace")
+    """The error of an exception, its keys in the client's order; the last one is the stack."""
+    stack_word: str = ""
+    """What a line of the stack must name: the handler's own code."""
+    init_error_type: str = ""
+    init_error_message: str = "not today"
+    log_lines: tuple[str, ...] = ("line one", "line two")
+    """Patterns of the lines that the scenario "log" leaves in the log."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Patterns of the variables that the runtime's image adds (spec 6.5)."""
+
+
+IMAGE_PATH = {
+    "PATH": r"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+    "LD_LIBRARY_PATH": r"/var/lang/lib:.*/var/task/lib:/opt/lib",
+    "LAMBDA_RUNTIME_DIR": "/var/runtime",
+}
+NODE_LINE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t%s\t%s\t%s"
+
+LANGUAGES: Mapping[str, Language] = {
+    "python": Language(
+        runtime="python3.13",
+        handler="app.handler",
+        code=inline("python/app.py"),
+        broken_handler="fails.handler",
+        broken_code=inline("python/fails.py"),
+        error_keys=("errorMessage", "errorType", "requestId", "stackTrace"),
+        stack_word="app.py",
+        init_error_type="ValueError",
+        variables=IMAGE_PATH | {"PYTHONPATH": "/var/runtime", "LC_CTYPE": r"C\.UTF-8"},
+    ),
+    "nodejs": Language(
+        runtime="nodejs22.x",
+        handler="app.handler",
+        code=inline("nodejs/app.js"),
+        broken_handler="fails.handler",
+        broken_code=inline("nodejs/fails.js"),
+        error_keys=("errorType", "errorMessage", "trace"),
+        stack_word="app.js",
+        init_error_type="RangeError",
+        log_lines=(
+            NODE_LINE % ("{request}", "INFO", "line one"),
+            NODE_LINE % ("{request}", "WARN", "line two"),
+            "line three",
+        ),
+        variables=IMAGE_PATH | {"NODE_PATH": r"/opt/nodejs/node22/node_modules:.*:/var/task"},
+    ),
+    "java": Language(
+        runtime="java21",
+        handler="example.App::handleRequest",
+        code=zip_java("App"),
+        broken_handler="example.Fails::handleRequest",
+        broken_code=zip_java("Fails"),
+        error_type="example.App$Refused",
+        stack_word="example.App",
+        init_error_type="java.lang.IllegalStateException",
+        variables=IMAGE_PATH,
+    ),
+    "ruby": Language(
+        runtime="ruby3.3",
+        handler="app.handler",
+        code=inline("ruby/app.rb"),
+        broken_handler="fails.handler",
+        broken_code=inline("ruby/fails.rb"),
+        error_type="Function<Refused>",
+        stack_word="app.rb",
+        init_error_type="Init<ArgumentError>",
+        variables=IMAGE_PATH
+        | {"GEM_PATH": r"/var/task/vendor/bundle/ruby/3\.3\.0:.*", "RUBYLIB": ".*/opt/ruby/lib"},
+    ),
+    "dotnet": Language(
+        runtime="dotnet8",
+        handler="App::Example.App::Handle",
+        code=zip_dotnet("App"),
+        broken_handler="Fails::Example.Fails::Handle",
+        broken_code=zip_dotnet("Fails"),
+        error_keys=("errorType", "errorMessage", "stackTrace"),
+        stack_word="Example.App",
+        init_error_type="InvalidOperationException",
+        variables=IMAGE_PATH | {"DOTNET_ROOT": "/var/lang/bin"},
+    ),
+    "go": Language(
+        runtime="provided.al2023",
+        handler="bootstrap",
+        code=start_go(),
+        broken_handler="bootstrap",
+        broken_code=start_go("fails"),
+        error_keys=("errorMessage", "errorType"),
+        init_error_type="Runtime.ExitError",
+        init_error_message="exit status 2",
+    ),
+    "provided": Language(
+        runtime="provided.al2023",
+        handler="any",
+        code=inline("provided/bootstrap"),
+        broken_handler="any",
+        broken_code=inline("provided/fails", "bootstrap"),
+        stack_word="bootstrap",
+        init_error_type="Custom.Unable",
+        variables={
+            "PATH": r"/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+            "LD_LIBRARY_PATH": r"/lib64:/usr/lib64:.*/var/task/lib:/opt/lib",
+        },
+    ),
+}
+
+TOO_LARGE = "a Go binary is larger than the 64 KiB of code.zipFile; waits for code.package"
+IMPOSSIBLE: Mapping[str, Mapping[str, str]] = {"go": {"cluster": TOO_LARGE}}
+"""Rows that a target cannot have yet. In local mode the binary is started where it was built."""

@@ -1,0 +1,83 @@
+"""A row's code: files as they are, or compiled and zipped."""
+
+import base64
+import io
+import os
+import subprocess
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kubelambda.local.machine import find_cache
+
+SOURCES = Path(__file__).parent / "sources"
+JSON = "-r:System.Web.Extensions.dll"
+JAVA_RELEASE = "17"
+"""What every Java that may run it understands; the runtime's own is newer."""
+
+
+def inline(source: str, name: str = "") -> Callable[[Path], Mapping[str, object]]:
+    """``spec.code`` with one file; ``name`` where it is not to keep its own."""
+    path = SOURCES / source
+
+    def build(_: Path) -> Mapping[str, object]:
+        return {"inline": {name or path.name: path.read_text()}}
+
+    return build
+
+
+def zip_java(name: str) -> Callable[[Path], Mapping[str, object]]:
+    """A class compiled by the JDK against AWS's interfaces."""
+
+    def build(directory: Path) -> Mapping[str, object]:
+        libraries = find_cache(os.environ) / "java" / "lib" / "*"
+        target = ["--release", JAVA_RELEASE, "-nowarn", "-d", directory]
+        _run("javac", *target, "-cp", libraries, SOURCES / "java" / f"{name}.java")
+        return _zip(directory, "*.class")
+
+    return build
+
+
+def zip_dotnet(name: str) -> Callable[[Path], Mapping[str, object]]:
+    """An assembly, with the one of Lambda's interfaces that a function brings along."""
+
+    def build(directory: Path) -> Mapping[str, object]:
+        core, sources = directory / "Amazon.Lambda.Core.dll", SOURCES / "dotnet"
+        _run("mcs", "-target:library", f"-out:{core}", sources / "AmazonLambdaCore.cs")
+        output = directory / f"{name}.dll"
+        _run("mcs", "-target:library", f"-out:{output}", f"-r:{core}", JSON, sources / f"{name}.cs")
+        return _zip(directory, "*.dll")
+
+    return build
+
+
+def start_go(argument: str = "") -> Callable[[Path], Mapping[str, object]]:
+    """A bootstrap that starts the program where it was built: its zip would be too large."""
+
+    def build(directory: Path) -> Mapping[str, object]:
+        program = directory / "bootstrap"
+        variables = os.environ | {"CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+        _run("go", "build", "-C", SOURCES / "go", "-o", program, ".", env=variables)
+        return {"inline": {"bootstrap": f"#!/bin/sh\nexec {program} {argument}\n"}}
+
+    return build
+
+
+def has_go_modules() -> bool:
+    """Whether the row go can be built without a network."""
+    variables = os.environ | {"GOPROXY": "off", "GOTOOLCHAIN": "local"}
+    command = ["go", "list", "-C", SOURCES / "go", "-deps", "."]
+    return subprocess.run(command, env=variables, capture_output=True, check=False).returncode == 0
+
+
+def _zip(directory: Path, pattern: str) -> Mapping[str, object]:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(directory.rglob(pattern)):
+            archive.write(path, path.relative_to(directory))
+    return {"zipFile": base64.b64encode(packed.getvalue()).decode()}
+
+
+def _run(*command: str | Path, env: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"

@@ -1,0 +1,46 @@
+// The other shapes that a handler may have.
+exports.callback = (event, context, callback) => {
+  setTimeout(() => callback(null, `called back with ${event.value}`), 10)
+}
+
+exports.callbackError = (event, context, callback) => callback(new TypeError('by callback'))
+
+exports.waits = (event, context, callback) => {
+  // The default: the answer goes out when nothing is left to do.
+  setTimeout(() => console.log('done before the answer'), 200)
+  callback(null, context.callbackWaitsForEmptyEventLoop)
+}
+
+exports.hurries = (event, context, callback) => {
+  context.callbackWaitsForEmptyEventLoop = false
+  setTimeout(() => {}, 60000)
+  callback(null, 'at once')
+}
+
+exports.done = (event, context) => context.done(null, 'done')
+
+exports.nothing = () => {}
+
+exports.nested = { inner: { handler: async () => 'nested' } }
+
+exports.rejects = async () => {
+  Promise.reject(new TypeError('nobody looks'))
+  await new Promise((resolve) => setTimeout(resolve, 5000))
+}
+
+exports.cyclic = async () => {
+  const ring = {}
+  ring.ring = ring
+  return ring
+}
+
+exports.stream = awslambda.streamifyResponse(async (event, stream, context) => {
+  const http = awslambda.HttpResponseStream.from(stream, { statusCode: 201 })
+  http.write(`streamed `)
+  http.write(event.value)
+  http.end()
+})
+
+exports.streamRefuses = awslambda.streamifyResponse(async () => {
+  throw new TypeError('nothing written')
+})

@@ -1,0 +1,5 @@
+import { basename } from 'node:path'
+
+const ready = await Promise.resolve('awaited at the top')
+
+export const handler = async () => `${basename(import.meta.url)} ${ready}`

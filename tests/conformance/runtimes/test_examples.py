@@ -1,0 +1,25 @@
+"""The examples answer what their READMEs say, whatever language they are in."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conformance.conftest import note_impossible
+from conformance.lambda_api.invoker import Invoker
+from conformance.runtimes.languages import LANGUAGES
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+@pytest.mark.parametrize("name", [name for name in LANGUAGES if name != "go"])
+def test_a_hello_greets_and_says_so_in_the_log(
+    request: pytest.FixtureRequest, invoker: Invoker, absent: dict[str, str], name: str
+) -> None:
+    if name in absent:
+        note_impossible(request.config, f"example hello-{name}", absent[name])
+        pytest.skip(f"{name}: {absent[name]}")
+    manifest = yaml.safe_load((EXAMPLES / f"hello-{name}" / "function.yaml").read_text())
+    answer = invoker(invoker.put(**manifest["spec"]), {"name": "you"}, LogType="Tail")
+    assert answer.value == {"message": "Hello, you!"}
+    assert "greeting you" in answer.tail

@@ -1,0 +1,149 @@
+"""Scenario by runtime: spec 1.2 to 1.10, 2.5, 2.7 and 6.5 as a handler sees them."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from conformance.runtimes.conftest import GREETING, TIMEOUT_S, Row
+
+REQUEST_BYTES_MAX = 6_291_456
+RESPONSE_BYTES_MAX = 6_291_556
+VALUES = [{"k": ["ü", "\U0001f600", 1, 2.5, None, True]}, [], "text", "", 0, None, False]
+
+
+def test_an_event_comes_back_as_it_was(row: Row) -> None:
+    for value in VALUES:
+        answer = row.ask("echo", value=value)
+        assert (answer.is_error, answer.value) == (False, value)
+
+
+def test_the_environment_is_lambdas_with_the_users_variables(row: Row) -> None:
+    """Spec 6.5."""
+    expected = {
+        "GREETING": GREETING,
+        "_HANDLER": row.language.handler,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": row.arn.rsplit(":", 1)[1],
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "TZ": ":UTC",
+        "KUBELAMBDA_KEY": None,
+    }
+    if row.language.runtime.startswith("provided"):
+        expected["AWS_EXECUTION_ENV"] = None
+    else:
+        expected["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{row.language.runtime}"
+    seen = row.ask("environment", names=list(expected)).value  # Java's client leaves nulls out
+    assert {name: seen.get(name) for name in expected} == expected
+    seen = row.ask("environment", names=["AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT"]).value
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", seen["AWS_LAMBDA_RUNTIME_API"])
+    assert seen["LAMBDA_TASK_ROOT"].startswith("/")
+
+
+@pytest.mark.impossible(local="local mode has the machine's paths, not an image's")
+def test_the_environment_has_the_images_paths(row: Row) -> None:
+    """Spec 6.5."""
+    seen = row.ask("environment", names=list(row.language.variables)).value
+    for name, pattern in row.language.variables.items():
+        assert re.fullmatch(pattern, seen.get(name) or ""), name
+
+
+def test_the_context_says_what_is_invoked(row: Row) -> None:
+    """Spec 1.10."""
+    answer = row.ask("context")
+    seen, name = answer.value, row.arn.rsplit(":", 1)[1]
+    assert seen["name"] == name
+    assert seen["version"] == "$LATEST"
+    assert seen["memory"] == "1024"
+    assert seen["request"] == answer.request_id
+    assert seen["arn"] == row.arn
+    assert seen["group"] == f"/aws/lambda/{name}"
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", seen["stream"])
+
+
+def test_the_remaining_time_decreases_from_the_timeout(row: Row) -> None:
+    row.ask("count")
+    seen = row.ask("context").value
+    assert TIMEOUT_S * 500 < seen["later"] < seen["remaining"] <= TIMEOUT_S * 1_000
+
+
+def test_the_client_context_is_decoded(row: Row) -> None:
+    context = base64.b64encode(json.dumps({"custom": {"k": "ü"}, "env": {"e": "1"}}).encode())
+    assert row.ask("client", ClientContext=context.decode()).value == {"k": "ü"}
+    assert row.ask("client").value is None
+
+
+def test_an_error_has_type_message_and_stack_and_the_environment_stays(row: Row) -> None:
+    """Spec 1.4: the keys in the order of the language's client."""
+    before = row.ask("count").value
+    answer = row.ask("raise")
+    assert answer.is_error
+    assert tuple(answer.value)[: len(row.language.error_keys)] == row.language.error_keys
+    assert answer.value["errorType"] == row.language.error_type
+    assert answer.value["errorMessage"] == "no"
+    if row.language.stack_word:
+        assert row.language.stack_word in "\n".join(answer.value[row.language.error_keys[-1]])
+    assert row.ask("count").value == before + 2
+
+
+def test_a_failed_init_is_what_the_runtime_posted_every_time(row: Row) -> None:
+    """Spec 1.5."""
+    arn = row.put_broken()
+    for _ in range(2):
+        answer = row.ask("echo", arn=arn)
+        assert answer.is_error
+        assert answer.value["errorType"] == row.language.init_error_type
+        assert row.language.init_error_message in answer.value["errorMessage"]
+
+
+def test_an_exit_is_an_exit_error_and_the_next_call_starts_anew(row: Row) -> None:
+    """Spec 2.5."""
+    row.ask("count")
+    answer = row.ask("exit")
+    assert answer.is_error
+    assert answer.value == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {answer.request_id} Error: "
+        "Runtime exited with error: exit status 3",
+    }
+    assert row.ask("count").value == 1
+
+
+def test_a_timeout_ends_the_environment_and_the_next_call_starts_anew(row: Row) -> None:
+    """Spec 2.5."""
+    arn = row.put(timeout=3)
+    row.ask("count", arn=arn)
+    answer = row.ask("sleep", arn=arn, seconds=30)
+    assert answer.is_error
+    assert answer.value == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {answer.request_id} Error: Task timed out after 3.00 seconds",
+    }
+    assert row.ask("count", arn=arn).value == 1
+
+
+def test_6_mb_go_in_and_come_out(row: Row) -> None:
+    """Spec 2.4 and 1.3."""
+    around = len(json.dumps({"ask": "measure", "text": ""}))
+    answer = row.ask("measure", text="x" * (REQUEST_BYTES_MAX - around))
+    assert answer.value == REQUEST_BYTES_MAX - around
+    answer = row.ask("text", length=RESPONSE_BYTES_MAX - 2)
+    assert (answer.is_error, len(answer.payload)) == (False, RESPONSE_BYTES_MAX)
+
+
+def test_log_lines_are_between_start_and_end(row: Row) -> None:
+    """Spec 1.9 and 2.7."""
+    row.ask("count")
+    answer = row.ask("log", LogType="Tail")
+    lines = "\n".join(row.language.log_lines).replace("{request}", answer.request_id)
+    pattern = rf"START [^\n]*\n{lines}\nEND RequestId: {answer.request_id}\nREPORT .*"
+    assert re.fullmatch(pattern, answer.tail, re.DOTALL), answer.tail
+
+
+def test_a_second_invocation_is_in_the_same_environment(row: Row) -> None:
+    first = row.ask("count").value
+    assert [row.ask("count").value for _ in range(3)] == [first + 1, first + 2, first + 3]

@@ -1,0 +1,107 @@
+"""Shapes of handlers that only Node has: callback, empty event loop, ES modules, streams."""
+
+import time
+from typing import Any
+
+import pytest
+
+from conformance.lambda_api.invoker import Answer
+from conformance.runtimes.conftest import Row
+from conformance.runtimes.packages import SOURCES
+
+pytestmark = pytest.mark.parametrize("row", ["nodejs"], indirect=True)
+
+
+def invoke(node: Row, handler: str, event: Any = None, **asked: Any) -> Answer:
+    names = ("forms.js", "module.mjs")
+    files = {name: (SOURCES / "nodejs" / name).read_text() for name in names}
+    arn = node.put(handler=handler, code={"inline": files})
+    return node.invoker(arn, event, **asked)
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        ("forms.callback", "called back with you"),
+        ("forms.hurries", "at once"),
+        ("forms.done", "done"),
+        ("forms.nothing", None),
+        ("forms.nested.inner.handler", "nested"),
+        ("module.handler", "module.mjs awaited at the top"),
+    ],
+)
+def test_the_answer_is_the_first_that_the_handler_gives(
+    row: Row, handler: str, expected: object
+) -> None:
+    assert invoke(row, handler, {"value": "you"}).value == expected
+
+
+def test_a_callback_waits_for_the_empty_event_loop(row: Row) -> None:
+    answer = invoke(row, "forms.waits", LogType="Tail")
+    assert answer.value is True
+    assert "INFO\tdone before the answer\nEND" in answer.tail
+
+
+def test_a_callback_may_give_an_error(row: Row) -> None:
+    answer = invoke(row, "forms.callbackError")
+    assert answer.is_error
+    assert (answer.value["errorType"], answer.value["errorMessage"]) == ("TypeError", "by callback")
+
+
+def test_a_rejection_that_nobody_handles_is_the_answer_at_once(row: Row) -> None:
+    began = time.monotonic()
+    answer = invoke(row, "forms.rejects")
+    assert answer.is_error
+    assert answer.value["errorType"] == "Runtime.UnhandledPromiseRejection"
+    assert answer.value["errorMessage"] == "TypeError: nobody looks"
+    assert time.monotonic() - began < 5
+
+
+def test_a_result_that_is_no_json_is_an_error(row: Row) -> None:
+    answer = invoke(row, "forms.cyclic")
+    assert answer.is_error
+    assert answer.value["errorMessage"].endswith("Unable to stringify response body")
+
+
+def test_an_error_is_logged_with_its_request(row: Row) -> None:
+    answer = row.ask("raise", LogType="Tail")
+    expected = (
+        f'\t{answer.request_id}\tERROR\tInvoke Error \t{{"errorType":"Refused","errorMessage":"no"'
+    )
+    assert expected in answer.tail
+
+
+def test_a_stream_is_buffered_for_an_ordinary_invocation(row: Row) -> None:
+    """Spec 1.3: prelude, eight NUL bytes, body."""
+    answer = invoke(row, "forms.stream", {"value": "on"})
+    assert not answer.is_error
+    assert answer.payload == b'{"statusCode":201}' + bytes(8) + b"streamed on"
+
+
+def test_a_stream_that_never_began_may_fail(row: Row) -> None:
+    answer = invoke(row, "forms.streamRefuses")
+    assert answer.is_error
+    assert (answer.value["errorType"], answer.value["errorMessage"]) == (
+        "TypeError",
+        "nothing written",
+    )
+
+
+@pytest.mark.parametrize(
+    ("handler", "error_type", "message"),
+    [
+        ("absent.handler", "Runtime.ImportModuleError", "Error: Cannot find module 'absent'"),
+        ("app.absent", "Runtime.HandlerNotFound", "app.absent is undefined or not exported"),
+        ("nodots", "Runtime.MalformedHandlerName", "Bad handler"),
+        ("broken.handler", "Runtime.UserCodeSyntaxError", "SyntaxError: "),
+    ],
+)
+def test_a_handler_that_is_missing_is_named(
+    row: Row, handler: str, error_type: str, message: str
+) -> None:
+    """F11."""
+    code = {"inline": {"app.js": "exports.handler = 1", "broken.js": "exports.handler = ("}}
+    answer = row.invoker(row.put(handler=handler, code=code))
+    assert answer.is_error
+    assert answer.value["errorType"] == error_type
+    assert answer.value["errorMessage"].startswith(message)
