@@ -31,6 +31,8 @@ class FunctionPool:
     idle: list[Environment] = field(default_factory=list)
     """Last used last."""
     waiting: deque[Invocation] = field(default_factory=deque)
+    parked: deque[Invocation] = field(default_factory=deque)
+    """Over a limit, but for an environment that has answered and is about to be idle; uncounted."""
     in_flight: int = 0
     recovered: set[Environment] = field(default_factory=set)
     """Environments that run another gateway's event, or keep the result of one."""
@@ -39,6 +41,13 @@ class FunctionPool:
     def recovering(self) -> int:
         """Environments that are busy with another gateway's event."""
         return sum(environment.is_recovering for environment in self.recovered)
+
+    def take_pending(self) -> list[Invocation]:
+        """What has not been handed to an environment; nothing of it is left here."""
+        pending = [*self.waiting, *self.parked]
+        self.waiting.clear()
+        self.parked.clear()
+        return pending
 
     def find_running(self, request_id: str) -> Invocation | None:
         """The invocation of this request id that waits here or has not been answered yet."""
@@ -133,9 +142,14 @@ class Pools:
         if invocation.may_repeat and self._reattach(pool, invocation):
             return
         reason = classify_admission(self._state(pool))
-        if reason:
+        if not reason:
+            self._admit(pool, invocation)
+        elif len(pool.parked) < pool.count_finishing(self._loop.time()):
+            self._park(pool, invocation, reason)
+        else:
             invocation.finish(throttled(reason))
-            return
+
+    def _admit(self, pool: FunctionPool, invocation: Invocation) -> None:
         self._count(pool, invocation)
         environment = pool.take_idle()
         if environment is not None:
@@ -221,8 +235,7 @@ class Pools:
         pool = self._pools.get(ref)
         if pool is None:
             return
-        while pool.waiting:
-            invocation = pool.waiting.popleft()
+        for invocation in pool.take_pending():
             invocation.finish(function_not_found(invocation.invoked_arn))
         for environment in list(pool.environments):
             environment.shut_down("spindown")
@@ -243,8 +256,7 @@ class Pools:
             successor = find_successor(pool.function.ref)
             if successor is None:
                 continue
-            while pool.waiting:
-                invocation = pool.waiting.popleft()
+            for invocation in pool.take_pending():
                 invocation.stop_timer()
                 invocation.on_abandoned = None
                 invocation.release()
@@ -328,9 +340,31 @@ class Pools:
             if account is not None:
                 self._account_in_flight[account] -= 1
             self._released.set()
+            self._admit_parked(pool)
             self._drop_if_empty(pool)
 
         invocation.on_released = release
+
+    def _park(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
+        """A caller who follows an answer at once is not throttled by what he has been answered."""
+        pool.parked.append(invocation)
+        invocation.timer = self._loop.call_later(
+            FINISHING_S, self._throttle_parked, pool, invocation, reason
+        )
+        invocation.on_abandoned = lambda: self._throttle_parked(pool, invocation, reason)
+
+    def _throttle_parked(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
+        if invocation in pool.parked:
+            pool.parked.remove(invocation)
+            invocation.on_abandoned = None
+            invocation.finish(throttled(reason))
+            self._drop_if_empty(pool)
+
+    def _admit_parked(self, pool: FunctionPool) -> None:
+        while pool.parked and not classify_admission(self._state(pool)):
+            invocation = pool.parked.popleft()
+            invocation.stop_timer()
+            self._admit(pool, invocation)
 
     def _reattach(self, pool: FunctionPool, invocation: Invocation) -> bool:
         """Whether the very event runs already, or ran at a gateway that is gone."""
@@ -365,6 +399,6 @@ class Pools:
             self._notify()
 
     def _drop_if_empty(self, pool: FunctionPool) -> None:
-        empty = not (pool.environments or pool.waiting or pool.in_flight)
+        empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)
         if empty and self._pools.get(pool.function.ref) is pool:
             del self._pools[pool.function.ref]
