@@ -112,9 +112,13 @@ def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _read_documents(path: Path) -> list[Document]:
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        documents = list(yaml.safe_load_all(text))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnreadableError(f"cannot be read as YAML: {error}") from error
+    if not text.strip():
+        # As a rule an editor that is about to write it.
+        raise UnreadableError("is empty")
     return [one for one in documents if isinstance(one, Mapping)]
 
 
