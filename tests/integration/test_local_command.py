@@ -123,14 +123,14 @@ def commands_naming(text: str) -> list[str]:
 def test_a_bad_document_is_named_and_the_good_ones_are_served(tmp_path: Path, start: Start) -> None:
     port = free_port()
     write(tmp_path / "good.yaml")
-    write(tmp_path / "other.yaml", name="other", runtime="ruby3.3")
+    write(tmp_path / "other.yaml", name="other", runtime="go1.x")
     (tmp_path / "bad.yaml").write_text(
         MANIFEST.format(name="bad", result="", runtime="python3.13") + "  memorySize: 64\n"
     )
     process = start(tmp_path, "--port", port, "--state", tmp_path / "state")
     banner = read_until(process, "Ctrl-C")
     assert re.search(r"not served: .*bad\.yaml: spec\.memorySize: ", banner)
-    assert "other  not available here: runtime 'ruby3.3'" in banner
+    assert "other  not available here: there is no runtime 'go1.x'" in banner
     assert invoke(port) == "one"
 
 

@@ -10,6 +10,9 @@ from conformance.runtimes.packages import inline, start_go, zip_dotnet, zip_java
 Code = Mapping[str, Any]
 
 
+NO_BOOTSTRAP = {"code": {"inline": {"other": "no bootstrap"}}}
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """One row."""
@@ -21,11 +24,15 @@ class Language:
     broken_handler: str
     broken_code: Callable[[Path], Code]
     """A handler whose init fails."""
+    memory_mb: int = 256
     error_type: str = "Refused"
     error_keys: tuple[str, ...] = ("errorMessage", "errorType", "stackTrace")
     """The error of an exception, its keys in the client's order; the last one is the stack."""
     stack_word: str = ""
     """What a line of the stack must name: the handler's own code."""
+    absent: Mapping[str, Any] = field(default_factory=lambda: NO_BOOTSTRAP)
+    """A spec whose handler does not exist, and how that error is called."""
+    absent_error_type: str = "Runtime.InvalidEntrypoint"
     init_error_type: str = ""
     init_error_message: str = "not today"
     log_lines: tuple[str, ...] = ("line one", "line two")
@@ -50,6 +57,8 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("python/fails.py"),
         error_keys=("errorMessage", "errorType", "requestId", "stackTrace"),
         stack_word="app.py",
+        absent={"handler": "absent.handler"},
+        absent_error_type="Runtime.ImportModuleError",
         init_error_type="ValueError",
         variables=IMAGE_PATH | {"PYTHONPATH": "/var/runtime", "LC_CTYPE": r"C\.UTF-8"},
     ),
@@ -61,6 +70,8 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("nodejs/fails.js"),
         error_keys=("errorType", "errorMessage", "trace"),
         stack_word="app.js",
+        absent={"handler": "absent.handler"},
+        absent_error_type="Runtime.ImportModuleError",
         init_error_type="RangeError",
         log_lines=(
             NODE_LINE % ("{request}", "INFO", "line one"),
@@ -75,8 +86,11 @@ LANGUAGES: Mapping[str, Language] = {
         code=zip_java("App"),
         broken_handler="example.Fails::handleRequest",
         broken_code=zip_java("Fails"),
+        memory_mb=512,
         error_type="example.App$Refused",
         stack_word="example.App",
+        absent={"handler": "example.Absent::handleRequest"},
+        absent_error_type="java.lang.ClassNotFoundException",
         init_error_type="java.lang.IllegalStateException",
         variables=IMAGE_PATH,
     ),
@@ -88,6 +102,8 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("ruby/fails.rb"),
         error_type="Function<Refused>",
         stack_word="app.rb",
+        absent={"handler": "absent.handler"},
+        absent_error_type="Init<LoadError>",
         init_error_type="Init<ArgumentError>",
         variables=IMAGE_PATH
         | {"GEM_PATH": r"/var/task/vendor/bundle/ruby/3\.3\.0:.*", "RUBYLIB": ".*/opt/ruby/lib"},
@@ -98,8 +114,11 @@ LANGUAGES: Mapping[str, Language] = {
         code=zip_dotnet("App"),
         broken_handler="Fails::Example.Fails::Handle",
         broken_code=zip_dotnet("Fails"),
+        memory_mb=512,
         error_keys=("errorType", "errorMessage", "stackTrace"),
         stack_word="Example.App",
+        absent={"handler": "App::Example.Absent::Handle"},
+        absent_error_type="LambdaValidationException",
         init_error_type="InvalidOperationException",
         variables=IMAGE_PATH | {"DOTNET_ROOT": "/var/lang/bin"},
     ),
