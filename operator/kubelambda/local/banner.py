@@ -14,12 +14,12 @@ INVOKE_PATH = "/2015-03-31/functions/{name}/invocations"
 
 
 def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> str:
-    """The functions and, for one that can run (a hello first), lines to paste."""
+    """The functions and, for one that can run (a hello, in Python, first), lines to paste."""
     lines = [f"kubelambda local mode at {url}", ""]
     lines += [_render_function(function, machine) for function in functions]
     runnable = [one for one in functions if not isinstance(_plan(one, machine), Unavailable)]
     if runnable:
-        chosen = min(runnable, key=lambda one: not one.function_name.startswith("hello"))
+        chosen = min(runnable, key=_rank)
         lines += ["", "Try:", *_render_tries(url, chosen.function_name)]
     lines += ["", "Edit a file and invoke again: it is read anew. Ctrl-C ends everything."]
     return "\n".join(lines)
@@ -28,6 +28,10 @@ def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> 
 def render_problems(problems: Sequence[Problem]) -> str:
     """One line for each document that was left out."""
     return "\n".join(f"not served: {one.path}: {one.message}" for one in problems)
+
+
+def _rank(function: Function) -> tuple[bool, bool]:
+    return not function.function_name.startswith("hello"), not function.runtime.startswith("python")
 
 
 def _plan(function: Function, machine: Machine) -> object:
