@@ -46,8 +46,8 @@ test-runtimes: venv ## Install every language (root) and run the whole conforman
 	@KUBELAMBDA_ALL_RUNTIMES=1 $(BIN)/pytest tests/conformance/runtimes $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: venv ## Measure on the cluster that is up; writes bench-results/*.json and prints a table
-	@hack/bench
+bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gateway for one group, see docs/performance.md)
+	@hack/bench $(BENCH)
 
 .PHONY: venv
 venv:
@@ -69,7 +69,7 @@ lint: venv ## ruff, mypy, import-linter, gofmt, go vet, helm lint where helm is 
 format: venv ## Format Python and Go
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@gofmt -w runtimes/agent tests/cluster
+	@gofmt -w runtimes/agent tests/cluster tests/bench/load
 
 .PHONY: crds
 crds: venv ## Write crds/ and the chart's copies from the pydantic models

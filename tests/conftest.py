@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.queue.nats_server import NatsServer
+from conformance.nats_server import NatsServer
 
 
 @pytest.fixture

@@ -199,6 +199,24 @@ class GatewaySettings(QueueSettings):
     """How long a stopping gateway still takes new requests: until nobody is sent to it any more."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""
+    head_timeout_s: float = 10.0
+    """A request's head that takes longer is answered 408 and its connection closed."""
+    body_timeout_s: float = 10.0
+    """A body may take so much longer than its bytes need at 16 KiB/s; then 408."""
+    write_timeout_s: float = 30.0
+    """A client that reads its answer at less than 16 KiB/s for so long is cut off."""
+    connections_max: int = 10_000
+    """Client connections in all; one more is answered 503."""
+    connections_per_address_max: int = 1_000
+    """Of one address: raise it where all clients come by way of one proxy or a node's address."""
+    bodies_bytes_max: int = 134_217_728
+    """Bytes of all requests that arrive or are unanswered; beyond that 503. Bounds the memory."""
+    package_cache: Path = Path("/var/cache/kubelambda/packages")
+    """Directory of packages that agents ask for, up to 1 GiB; emptied at the start."""
+    link_ping_s: float = 5.0
+    """An agent that was sent nothing for so long gets a ping."""
+    link_dead_s: float = 20.0
+    """An agent that was silent for so long is dead; agents themselves ping every 5 s."""
 
     def check(self) -> None:
         """Raise SettingError where values contradict each other."""

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kubelambda.io/agent/environment"
+	"kubelambda.io/agent/fetch"
 	"kubelambda.io/agent/link"
 	"kubelambda.io/agent/logs"
 	"kubelambda.io/agent/runtimeapi"
@@ -57,6 +58,11 @@ func run() error {
 		Sink:       logs.NewSink(os.Stdout),
 		Bootstrap:  given.Bootstrap,
 		TaskRoot:   given.TaskRoot,
+		OptRoot:    given.OptRoot,
+		Packages: fetch.Gateway{
+			Address: given.Gateway, UID: given.Identity.UID,
+			KeyGeneration: given.Identity.KeyGeneration, Key: given.Key,
+		},
 		CodeMount:  given.CodeMount,
 		Inherited:  environment.Inherit(os.Environ()),
 		Values:     given.Values,

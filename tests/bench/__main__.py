@@ -1,53 +1,75 @@
-"""Measure everything, write bench-results/<time>.json with the machine's facts, print it."""
+"""Measure, print one table, write bench-results/<time>.json: ``python -m bench [GROUP ...]``.
 
-import asyncio
-import json
-import os
-import platform
+Without a group all of them run. Where no cluster is up ``cluster`` is skipped, with the reason.
+"""
+
+import argparse
+import signal
+import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-from bench.api import Api
-from bench.controller import measure_controller
-from bench.invocation import measure_invocation
+from bench.agent_memory import measure_agent_memory
+from bench.cluster import measure_cluster
+from bench.events import measure_events
+from bench.gateway import measure_gateway
+from bench.load_program import ROOT, LoadProgram
+from bench.platform import measure_platform
+from bench.report import Row, describe_machine, format_table, not_measured, write_json
+from bench.throttle import measure_throttle
+from bench.throughput import measure_throughput
 
-ROOT = Path(__file__).resolve().parents[2]
+Group = Callable[[], list[Row]]
 
 
-def describe_machine() -> dict[str, Any]:
-    """What a reader needs to judge the numbers."""
-    memory_kib = int(Path("/proc/meminfo").read_text().split()[1])
+def main() -> int:
+    """Exit code 0 unless a measurement broke; never because of a time."""
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # children are ended on the way out
+    groups = build_groups(arguments.functions)
+    before = describe_machine()
+    rows: list[Row] = []
+    broken = False
+    for name in arguments.groups or groups:
+        print(f"measuring: {name}", file=sys.stderr, flush=True)
+        try:
+            rows += groups[name]()
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            broken = True
+            rows.append(not_measured(name, f"{type(error).__name__}: {error}"))
+    path = write_json(ROOT / "bench-results", before, rows)
+    print(format_table(rows))
+    print(f"\n{before}\nwritten to {path.relative_to(ROOT)}")
+    return int(broken)
+
+
+def build_groups(function_count: int) -> dict[str, Group]:
+    """All groups by name, in the order in which they run."""
+
+    def with_program(measure: Callable[[LoadProgram], list[Row]]) -> Group:
+        return lambda: measure(LoadProgram())
+
     return {
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory_kib / 2**20, 1),
-        "kernel": platform.release(),
-        "load": os.getloadavg(),
+        "gateway": with_program(measure_gateway),
+        "throughput": with_program(measure_throughput),
+        "platform": with_program(measure_platform),
+        "throttle": with_program(measure_throttle),
+        "events": with_program(measure_events),
+        "memory": with_program(measure_agent_memory),
+        "cluster": lambda: measure_cluster(function_count),
     }
 
 
-async def run(function_count: int) -> dict[str, Any]:
-    """All rows, as name to value."""
-    async with Api(ROOT / ".cluster" / "kubeconfig") as api:
-        rows = await measure_controller(api, function_count)
-        rows |= await measure_invocation(api, ROOT)
-    return rows
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(build_groups(0)))
+    parser.add_argument("--functions", type=int, default=1_000, help="functions on the cluster")
+    arguments = parser.parse_args()
+    unknown = set(arguments.groups) - set(build_groups(0))
+    if unknown:
+        parser.error(f"no group {', '.join(sorted(unknown))}")
+    return arguments
 
 
-def main() -> None:
-    """Measure, print, write."""
-    function_count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
-    machine = describe_machine()
-    rows = asyncio.run(run(function_count))
-    width = max(len(name) for name in rows)
-    for name, value in rows.items():
-        print(f"{name:<{width}}  {value}")
-    results = ROOT / "bench-results"
-    results.mkdir(exist_ok=True)
-    path = results / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
-    path.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
-    print(f"\n{machine}\nwritten to {path.relative_to(ROOT)}")
-
-
-main()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,6 +14,7 @@ from botocore.config import Config
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, read_environment
 from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.core.packages import PackageStore
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.environments import LocalEnvironments, find_agent
@@ -39,9 +40,12 @@ def make_function(name: str, source: str, **changes: Any) -> Function:
 class Installation:
     """What a test works with: put functions, invoke them with boto3 or over a raw socket."""
 
-    def __init__(self, gateway: Gateway, index: FunctionIndex, url: str) -> None:
+    def __init__(
+        self, gateway: Gateway, index: FunctionIndex, environments: LocalEnvironments, url: str
+    ) -> None:
         self.gateway = gateway
         self.index = index
+        self.environments = environments
         self.url = url
         self.opened: list[asyncio.StreamWriter] = []
         """Connections that end with the test."""
@@ -93,13 +97,18 @@ class Installation:
         return received
 
 
+MakeInstallation = Callable[..., Awaitable[Installation]]
+
+
 @pytest.fixture
 async def make_installation(
     tmp_path: Path,
 ) -> AsyncIterator[Callable[..., Awaitable[Installation]]]:
     stops: list[tuple[asyncio.Event, asyncio.Task[None], LocalEnvironments, Installation]] = []
 
-    async def make(events: EventSink | None = None, **changes: Any) -> Installation:
+    async def make(
+        events: EventSink | None = None, packages: PackageStore | None = None, **changes: Any
+    ) -> Installation:
         values: dict[str, Any] = {"public_port": 0, "internal_port": 0, "metrics_port": 0}
         settings = GatewaySettings(host="127.0.0.1", **(values | {"linger_s": 0} | changes))
         index = FunctionIndex()
@@ -112,12 +121,13 @@ async def make_installation(
             master_secret=MASTER,
             inherited=read_environment(),
         )
-        gateway = Gateway(settings, index, environments, MASTER, events=events)
+        gateway = Gateway(settings, index, environments, MASTER, events=events, packages=packages)
         await gateway.start()
         environments.gateway_address = f"127.0.0.1:{gateway.internal_port}"
         stop = asyncio.Event()
         task = asyncio.create_task(gateway.serve_until(stop))
-        made = Installation(gateway, index, f"http://127.0.0.1:{gateway.public_port}")
+        url = f"http://127.0.0.1:{gateway.public_port}"
+        made = Installation(gateway, index, environments, url)
         stops.append((stop, task, environments, made))
         return made
 

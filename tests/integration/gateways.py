@@ -137,12 +137,17 @@ class Gateways:
         return status, json.loads(body)
 
     async def send(
-        self, gateway: str, name: str, payload: bytes, headers: dict[str, str] | None = None
+        self,
+        gateway: str,
+        name: str,
+        payload: bytes,
+        headers: dict[str, str] | None = None,
+        path: str = "/2015-03-31/functions/{name}/invocations",
     ) -> tuple[int, dict[str, str], bytes]:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0)
             self._session = aiohttp.ClientSession(trust_env=False, connector=connector)
-        url = f"{self.running[gateway].url}/2015-03-31/functions/{name}/invocations"
+        url = self.running[gateway].url + path.format(name=name)
         body = io.BytesIO(payload)
         async with self._session.post(url, data=body, headers=headers) as response:
             return response.status, dict(response.headers), await response.read()

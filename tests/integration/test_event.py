@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import pytest
 from botocore.exceptions import ClientError
 from prometheus_client import CollectorRegistry
 
-from conformance.queue.nats_server import NatsServer
-from integration.conftest import MASTER, Installation
+from conformance.nats_server import NatsServer
+from integration.conftest import MASTER, Installation, MakeInstallation
 from kubelambda.core.queue import Queue, QueuedEvent, QueueUnavailableError
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.stores.sqlite import SqliteQueue
 
 RECORD = """
@@ -30,7 +31,6 @@ def handler(event, context):
     if event.get("fail"):
         raise ValueError("no")
 """
-MakeInstallation = Callable[..., Awaitable[Installation]]
 
 
 @dataclass(slots=True)
@@ -233,9 +233,10 @@ async def test_f7_without_its_queue_a_gateway_accepts_no_event_and_then_does_aga
 ) -> None:
     """F7: 503, not 202, while NATS is down; what was accepted before is still there afterwards."""
     server = nats_server()
-    queue = JetStreamQueue(server.url)
+    connection = NatsConnection(server.url)
+    queue = JetStreamQueue(connection)
     asynchronous = Asynchronous(make_installation, queue, JumpingClock())
-    await queue.open()
+    await connection.open()
     await server.wait_usable(queue)
     installation = await asynchronous.start()
     installation.put("record", RECORD)
@@ -258,6 +259,7 @@ async def test_f7_without_its_queue_a_gateway_accepts_no_event_and_then_does_aga
                 break
     assert len(await wait_for_runs(runs, 2)) >= 2
     await asynchronous.close()
+    await connection.close()
 
 
 async def test_a_queue_that_is_away_is_not_asked_in_a_hot_loop(asynchronous: Asynchronous) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from botocore.eventstream import EventStreamBuffer
 
 from integration.gateways import Gateways, count_outcomes
 from kubelambda.core.function import Function
@@ -93,6 +94,41 @@ async def test_six_megabytes_pass_a_second_gateway_both_ways(gateways: Gateways)
     status, given, _ = await gateways.send("gateway-1", function.ref.name, payload + b" ")
     assert status == 413
     assert given["x-amzn-ErrorType"] == "RequestEntityTooLargeException"
+
+
+STREAM = """
+import http.client, os
+connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+while True:
+    connection.request("GET", "/2018-06-01/runtime/invocation/next")
+    answer = connection.getresponse()
+    request, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], int(answer.read())
+    path = f"/2018-06-01/runtime/invocation/{request}/response"
+    headers = {"Lambda-Runtime-Function-Response-Mode": "streaming"}
+    pieces = (b"x" * 65_536 for _ in range(event))
+    connection.request("POST", path, pieces, headers, encode_chunked=True)
+    connection.getresponse().read()
+"""
+STREAM_PATH = "/2021-11-15/functions/{name}/response-streaming-invocations"
+
+
+async def test_a_stream_passes_a_second_gateway(gateways: Gateways) -> None:
+    """More than a buffered response can hold; refusals before it are ordinary answers."""
+    await start(gateways, 2)
+    function = put_owned_by(gateways, "gateway-0", STREAM, timeout_s=30)
+    for name in ("gateway-0", "gateway-1"):
+        status, headers, body = await gateways.send(
+            name, function.ref.name, b"160", path=STREAM_PATH
+        )
+        assert (status, headers["Content-Type"]) == (200, "application/vnd.amazon.eventstream")
+        events = EventStreamBuffer()
+        events.add_data(body)
+        *chunks, end = list(events)
+        assert sum(len(one.payload) for one in chunks) == 160 * 65_536
+        assert (end.headers[":event-type"], end.payload) == ("InvokeComplete", b"{}")
+    blocked = put_owned_by(gateways, "gateway-0", STREAM, reserved_concurrency=0)
+    status, headers, _ = await gateways.send("gateway-1", blocked.ref.name, b"1", path=STREAM_PATH)
+    assert (status, headers["x-amzn-ErrorType"]) == (429, "TooManyRequestsException")
 
 
 @pytest.mark.parametrize("count", [2, 3])

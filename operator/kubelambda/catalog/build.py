@@ -52,6 +52,8 @@ def build_code(code: Mapping[str, Any], status: Mapping[str, Any]) -> Code:
         return Code(zip_base64=code["zipFile"])
     if code.get("configMapRef") is not None:
         return Code(config_map=code["configMapRef"]["name"], version=status.get("codeSha256", ""))
+    if code.get("package") is not None:
+        return Code(package=code["package"])
     return Code(inline={})
 
 

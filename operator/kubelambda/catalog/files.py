@@ -7,7 +7,7 @@ left out.
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.catalog.build import build_function
-from kubelambda.core.function import Code, Function
+from kubelambda.core.function import Code, Function, FunctionRef
 
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_NAMESPACE = "default"
@@ -44,13 +44,22 @@ class Loaded:
 
     functions: tuple[Function, ...]
     problems: tuple[Problem, ...]
+    origins: Mapping[FunctionRef, Path] = field(default_factory=dict)
+    """The file of each function."""
+    former: frozenset[FunctionRef] = frozenset()
+    """Functions that are served as they were before their file was broken."""
+
+    def kept(self, function: Function, path: Path) -> bool:
+        """Whether ``function`` is what ``path`` held before."""
+        return function.ref in self.former and self.origins.get(function.ref) == path
 
 
 def load_functions(paths: Iterable[Path]) -> Loaded:
     """Read every YAML document under ``paths``; other kinds are passed over,
     but for ConfigMaps that hold a function's code.
     """
-    functions: dict[Any, Function] = {}
+    functions: dict[FunctionRef, Function] = {}
+    origins: dict[FunctionRef, Path] = {}
     problems: list[Problem] = []
     documents: list[tuple[Path, Document]] = []
     for path in iter_manifest_files(paths):
@@ -69,7 +78,27 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
             problems.append(Problem(path, f"a second function {outcome.ref}; the first stays"))
         else:
             functions[outcome.ref] = outcome
-    return Loaded(tuple(functions.values()), tuple(problems))
+            origins[outcome.ref] = path
+    return Loaded(tuple(functions.values()), tuple(problems), origins)
+
+
+def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
+    """``loaded``, with what a file held before where it cannot be read any more.
+
+    A slip of the keyboard takes nobody's function away; a file that is gone does.
+    """
+    present = {function.ref for function in loaded.functions}
+    broken = {problem.path for problem in loaded.problems}
+    kept = [
+        function
+        for function in former.functions
+        if function.ref not in present and former.origins.get(function.ref) in broken
+    ]
+    if not kept:
+        return loaded
+    origins = {**loaded.origins, **{one.ref: former.origins[one.ref] for one in kept}}
+    kept_refs = frozenset(one.ref for one in kept)
+    return Loaded((*loaded.functions, *kept), loaded.problems, origins, kept_refs)
 
 
 def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -83,9 +112,13 @@ def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _read_documents(path: Path) -> list[Document]:
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        documents = list(yaml.safe_load_all(text))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnreadableError(f"cannot be read as YAML: {error}") from error
+    if not text.strip():
+        # As a rule an editor that is about to write it.
+        raise UnreadableError("is empty")
     return [one for one in documents if isinstance(one, Mapping)]
 
 

@@ -23,6 +23,7 @@ class FunctionIndex:
         self.synced = False
         self._functions: dict[FunctionRef, Function] = {}
         self._refs_by_name: dict[tuple[str, str], list[FunctionRef]] = {}
+        self._refs_by_uid: dict[str, FunctionRef] = {}
         self._namespaces: dict[str, str] = {}
         self._subscribers: list[Subscriber] = []
 
@@ -34,6 +35,11 @@ class FunctionIndex:
         """The function that AWS clients call ``function_name`` in ``namespace``."""
         refs = self._refs_by_name.get((namespace, function_name))
         return self._functions[refs[0]] if refs else None
+
+    def find_by_uid(self, uid: str) -> Function | None:
+        """The function whose object has this uid."""
+        ref = self._refs_by_uid.get(uid)
+        return self._functions[ref] if ref is not None else None
 
     def namespace_of_account(self, account_id: str) -> str | None:
         """The namespace that ``account_id`` stands for, if any function lives there."""
@@ -57,8 +63,9 @@ class FunctionIndex:
         if former == function or (former is not None and _serves_meanwhile(former, function)):
             return
         if former is not None:
-            self._forget_name(former)
+            self._forget_names(former)
         self._functions[function.ref] = function
+        self._refs_by_uid[function.uid] = function.ref
         self._namespaces[function.account_id] = function.ref.namespace
         names = self._refs_by_name.setdefault((function.ref.namespace, function.function_name), [])
         names.append(function.ref)
@@ -69,7 +76,7 @@ class FunctionIndex:
         """Forget the function at ``ref``; does nothing where there is none."""
         former = self._functions.pop(ref, None)
         if former is not None:
-            self._forget_name(former)
+            self._forget_names(former)
             self._tell(ref)
 
     def replace(self, functions: Iterable[Function], namespace: str | None = None) -> None:
@@ -81,7 +88,8 @@ class FunctionIndex:
         for function in wanted.values():
             self.put(function)
 
-    def _forget_name(self, function: Function) -> None:
+    def _forget_names(self, function: Function) -> None:
+        self._refs_by_uid.pop(function.uid, None)
         key = (function.ref.namespace, function.function_name)
         names = self._refs_by_name[key]
         names.remove(function.ref)

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from kubelambda.cli.crds import app as crds_app
+from kubelambda.cli.package import app as package_app
 from kubelambda.config import (
     ControllerSettings,
     DispatcherSettings,
@@ -33,6 +34,7 @@ app = typer.Typer(
 local_app = typer.Typer(help="Serve functions on this machine, without a cluster.")
 app.add_typer(local_app, name="local", no_args_is_help=True)
 app.add_typer(crds_app, name="crds", no_args_is_help=True)
+app.add_typer(package_app, name="package", no_args_is_help=True)
 
 
 @app.command()

@@ -57,6 +57,7 @@ def _refuse_constant(name: str) -> None:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class ProtocolError(Exception):
@@ -70,7 +71,7 @@ def encode_frame(frame_type: int, payload: bytes = b"") -> bytes:
 
 def encode_control(frame_type: int, fields: Mapping[str, Any]) -> bytes:
     """A control frame whose payload is ``fields`` as compact JSON."""
-    return encode_frame(frame_type, json.dumps(fields, separators=(",", ":")).encode())
+    return encode_frame(frame_type, _ENCODER.encode(fields).encode())
 
 
 def encode_credit(byte_count: int) -> bytes:

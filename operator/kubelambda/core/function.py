@@ -32,6 +32,8 @@ class Code:
     inline: Mapping[str, str] | None = None
     zip_base64: str | None = None
     directory: str | None = None
+    package: str | None = None
+    """SHA-256 of an uploaded package, in hexadecimal."""
     config_map: str | None = None
     """Name of a ConfigMap of the same namespace; the kubelet mounts it."""
     version: str = ""
@@ -45,6 +47,8 @@ class Code:
             return {"zip": self.zip_base64}
         if self.config_map is not None:
             return {"mounted": self.version}
+        if self.package is not None:
+            return {"package": self.package}
         return {"directory": self.directory}
 
 
@@ -68,15 +72,23 @@ class Function:
     ready: bool = True
     stalled_reason: str = ""
     stalled_message: str = ""
+    config_digest: str = field(init=False, compare=False)
+    """Changes exactly when a running environment would no longer be this function's.
+
+    Made once, with the function: it is compared for every event.
+    """
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """SHA-256 of each uploaded package that its environments need."""
+        return frozenset({self.code.package} if self.code.package else ())
 
     @property
     def is_pending(self) -> bool:
         """Whether nobody has judged yet if it can work."""
         return not self.ready and not self.stalled_reason
 
-    @property
-    def config_digest(self) -> str:
-        """Changes exactly when a running environment would no longer be this function's."""
+    def __post_init__(self) -> None:
         digest = digest_config(
             runtime=self.runtime,
             handler=self.handler,
@@ -87,7 +99,8 @@ class Function:
             values_from=self.values_from,
             log_format=self.log_format,
         )
-        return combine_digest(digest, self.code.version)
+        combined = combine_digest(digest, self.code.version)
+        object.__setattr__(self, "config_digest", combined)  # frozen for everybody else
 
     def arn(self, region: str, qualifier: str = "") -> str:
         """The function's ARN, with ``qualifier`` appended where there is one."""

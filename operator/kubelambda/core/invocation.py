@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 SYNC_REQUEST_BYTES_MAX = 6_291_456
 RESPONSE_BYTES_MAX = 6_291_556
+STREAM_BYTES_MAX = 209_715_200
 TIMED_OUT = "Sandbox.Timedout"
 EXIT_ERROR = "Runtime.ExitError"
 
@@ -21,6 +22,8 @@ class Outcome:
     function_error: bool = False
     tail: str = ""
     """Base64 of the end of the log, where the caller asked for it."""
+    streamed: bool = False
+    """The caller has had the response already; ``payload`` is the error that it ended with."""
 
 
 @dataclass(frozen=True, slots=True)

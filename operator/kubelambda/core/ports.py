@@ -38,6 +38,10 @@ class Catalog(Protocol):
         """The function that AWS clients call ``function_name`` in ``namespace``."""
         ...
 
+    def find_by_uid(self, uid: str) -> Function | None:
+        """The function whose object has this uid."""
+        ...
+
     def namespace_of_account(self, account_id: str) -> str | None:
         """The namespace that ``account_id`` stands for."""
         ...

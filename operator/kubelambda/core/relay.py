@@ -25,6 +25,8 @@ from kubelambda.core.keys import sign_request, verify_request
 RELAY_PATH = "/internal/v1/invoke"
 META_HEADER = "x-kubelambda-relay"
 OUTCOME_HEADER = "x-kubelambda-outcome"
+STREAM_OUTCOME = '["stream"]'
+"""Value of OUTCOME_HEADER where the body is an event stream for the caller as it is."""
 HOPS_MAX = 1
 
 
@@ -47,6 +49,8 @@ class RelayRequest:
     wants_tail: bool = False
     may_repeat: bool = False
     """The same ``request_id`` may have been relayed before and have begun."""
+    stream: bool = False
+    """The answer is wanted as an event stream, made by the owner (STREAM_OUTCOME)."""
     epoch: int = 0
     """The sender's view; 0 for senders that have none. A receiver that is behind waits for it."""
     hops: int = 0
@@ -58,6 +62,8 @@ def encode_request(request: RelayRequest) -> str:
     context = base64.b64encode(request.client_context.encode()).decode()
     identity = [request.request_id, request.namespace, request.function_name, request.qualifier]
     event = [request.trace_id, context, request.wants_tail, request.may_repeat]
+    if request.stream:  # left out otherwise: a gateway of the release before reads four members
+        event.append(True)
     return json.dumps([identity, event, [request.epoch, request.hops]], separators=(",", ":"))
 
 
@@ -66,7 +72,7 @@ def decode_request(header: str) -> RelayRequest:
     try:
         identity, event, (epoch, hops) = json.loads(header)
         request_id, namespace, name, qualifier = identity
-        trace_id, context, tail, may_repeat = event
+        trace_id, context, tail, may_repeat, *stream = event
         return RelayRequest(
             request_id=_text(request_id),
             namespace=_text(namespace),
@@ -76,6 +82,7 @@ def decode_request(header: str) -> RelayRequest:
             client_context=base64.b64decode(_text(context), validate=True).decode(),
             wants_tail=tail is True,
             may_repeat=may_repeat is True,
+            stream=stream == [True],
             epoch=int(epoch),
             hops=int(hops),
         )

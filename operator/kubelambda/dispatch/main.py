@@ -15,6 +15,7 @@ from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.logs import configure_logging
 from kubelambda.telemetry.metrics import build_registry
@@ -39,7 +40,8 @@ def run(settings: DispatcherSettings) -> int:
 
 async def _serve(settings: DispatcherSettings, master_secret: bytes, token: str) -> None:
     registry = build_registry()
-    queue = JetStreamQueue(settings.queue_url, token=token, replicas=settings.queue_replicas)
+    connection = NatsConnection(settings.queue_url, token=token)
+    queue = JetStreamQueue(connection, replicas=settings.queue_replicas)
     invoker = RelayInvoker(settings.gateway_address, master_secret)
     dispatcher = Dispatcher(queue, invoker, DispatchMetrics(registry), time.time)
     health = HealthServer(
@@ -48,7 +50,7 @@ async def _serve(settings: DispatcherSettings, master_secret: bytes, token: str)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await queue.open()
+    await connection.open()
     await health.start()
     running = asyncio.create_task(dispatcher.run())
     try:
@@ -58,5 +60,5 @@ async def _serve(settings: DispatcherSettings, master_secret: bytes, token: str)
         await asyncio.gather(running, return_exceptions=True)
         await dispatcher.drain(settings.drain_s)
         await invoker.close()
-        await queue.close()
+        await connection.close()
         await health.close()

@@ -12,18 +12,24 @@ from kubelambda.core.demand import INTERNAL_KEY_INFO, Drain
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.keys import derive_function_key, derive_key
 from kubelambda.core.membership import Member
+from kubelambda.core.packages import PACKAGE_BYTES_MAX, PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.admission import Admissions
+from kubelambda.gateway.connections import Connections, Limits
 from kubelambda.gateway.demand import DemandReporter
 from kubelambda.gateway.forward import Forwarder
 from kubelambda.gateway.heartbeats import HttpHeartbeats
-from kubelambda.gateway.http import Connections, HttpConnection
+from kubelambda.gateway.http import HttpConnection
 from kubelambda.gateway.internal_api import InternalApi, limit_internal_body
-from kubelambda.gateway.invoke_api import InvokeApi, limit_body
+from kubelambda.gateway.invoke_api import InvokeApi
 from kubelambda.gateway.link import LinkConnection, LinkContext
 from kubelambda.gateway.metrics import GatewayMetrics
+from kubelambda.gateway.operations import limit_body
 from kubelambda.gateway.ownership import FindPeers, Membership
+from kubelambda.gateway.package_api import PackageApi, is_download, is_upload
+from kubelambda.gateway.package_cache import PackageCache
 from kubelambda.gateway.pool import Pools
+from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.router import Router
 
@@ -41,6 +47,8 @@ class Surroundings:
     """How to find other gateways; None for one that is alone."""
     events: EventSink | None = None
     """Where asynchronous events go; None where there is no queue."""
+    packages: PackageStore | None = None
+    """Where uploaded packages are; None where none are kept."""
 
 
 class Assembly:
@@ -50,7 +58,7 @@ class Assembly:
         self._given = given
         settings, catalog = given.settings, given.catalog
         key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
-        self.connections = Connections()
+        self.connections = Connections(_limit_clients(settings))
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(key)
         self.forwarder = Forwarder(key)
@@ -84,6 +92,12 @@ class Assembly:
         self._internal_api = InternalApi(
             key, membership=self.membership, resolver=resolver, submit=self.router.submit
         )
+        self._package_api = PackageApi(
+            _build_cache(given),
+            catalog,
+            self._derive_key,
+            anonymous=settings.anonymous_invocation,
+        )
         self.links = LinkContext(
             derive_key=self._derive_key,
             admit=self.admissions.admit,
@@ -92,20 +106,34 @@ class Assembly:
             listener=self.pools,
             read_epoch=lambda: self.membership.view.epoch,
             serve_http=self._serve_internal,
+            ping_s=settings.link_ping_s,
+            dead_s=settings.link_dead_s,
         )
         catalog.subscribe(self._follow_function)
 
     def build_public(self) -> asyncio.Protocol:
         """A connection of the public listener."""
-        return HttpConnection(self._api.serve, limit_body, self.connections)
+        return HttpConnection(self._serve_public_request, _limit_public_body, self.connections)
 
     def build_internal(self) -> asyncio.Protocol:
         """A connection of the internal listener: an agent, until it proves to be a request."""
         return LinkConnection(self.links)
 
+    def _serve_public_request(self, request: Request) -> None:
+        if is_upload(request.method, request.path):
+            self._package_api.serve_upload(request)
+        else:
+            self._api.serve(request)
+
+    def _serve_internal_request(self, request: Request) -> None:
+        if is_download(request.method, request.path):
+            self._package_api.serve_download(request)
+        else:
+            self._internal_api.serve(request)
+
     def _serve_internal(self, transport: asyncio.Transport, received: bytes) -> None:
         connection = HttpConnection(
-            self._internal_api.serve, limit_internal_body, self.internal_connections
+            self._serve_internal_request, limit_internal_body, self.internal_connections
         )
         transport.set_protocol(connection)
         connection.connection_made(transport)
@@ -142,6 +170,17 @@ class Assembly:
         self.reporter.notify()
 
 
+def _limit_clients(settings: GatewaySettings) -> Limits:
+    return Limits(
+        head_s=settings.head_timeout_s,
+        body_s=settings.body_timeout_s,
+        write_s=settings.write_timeout_s,
+        connections_max=settings.connections_max,
+        connections_per_address_max=settings.connections_per_address_max,
+        bodies_bytes_max=settings.bodies_bytes_max,
+    )
+
+
 class _Elsewhere:
     """What other gateways hold; asked by the pools, which are made before the membership."""
 
@@ -153,3 +192,13 @@ class _Elsewhere:
 
     def count_account(self, account_id: str) -> int:
         return self._assembly.membership.count_account(account_id)
+
+
+def _build_cache(given: Surroundings) -> PackageCache | None:
+    if given.packages is None:
+        return None
+    return PackageCache(given.packages, given.settings.package_cache)
+
+
+def _limit_public_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> int:
+    return PACKAGE_BYTES_MAX if is_upload(method, path) else limit_body(method, path, headers)

@@ -7,25 +7,27 @@ flight ends as the caller's ``Runtime.ExitError``.
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from kubelambda.core import frames
 from kubelambda.core.frames import FrameType, ProtocolError
 from kubelambda.core.function import Function, FunctionRef
-from kubelambda.core.invocation import RESPONSE_BYTES_MAX, Outcome, killed, timed_out
-from kubelambda.gateway.invocation import Invocation
+from kubelambda.core.invocation import killed, timed_out
+from kubelambda.gateway.invocation import Invocation, ResponseStream
+from kubelambda.gateway.response import IncomingResponse
 
 State = Literal["starting", "idle", "busy"]
 
 ANSWER_GRACE_S = 0.25
 FINISHING_S = 0.1
 """How long a runtime may take from its response to its next event: a period of its CPU quota."""
-CREDIT_BYTES = 131_072
-TAIL_CHARACTERS_MAX = 5_464
-"""Base64 of 4,096 bytes."""
+TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
+"""Base64 of at most 4,096 bytes: it becomes a header of the answer."""
+_INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ class Identity:
 class EnvironmentListener(Protocol):
     """Whoever hands out events."""
 
-    def environment_idle(self, environment: "Environment") -> None:
-        """It may be given an event."""
+    def environment_idle(self, environment: "Environment", *, first: bool) -> None:
+        """It may be given an event; ``first``: it could not before since it was linked."""
         ...
 
     def environment_recovered(self, environment: "Environment") -> None:
@@ -79,12 +81,7 @@ class Environment:
         """The event of another gateway that it runs, or whose result it still keeps (link, 7)."""
         self._credit = 0
         self._unsent: deque[bytes] = deque()
-        self._response: list[bytes] = []
-        self._response_bytes = 0
-        self._response_open = False
-        self._function_error = False
-        self._consumed = 0
-        self._outcome: Outcome | None = None
+        self._response = IncomingResponse(send, None)
         self._answered_at = 0.0
         self._handlers: dict[int, Callable[[bytes], None]] = {
             FrameType.INIT_DONE: self._on_init_over,
@@ -120,12 +117,12 @@ class Environment:
         self.state = "busy"
         self._invocation = invocation
         self.recovered_request = ""
-        self._reset_exchange()
+        self._reset_exchange(invocation.stream)
         invocation.begin()
         self._start_deadline(invocation, function)
-        self._send(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
-        self._unsent = deque(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
-        self._unsent.append(frames.encode_control(FrameType.INVOKE_END, {}))
+        self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
+        self._unsent.extend(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
+        self._unsent.append(_INVOKE_END)
         self._pump()
 
     def drain(self) -> None:
@@ -158,12 +155,12 @@ class Environment:
         self.leaving = True
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
-            invocation.finish(self._outcome or killed(invocation.request_id))
+            invocation.finish(self._response.outcome or killed(invocation.request_id))
             invocation.release()
 
     def is_finishing(self, now: float) -> bool:
         """Busy, but its response is there: idle as soon as the runtime asks for its next event."""
-        answered = self.state == "busy" and self._outcome is not None
+        answered = self.state == "busy" and self._response.outcome is not None
         return answered and now - self._answered_at < FINISHING_S
 
     @property
@@ -176,30 +173,28 @@ class Environment:
         """The event in flight, if it is one of this gateway's."""
         return self._invocation
 
-    def _reset_exchange(self) -> None:
+    def _reset_exchange(self, stream: ResponseStream | None) -> None:
+        self._unsent.clear()
         self._credit = frames.WINDOW_BYTES
-        self._response = []
-        self._response_bytes = 0
-        self._response_open = False
-        self._function_error = False
-        self._consumed = 0
-        self._outcome = None
+        self._response = IncomingResponse(self._send, stream)
 
     def _start_deadline(self, invocation: Invocation, function: Function) -> None:
-        outcome = timed_out(invocation.request_id, function.timeout_s)
         invocation.timer = self._loop.call_later(
-            function.timeout_s + ANSWER_GRACE_S, invocation.finish, outcome
+            function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
         )
 
     def _pump(self) -> None:
+        """Send what the credit allows, in one write: each costs a system call."""
+        ready: list[bytes] = []
         while self._unsent:
             frame = self._unsent[0]
             body_bytes = len(frame) - 5 if frame[4] == FrameType.INVOKE_BODY else 0
             if body_bytes > self._credit:
-                return
+                break
             self._credit -= body_bytes
-            self._send(frame)
-            self._unsent.popleft()
+            ready.append(self._unsent.popleft())
+        if ready:
+            self._send(b"".join(ready))
 
     def _on_credit(self, payload: bytes) -> None:
         self._credit = min(self._credit + frames.decode_credit(payload), frames.WINDOW_BYTES)
@@ -214,35 +209,19 @@ class Environment:
     def _on_response(self, payload: bytes) -> None:
         fields = frames.decode_control(payload)
         self._expect_in_flight(fields)
-        if self._response_open or self._outcome is not None:
-            raise ProtocolError("a second response")
-        self._response_open = True
-        self._function_error = fields.get("functionError") is True
+        self._response.open(fields)
 
     def _on_response_body(self, payload: bytes) -> None:
-        if not self._response_open:
-            raise ProtocolError("a body without a response")
-        self._response_bytes += len(payload)
-        if self._response_bytes > RESPONSE_BYTES_MAX:
-            raise ProtocolError("a response over the limit")
-        self._response.append(payload)
-        self._consumed += len(payload)
-        if self._consumed >= CREDIT_BYTES:
-            self._send(frames.encode_credit(self._consumed))
-            self._consumed = 0
+        self._response.add(payload)
 
     def _on_response_end(self, payload: bytes) -> None:
-        self._expect_in_flight(frames.decode_control(payload))
-        if not self._response_open:
-            raise ProtocolError("the end of no response")
-        self._response_open = False
-        body = self._response[0] if len(self._response) == 1 else b"".join(self._response)
-        self._response = []
-        self._outcome = Outcome(body, self._function_error)
+        fields = frames.decode_control(payload)
+        self._expect_in_flight(fields)
+        outcome = self._response.close(fields)
         self._answered_at = self._loop.time()
         invocation = self._invocation
         if invocation is not None and not invocation.wants_tail:
-            invocation.finish(self._outcome)
+            invocation.finish(outcome)
 
     def _on_idle(self, payload: bytes) -> None:
         fields = frames.decode_control(payload)
@@ -258,10 +237,10 @@ class Environment:
         if fields.get("requestId") != invocation.request_id:
             self._invocation = invocation
             raise ProtocolError("idle names another event")
-        outcome = self._outcome or killed(invocation.request_id)
+        outcome = self._response.outcome or killed(invocation.request_id)
         tail = fields.get("tail")
-        if isinstance(tail, str) and tail.isascii() and len(tail) <= TAIL_CHARACTERS_MAX:
-            outcome = Outcome(outcome.payload, outcome.function_error, tail)
+        if isinstance(tail, str) and TAIL.fullmatch(tail):
+            outcome = replace(outcome, tail=tail)
         invocation.finish(outcome)
         invocation.release()
 
@@ -274,15 +253,20 @@ class Environment:
         """Log forwarding is reserved."""
 
     def _become_idle(self) -> None:
+        first = self.state == "starting"
         self.state = "idle"
         self.idle_since = self._loop.time()
         self._unsent.clear()
-        self._listener.environment_idle(self)
+        self._listener.environment_idle(self, first=first)
 
     def _expect_in_flight(self, fields: dict[str, Any]) -> None:
         wanted = self._invocation.request_id if self._invocation else self.recovered_request
         if self.state != "busy" or fields.get("requestId") != wanted:
             raise ProtocolError("a response to no event in flight")
+
+
+def _time_out(invocation: Invocation) -> None:
+    invocation.finish(timed_out(invocation.request_id, invocation.function.timeout_s))
 
 
 def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
@@ -294,6 +278,6 @@ def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
         "clientContext": invocation.client_context,
         "cognitoIdentity": "",
         "tail": invocation.wants_tail,
-        "stream": False,
+        "stream": invocation.stream is not None,
         "contentLength": len(invocation.payload),
     }

@@ -21,6 +21,7 @@ from kubelambda.core.relay import (
     META_HEADER,
     OUTCOME_HEADER,
     RELAY_PATH,
+    STREAM_OUTCOME,
     MalformedRelayError,
     RelayRequest,
     decode_outcome,
@@ -108,6 +109,7 @@ class Forwarder:
                 client_context=invocation.client_context,
                 wants_tail=invocation.wants_tail,
                 may_repeat=invocation.may_repeat,
+                stream=invocation.stream is not None,
                 epoch=epoch,
                 hops=invocation.hops + 1,
             )
@@ -224,11 +226,21 @@ class RelayConnection(asyncio.Protocol):
             self._outcome = value.decode("latin-1")
 
     def on_body(self, body: bytes) -> None:
-        """Part of the payload, capped."""
+        """Part of the payload, capped; or of a stream, for the caller as it is."""
+        stream = self._relay.invocation.stream if self._relay is not None else None
+        if stream is not None and self._outcome == STREAM_OUTCOME:
+            if not stream.relay(body) and self._transport is not None:
+                stream.on_writable = self._read_on
+                self._transport.pause_reading()
+            return
         self._body_bytes += len(body)
         if self._body_bytes > RESPONSE_BYTES_MAX:
             raise MalformedRelayError("a reply over the limit")
         self._body.append(body)
+
+    def _read_on(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def on_message_complete(self) -> None:
         """A whole reply, or the interim one that says that the event was handed over."""
@@ -248,7 +260,7 @@ class RelayConnection(asyncio.Protocol):
         else:
             self.close()
         if status == OK:
-            self._finish(relay, decode_outcome(outcome, body))
+            self._finish(relay, _read_outcome(relay, outcome, body))
         else:
             relay.fail(f"it answered {status}", unreachable=False)
 
@@ -256,3 +268,11 @@ class RelayConnection(asyncio.Protocol):
         relay.invocation.on_abandoned = None
         relay.invocation.finish(outcome)
         relay.invocation.release()
+
+
+def _read_outcome(relay: Relay, header: str, body: bytes) -> Outcome | ApiError:
+    stream = relay.invocation.stream
+    if stream is not None and header == STREAM_OUTCOME:
+        stream.end()
+        return Outcome(b"", streamed=True)
+    return decode_outcome(header, body)

@@ -18,6 +18,7 @@ from kubelambda.core.relay import (
     META_HEADER,
     OUTCOME_HEADER,
     RELAY_PATH,
+    STREAM_OUTCOME,
     MalformedRelayError,
     RelayRequest,
     decode_request,
@@ -26,10 +27,11 @@ from kubelambda.core.relay import (
 )
 from kubelambda.core.routing import Target
 from kubelambda.gateway.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH, sign_reply
-from kubelambda.gateway.http import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.ownership import Membership
+from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
+from kubelambda.gateway.streaming import EventStream
 
 CATCH_UP_S = 1.0
 """How long a relayed event waits for a view or a catalog that is behind its sender's."""
@@ -118,7 +120,7 @@ class InternalApi:
             await asyncio.sleep(CATCH_UP_STEP_S)
             function = self._resolve(relayed)
         if isinstance(function, ApiError):
-            _answer(request, function)
+            _refuse(request, function)
         else:
             self._begin(request, relayed, function)
 
@@ -138,20 +140,37 @@ class InternalApi:
             trace_id=relayed.trace_id,
             client_context=relayed.client_context,
             wants_tail=relayed.wants_tail,
-            answer=lambda outcome: _answer(request, outcome),
+            answer=lambda outcome: _answer(request, invocation, outcome),
             hops=relayed.hops,
             may_repeat=relayed.may_repeat,
             on_begun=request.announce,
         )
-        request.on_gone = invocation.abandon
+        if relayed.stream:
+            invocation.stream = EventStream(request, [(OUTCOME_HEADER, STREAM_OUTCOME)])
+        request.on_gone = invocation.leave
         self._submit(invocation)
 
 
-def _answer(request: Request, outcome: Outcome | ApiError | Dropped) -> None:
+def _answer(
+    request: Request, invocation: Invocation, outcome: Outcome | ApiError | Dropped
+) -> None:
     if isinstance(outcome, Dropped):
         request.drop()
-    elif isinstance(outcome, ApiError) and outcome.status == _MISDIRECTED:
+    elif isinstance(outcome, ApiError):
+        _refuse(request, outcome)
+    elif invocation.stream is not None:
+        invocation.stream.complete(outcome)
+    else:
+        _respond(request, outcome)
+
+
+def _refuse(request: Request, error: ApiError) -> None:
+    if error.status == _MISDIRECTED:
         request.respond(_MISDIRECTED, [])
     else:
-        header, body = encode_outcome(outcome)
-        request.respond(200, [(OUTCOME_HEADER, header)], body)
+        _respond(request, error)
+
+
+def _respond(request: Request, outcome: Outcome | ApiError) -> None:
+    header, body = encode_outcome(outcome)
+    request.respond(200, [(OUTCOME_HEADER, header)], body)

@@ -7,12 +7,49 @@ Lives on the event loop.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from kubelambda.core.errors import ApiError
 from kubelambda.core.function import Function
 from kubelambda.core.invocation import Dropped, Outcome
 
 Answer = Callable[[Outcome | ApiError | Dropped], None]
+
+
+def _drop(_: Outcome | ApiError | Dropped) -> None:
+    """Takes the place of an answer that was given: its closure would make a cycle."""
+
+
+class ResponseStream(Protocol):
+    """A caller who takes the response while it is being made."""
+
+    is_over: bool
+    on_writable: Callable[[], None] | None
+    """To be called when the caller takes more, after ``write`` or ``relay`` said no."""
+
+    def begin(self) -> None:
+        """The response has begun."""
+        ...
+
+    def write(self, chunk: bytes) -> bool:
+        """A piece of it; whether the caller takes more now."""
+        ...
+
+    def relay(self, data: bytes) -> bool:
+        """The same of what the function's own gateway has framed."""
+        ...
+
+    def resume(self) -> None:
+        """The caller has caught up, or gone."""
+        ...
+
+    def complete(self, outcome: Outcome) -> None:
+        """What is left of the response, and the end."""
+        ...
+
+    def end(self) -> None:
+        """All of it has been relayed."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +66,10 @@ class Invocation:
     client_context: str
     wants_tail: bool
     answer: Answer = field(repr=False)
+    kind: str = "RequestResponse"
+    """AWS's InvocationType."""
+    stream: ResponseStream | None = None
+    """Where the caller wants the response while it is being made."""
     hops: int = 0
     """How many gateways have handled it before this one."""
     may_repeat: bool = False
@@ -55,7 +96,8 @@ class Invocation:
         self.stop_timer()
         if not self.answered:
             self.answered = True
-            self.answer(outcome)
+            answer, self.answer = self.answer, _drop
+            answer(outcome)
         if not self.begun:
             self.release()
 
@@ -75,10 +117,12 @@ class Invocation:
         if on_released is not None:
             on_released()
 
-    def abandon(self) -> None:
-        """The caller has gone."""
+    def leave(self) -> None:
+        """The caller has gone: nobody holds up a response any more."""
         if self.on_abandoned is not None:
             self.on_abandoned()
+        if self.stream is not None:
+            self.stream.resume()
 
     def stop_timer(self) -> None:
         """Nobody waits for the clock any more."""

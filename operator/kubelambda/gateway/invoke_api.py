@@ -1,4 +1,4 @@
-"""The Invoke operation: from an HTTP request to an invocation, and from its outcome to the answer.
+"""The Invoke operations: from an HTTP request to an invocation, from its outcome to the answer.
 
 Contract: refuses whatever can be refused before anything runs; once an event has been handed to an
 environment the answer is a 200. Source: spec/lambda.md, sections 2.1, 2.2, 2.4 to 2.6.
@@ -17,43 +17,28 @@ from urllib.parse import parse_qs
 
 from kubelambda.core import errors, json_check
 from kubelambda.core.errors import ApiError
+from kubelambda.core.event_stream import CONTENT_TYPE
 from kubelambda.core.function import LATEST
-from kubelambda.core.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
+from kubelambda.core.invocation import Dropped, Outcome
 from kubelambda.core.ports import EventSink
 from kubelambda.core.queue import QueuedEvent, QueueUnavailableError
 from kubelambda.core.routing import parse_target
-from kubelambda.gateway.http import Request
 from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.operations import Operation, find_operation
+from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
+from kubelambda.gateway.streaming import EventStream
 
 logger = logging.getLogger(__name__)
 
-PREFIX = b"/2015-03-31/functions/"
-SUFFIX = b"/invocations"
-ASYNC_REQUEST_BYTES_MAX = 1_048_576
 CLIENT_CONTEXT_BYTES_MAX = 3_583
-INVOCATION_TYPES = ("RequestResponse", "Event", "DryRun")
+INVOCATION_TYPES = {
+    "Invoke": ("RequestResponse", "Event", "DryRun"),
+    "InvokeWithResponseStream": ("RequestResponse", "DryRun"),
+    "InvokeAsync": ("Event",),
+}
 _TRACE_ID = re.compile(r"[A-Za-z0-9=;:._\-]{1,512}")
 _JSON = ("Content-Type", "application/json")
-
-
-def is_invoke(method: bytes, path: bytes) -> bool:
-    """Whether this is the Invoke operation; the name between is checked later."""
-    return (
-        method == b"POST"
-        and path.startswith(PREFIX)
-        and path.endswith(SUFFIX)
-        and b"/" not in path[len(PREFIX) : -len(SUFFIX)]
-        and len(path) > len(PREFIX) + len(SUFFIX)
-    )
-
-
-def limit_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> int:
-    """How many bytes of body a request may have."""
-    if not is_invoke(method, path):
-        return 0
-    is_event = headers.get(b"x-amz-invocation-type") == b"Event"
-    return ASYNC_REQUEST_BYTES_MAX if is_event else SYNC_REQUEST_BYTES_MAX
 
 
 class InvokeApi:
@@ -79,7 +64,8 @@ class InvokeApi:
     def serve(self, request: Request) -> None:
         """Answer ``request``, now or when its function has."""
         request_id = str(uuid.uuid4())
-        if not is_invoke(request.method, request.path):
+        operation = find_operation(request.method, request.path)
+        if operation is None:
             self._refuse(request, request_id, errors.unknown_operation())
         elif request.over_limit:
             self._refuse(request, request_id, errors.request_too_large(request.over_limit))
@@ -87,10 +73,10 @@ class InvokeApi:
             denied = ApiError(403, "AccessDeniedException", "Anonymous invocation is off")
             self._refuse(request, request_id, denied)
         else:
-            self._invoke(request, request_id)
+            self._invoke(request, operation, request_id)
 
-    def _invoke(self, request: Request, request_id: str) -> None:
-        prepared = self._prepare(request, request_id)
+    def _invoke(self, request: Request, operation: Operation, request_id: str) -> None:
+        prepared = self._prepare(request, operation, request_id)
         if isinstance(prepared, ApiError):
             self._refuse(request, request_id, prepared)
         elif len(prepared.payload) <= json_check.SMALL_BYTES:
@@ -118,14 +104,13 @@ class InvokeApi:
     def _begin(self, request: Request, invocation: Invocation) -> None:
         if request.gone:
             return
-        kind = _header(request, b"x-amz-invocation-type")
-        if kind == "DryRun":
+        if invocation.kind == "DryRun":
             request.respond(204, [("x-amzn-RequestId", invocation.request_id)])
             self._count("dry_run")
-        elif kind == "Event":
+        elif invocation.kind == "Event":
             self._accept(request, invocation)
         else:
-            request.on_gone = invocation.abandon
+            request.on_gone = invocation.leave
             self._submit(invocation)
 
     def _accept(self, request: Request, invocation: Invocation) -> None:
@@ -162,16 +147,15 @@ class InvokeApi:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _prepare(self, request: Request, request_id: str) -> Invocation | ApiError:
-        kind = _header(request, b"x-amz-invocation-type") or "RequestResponse"
-        if kind not in INVOCATION_TYPES:
-            return errors.invalid_parameter(
-                f"1 validation error detected: Value '{kind}' at 'invocationType' failed to "
-                "satisfy constraint: Member must satisfy enum value set: "
-                "[Event, RequestResponse, DryRun]"
-            )
-        segment = request.path[len(PREFIX) : -len(SUFFIX)]
-        target = parse_target(segment, _query_value(request.query, "Qualifier"), self._region)
+    def _prepare(
+        self, request: Request, operation: Operation, request_id: str
+    ) -> Invocation | ApiError:
+        kind = _read_kind(request, operation)
+        if isinstance(kind, ApiError):
+            return kind
+        target = parse_target(
+            operation.segment, _query_value(request.query, "Qualifier"), self._region
+        )
         if isinstance(target, ApiError):
             return target
         function = self._resolver.resolve(target)
@@ -190,7 +174,11 @@ class InvokeApi:
             client_context=context,
             wants_tail=_header(request, b"x-amz-log-type") == "Tail",
             answer=lambda outcome: self._answer(request, invocation, outcome),
+            kind=kind,
         )
+        if operation.name == "InvokeWithResponseStream":
+            content_type = ("Content-Type", CONTENT_TYPE)
+            invocation.stream = EventStream(request, [content_type, *_describe(invocation)])
         return invocation
 
     def _answer(
@@ -203,17 +191,15 @@ class InvokeApi:
         if isinstance(outcome, ApiError):
             self._refuse(request, invocation.request_id, outcome)
             return
-        headers = [
-            _JSON,
-            ("x-amzn-RequestId", invocation.request_id),
-            ("X-Amzn-Trace-Id", invocation.trace_id),
-            ("X-Amz-Executed-Version", LATEST),
-        ]
-        if outcome.function_error:
-            headers.append(("X-Amz-Function-Error", "Unhandled"))
-        if outcome.tail and invocation.wants_tail:
-            headers.append(("X-Amz-Log-Result", outcome.tail))
-        request.respond(200, headers, outcome.payload)
+        if invocation.stream is not None:
+            invocation.stream.complete(outcome)
+        else:
+            headers = [_JSON, *_describe(invocation)]
+            if outcome.function_error:
+                headers.append(("X-Amz-Function-Error", "Unhandled"))
+            if outcome.tail and invocation.wants_tail:
+                headers.append(("X-Amz-Log-Result", outcome.tail))
+            request.respond(200, headers, outcome.payload)
         self._count("function_error" if outcome.function_error else "success")
 
     def _refuse(self, request: Request, request_id: str, error: ApiError) -> None:
@@ -226,6 +212,25 @@ class InvokeApi:
             headers.append(("Retry-After", str(error.retry_after_s)))
         request.respond(error.status, headers, error.body())
         self._count("throttle" if error.status == 429 else f"error_{error.status}")
+
+
+def _describe(invocation: Invocation) -> list[tuple[str, str]]:
+    return [
+        ("x-amzn-RequestId", invocation.request_id),
+        ("X-Amzn-Trace-Id", invocation.trace_id),
+        ("X-Amz-Executed-Version", LATEST),
+    ]
+
+
+def _read_kind(request: Request, operation: Operation) -> str | ApiError:
+    allowed = INVOCATION_TYPES[operation.name]
+    kind = _header(request, b"x-amz-invocation-type") or allowed[0]
+    if operation.name == "InvokeAsync" or kind in allowed:
+        return allowed[0] if operation.name == "InvokeAsync" else kind
+    return errors.invalid_parameter(
+        f"1 validation error detected: Value '{kind}' at 'invocationType' failed to "
+        "satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
+    )
 
 
 def decode_client_context(header: str) -> str | ApiError:

@@ -87,6 +87,8 @@ class LinkContext:
     """The epoch of this gateway's view."""
     serve_http: Callable[[asyncio.Transport, bytes], None]
     """Takes over a connection on which something other than the link's upgrade has come."""
+    ping_s: float = PING_S
+    dead_s: float = DEAD_S
     links: set["LinkConnection"] = field(default_factory=set)
     unauthenticated: dict[str, int] = field(default_factory=dict)
 
@@ -216,7 +218,7 @@ class LinkConnection(asyncio.Protocol):
         self._context.links.add(self)
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(PING_S, self._beat)
+        self._timer = self._loop.call_later(self._context.ping_s, self._beat)
         self._context.admit(hello, self._decide)
 
     def _decide(self, admission: Admission) -> None:
@@ -254,13 +256,14 @@ class LinkConnection(asyncio.Protocol):
 
     def _beat(self) -> None:
         now = self._loop.time()
-        if now - self._last_received > DEAD_S:
-            logger.warning("link from %s ended: silent for %d s", self._describe(), DEAD_S)
+        ping_s, dead_s = self._context.ping_s, self._context.dead_s
+        if now - self._last_received > dead_s:
+            logger.warning("link from %s ended: silent for %.0f s", self._describe(), dead_s)
             self._abort()
             return
-        if now - self._last_sent >= PING_S:
+        if now - self._last_sent >= ping_s:
             self.send(frames.encode_frame(FrameType.PING))
-        self._timer = self._loop.call_later(PING_S / 2, self._beat)
+        self._timer = self._loop.call_later(ping_s / 2, self._beat)
 
     def _expire(self) -> None:
         if self._hello is None:

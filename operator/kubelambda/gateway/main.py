@@ -16,6 +16,8 @@ from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.heartbeats import DnsPeers
 from kubelambda.gateway.server import Gateway
 from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.jetstream_packages import JetStreamPackages
+from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.telemetry.logs import configure_logging
 
 logger = logging.getLogger(__name__)
@@ -47,14 +49,19 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     )
     sink = HttpDemandSink(settings.controller_url, master_secret)
     peers = DnsPeers(settings.peers_name, settings.internal_port) if settings.peers_name else None
-    queue = _build_queue(settings, queue_token)
+    connection = None
+    if settings.queue_url:
+        connection = NatsConnection(settings.queue_url, token=queue_token)
+    replicas = settings.queue_replicas
+    queue = JetStreamQueue(connection, replicas=replicas) if connection else None
     find_peers = peers.find if peers else None
-    gateway = Gateway(settings, index, sink, master_secret, find_peers, queue)
+    packages = JetStreamPackages(connection, replicas=replicas) if connection else None
+    gateway = Gateway(settings, index, sink, master_secret, find_peers, queue, packages)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if queue is not None:
-        await queue.open()
+    if connection is not None:
+        await connection.open()
     await gateway.start()
     await catalog.start()
     try:
@@ -62,11 +69,5 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     finally:
         await catalog.close()
         await sink.close()
-        if queue is not None:
-            await queue.close()
-
-
-def _build_queue(settings: GatewaySettings, token: str) -> JetStreamQueue | None:
-    if not settings.queue_url:
-        return None
-    return JetStreamQueue(settings.queue_url, token=token, replicas=settings.queue_replicas)
+        if connection is not None:
+            await connection.close()

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 PERIOD_S = 0.5
 START_PERIOD_S = 0.05
+OWNERS_MAX = 10_000
 
 FindPeers = Callable[[], Awaitable[Sequence[str]]]
 
@@ -80,6 +81,8 @@ class Membership:
     ) -> None:
         self.own = own
         self.view = View()
+        self._owners: dict[FunctionRef, Member | None] = {}
+        """What ``view`` says, kept: hashing over all members for every event costs more."""
         self._sender = sender
         self._find_peers = find_peers
         self._load = load
@@ -102,7 +105,11 @@ class Membership:
 
     def find_owner(self, ref: FunctionRef) -> Member | None:
         """The owner of ``ref``; None while this gateway knows no view."""
-        return self.view.find_owner(ref)
+        if ref not in self._owners:
+            if len(self._owners) >= OWNERS_MAX:
+                self._owners.clear()
+            self._owners[ref] = self.view.find_owner(ref)
+        return self._owners[ref]
 
     def count_function(self, ref: FunctionRef, heard: int) -> int:
         """Invocations of ``ref`` at other gateways (``core.membership.count_elsewhere``)."""
@@ -230,6 +237,7 @@ class Membership:
         if view == self.view:
             return
         self.view = view
+        self._owners.clear()
         self._highest_epoch = max(self._highest_epoch, view.epoch)
         names = ", ".join(member.name for member in view.members)
         logger.info("epoch %d: the gateways are %s", view.epoch, names)

@@ -7,97 +7,20 @@ Lives on the event loop and does no I/O: frames go out through environments, dem
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
 from kubelambda.core.concurrency import ConcurrencyState, classify_admission
-from kubelambda.core.demand import EnvironmentReport, FunctionDemand
+from kubelambda.core.demand import FunctionDemand
 from kubelambda.core.errors import function_not_found, throttled, unavailable
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.gateway.environment import FINISHING_S, Environment
+from kubelambda.gateway.function_pool import FunctionPool
 from kubelambda.gateway.invocation import Invocation
 
 HANDOVER_S = 0.3
-
-
-@dataclass(slots=True)
-class FunctionPool:
-    """One function's environments and requests."""
-
-    function: Function
-    environments: set[Environment] = field(default_factory=set)
-    idle: list[Environment] = field(default_factory=list)
-    """Last used last."""
-    waiting: deque[Invocation] = field(default_factory=deque)
-    in_flight: int = 0
-    recovered: set[Environment] = field(default_factory=set)
-    """Environments that run another gateway's event, or keep the result of one."""
-
-    @property
-    def recovering(self) -> int:
-        """Environments that are busy with another gateway's event."""
-        return sum(environment.is_recovering for environment in self.recovered)
-
-    def find_running(self, request_id: str) -> Invocation | None:
-        """The invocation of this request id that waits here or has not been answered yet."""
-        held = [one.invocation for one in self.environments if one.invocation is not None]
-        for invocation in (*self.waiting, *held):
-            if invocation.request_id == request_id and not invocation.answered:
-                return invocation
-        return None
-
-    def take_recovered(self, request_id: str) -> Environment | None:
-        """The environment that runs this very event, or keeps its result."""
-        for environment in self.recovered:
-            if environment.recovered_request == request_id and not environment.leaving:
-                if environment in self.idle:
-                    self.idle.remove(environment)
-                self.recovered.discard(environment)
-                return environment
-        return None
-
-    def is_current(self, environment: Environment) -> bool:
-        """Whether the environment holds the function's present configuration."""
-        identity = environment.identity
-        return (
-            identity.config_digest == self.function.config_digest
-            and identity.uid == self.function.uid
-            and not environment.leaving
-        )
-
-    def take_idle(self) -> Environment | None:
-        """The current environment that was used last, no longer idle."""
-        for position in range(len(self.idle) - 1, -1, -1):
-            if self.is_current(self.idle[position]):
-                return self.idle.pop(position)
-        return None
-
-    def count_finishing(self, now: float) -> int:
-        """Environments that are about to be idle."""
-        return sum(one.is_finishing(now) for one in self.environments)
-
-    def report(self, now: float) -> FunctionDemand:
-        """What the controller is told; nothing of requests that are about to be taken up."""
-        ref = self.function.ref
-        waiting = max(0, len(self.waiting) - self.count_finishing(now)) if self.waiting else 0
-        return FunctionDemand(
-            namespace=ref.namespace,
-            name=ref.name,
-            uid=self.function.uid,
-            waiting=waiting,
-            environments=tuple(
-                EnvironmentReport(
-                    pod=one.identity.pod,
-                    revision=one.identity.revision,
-                    config_digest=one.identity.config_digest,
-                    state=one.state,
-                    idle_s=round(now - one.idle_since, 1) if one.state == "idle" else 0.0,
-                )
-                for one in self.environments
-            ),
-        )
 
 
 class Elsewhere(Protocol):
@@ -133,9 +56,14 @@ class Pools:
         if invocation.may_repeat and self._reattach(pool, invocation):
             return
         reason = classify_admission(self._state(pool))
-        if reason:
+        if not reason:
+            self._admit(pool, invocation)
+        elif len(pool.parked) < pool.count_finishing(self._loop.time()):
+            self._park(pool, invocation, reason)
+        else:
             invocation.finish(throttled(reason))
-            return
+
+    def _admit(self, pool: FunctionPool, invocation: Invocation) -> None:
         self._count(pool, invocation)
         environment = pool.take_idle()
         if environment is not None:
@@ -168,20 +96,25 @@ class Pools:
             self._drop_if_empty(pool)
         self._notify()
 
-    def environment_idle(self, environment: Environment) -> None:
-        """Give it the request that has waited longest, if it may have it."""
+    def environment_idle(self, environment: Environment, *, first: bool) -> None:
+        """Give it the request that has waited longest, if it may have it.
+
+        The end of an event is told with the next report: idle ages are seconds, and only a new
+        environment or a shorter queue is worth a report of its own.
+        """
         pool = self._pools.get(environment.identity.ref)
         if pool is None or environment.leaving:
             return
         if not environment.recovered_request:
             pool.recovered.discard(environment)
+        if first or pool.waiting:
+            self._notify()
         if pool.waiting and pool.is_current(environment):
             invocation = pool.waiting.popleft()
             invocation.stop_timer()
             environment.invoke(invocation)
         elif environment not in pool.idle:
             pool.idle.append(environment)
-        self._notify()
 
     def environment_recovered(self, environment: Environment) -> None:
         """It came from another gateway with an event or a result."""
@@ -216,8 +149,7 @@ class Pools:
         pool = self._pools.get(ref)
         if pool is None:
             return
-        while pool.waiting:
-            invocation = pool.waiting.popleft()
+        for invocation in pool.take_pending():
             invocation.finish(function_not_found(invocation.invoked_arn))
         for environment in list(pool.environments):
             environment.shut_down("spindown")
@@ -238,8 +170,7 @@ class Pools:
             successor = find_successor(pool.function.ref)
             if successor is None:
                 continue
-            while pool.waiting:
-                invocation = pool.waiting.popleft()
+            for invocation in pool.take_pending():
                 invocation.stop_timer()
                 invocation.on_abandoned = None
                 invocation.release()
@@ -323,9 +254,31 @@ class Pools:
             if account is not None:
                 self._account_in_flight[account] -= 1
             self._released.set()
+            self._admit_parked(pool)
             self._drop_if_empty(pool)
 
         invocation.on_released = release
+
+    def _park(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
+        """A caller who follows an answer at once is not throttled by what he has been answered."""
+        pool.parked.append(invocation)
+        invocation.timer = self._loop.call_later(
+            FINISHING_S, self._throttle_parked, pool, invocation, reason
+        )
+        invocation.on_abandoned = lambda: self._throttle_parked(pool, invocation, reason)
+
+    def _throttle_parked(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
+        if invocation in pool.parked:
+            pool.parked.remove(invocation)
+            invocation.on_abandoned = None
+            invocation.finish(throttled(reason))
+            self._drop_if_empty(pool)
+
+    def _admit_parked(self, pool: FunctionPool) -> None:
+        while pool.parked and not classify_admission(self._state(pool)):
+            invocation = pool.parked.popleft()
+            invocation.stop_timer()
+            self._admit(pool, invocation)
 
     def _reattach(self, pool: FunctionPool, invocation: Invocation) -> bool:
         """Whether the very event runs already, or ran at a gateway that is gone."""
@@ -360,6 +313,6 @@ class Pools:
             self._notify()
 
     def _drop_if_empty(self, pool: FunctionPool) -> None:
-        empty = not (pool.environments or pool.waiting or pool.in_flight)
+        empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)
         if empty and self._pools.get(pool.function.ref) is pool:
             del self._pools[pool.function.ref]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.membership import Member, View
+from kubelambda.core.packages import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.assembly import Assembly, Surroundings
 from kubelambda.gateway.metrics import GatewayMetrics
@@ -41,13 +42,21 @@ class Gateway:
         master_secret: bytes,
         find_peers: FindPeers | None = None,
         events: EventSink | None = None,
+        packages: PackageStore | None = None,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         registry = build_registry()
         self._metrics = GatewayMetrics(registry)
         self._surroundings = Surroundings(
-            settings, catalog, demand_sink, master_secret, self._metrics, find_peers, events
+            settings,
+            catalog,
+            demand_sink,
+            master_secret,
+            self._metrics,
+            find_peers=find_peers,
+            events=events,
+            packages=packages,
         )
         self._health = HealthServer(
             registry,
@@ -154,8 +163,10 @@ class Gateway:
 
     async def _sweep(self, assembly: Assembly) -> None:
         loop = asyncio.get_running_loop()
+        settings = self._settings
+        shortest_s = min(settings.head_timeout_s, settings.body_timeout_s, settings.write_timeout_s)
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(min(SWEEP_S, shortest_s))
             assembly.connections.sweep(loop.time())
             assembly.internal_connections.sweep(loop.time())
             if self._tls is not None:

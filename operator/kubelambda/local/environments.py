@@ -152,6 +152,8 @@ class LocalEnvironments:
             "KUBELAMBDA_POD_UID": pod,
             "KUBELAMBDA_BOOTSTRAP": json.dumps(list(bootstrap.argv)),
             "KUBELAMBDA_TASK_ROOT": str(directory / "task"),
+            # Not /opt of this machine, whose programs are nobody's extensions.
+            "KUBELAMBDA_OPT_ROOT": str(directory / "opt"),
             "KUBELAMBDA_RUNTIME_API_ADDRESS": "127.0.0.1:0",
         }
 

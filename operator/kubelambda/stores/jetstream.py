@@ -4,7 +4,7 @@ Contract: ``core.queue.Queue``. Durable as the stream's storage is: with one rep
 server's ``sync_interval: always`` after an fsync, with three after a quorum. A work-queue stream
 holds what is due and, as scheduled messages, what is not yet; a second one the dead letters.
 Subjects are made of hashes: names are data (FAULTS rule 4.7). While the server is away everything
-raises QueueUnavailableError at once; the connection is made anew for ever. LIMIT: one consumer for
+raises QueueUnavailableError at once. LIMIT: one consumer for
 all functions, so a function with a great backlog delays the others' events.
 """
 
@@ -24,7 +24,6 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 
-import nats
 from kubelambda.core.queue import (
     DEDUPLICATION_S,
     LEASE_S,
@@ -36,6 +35,7 @@ from kubelambda.core.queue import (
     decode_event,
     encode_header,
 )
+from kubelambda.stores.nats_connection import RETRY_S, NatsConnection, NotConnectedError
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,6 @@ HEADER, CONDITION, DETAIL = "Kubelambda-Event", "Kubelambda-Condition", "Kubelam
 DEAD_S = 14 * 86_400
 PENDING_MAX = 10_000
 ANSWER_S = 5.0
-CONNECT_S = 2.0
-RETRY_S = 1.0
 HEADER_BYTES = 16_384
 """Room that the server's max_payload must leave beside the payload."""
 SOON_S = 0.05
@@ -56,24 +54,17 @@ _NANOSECONDS = 1_000_000_000
 
 
 class JetStreamQueue:
-    """Open with ``open``, which returns at once and connects in the background."""
+    """The queue over ``connection``, which somebody else opens and closes."""
 
     def __init__(
-        self, url: str, *, token: str = "", replicas: int = 1, lease_s: float = LEASE_S
+        self, connection: NatsConnection, *, replicas: int = 1, lease_s: float = LEASE_S
     ) -> None:
-        self._url = url
-        self._token = token
+        self._connection = connection
         self._replicas = replicas
         self._lease_s = lease_s
-        self._client: Client | None = None
         self._context: JetStreamContext | None = None
         self._consumer: JetStreamContext.PullSubscription | None = None
-        self._closed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def open(self) -> None:
-        """Begin to connect, and go on for ever."""
-        self._task = asyncio.create_task(self._keep_connected())
+        connection.prepare(self._declare)
 
     async def publish(self, event: QueuedEvent) -> None:
         """Keep ``event``; one that is due later as a scheduled message."""
@@ -89,12 +80,15 @@ class JetStreamQueue:
 
     async def lease(self, limit: int, wait_s: float) -> Sequence[Lease]:
         """Up to ``limit`` events that are due."""
-        consumer = self._consumer
-        if consumer is None:
-            await asyncio.sleep(min(wait_s, RETRY_S))
-            raise QueueUnavailableError("not connected to NATS")
         try:
-            messages = await consumer.fetch(limit, timeout=max(wait_s, 0.01))
+            self._require()
+        except QueueUnavailableError:
+            await asyncio.sleep(min(wait_s, RETRY_S))
+            raise
+        if self._consumer is None:
+            return []
+        try:
+            messages = await self._consumer.fetch(limit, timeout=max(wait_s, 0.01))
         except TimeoutError:
             return []
         except (NatsError, OSError) as error:
@@ -127,7 +121,7 @@ class JetStreamQueue:
 
     async def read_dead_letters(self, limit: int) -> Sequence[DeadLetter]:
         """The oldest ones."""
-        context = self._require()
+        context, _ = self._require()
         try:
             state = (await context.stream_info(DEAD)).state
             letters: list[DeadLetter] = []
@@ -142,15 +136,11 @@ class JetStreamQueue:
         return letters
 
     async def close(self) -> None:
-        """Close the connection; leases run out by themselves."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._disconnect()
+        """Nothing to give up: leases run out by themselves."""
 
     async def _publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
-        context, client = self._require(), self._client
-        if client is not None and len(payload) + HEADER_BYTES > client.max_payload:
+        context, client = self._require()
+        if len(payload) + HEADER_BYTES > client.max_payload:
             raise QueueUnavailableError(
                 f"NATS takes {client.max_payload} bytes a message; set its max_payload to 8MB"
             )
@@ -159,10 +149,14 @@ class JetStreamQueue:
         except (NatsError, OSError, TimeoutError) as error:
             raise QueueUnavailableError(f"NATS: {error!r}") from error
 
-    def _require(self) -> JetStreamContext:
-        if self._context is None or self._client is None or not self._client.is_connected:
-            raise QueueUnavailableError("not connected to NATS")
-        return self._context
+    def _require(self) -> tuple[JetStreamContext, Client]:
+        try:
+            client = self._connection.client
+        except NotConnectedError as error:
+            raise QueueUnavailableError(str(error)) from error
+        if self._context is None:
+            raise QueueUnavailableError("the streams are not declared yet")
+        return self._context, client
 
     async def _read(self, message: Msg) -> Lease | None:
         try:
@@ -174,54 +168,28 @@ class JetStreamQueue:
             await _settle(message.term())
             return None
 
-    async def _keep_connected(self) -> None:
-        while True:
-            try:
-                await self._connect()
-                await self._closed.wait()
-                logger.warning("the connection to NATS is closed; connecting anew")
-            except (NatsError, OSError, TimeoutError) as error:
-                logger.warning("cannot use NATS at %s yet: %r", self._url, error)
-            await self._disconnect()
-            await asyncio.sleep(RETRY_S)
-
-    async def _note_closed(self) -> None:
-        self._closed.set()
-
-    async def _connect(self) -> None:
-        self._closed.clear()
-        self._client = await nats.connect(
-            self._url,
-            token=self._token or None,
-            connect_timeout=CONNECT_S,
-            reconnect_time_wait=RETRY_S,
-            max_reconnect_attempts=-1,
-            allow_reconnect=True,
-            ping_interval=10,
-            max_outstanding_pings=2,
-            error_cb=_log_error,
-            closed_cb=self._note_closed,
-        )
-        context = self._client.jetstream(timeout=ANSWER_S)
-        await self._declare(EVENTS, [f"{RUN_SUBJECT}.>", f"{LATER_SUBJECT}.>"], _work_queue())
-        await self._declare(DEAD, [f"{DEAD_SUBJECT}.>"], {"max_age": DEAD_S * _NANOSECONDS})
+    async def _declare(self, client: Client) -> None:
+        run, later = f"{RUN_SUBJECT}.>", f"{LATER_SUBJECT}.>"
+        await self._declare_stream(client, EVENTS, [run, later], _work_queue())
+        age = {"max_age": DEAD_S * _NANOSECONDS}
+        await self._declare_stream(client, DEAD, [f"{DEAD_SUBJECT}.>"], age)
         config = ConsumerConfig(
             durable_name=CONSUMER,
-            filter_subject=f"{RUN_SUBJECT}.>",
+            filter_subject=run,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=self._lease_s,
             max_deliver=-1,
             max_ack_pending=PENDING_MAX,
         )
+        self._context = context = client.jetstream(timeout=ANSWER_S)
         self._consumer = await context.pull_subscribe(
-            f"{RUN_SUBJECT}.>", durable=CONSUMER, stream=EVENTS, config=config
+            run, durable=CONSUMER, stream=EVENTS, config=config
         )
-        self._context = context
 
-    async def _declare(self, name: str, subjects: list[str], more: dict[str, Any]) -> None:
+    async def _declare_stream(
+        self, client: Client, name: str, subjects: list[str], more: dict[str, Any]
+    ) -> None:
         """Make the stream or bring it up to date (nats-py knows no scheduled messages)."""
-        if self._client is None:
-            return
         config = {
             "name": name,
             "subjects": subjects,
@@ -231,7 +199,7 @@ class JetStreamQueue:
             **more,
         }
         for verb in ("CREATE", "UPDATE"):
-            reply = await self._client.request(
+            reply = await client.request(
                 f"$JS.API.STREAM.{verb}.{name}", json.dumps(config).encode(), timeout=ANSWER_S
             )
             error = json.loads(reply.data).get("error")
@@ -239,23 +207,12 @@ class JetStreamQueue:
                 return
         raise NatsError(f"stream {name}: {error}")
 
-    async def _disconnect(self) -> None:
-        client, self._client = self._client, None
-        self._context = self._consumer = None
-        if client is not None:
-            with contextlib.suppress(NatsError, OSError, TimeoutError):
-                await client.close()
-
 
 async def _settle(operation: Any) -> None:
     try:
         await operation
     except (NatsError, OSError, TimeoutError) as error:
         raise QueueUnavailableError(f"NATS: {error!r}") from error
-
-
-async def _log_error(error: Exception) -> None:
-    logger.info("NATS: %r", error)
 
 
 def _work_queue() -> dict[str, Any]:

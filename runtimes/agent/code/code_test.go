@@ -22,7 +22,7 @@ type entry struct {
 	change func(header *zip.FileHeader)
 }
 
-func pack(t *testing.T, entries ...entry) []byte {
+func pack(t testing.TB, entries ...entry) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
 	writer := zip.NewWriter(&buffer)

@@ -4,8 +4,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -16,19 +19,38 @@ const (
 	ratioMax      = 250
 	ratioBytesMin = 16 << 20
 	unpackTimeMax = 2 * time.Minute
+	encrypted     = 1 // flag of an entry
 )
+
+// UnzipFile writes the archive in file without holding it in memory of its own.
+func UnzipFile(directory string, file *os.File, now func() time.Time) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return refuse("the package is empty")
+	}
+	size := int(min(info.Size(), zippedBytesMax+1))
+	archive, err := syscall.Mmap(int(file.Fd()), 0, size, syscall.PROT_READ, syscall.MAP_PRIVATE)
+	if err != nil {
+		return err
+	}
+	defer syscall.Munmap(archive)
+	return Unzip(directory, archive, now)
+}
 
 // Unzip writes an archive; now is the clock that its time limit is read from.
 func Unzip(directory string, archive []byte, now func() time.Time) error {
 	if len(archive) > zippedBytesMax {
 		return refuse("Zipped size must be smaller than %d bytes", zippedBytesMax)
 	}
+	if count := countEntries(archive); count > entriesMax {
+		return refuse("the package has %d entries, more than %d", count, entriesMax)
+	}
 	reader, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return refuse("the package is no zip archive: %v", err)
-	}
-	if len(reader.File) > entriesMax {
-		return refuse("the package has %d entries, more than %d", len(reader.File), entriesMax)
 	}
 	target, err := openTarget(directory)
 	if err != nil {
@@ -36,11 +58,17 @@ func Unzip(directory string, archive []byte, now func() time.Time) error {
 	}
 	defer target.root.Close()
 	end := now().Add(unpackTimeMax)
-	for _, entry := range reader.File {
+	checkTime := func() error {
 		if now().After(end) {
 			return refuse("the package takes longer than %v to unpack", unpackTimeMax)
 		}
-		if err := target.writeEntry(entry); err != nil {
+		return nil
+	}
+	for _, entry := range reader.File {
+		if err := checkTime(); err != nil {
+			return err
+		}
+		if err := target.writeEntry(entry, checkTime); err != nil {
 			return err
 		}
 		if target.bytes > ratioBytesMin && target.bytes > ratioMax*int64(len(archive)) {
@@ -50,7 +78,7 @@ func Unzip(directory string, archive []byte, now func() time.Time) error {
 	return nil
 }
 
-func (t *target) writeEntry(entry *zip.File) error {
+func (t *target) writeEntry(entry *zip.File, checkTime func() error) error {
 	isDirectory := strings.HasSuffix(entry.Name, "/")
 	name, err := cleanName(entry.Name)
 	if err != nil {
@@ -63,16 +91,33 @@ func (t *target) writeEntry(entry *zip.File) error {
 	if !mode.IsRegular() || isDirectory {
 		return refuse("%q is neither a file nor a directory", entry.Name)
 	}
+	if entry.Flags&encrypted != 0 {
+		return refuse("%q is encrypted", entry.Name)
+	}
 	content, err := entry.Open()
 	if err != nil {
 		return refuse("%q cannot be read: %v", entry.Name, err)
 	}
 	defer content.Close()
-	err = t.writeFile(name, readOnly(mode), content)
-	if errors.Is(err, zip.ErrFormat) || errors.Is(err, zip.ErrChecksum) {
-		return refuse("%q is damaged: %v", entry.Name, err)
+	return t.writeFile(name, readOnly(mode), &contentReader{entry.Name, content, checkTime})
+}
+
+// contentReader reads one entry within the time of all; what it cannot read is the archive's fault.
+type contentReader struct {
+	name      string
+	content   io.Reader
+	checkTime func() error
+}
+
+func (c *contentReader) Read(buffer []byte) (int, error) {
+	if err := c.checkTime(); err != nil {
+		return 0, err
 	}
-	return err
+	count, err := c.content.Read(buffer)
+	if err != nil && err != io.EOF {
+		err = refuse("%q is damaged: %v", c.name, err)
+	}
+	return count, err
 }
 
 // readOnly keeps the right to execute, drops the rights to write and all special bits, and lets

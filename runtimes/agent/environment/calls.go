@@ -2,6 +2,7 @@ package environment
 
 import (
 	"fmt"
+	"time"
 
 	"kubelambda.io/agent/link"
 	"kubelambda.io/agent/runtimeapi"
@@ -41,28 +42,49 @@ func (e *Environment) ask() (chan link.Event, *link.Event, *runtimeapi.Reply) {
 	e.runtime.supersede(waiter)
 	before := e.runtime.state
 	e.runtime.state = ready
-	switch {
-	case before == started && e.phase == initialising:
-		e.endInit()
-	case before == started && e.phase == busy:
-		e.deliver()
-	case before == responseSent && e.phase == busy:
-		e.completeEvent()
+	switch before {
+	case started:
+		e.noteInitDone()
+	case responseSent:
+		e.noteRuntimeDone()
 	}
+	e.proceed()
 	return waiter, nil, nil
 }
 
-// completeEvent closes an event whose runtime has come back for another.
+// proceed goes on once the runtime and all extensions concerned have asked for their next event.
+func (e *Environment) proceed() {
+	if e.runtime == nil || e.runtime.state != ready {
+		return
+	}
+	switch {
+	case e.phase == initialising && e.generation.registry.Settled():
+		e.endInit()
+	case e.phase != busy:
+	case !e.event.delivered && e.generation.registry.Settled():
+		e.endInlineInit()
+		e.deliver()
+	case e.event.delivered && e.generation.registry.Idle():
+		e.completeEvent()
+	}
+}
+
+// completeEvent closes an event whose runtime and extensions have come back for another.
 func (e *Environment) completeEvent() {
 	e.event.timer.Stop()
 	elapsed := sinceMs(e.event.started)
 	e.sampleMemory()
 	e.runtime.relay.Drain()
-	status := "success"
+	e.generation.drain()
+	e.closeEvent(e.buildReport(e.outcome(), e.event.head.ErrorType, !e.event.tooLarge, elapsed))
+}
+
+// outcome is how an event that was answered went.
+func (e *Environment) outcome() string {
 	if e.event.head.FunctionError {
-		status = "error"
+		return "error"
 	}
-	e.closeEvent(status, e.event.head.ErrorType, !e.event.tooLarge, elapsed)
+	return "success"
 }
 
 // BeginResponse admits a response before its body is read; a sink, where there is one, takes the
@@ -84,6 +106,7 @@ func (e *Environment) BeginResponse(
 		return nil, &reply
 	}
 	e.runtime.state = invocationResponse
+	e.event.responseBegan = time.Now()
 	if mode == streaming && e.event.Stream && e.event.conn != nil {
 		e.event.sink = newStream(e.event)
 		return e.event.sink, nil
@@ -127,14 +150,15 @@ func (e *Environment) FinishResponse(
 
 func (e *Environment) finishStream(outcome runtimeapi.Outcome) runtimeapi.Reply {
 	e.event.answered = true
+	e.event.answeredAt = time.Now()
 	switch outcome.Kind {
 	case runtimeapi.Truncated:
-		e.event.sink.end(truncatedResponse)
+		e.event.sink.end(truncatedResponse, nil)
 		return truncatedRequest()
 	case runtimeapi.Failed:
-		e.event.sink.end(outcome.Failure.Type)
+		e.event.sink.end(outcome.Failure.Type, outcome.Failure.Body)
 	default:
-		e.event.sink.end("")
+		e.event.sink.end("", nil)
 	}
 	return runtimeapi.Accepted()
 }
@@ -154,6 +178,7 @@ func (e *Environment) InvocationError(
 		return *refusal
 	}
 	e.runtime.state = responseSent
+	e.event.responseBegan = time.Now()
 	if reported.TooLarge {
 		e.respondTooLarge()
 		return tooLarge()

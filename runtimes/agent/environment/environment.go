@@ -7,6 +7,7 @@ import (
 
 	"kubelambda.io/agent/link"
 	"kubelambda.io/agent/logs"
+	"kubelambda.io/agent/telemetry"
 )
 
 // phase is what the environment as a whole is doing.
@@ -41,6 +42,8 @@ type Environment struct {
 	runtimeAPI    string
 	conn          *link.Conn
 	runtime       *runtime
+	generation    *generation
+	hub           telemetry.Hub
 	event         *event
 	kept          *event
 	keepTimer     *time.Timer
@@ -98,6 +101,10 @@ func (e *Environment) Status() link.Status {
 func (e *Environment) Attached(conn *link.Conn) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
+	if e.phase == ended {
+		conn.Finish()
+		return
+	}
 	e.conn = conn
 	if e.leaving {
 		conn.Leave()
@@ -110,6 +117,9 @@ func (e *Environment) Detached(conn *link.Conn) {
 	defer e.mutex.Unlock()
 	if e.conn == conn {
 		e.conn = nil
+	}
+	if e.phase == ended {
+		e.setOver() // extensions may still have time; nobody is dialled any more
 	}
 	if e.leaving && e.mayEnd() {
 		e.end()
@@ -165,27 +175,34 @@ func (e *Environment) endIfIdle() {
 	}
 }
 
-// End ends the environment now.
+// End ends the environment now, without a word to its processes.
 func (e *Environment) End() {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
+	if e.generation != nil {
+		e.generation.ending = true
+	}
 	e.end()
 }
 
 func (e *Environment) mayEnd() bool { return e.phase != busy && e.phase != resetting }
 
-// end kills what is left, without a SIGTERM first, as Lambda does where no extension is registered.
+// end ends the processes, as shutdown.go says, and then the agent.
 func (e *Environment) end() {
 	e.phase = ended
-	e.stopFreezeTimer()
-	e.dropRuntime()
 	conn := e.conn
-	e.endOnce.Do(func() { go e.finish(conn) })
+	e.endOnce.Do(func() {
+		leaving := e.part(spindown)
+		if conn == nil {
+			e.setOver()
+		}
+		go e.finish(conn, leaving)
+	})
 }
 
 // finish says its last on conn, where there is one, and on the log.
-func (e *Environment) finish(conn *link.Conn) {
-	e.options.Supervisor.KillAll()
+func (e *Environment) finish(conn *link.Conn, leaving parting) {
+	e.carryOut(leaving)
 	e.setOver()
 	if conn != nil {
 		conn.Finish()

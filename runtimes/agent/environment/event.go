@@ -31,6 +31,24 @@ type event struct {
 	// tooLarge is an error of the function's, but not one that it reported itself.
 	tooLarge bool
 	report   *link.IdleReport
+	timing
+}
+
+// timing is when the parts of an event were; all but deliveredAt are zero until they are over.
+type timing struct {
+	deliveredAt   time.Time
+	responseBegan time.Time
+	answeredAt    time.Time
+	runtimeDoneAt time.Time
+	startTold     bool
+}
+
+// producedBytes is what the runtime has answered so far.
+func (e *event) producedBytes() int64 {
+	if e.sink != nil {
+		return e.sink.bytes()
+	}
+	return int64(size(e.body))
 }
 
 // Invoke begins an event, or attaches to the one of the same id that runs or has just run.
@@ -96,15 +114,17 @@ func (e *Environment) startForEvent() {
 		e.failEvent(*e.codeFailure)
 		return
 	}
-	if problem := e.startRuntime(); problem != nil {
+	if problem := e.startGeneration("invoke"); problem != nil {
 		e.failEvent(*problem)
 	}
 }
 
-// deliver hands the event to the call of next that waits for it.
+// deliver hands the event to the extensions that subscribed and to the call of next that waits for it.
 func (e *Environment) deliver() {
 	e.writeStart()
 	e.event.delivered = true
+	e.event.deliveredAt = time.Now()
+	e.giveInvoke()
 	e.runtime.state = running
 	waiter := e.runtime.waiter
 	e.runtime.waiter = nil
@@ -116,6 +136,7 @@ func (e *Environment) writeStart() {
 		return
 	}
 	e.event.hasStart = true
+	e.tellStart()
 	if e.event.Tail {
 		e.options.Sink.BeginTail()
 	}
@@ -125,6 +146,7 @@ func (e *Environment) writeStart() {
 // respond answers the caller; what the runtime does from now on is between it and its log.
 func (e *Environment) respond(head link.ResponseHead, body [][]byte) {
 	e.event.answered = true
+	e.event.answeredAt = time.Now()
 	e.event.head, e.event.body = head, body
 	if e.event.conn != nil && e.event.conn == e.conn {
 		e.conn.Respond(head, body)
@@ -158,15 +180,31 @@ func (e *Environment) failEvent(reason failure) {
 	case failed.answered:
 	case failed.sink != nil:
 		failed.answered = true
-		failed.sink.end(reason.errorType)
+		failed.sink.end(reason.errorType, reason.payload(failed.RequestID))
 	default:
 		time.AfterFunc(killPatience, func() { e.answerFailed(failed, reason) })
 	}
 	e.phase = resetting
 	elapsed := sinceMs(e.event.started)
 	e.sampleMemory()
-	relay := e.dropRuntime()
-	e.reset(relay, func() { e.closeFailed(reason, elapsed) })
+	if e.event.inline && !e.event.delivered {
+		e.noteFailedInit("invoke", reason, elapsed)
+	}
+	report := e.reportFailure(reason, elapsed)
+	e.reset(reason.shutdownReason(), func() { e.closeFailed(reason, report, elapsed) })
+}
+
+// reportFailure builds the report of an event that failed and tells it while there is someone to tell.
+func (e *Environment) reportFailure(reason failure, elapsedMs float64) logs.Report {
+	status := "error"
+	if reason.errorType == timedOut {
+		status = "timeout"
+		elapsedMs = float64(e.event.TimeoutMs) // what comes after is ours to bear
+	}
+	e.drainForTelemetry()
+	report := e.buildReport(status, reason.errorType, false, elapsedMs)
+	e.tellFailure(reason, report)
+	return report
 }
 
 func (e *Environment) answerFailed(failed *event, reason failure) {
@@ -184,51 +222,56 @@ func (e *Environment) respondFailed(reason failure) {
 }
 
 // closeFailed writes what an event that ended its processes leaves in the log.
-func (e *Environment) closeFailed(reason failure, elapsedMs float64) {
+func (e *Environment) closeFailed(reason failure, report logs.Report, elapsedMs float64) {
 	if e.event.inline && !e.event.delivered {
 		e.reportFailedInit("invoke", reason, elapsedMs)
 	}
 	e.respondFailed(reason)
 	e.writeStart()
-	status := "error"
 	switch {
 	case reason.errorType == timedOut:
-		status = "timeout"
-		elapsedMs = float64(e.event.TimeoutMs) // what comes after is ours to bear
 		e.writeLog(e.format.TimedOut(time.Now(), e.event.RequestID, e.event.TimeoutMs))
 	case reason.crashed:
 		e.writeLog(e.format.Crashed(e.event.RequestID, reason.message, reason.errorType))
 	}
-	e.closeEvent(status, reason.errorType, false, elapsedMs)
+	e.closeEvent(report)
 }
 
-// closeEvent writes END and REPORT and says that the environment is idle; handled is true for an
-// error that the function itself reported.
-func (e *Environment) closeEvent(status, errorType string, handled bool, elapsedMs float64) {
-	closing := e.event
-	initMs := e.init.pendingMs
-	e.init.pendingMs = nil
-	report := logs.Report{
-		RequestID:    closing.RequestID,
-		TraceID:      closing.TraceID,
+// buildReport describes the event at its end; handled is true for an error that the function itself
+// reported.
+func (e *Environment) buildReport(
+	status, errorType string, handled bool, elapsedMs float64,
+) logs.Report {
+	return logs.Report{
+		RequestID:    e.event.RequestID,
+		TraceID:      e.event.TraceID,
 		DurationMs:   elapsedMs,
-		BilledMs:     logs.Billed(elapsedMs, initMs),
+		BilledMs:     logs.Billed(elapsedMs, e.init.pendingMs),
 		MemorySizeMB: e.configuration.MemorySizeMB,
 		MaxMemoryMB:  e.memory.maxMB(),
-		InitMs:       initMs,
+		InitMs:       e.init.pendingMs,
 		Status:       status,
 		ErrorType:    errorType,
 		Handled:      handled,
+		Runtime:      e.describeRuntimePart(),
+		Spans:        e.describeExtensionPart(),
 	}
+}
+
+// closeEvent writes END and REPORT and says that the environment is idle.
+func (e *Environment) closeEvent(report logs.Report) {
+	closing := e.event
+	e.init.pendingMs = nil
+	e.tellReport(report)
 	e.writeLog(e.format.End(time.Now(), report))
 	closing.report = &link.IdleReport{
 		RequestID:   report.RequestID,
-		Status:      status,
-		ErrorType:   errorType,
+		Status:      report.Status,
+		ErrorType:   report.ErrorType,
 		DurationMs:  report.DurationMs,
 		BilledMs:    report.BilledMs,
 		MaxMemoryMB: report.MaxMemoryMB,
-		InitMs:      initMs,
+		InitMs:      report.InitMs,
 	}
 	if closing.Tail {
 		closing.report.Tail = e.options.Sink.EndTail()

@@ -37,6 +37,14 @@ type failure struct {
 	crashed bool
 }
 
+// shutdownReason is what extensions are told of the failure.
+func (f failure) shutdownReason() string {
+	if f.errorType == timedOut {
+		return afterTimeout
+	}
+	return afterFailure
+}
+
 func posted(reported runtimeapi.Failure) failure {
 	return failure{errorType: reported.Type, body: orEmpty(reported.Body)}
 }

@@ -1,7 +1,9 @@
 package environment
 
 import (
+	"context"
 	"errors"
+	"os"
 	"time"
 
 	"kubelambda.io/agent/code"
@@ -19,7 +21,9 @@ const (
 	initTimeout = 10 * time.Second
 	// mountPatience is how long the kubelet may take to bring the version of code that is meant.
 	mountPatience = 10 * time.Second
-	eventTimeout  = 3 * time.Second
+	// packagePatience is how long gateways may take to give a package.
+	packagePatience = time.Minute
+	eventTimeout    = 3 * time.Second
 )
 
 // initRecord is what is known of init.
@@ -63,7 +67,7 @@ func (e *Environment) prepare(source link.CodeSource) {
 		return
 	}
 	e.phase = initialising
-	e.writeLog(e.format.InitStart(time.Now(), e.describeStart()))
+	e.writeLog(e.format.InitStart(time.Now(), e.describeStart("init")))
 	if err != nil {
 		e.codeFailure = &failure{errorType: invalidCode, message: err.Error()}
 		e.failInit(*e.codeFailure, 0)
@@ -79,6 +83,8 @@ func (e *Environment) unpack(source link.CodeSource) error {
 		return nil
 	case source.Mounted != "":
 		err = code.CopyMounted(e.options.TaskRoot, e.options.CodeMount, source.Mounted, mountPatience)
+	case source.Package != "":
+		err = e.unpackPackage(e.options.TaskRoot, source.Package)
 	case source.Zip != nil:
 		err = code.Unzip(e.options.TaskRoot, source.Zip, time.Now)
 	default:
@@ -90,21 +96,40 @@ func (e *Environment) unpack(source link.CodeSource) error {
 	return err
 }
 
-func (e *Environment) beginInit() {
-	if problem := e.startRuntime(); problem != nil {
-		e.failInit(*problem, 0)
-		return
+// unpackPackage fetches a package into a file without a name below directory, and unpacks it there.
+func (e *Environment) unpackPackage(directory, name string) error {
+	file, err := os.CreateTemp(directory, ".package-*")
+	if err != nil {
+		return err
 	}
-	runtime := e.runtime
-	limit := milliseconds(e.configuration.InitTimeoutMs, initTimeout)
-	e.init.timer = time.AfterFunc(limit, func() { e.initTimedOut(runtime) })
+	defer file.Close()
+	if err := os.Remove(file.Name()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(e.over, packagePatience)
+	defer cancel()
+	if err := e.options.Packages.Package(ctx, name, file); err != nil {
+		return err
+	}
+	return code.UnzipFile(directory, file, time.Now)
 }
 
-// endInit is the runtime's first call of next, outside an event.
+func (e *Environment) beginInit() {
+	problem := e.startGeneration("init")
+	limit := milliseconds(e.configuration.InitTimeoutMs, initTimeout)
+	generation := e.generation
+	e.init.timer = time.AfterFunc(limit, func() { e.initTimedOut(generation) })
+	if problem != nil {
+		e.fall(*problem)
+	}
+}
+
+// endInit: the runtime and all extensions have asked for their first event, outside of one.
 func (e *Environment) endInit() {
 	e.init.timer.Stop()
-	elapsed := sinceMs(e.runtime.started)
+	elapsed := sinceMs(e.generation.started)
 	e.init.pendingMs = &elapsed
+	e.closeInit("init", elapsed)
 	e.reportInit("init", "success", "", elapsed)
 	e.phase = idle
 	if e.conn != nil {
@@ -113,19 +138,25 @@ func (e *Environment) endInit() {
 	e.startFreezeTimer()
 }
 
-func (e *Environment) initTimedOut(runtime *runtime) {
+func (e *Environment) initTimedOut(generation *generation) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	if e.phase != initialising || e.runtime != runtime {
+	if e.phase != initialising || e.generation != generation || generation.ending {
 		return
 	}
-	elapsed := sinceMs(runtime.started)
 	reason := failure{errorType: timedOut}
-	if runtime.initError != nil {
-		reason = posted(*runtime.initError)
+	if e.runtime != nil && e.runtime.initError != nil {
+		reason = posted(*e.runtime.initError)
 	}
-	relay := e.dropRuntime()
-	e.reset(relay, func() { e.failInit(reason, elapsed) })
+	e.abortInit(reason)
+}
+
+// abortInit ends what has been started.
+func (e *Environment) abortInit(reason failure) {
+	e.init.timer.Stop()
+	elapsed := sinceMs(e.generation.started)
+	e.noteFailedInit("init", reason, elapsed)
+	e.reset(reason.shutdownReason(), func() { e.failInit(reason, elapsed) })
 }
 
 // failInit reports a failed init; the next event tries again, within its own time.
@@ -149,19 +180,26 @@ func (e *Environment) reportFailedInit(phase string, reason failure, elapsedMs f
 }
 
 func (e *Environment) reportInit(phase, status, errorType string, elapsedMs float64) {
-	e.writeLog(e.format.InitReport(time.Now(), logs.InitReport{
+	report := e.describeInit(phase, status, errorType, elapsedMs)
+	e.writeLog(e.format.InitReport(time.Now(), report))
+}
+
+func (e *Environment) describeInit(
+	phase, status, errorType string, elapsedMs float64,
+) logs.InitReport {
+	return logs.InitReport{
 		InitializationType: e.configuration.InitializationType,
 		Phase:              phase,
 		Status:             status,
 		ErrorType:          errorType,
 		DurationMs:         elapsedMs,
-	}))
+	}
 }
 
-func (e *Environment) describeStart() logs.InitStart {
+func (e *Environment) describeStart(phase string) logs.InitStart {
 	return logs.InitStart{
 		InitializationType: e.configuration.InitializationType,
-		Phase:              "init",
+		Phase:              phase,
 		RuntimeVersion:     e.configuration.RuntimeVersion,
 		RuntimeVersionARN:  e.configuration.RuntimeVersionARN,
 		FunctionName:       e.configuration.FunctionName,
@@ -188,32 +226,38 @@ func (e *Environment) InitError(reported runtimeapi.Failure) runtimeapi.Reply {
 // giveUpOnInit ends a runtime that has posted an init error and stays.
 func (e *Environment) giveUpOnInit(runtime *runtime) {
 	e.mutex.Lock()
-	if e.runtime != runtime || runtime.hasExited {
-		e.mutex.Unlock()
-		return
-	}
-	e.mutex.Unlock()
-	e.runtimeExited(runtime, supervise.Status(0))
+	defer e.mutex.Unlock()
+	e.runtimeFell(runtime, supervise.Status(0))
 }
 
-// runtimeExited handles the end of the runtime process, in whatever it was doing.
+// runtimeExited is the end of the runtime process.
 func (e *Environment) runtimeExited(runtime *runtime, status supervise.Status) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	runtime.hasExited = true
+	close(runtime.gone)
+	e.runtimeFell(runtime, status)
+}
+
+// runtimeFell handles the end of the runtime, in whatever it was doing.
+func (e *Environment) runtimeFell(runtime *runtime, status supervise.Status) {
 	if e.runtime != runtime {
 		return
 	}
 	reason := exited(status.Reason())
-	if runtime.initError != nil {
+	switch {
+	case runtime.initError != nil:
 		reason = posted(*runtime.initError)
+	case e.generation.fatal != "":
+		reason.errorType = e.generation.fatal
 	}
-	elapsed := sinceMs(runtime.started)
+	e.fall(reason)
+}
+
+// fall ends init, the event in flight or an idle environment's processes.
+func (e *Environment) fall(reason failure) {
 	switch e.phase {
 	case initialising:
-		e.init.timer.Stop()
-		relay := e.dropRuntime()
-		e.reset(relay, func() { e.failInit(reason, elapsed) })
+		e.abortInit(reason)
 	case busy:
 		e.failEvent(reason)
 	case idle:
@@ -221,12 +265,10 @@ func (e *Environment) runtimeExited(runtime *runtime, status supervise.Status) {
 	}
 }
 
-// exitedWhileIdle ends what the runtime left behind; the next event starts another.
+// exitedWhileIdle ends what is left; the next event starts another generation.
 func (e *Environment) exitedWhileIdle() {
-	e.stopFreezeTimer()
-	relay := e.dropRuntime()
 	e.cleaning = true
-	e.reset(relay, e.endCleaning)
+	e.reset(afterFailure, e.endCleaning)
 }
 
 func milliseconds(count int64, otherwise time.Duration) time.Duration {

@@ -10,6 +10,7 @@ package environment
 import (
 	"time"
 
+	"kubelambda.io/agent/fetch"
 	"kubelambda.io/agent/logs"
 	"kubelambda.io/agent/supervise"
 )
@@ -19,11 +20,15 @@ type Options struct {
 	Supervisor *supervise.Supervisor
 	Sink       *logs.Sink
 	// Bootstrap is the command of the runtime; where it is empty, a file named bootstrap is looked
-	// for in the task root and in /opt.
+	// for in the task root and in OptRoot.
 	Bootstrap []string
 	// TaskRoot is where code is unpacked and what LAMBDA_TASK_ROOT says, unless code is used in
 	// place.
 	TaskRoot string
+	// OptRoot is where layers are; extensions are the files in its directory extensions.
+	OptRoot string
+	// Packages is where uploaded packages come from.
+	Packages fetch.Gateway
 	// CodeMount is where the kubelet mounts code that comes from a ConfigMap.
 	CodeMount string
 	// Inherited is the agent's own environment without what is the agent's alone.

@@ -4,12 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"kubelambda.io/agent/link"
 	"kubelambda.io/agent/logs"
 	"kubelambda.io/agent/runtimeapi"
 	"kubelambda.io/agent/supervise"
+	"kubelambda.io/agent/telemetry"
 )
 
 // runtimeState is the state of the runtime in the words that its refusals use.
@@ -29,13 +29,15 @@ const bootstrapName = "bootstrap"
 
 // runtime is one start of the function's process.
 type runtime struct {
-	state   runtimeState
-	relay   *logs.Relay
-	started time.Time
-	waiter  chan link.Event
+	state  runtimeState
+	relay  *logs.Relay
+	waiter chan link.Event
 	// initError is what the process posted to init/error.
 	initError *runtimeapi.Failure
-	hasExited bool
+	pid       int
+	output    *telemetry.Output
+	// gone is closed when the process has ended.
+	gone chan struct{}
 }
 
 // startRuntime starts the bootstrap; a failure says why it could not.
@@ -45,13 +47,14 @@ func (e *Environment) startRuntime() *failure {
 	if problem != nil {
 		return problem
 	}
-	relay, writer, err := logs.NewRelay(e.options.Sink)
+	output := e.hub.Output(telemetry.Function)
+	relay, writer, err := logs.NewRelay(e.options.Sink, output.Take)
 	if err != nil {
 		return &failure{errorType: invalidEntrypoint, message: err.Error()}
 	}
 	defer writer.Close()
-	fresh := &runtime{state: started, relay: relay, started: time.Now()}
-	err = e.options.Supervisor.Start(supervise.Spec{
+	fresh := &runtime{state: started, relay: relay, output: output, gone: make(chan struct{})}
+	fresh.pid, err = e.options.Supervisor.Start(supervise.Spec{
 		Path:      argv[0],
 		Args:      argv,
 		Env:       variables,
@@ -76,7 +79,7 @@ func (e *Environment) findBootstrap(variables []string) ([]string, *failure) {
 		return argv, nil
 	}
 	places := []string{
-		filepath.Join(e.taskRoot, bootstrapName), filepath.Join("/opt", bootstrapName),
+		filepath.Join(e.taskRoot, bootstrapName), filepath.Join(e.options.OptRoot, bootstrapName),
 	}
 	for _, place := range places {
 		if info, err := os.Stat(place); err == nil && !info.IsDir() {
@@ -107,40 +110,10 @@ func findProgram(name string, variables []string) string {
 	return name
 }
 
-// dropRuntime forgets the process: its calls are refused from now on, its end means nothing.
-func (e *Environment) dropRuntime() *logs.Relay {
-	if e.runtime == nil {
-		return nil
-	}
-	relay := e.runtime.relay
-	e.runtime.supersede(nil)
-	e.runtime = nil
-	return relay
-}
-
 // supersede ends the wait of an earlier call of next.
 func (r *runtime) supersede(waiter chan link.Event) {
 	if r.waiter != nil {
 		close(r.waiter)
 	}
 	r.waiter = waiter
-}
-
-// reset ends all processes, takes over their last output, and goes on with then under the mutex.
-func (e *Environment) reset(relay *logs.Relay, then func()) {
-	go func() {
-		if !e.options.Supervisor.KillAll() {
-			e.options.Log("some processes of the function cannot be killed")
-		}
-		if relay != nil {
-			relay.Drain()
-			relay.Close()
-		}
-		e.mutex.Lock()
-		defer e.mutex.Unlock()
-		e.frozen = false
-		if e.phase != ended {
-			then()
-		}
-	}()
 }

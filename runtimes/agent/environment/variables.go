@@ -3,6 +3,7 @@ package environment
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -75,6 +76,40 @@ func (e *Environment) runtimeVariables() []string {
 	}
 	sort.Strings(variables)
 	return variables
+}
+
+// Of the image's own variables an extension sees these; of the others all but those that are the
+// runtime's (spec/lambda.md, section 6.6).
+var (
+	extensionInherits = []string{"PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR"}
+	runtimesOwn       = []string{
+		"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+		"LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+	}
+)
+
+// extensionVariables is the reduced environment of an extension's process.
+func (e *Environment) extensionVariables() []string {
+	var imagesOwn []string
+	for _, variable := range e.options.Inherited {
+		name, _, _ := strings.Cut(variable, "=")
+		_, configured := e.configuration.Environment[name]
+		_, secret := e.options.Values[name]
+		if !configured && !secret && !slices.Contains(extensionInherits, name) &&
+			!strings.HasPrefix(name, "AWS_") {
+			imagesOwn = append(imagesOwn, name)
+		}
+	}
+	var kept []string
+	for _, variable := range e.runtimeVariables() {
+		name, _, _ := strings.Cut(variable, "=")
+		isRuntimes := strings.HasPrefix(name, "_") || strings.HasPrefix(name, "AWS_XRAY_") ||
+			slices.Contains(runtimesOwn, name)
+		if !isRuntimes && !slices.Contains(imagesOwn, name) {
+			kept = append(kept, variable)
+		}
+	}
+	return kept
 }
 
 func newLogStream(now time.Time, version string) string {

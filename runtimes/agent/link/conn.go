@@ -16,6 +16,9 @@ const (
 	heardStep = time.Second
 )
 
+// causeBytesMax leaves room for it in a control frame, however much of it has to be escaped.
+const causeBytesMax = 128 * 1024
+
 // Conn is one authenticated connection to one gateway. Its methods queue and never block, except
 // WaitForRoom.
 type Conn struct {
@@ -75,9 +78,14 @@ func (c *Conn) Stream(chunk []byte) {
 // gone.
 func (c *Conn) WaitForRoom() bool { return c.out.waitForRoom() }
 
-// EndStream closes a streamed response; errorType is empty unless the stream broke off.
-func (c *Conn) EndStream(requestID, errorType string) {
-	c.out.send(controlFrame(ResponseEnd, responseEndMessage{requestID, errorType}))
+// EndStream closes a streamed response; errorType is empty unless the stream broke off, cause is
+// the error's JSON where there is one.
+func (c *Conn) EndStream(requestID, errorType string, cause []byte) {
+	if len(cause) > causeBytesMax {
+		cause = nil
+	}
+	message := responseEndMessage{requestID, errorType, string(cause)}
+	c.out.send(controlFrame(ResponseEnd, message))
 }
 
 // Idle says that the environment may be given another event.

@@ -78,6 +78,8 @@ type CodeSource struct {
 	Zip       []byte            `json:"zip"`
 	Directory string            `json:"directory"`
 	Mounted   string            `json:"mounted"`
+	// Package is the SHA-256 of a package to be had from a gateway.
+	Package string `json:"package"`
 }
 
 // EventHead is what invoke says of one event; its body follows.
@@ -113,6 +115,8 @@ type ResponseHead struct {
 type responseEndMessage struct {
 	RequestID string `json:"requestId"`
 	ErrorType string `json:"errorType,omitempty"`
+	// Error is the error's JSON, where the runtime gave one.
+	Error string `json:"error,omitempty"`
 }
 
 type initDoneMessage struct {

@@ -6,6 +6,9 @@ import "time"
 // has no such line.
 type Format interface {
 	InitStart(now time.Time, start InitStart) string
+	// Extension and Subscription precede InitReport.
+	Extension(now time.Time, extension Extension) string
+	Subscription(now time.Time, subscription Subscription) string
 	InitReport(now time.Time, report InitReport) string
 	Start(now time.Time, requestID, traceID string) string
 	// TimedOut and Crashed precede End.
@@ -49,6 +52,32 @@ type Report struct {
 	ErrorType    string
 	// Handled is an error that the function itself reported: text REPORT lines do not name it.
 	Handled bool
+	// Runtime is the runtime's own part, where it is known; Spans is what came after it.
+	Runtime *RuntimePart
+	Spans   []Span
+}
+
+// RuntimePart is an event as the runtime alone had it, without what extensions took afterwards.
+type RuntimePart struct {
+	DurationMs    float64
+	ProducedBytes int64
+	Spans         []Span
+}
+
+// Extension is how an extension stands at the end of init.
+type Extension struct {
+	Name      string   `json:"name"`
+	State     string   `json:"state"`
+	Events    []string `json:"events"`
+	ErrorType string   `json:"errorType,omitempty"`
+}
+
+// Subscription is an extension that is sent telemetry; API is telemetry or logs.
+type Subscription struct {
+	API   string   `json:"-"`
+	Name  string   `json:"name"`
+	State string   `json:"state"`
+	Types []string `json:"types"`
 }
 
 // NewFormat gives JSON or text lines for a function's version.

@@ -12,77 +12,30 @@ import (
 // LIMIT: systemLogLevel is not part of configure yet.
 type jsonFormat struct{ version string }
 
-type telemetry struct {
+type envelope struct {
 	Time   string `json:"time"`
 	Type   string `json:"type"`
 	Record any    `json:"record"`
 }
 
-type tracing struct {
-	Type  string `json:"type"`
-	Value string `json:"value"`
-}
-
-type startRecord struct {
-	RequestID string   `json:"requestId"`
-	Version   string   `json:"version"`
-	Tracing   *tracing `json:"tracing,omitempty"`
-}
-
-type initRecord struct {
-	InitializationType string       `json:"initializationType"`
-	Phase              string       `json:"phase"`
-	Status             string       `json:"status"`
-	ErrorType          string       `json:"errorType,omitempty"`
-	Metrics            *initMetrics `json:"metrics,omitempty"`
-}
-
-type initMetrics struct {
-	DurationMs float64 `json:"durationMs"`
-}
-
-type doneRecord struct {
-	RequestID string      `json:"requestId"`
-	Status    string      `json:"status"`
-	ErrorType string      `json:"errorType,omitempty"`
-	Metrics   initMetrics `json:"metrics"`
-	Tracing   *tracing    `json:"tracing,omitempty"`
-}
-
-type reportRecord struct {
-	RequestID string        `json:"requestId"`
-	Metrics   reportMetrics `json:"metrics"`
-	Tracing   *tracing      `json:"tracing,omitempty"`
-	Status    string        `json:"status"`
-	ErrorType string        `json:"errorType,omitempty"`
-}
-
-type reportMetrics struct {
-	DurationMs       float64  `json:"durationMs"`
-	BilledDurationMs int64    `json:"billedDurationMs"`
-	MemorySizeMB     int      `json:"memorySizeMB"`
-	MaxMemoryUsedMB  int64    `json:"maxMemoryUsedMB"`
-	InitDurationMs   *float64 `json:"initDurationMs,omitempty"`
-}
-
 func (jsonFormat) InitStart(now time.Time, start InitStart) string {
-	return line(now, "platform.initStart", start)
+	return lines(now, start.Record())
 }
 
 func (jsonFormat) InitReport(now time.Time, report InitReport) string {
-	record := initRecord{
-		report.InitializationType, report.Phase, report.Status, report.ErrorType, nil,
-	}
-	done := ""
-	if report.Status != success {
-		done = line(now, "platform.initRuntimeDone", record)
-	}
-	record.Metrics = &initMetrics{round(report.DurationMs)}
-	return done + line(now, "platform.initReport", record)
+	return lines(now, report.RuntimeDone(), report.Record())
+}
+
+func (jsonFormat) Extension(now time.Time, extension Extension) string {
+	return lines(now, extension.Record())
+}
+
+func (jsonFormat) Subscription(now time.Time, subscription Subscription) string {
+	return lines(now, subscription.Record())
 }
 
 func (j jsonFormat) Start(now time.Time, requestID, traceID string) string {
-	return line(now, "platform.start", startRecord{requestID, j.version, trace(traceID)})
+	return lines(now, StartRecord(requestID, j.version, traceID))
 }
 
 func (jsonFormat) TimedOut(time.Time, string, int64) string { return "" }
@@ -90,36 +43,24 @@ func (jsonFormat) TimedOut(time.Time, string, int64) string { return "" }
 func (jsonFormat) Crashed(string, string, string) string { return "" }
 
 func (jsonFormat) End(now time.Time, report Report) string {
-	done := ""
-	if report.Status != success {
-		done = line(now, "platform.runtimeDone", doneRecord{
-			report.RequestID, report.Status, report.ErrorType,
-			initMetrics{round(report.DurationMs)}, trace(report.TraceID),
-		})
-	}
-	return done + line(now, "platform.report", reportRecord{
-		RequestID: report.RequestID,
-		Metrics: reportMetrics{
-			round(report.DurationMs), report.BilledMs, report.MemorySizeMB, report.MaxMemoryMB,
-			report.InitMs,
-		},
-		Tracing:   trace(report.TraceID),
-		Status:    report.Status,
-		ErrorType: report.ErrorType,
-	})
+	return lines(now, report.RuntimeDone(), report.Record())
 }
 
-func trace(value string) *tracing {
-	if value == "" {
-		return nil
+func lines(now time.Time, records ...Record) string {
+	text := ""
+	for _, record := range records {
+		if !record.debug {
+			text += string(EncodeRecord(now, record.Type, record.Body)) + "\n"
+		}
 	}
-	return &tracing{"X-Amzn-Trace-Id", value}
+	return text
 }
 
-func line(now time.Time, kind string, record any) string {
+// EncodeRecord gives one event in JSON, without a line's end; body must be one that encodes.
+func EncodeRecord(moment time.Time, kind string, body any) []byte {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(telemetry{stamp(now), kind, record}) // our own structs always encode
-	return text.String()
+	_ = encoder.Encode(envelope{Stamp(moment), kind, body})
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 }

@@ -11,18 +11,32 @@ const relayBytes = 16 * 1024
 // drainBytesMax is more than any pipe holds by default; what comes later belongs to later.
 const drainBytesMax = 1 << 20
 
-// Relay reads one pipe that the function's processes write to.
+// Relay reads one pipe that processes write to.
 type Relay struct {
-	sink   *Sink
+	sink *Sink
+	// lines is of an extension, whose output must not cut into the function's lines.
+	lines *LineCutter
+	// tee is given all that is read as well.
+	tee    func(data []byte)
 	reader *os.File
 	raw    syscall.RawConn
 	mutex  sync.Mutex
 	buffer []byte
 }
 
-// NewRelay gives a relay into sink and the end to write to, which the caller closes after handing
-// it to a process.
-func NewRelay(sink *Sink) (*Relay, *os.File, error) {
+// NewRelay gives a relay of the function's output into sink and the end to write to, which the caller
+// closes after handing it to a process. All that is read is given to tee as well.
+func NewRelay(sink *Sink, tee func(data []byte)) (*Relay, *os.File, error) {
+	return newRelay(&Relay{sink: sink, tee: tee, buffer: make([]byte, relayBytes)})
+}
+
+// NewExtensionRelay is NewRelay for the output of an extension.
+func NewExtensionRelay(sink *Sink, tee func(data []byte)) (*Relay, *os.File, error) {
+	lines := &LineCutter{}
+	return newRelay(&Relay{sink: sink, lines: lines, tee: tee, buffer: make([]byte, relayBytes)})
+}
+
+func newRelay(relay *Relay) (*Relay, *os.File, error) {
 	var ends [2]int
 	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
 		return nil, nil, err
@@ -33,7 +47,7 @@ func NewRelay(sink *Sink) (*Relay, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	relay := &Relay{sink: sink, reader: reader, raw: raw, buffer: make([]byte, relayBytes)}
+	relay.reader, relay.raw = reader, raw
 	go relay.run()
 	return relay, os.NewFile(uintptr(ends[1]), "function output"), nil
 }
@@ -53,7 +67,14 @@ func (r *Relay) Drain() {
 }
 
 // Close ends the relay; call Drain before.
-func (r *Relay) Close() { _ = r.reader.Close() }
+func (r *Relay) Close() {
+	_ = r.reader.Close()
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.lines != nil {
+		r.sink.wholeLines(r.lines.End())
+	}
+}
 
 func (r *Relay) run() {
 	for {
@@ -82,7 +103,16 @@ func (r *Relay) readOnce(fd int) int {
 		case err != nil:
 			return -1
 		}
-		r.sink.output(r.buffer[:count])
+		r.take(r.buffer[:count])
 		return count
 	}
+}
+
+func (r *Relay) take(data []byte) {
+	if r.lines == nil {
+		r.sink.output(data)
+	} else {
+		r.sink.wholeLines(r.lines.Cut(data))
+	}
+	r.tee(data)
 }

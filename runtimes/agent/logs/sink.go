@@ -112,6 +112,13 @@ func (s *Sink) output(data []byte) {
 	}
 }
 
+// wholeLines takes lines of an extension: what the function has begun is not cut by them.
+func (s *Sink) wholeLines(lines []byte) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.commit(lines)
+}
+
 // waitForRoom blocks while too much is waiting to be written.
 func (s *Sink) waitForRoom() {
 	s.mutex.Lock()

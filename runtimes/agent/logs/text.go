@@ -30,12 +30,30 @@ func (textFormat) InitReport(_ time.Time, report InitReport) string {
 	return line + "\n"
 }
 
+func (textFormat) Extension(_ time.Time, extension Extension) string {
+	line := "EXTENSION\tName: " + extension.Name + "\tState: " + extension.State +
+		"\tEvents: [" + strings.Join(extension.Events, ", ") + "]"
+	if extension.ErrorType != "" {
+		line += "\tError Type: " + extension.ErrorType
+	}
+	return line + "\n"
+}
+
+func (textFormat) Subscription(_ time.Time, subscription Subscription) string {
+	types := make([]string, len(subscription.Types))
+	for number, name := range subscription.Types {
+		types[number] = strings.ToUpper(name[:1]) + name[1:]
+	}
+	return strings.ToUpper(subscription.API) + "\tName: " + subscription.Name + "\tState: " +
+		subscription.State + "\tTypes: [" + strings.Join(types, ", ") + "]\n"
+}
+
 func (t textFormat) Start(_ time.Time, requestID, _ string) string {
 	return "START RequestId: " + requestID + " Version: " + t.version + "\n"
 }
 
 func (textFormat) TimedOut(now time.Time, requestID string, timeoutMs int64) string {
-	return stamp(now) + " " + requestID + " " + TimedOutText(timeoutMs) + "\n\n"
+	return Stamp(now) + " " + requestID + " " + TimedOutText(timeoutMs) + "\n\n"
 }
 
 // TimedOutText is what log and caller read of a timeout; the time is the configured one.
@@ -44,7 +62,11 @@ func TimedOutText(timeoutMs int64) string {
 }
 
 func (textFormat) Crashed(requestID, message, errorType string) string {
-	return "RequestId: " + requestID + " Error: " + message + "\n" + errorType + "\n"
+	return crashText(requestID, message, errorType) + "\n"
+}
+
+func crashText(requestID, message, errorType string) string {
+	return "RequestId: " + requestID + " Error: " + message + "\n" + errorType
 }
 
 // End gives END and REPORT; the fields of REPORT end in tabs, also the last one.
@@ -78,4 +100,5 @@ func Billed(durationMs float64, initMs *float64) int64 {
 // round keeps what two decimals show from being billed differently than printed.
 func round(ms float64) float64 { return math.Round(ms*100) / 100 }
 
-func stamp(now time.Time) string { return now.UTC().Format("2006-01-02T15:04:05.000Z") }
+// Stamp is how times are written.
+func Stamp(now time.Time) string { return now.UTC().Format("2006-01-02T15:04:05.000Z") }

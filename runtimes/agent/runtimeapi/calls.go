@@ -37,6 +37,9 @@ func (c *call) answer() (Reply, bool) {
 	path, found := strings.CutPrefix(c.head.path, runtimePrefix)
 	switch {
 	case !found:
+		if reply, alive, ours := c.answerExtension(); ours {
+			return reply, alive
+		}
 		return notFound(), true
 	case path == "invocation/next":
 		return c.only("GET", c.next)

@@ -18,6 +18,7 @@ type Environment interface {
 	InvocationError(requestID string, failure Failure) Reply
 	// InitError takes the error of a failed init.
 	InitError(failure Failure) Reply
+	Extensions
 }
 
 // Outcome is how the body of a response came to an end.

@@ -38,6 +38,9 @@ func jsonReply(status int, body string) Reply {
 	return Reply{status, [][2]string{{"Content-Type", contentJSON}}, [][]byte{[]byte(body + "\n")}}
 }
 
+// Text answers 200 with plain text.
+func Text(body string) Reply { return textReply(200, body) }
+
 func textReply(status int, body string) Reply {
 	headers := [][2]string{{"Content-Type", "text/plain; charset=utf-8"}}
 	return Reply{status, headers, [][]byte{[]byte(body)}}

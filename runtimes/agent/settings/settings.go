@@ -22,6 +22,7 @@ const (
 	valuePrefix = prefix + "VALUE_"
 
 	defaultTaskRoot     = "/var/task"
+	defaultOptRoot      = "/opt"
 	defaultCodeMount    = "/var/run/kubelambda/code"
 	defaultRuntimeAPI   = "127.0.0.1:9001"
 	defaultIdleFreezeMs = 50
@@ -37,6 +38,7 @@ type Settings struct {
 	Bootstrap  []string
 	Values     map[string]string
 	TaskRoot   string
+	OptRoot    string
 	CodeMount  string
 	RuntimeAPI string
 	IdleFreeze time.Duration
@@ -65,6 +67,7 @@ func Read(variables []string) (Settings, error) {
 		Bootstrap:  bootstrap,
 		Values:     readValues(given),
 		TaskRoot:   or(given["TASK_ROOT"], defaultTaskRoot),
+		OptRoot:    or(given["OPT_ROOT"], defaultOptRoot),
 		CodeMount:  or(given["CODE_MOUNT"], defaultCodeMount),
 		RuntimeAPI: or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
 		IdleFreeze: time.Duration(freezeMs) * time.Millisecond,

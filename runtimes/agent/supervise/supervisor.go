@@ -65,8 +65,8 @@ func New() (*Supervisor, error) {
 // IsInit says whether the agent is PID 1, and so alone with its children.
 func (s *Supervisor) IsInit() bool { return s.isInit }
 
-// Start runs a process; the error is the system's (fork, chdir or exec).
-func (s *Supervisor) Start(spec Spec) error {
+// Start runs a process and gives its number; the error is the system's (fork, chdir or exec).
+func (s *Supervisor) Start(spec Spec) (int, error) {
 	s.mutex.Lock() // the reaper must not see the child before its entry is here
 	defer s.mutex.Unlock()
 	pid, err := syscall.ForkExec(spec.Path, spec.Args, &syscall.ProcAttr{
@@ -76,12 +76,27 @@ func (s *Supervisor) Start(spec Spec) error {
 		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	// Where the container as a whole is not killed, the function must go before the agent.
 	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(childOOMScore), 0)
 	s.exits[pid] = spec.Exited
-	return nil
+	return pid, nil
+}
+
+// Signal sends a signal to a process that Start gave and to what descends from it; none where the
+// process has ended.
+func (s *Supervisor) Signal(pid int, number syscall.Signal) {
+	s.mutex.Lock() // the number cannot be someone else's before it has been reaped
+	defer s.mutex.Unlock()
+	if _, running := s.exits[pid]; !running {
+		return
+	}
+	below := descendants(pid)
+	_ = syscall.Kill(pid, number)
+	for _, child := range below {
+		_ = syscall.Kill(child, number)
+	}
 }
 
 // KillAll ends every process of the environment, also those that left their group or session, and
@@ -110,7 +125,7 @@ func (s *Supervisor) signalAll(number syscall.Signal) {
 		_ = syscall.Kill(-1, number)
 		return
 	}
-	for _, pid := range descendants() {
+	for _, pid := range descendants(os.Getpid()) {
 		_ = syscall.Kill(pid, number)
 	}
 }

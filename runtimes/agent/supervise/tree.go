@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// descendants gives every process below this one: as subreaper we are an ancestor of all that ever
-// came from our children.
-func descendants() []int {
-	found := children(os.Getpid())
+// descendants gives every process below one: as subreaper we are an ancestor of all that ever came
+// from our children.
+func descendants(pid int) []int {
+	found := children(pid)
 	for next := 0; next < len(found); next++ {
 		found = append(found, children(found[next])...)
 	}
@@ -54,12 +54,14 @@ func others() []int {
 // AnonymousBytes is the memory that the environment's processes hold beyond what files back: the
 // page cache of unpacked code is not the function's use.
 func (s *Supervisor) AnonymousBytes() int64 {
-	pids := descendants
+	var pids []int
 	if s.isInit {
-		pids = others
+		pids = others()
+	} else {
+		pids = descendants(os.Getpid())
 	}
 	pages := int64(0)
-	for _, pid := range pids() {
+	for _, pid := range pids {
 		pages += anonymousPages(pid)
 	}
 	return pages * int64(os.Getpagesize())

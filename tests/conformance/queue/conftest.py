@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance.queue.nats_server import NatsServer
+from conformance.nats_server import NatsServer
 from kubelambda.core.queue import Queue
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.memory import MemoryQueue
+from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.stores.sqlite import SqliteQueue
 
 LEASE_S = 1.0
@@ -41,10 +42,14 @@ async def _driver(
 
     async def open_jetstream() -> Queue:
         server = nats_server()
-        queue = JetStreamQueue(server.url, lease_s=LEASE_S)
-        await queue.open()
+        connection = NatsConnection(server.url)
+        connections.append(connection)
+        queue = JetStreamQueue(connection, lease_s=LEASE_S)
+        await connection.open()
         await server.wait_usable(queue)
         return queue
+
+    connections: list[NatsConnection] = []
 
     opens: dict[str, OpenQueue] = {
         "memory": open_memory,
@@ -55,6 +60,8 @@ async def _driver(
     yield opened
     for queue in opened.queues:
         await queue.close()
+    for connection in connections:
+        await connection.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from conformance.conftest import note_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import TARGET
-from conformance.runtimes.languages import IMPOSSIBLE, LANGUAGES, Code, Language
+from conformance.runtimes.languages import LANGUAGES, Code, Language
 from conformance.runtimes.packages import has_go_modules
 from kubelambda.local.machine import find_cache, find_machine
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
@@ -41,7 +41,7 @@ class Row:
     _of_test: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.code = self.language.code(self.directory("code"))
+        self.code = self._build("code", self.language.code)
         self.timed_out = self.pool.submit(self._run_into_timeout)
         self.arn = self._put(environment={"variables": {"GREETING": GREETING}})
 
@@ -71,8 +71,14 @@ class Row:
 
     def put_broken(self) -> str:
         """A function whose init fails."""
-        code = self.language.broken_code(self.directory("broken"))
+        code = self._build("broken", self.language.broken_code)
         return self.put(handler=self.language.broken_handler, code=code)
+
+    def _build(self, part: str, build: Callable[[Path], Code]) -> Code:
+        code = build(self.directory(part))
+        if "directory" in code:
+            return {"package": self.invoker.push(code["directory"])}
+        return code
 
     def _run_into_timeout(self) -> tuple[Answer, Answer]:
         arn = self._put(timeout=3)
@@ -117,11 +123,10 @@ def row(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Row]:
     name = request.param
-    impossible = IMPOSSIBLE.get(name, {}).get(TARGET, "")
-    reason = impossible or absent.get(name, "")
+    reason = absent.get(name, "")
     if reason:
         note_impossible(request.config, f"row {name}", reason)
-        if ALL_WANTED and not impossible:
+        if ALL_WANTED:
             pytest.fail(f"all runtimes are wanted, but {name} is not there: {reason}")
         pytest.skip(f"{name}: {reason}")
     invoker = request.getfixturevalue("invoker")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.runtimes.packages import inline, start_go, zip_dotnet, zip_java
+from conformance.runtimes.packages import directory_go, inline, zip_dotnet, zip_java
 
 Code = Mapping[str, Any]
 
@@ -20,7 +20,8 @@ class Language:
     runtime: str
     handler: str
     code: Callable[[Path], Code]
-    """The handler that answers the scenarios, as ``spec.code``; given a directory to build in."""
+    """The handler that answers the scenarios: ``spec.code``, or a ``directory`` to push as its
+    package. Given a directory to build in."""
     broken_handler: str
     broken_code: Callable[[Path], Code]
     """A handler whose init fails."""
@@ -45,6 +46,10 @@ IMAGE_PATH = {
     "PATH": r"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
     "LD_LIBRARY_PATH": r"/var/lang/lib:.*/var/task/lib:/opt/lib",
     "LAMBDA_RUNTIME_DIR": "/var/runtime",
+}
+PROVIDED_PATH = {
+    "PATH": r"/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+    "LD_LIBRARY_PATH": r"/lib64:/usr/lib64:.*/var/task/lib:/opt/lib",
 }
 NODE_LINE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t%s\t%s\t%s"
 
@@ -125,12 +130,13 @@ LANGUAGES: Mapping[str, Language] = {
     "go": Language(
         runtime="provided.al2023",
         handler="bootstrap",
-        code=start_go(),
+        code=directory_go(),
         broken_handler="bootstrap",
-        broken_code=start_go("fails"),
+        broken_code=directory_go("-ldflags", "-X main.fails=yes"),
         error_keys=("errorMessage", "errorType"),
         init_error_type="Runtime.ExitError",
         init_error_message="exit status 2",
+        variables=PROVIDED_PATH,
     ),
     "provided": Language(
         runtime="provided.al2023",
@@ -140,13 +146,6 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("provided/fails", "bootstrap"),
         stack_word="bootstrap",
         init_error_type="Custom.Unable",
-        variables={
-            "PATH": r"/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-            "LD_LIBRARY_PATH": r"/lib64:/usr/lib64:.*/var/task/lib:/opt/lib",
-        },
+        variables=PROVIDED_PATH,
     ),
 }
-
-TOO_LARGE = "a Go binary is larger than the 64 KiB of code.zipFile; waits for code.package"
-IMPOSSIBLE: Mapping[str, Mapping[str, str]] = {"go": {"cluster": TOO_LARGE}}
-"""Rows that a target cannot have yet. In local mode the binary is started where it was built."""

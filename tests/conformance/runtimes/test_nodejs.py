@@ -122,6 +122,7 @@ def test_a_handler_that_is_missing_is_named(
             "exports.handler = async () => STSClient.name",
         ),
     ],
+    ids=["ES module", "CommonJS"],
 )
 def test_the_bundled_sdk_is_found_by_both_kinds_of_modules(row: Row, name: str, code: str) -> None:
     """Spec 6.3."""

@@ -41,7 +41,6 @@ UNSUPPORTED: dict[str, Any] = {
     "architectures": {"architectures": ["arm64"]},
     "code.url": {"code": {"url": "https://x.example/a", "sha256": "0" * 64}},
     "code.s3Bucket": {"code": {"s3Bucket": "abc", "s3Key": "k"}},
-    "code.package": {"code": {"package": "0" * 64}},
     "layers": {"layers": ["a:1"]},
     "role": {"role": "r"},
     "vpcConfig": {"vpcConfig": {}},
@@ -95,6 +94,11 @@ def test_the_digest_of_inline_code_depends_on_names_and_text_alone() -> None:
     assert compute_code_sha256(one) == compute_code_sha256(other)
     # Written down, so that a release never changes it unnoticed.
     assert compute_code_sha256(one) == "5723iNlKjeCbn89+hFpgMQcrQsnrAJ22gjL7P+EG/b0="
+
+
+def test_the_sha256_of_a_package_is_its_name_in_base64() -> None:
+    code = FunctionCode(package="00ff" * 16)
+    assert base64.b64decode(compute_code_sha256(code)).hex() == "00ff" * 16
 
 
 def test_the_zip_of_inline_code_holds_its_files_readable_for_all() -> None:

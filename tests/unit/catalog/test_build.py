@@ -62,6 +62,7 @@ def test_a_stalled_function_carries_reason_and_message() -> None:
         ({"environment": {"variables": {"AB": "1"}}}, True),
         ({"environment": {"valuesFrom": [{"name": "AB"}]}}, True),
         ({"code": {"inline": {"app.py": "y"}}}, True),
+        ({"code": {"package": "0" * 64}}, True),
         ({"description": "another"}, False),
         ({"reservedConcurrentExecutions": 3}, False),
         ({"tags": {"a": "b"}}, False),

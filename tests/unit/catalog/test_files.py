@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kubelambda.catalog.files import load_functions
+from kubelambda.catalog.files import keep_last_good, load_functions
 from kubelambda.core.function import Function
 
 FUNCTION = """
@@ -50,3 +50,23 @@ def test_one_unreadable_file_does_not_hide_the_others(tmp_path: Path) -> None:
     functions, problems = load(tmp_path, "a: [", FUNCTION, CONFIG_MAP)
     assert len(functions) == 1
     assert "YAML" in problems[0]
+
+
+def test_what_a_broken_or_empty_file_held_is_kept_and_what_a_removed_one_held_is_not(
+    tmp_path: Path,
+) -> None:
+    """An editor empties a file before it writes it, and people mistype."""
+    inline = FUNCTION.replace("configMapRef: {name: app}", "inline: {app.py: x}")
+    (tmp_path / "a.yaml").write_text(inline)
+    (tmp_path / "b.yaml").write_text(inline.replace("hello", "other"))
+    former = load_functions([tmp_path])
+    for text in ("", "a: [", inline + "oops: 1\n"):
+        (tmp_path / "a.yaml").write_text(text)
+        loaded = keep_last_good(former, load_functions([tmp_path]))
+        assert sorted(one.function_name for one in loaded.functions) == ["hello", "other"]
+        assert [one.path.name for one in loaded.problems] == ["a.yaml"]
+        assert [one.name for one in loaded.former] == ["hello"]
+        former = loaded
+    (tmp_path / "a.yaml").unlink()
+    loaded = keep_last_good(former, load_functions([tmp_path]))
+    assert [one.function_name for one in loaded.functions] == ["other"]

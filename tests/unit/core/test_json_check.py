@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubelambda.core.json_check import NotJsonError, check_small, iter_check
+from kubelambda.core.json_check import SLICE_BYTES, NotJsonError, check_small, iter_check
+from unit.core.json_corpus import ACCEPTED, REFUSED
 
 
 def check_in_slices(payload: bytes) -> None:
@@ -16,38 +17,6 @@ def check_in_slices(payload: bytes) -> None:
 
 
 CHECKS: list[Callable[[bytes], None]] = [check_small, check_in_slices]
-
-REFUSED = {
-    "nothing": b"",
-    "blanks only": b" \n",
-    "NaN": b"NaN",
-    "minus infinity": b'{"a": -Infinity}',
-    "a trailing comma": b"[1,]",
-    "a key without a value": b'{"a"}',
-    "a value without a key": b"{1}",
-    "two values": b"[] []",
-    "a leading zero": b"01",
-    "a lone minus": b"-",
-    "a newline in a string": b'"\n"',
-    "invalid UTF-8": b'"\xff"',
-    "a lone high surrogate": b'"\\ud800"',
-    "a lone low surrogate": b'"\\udc00"',
-    "surrogates in the wrong order": b'"\\udc00\\ud800"',
-    "an unclosed array": b"[1",
-    "crossed brackets": b"[}",
-    "nested 100,000 deep": b"[" * 100_000,
-}
-
-ACCEPTED = {
-    "an object": b'{"a": [1, 2.5e-3, true, false, null, "x"]}',
-    "a scalar": b'"x"',
-    "duplicate keys": b'{"a": 1, "a": 2}',
-    "an integer of 5,000 digits": b"1" * 5_000,
-    "a surrogate pair": b'"\\ud83d\\ude00"',
-    "an escaped backslash before the letters ud800": b'"\\\\ud800"',
-    "blanks around": b" \t[ ]\r\n",
-    "empty containers": b'[{}, [], ""]',
-}
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -92,3 +61,54 @@ def verdict(check: Callable[[bytes], None], payload: bytes) -> bool:
 def test_both_ways_agree_on_anything(text: str) -> None:
     payload = text.encode()
     assert verdict(check_small, payload) == verdict(check_in_slices, payload)
+
+
+LONG = {
+    "a string": b'"' + b"x" * 200_000 + b'"',
+    "a string of escapes": b'"' + b"\\n" * 100_000 + b'"',
+    "a string of pairs": b'"' + b"\\ud83d\\ude00" * 20_000 + b'"',
+    "characters of three bytes": b'"' + "\u6f22".encode() * 70_000 + b'"',
+    "an integer": b"1" * 200_000,
+    "a fraction": b"-0." + b"1" * 200_000,
+    "an exponent": b"1.5E-" + b"1" * 200_000,
+    "blanks": b" " * 200_000 + b"1" + b"\n" * 200_000,
+    "many short values": b"[" + b'{"a": 1},' * 30_000 + b"0]",
+    "a long key": b'{"' + b"k" * 200_000 + b'": [1]}',
+}
+
+
+@pytest.mark.parametrize("payload", LONG.values(), ids=LONG)
+def test_f17_no_slice_is_longer_than_what_takes_a_few_milliseconds(payload: bytes) -> None:
+    """F17: also where a payload is one single token; make bench measures the time."""
+    slices = list(iter_check(payload))
+    assert max(slices) <= 3 * SLICE_BYTES
+    assert len(slices) >= len(payload) // SLICE_BYTES
+
+
+@pytest.mark.parametrize("before", [b"", b"[", b'{"a": '])
+@pytest.mark.parametrize(
+    "after", [b"", b"]", b"}", b"1", b".", b"e", b'"', b", 1]", b"\xff", b"\\"]
+)
+@pytest.mark.parametrize("long", LONG)
+def test_f17_both_ways_agree_on_long_payloads(before: bytes, long: str, after: bytes) -> None:
+    payload = before + LONG[long] + after
+    assert verdict(check_small, payload) == verdict(check_in_slices, payload)
+
+
+WRONG = {
+    "a string without end": b'"' + b"x" * 200_000,
+    "a line feed in a string": b'"' + b"x" * 200_000 + b"\n" + b'"',
+    "a lone surrogate in a string": b'"' + b"x" * 200_000 + b'\\ud800"',
+    "half a character where slices meet": b'"' + b"x" * 65_535 + b'\xe2\x82"',
+    "zeros": b"0" * 200_000,
+    "minus zeros": b"-" + b"0" * 200_000,
+    "a point at the end": b"1" * 200_000 + b".",
+    "an exponent without digits": b"1" * 200_000 + b"e",
+    "one number after another": b"-1" * 100_000,
+}
+
+
+@pytest.mark.parametrize("payload", WRONG.values(), ids=WRONG)
+def test_f17_what_is_wrong_far_inside_a_token_is_found(payload: bytes) -> None:
+    for check in CHECKS:
+        assert not verdict(check, payload)

@@ -49,12 +49,16 @@ class World:
     """Pools with environments whose agents answer when the scenario says so."""
 
     def __init__(self) -> None:
-        self.pools = Pools(start_wait_s=60, notify=lambda: None, elsewhere=Alone())
+        self.notified = 0
+        self.pools = Pools(start_wait_s=60, notify=self.note, elsewhere=Alone())
         self.function = make_function()
         self.answers: dict[str, list[Any]] = {}
         self.invocations: dict[str, Invocation] = {}
         self.environments: list[Environment] = []
         self.count = 0
+
+    def note(self) -> None:
+        self.notified += 1
 
     def submit(self) -> None:
         self.count += 1
@@ -88,9 +92,17 @@ class World:
         if environment is None or invocation is None:
             return
         fields = {"requestId": invocation.request_id}
-        kinds = (FrameType.RESPONSE, FrameType.RESPONSE_END, FrameType.IDLE)
-        for kind in kinds if idle else kinds[:2]:
-            environment.receive(kind, encode_control(kind, fields)[5:])
+        if not environment.is_finishing(0):
+            for kind in (FrameType.RESPONSE, FrameType.RESPONSE_END):
+                environment.receive(kind, encode_control(kind, fields)[5:])
+        if idle:
+            self.become_idle(number)
+
+    def become_idle(self, number: int) -> None:
+        environment = self.pick(number)
+        if environment is not None and environment.invocation is not None:
+            fields = {"requestId": environment.invocation.request_id}
+            environment.receive(FrameType.IDLE, encode_control(FrameType.IDLE, fields)[5:])
 
     def count_waiting(self) -> int:
         return sum(one.waiting for one in self.pools.reports())
@@ -105,7 +117,7 @@ class World:
     def abandon(self, number: int) -> None:
         if self.invocations:
             chosen = list(self.invocations.values())[number % len(self.invocations)]
-            chosen.abandon()
+            chosen.leave()
 
     def change(self, number: int) -> None:
         self.function = make_function(128 + number)
@@ -114,16 +126,27 @@ class World:
     def pick(self, number: int) -> Environment | None:
         return self.environments[number % len(self.environments)] if self.environments else None
 
+    def finish(self, number: int) -> None:
+        self.respond(number, idle=False)
+
     def check(self) -> None:
         assert all(len(answers) <= 1 for answers in self.answers.values())
         assert self.pools.in_flight() <= RESERVED
         unanswered = sum(not answers for answers in self.answers.values())
-        assert unanswered == self.pools.in_flight()
+        finishing = sum(one.is_finishing(0) for one in self.environments)
+        parked = self.count_parked()
+        assert unanswered == self.pools.in_flight() - finishing + parked
+        assert parked <= finishing
+
+    def count_parked(self) -> int:
+        return sum(len(one.parked) for one in self.pools._pools.values())
 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["submit", "submit", "link", "respond", "lose", "abandon", "change"]),
+        st.sampled_from(
+            ["submit", "submit", "link", "respond", "finish", "lose", "abandon", "change"]
+        ),
         st.integers(0, 9),
     ),
     max_size=40,
@@ -155,6 +178,23 @@ def test_an_event_goes_to_the_environment_that_was_used_last() -> None:
         world = await run_steps([("link", 0), ("link", 0), ("submit", 0), ("respond", 1)])
         world.submit()
         assert [one.state for one in world.environments] == ["idle", "busy"]
+
+    asyncio.run(scenario())
+
+
+def test_the_controller_is_told_at_once_of_demand_and_not_of_each_event() -> None:
+    async def scenario() -> None:
+        world = await run_steps([("link", 0)])
+        warm = world.notified
+        assert warm > 0
+        world.submit()
+        world.respond(0)
+        assert world.notified == warm
+        world.submit()
+        world.submit()
+        assert world.notified == warm + 1
+        world.respond(0)
+        assert world.notified == warm + 2
 
     asyncio.run(scenario())
 
@@ -193,5 +233,36 @@ def test_a_request_that_follows_a_response_at_once_asks_for_no_environment() -> 
         assert world.count_waiting() == 1
         await asyncio.sleep(FINISHING_S)
         assert world.count_waiting() == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_request_over_the_limit_waits_a_moment_for_an_environment_that_has_answered() -> None:
+    """One for each such environment; the rest are throttled at once."""
+
+    async def scenario() -> None:
+        world = await run_steps([("link", 0)] * RESERVED + [("submit", 0)] * RESERVED)
+        world.respond(0, idle=False)
+        world.submit()
+        assert world.count_parked() == 1
+        world.submit()
+        (refused,) = world.answers["5"]
+        assert isinstance(refused, ApiError)
+        world.become_idle(0)
+        assert world.count_parked() == 0
+        assert world.environments[0].invocation is world.invocations["4"]
+
+    asyncio.run(scenario())
+
+
+def test_a_request_over_the_limit_is_throttled_when_the_moment_is_over() -> None:
+    async def scenario() -> None:
+        world = await run_steps([("link", 0)] * RESERVED + [("submit", 0)] * RESERVED)
+        world.respond(0, idle=False)
+        world.submit()
+        await asyncio.sleep(2 * FINISHING_S)
+        (refused,) = world.answers["4"]
+        assert isinstance(refused, ApiError)
+        assert refused.status == 429
 
     asyncio.run(scenario())

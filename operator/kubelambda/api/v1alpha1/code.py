@@ -155,6 +155,8 @@ class FunctionCode(ApiModel):
 
 def compute_code_sha256(code: FunctionCode) -> str:
     """AWS's CodeSha256, base64: of the zip, or of the zip that ``inline`` stands for; else ""."""
+    if code.package is not None:
+        return base64.b64encode(bytes.fromhex(code.package)).decode()
     if code.zip_file is not None:
         content = base64.b64decode(code.zip_file)
     elif code.inline is not None:

@@ -15,7 +15,6 @@ _UNSUPPORTED: tuple[tuple[str, _Probe], ...] = (
     ("architectures", lambda spec: spec.architectures),
     ("code.url", lambda spec: spec.code.url),
     ("code.s3Bucket", lambda spec: spec.code.s3_bucket),
-    ("code.package", lambda spec: spec.code.package),
     ("code.imageURI", lambda spec: spec.code.image_uri),
     ("layers", lambda spec: spec.layers),
     ("imageConfig", lambda spec: spec.image_config),

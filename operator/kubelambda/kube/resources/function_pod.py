@@ -51,6 +51,8 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # What extensions of Lambda call themselves when they subscribe to telemetry (spec 1.12).
+        "hostAliases": [{"ip": "127.0.0.1", "hostnames": ["sandbox.localdomain"]}],
         "terminationGracePeriodSeconds": pod.timeout_s + GRACE_S,
         "securityContext": {
             "runAsNonRoot": True,

@@ -36,6 +36,32 @@ def send_raw(text):
         return connection.recv(4096).decode().split("\r\n")[0]
 
 
+def stream(request, event):
+    """A streamed response: chunks with a pause after each, then trailers, or nothing at all."""
+    host, port = API.split(":")
+    head = (
+        f"POST {BASE}/{request}/response HTTP/1.1\r\nHost: {API}\r\n"
+        "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
+        "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n"
+        "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode())
+        for chunk in event.get("chunks", []):
+            connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk.encode()))
+            time.sleep(event.get("pause", 0))
+        piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        for _ in range(event.get("megabytes", 0) * 16):
+            connection.sendall(piece)
+        if event.get("cut"):
+            return
+        trailers = "".join(
+            f"{name}: {value}\r\n" for name, value in event.get("trailers", {}).items()
+        )
+        connection.sendall(f"0\r\n{trailers}\r\n".encode())
+        connection.recv(4096)
+
+
 def serve(request, event, headers):
     act = event["act"]
     if act == "headers":
@@ -70,6 +96,8 @@ def serve(request, event, headers):
         respond(request, {"same": same, "event": json.loads(body)})
     elif act == "recorded":
         respond(request, RECORD)
+    elif act == "stream":
+        stream(request, event)
     elif act == "bad mode":
         more = {"Lambda-Runtime-Function-Response-Mode": "sideways"}
         note(call("POST", f"/{request}/response", "1", more))

@@ -7,7 +7,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from nats.errors import Error as NatsError
+
 from kubelambda.core.queue import Queue, QueueUnavailableError
+from kubelambda.stores.nats_connection import NatsConnection, NotConnectedError
 
 VARIABLE = "KUBELAMBDA_NATS_SERVER"
 
@@ -49,6 +52,17 @@ class NatsServer:
             else:
                 return
         raise AssertionError("nats-server does not listen")
+
+    async def wait_connected(self, connection: NatsConnection) -> None:
+        """Until a driver can use it."""
+        async with asyncio.timeout(15):
+            while True:
+                try:
+                    await connection.client.flush()
+                except (NotConnectedError, NatsError, TimeoutError):
+                    await asyncio.sleep(0.05)
+                else:
+                    return
 
     def kill(self) -> None:
         if self._process is not None:

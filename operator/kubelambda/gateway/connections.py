@@ -1,0 +1,116 @@
+"""What the clients of a listener may cost: connections, times, bytes of bodies (F14, F15).
+
+Contract: counts what it is told of and says no where a limit is reached; does no I/O itself. Each
+phase of a request has its time: the head as a whole; a body for as long as it comes at a least
+rate; an answer for as long as it is read at a least rate. ``sweep`` ends those that are late.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Times in seconds, and how much."""
+
+    head_s: float = 10.0
+    """From the first byte of a head to its last, and from a new connection to its first byte."""
+    body_s: float = 10.0
+    """How long a body may take longer than its bytes need at ``bytes_per_s_min``."""
+    write_s: float = 30.0
+    """How long an answer may be read at less than ``bytes_per_s_min``."""
+    idle_s: float = 75.0
+    """Between requests."""
+    linger_s: float = 2.0
+    """After a refusal, until the client has read it."""
+    bytes_per_s_min: int = 16_384
+    connections_max: int = 10_000
+    connections_per_address_max: int = 1_000
+    bodies_bytes_max: int = 134_217_728
+    """Bytes of all requests that are being received or wait for their answer."""
+
+    def allow(self, body_bytes: int) -> float:
+        """How long a body may take of which so many bytes have come."""
+        return self.body_s + body_bytes / self.bytes_per_s_min
+
+    def least_read(self) -> int:
+        """How much of an answer must be read in ``write_s``."""
+        return int(self.write_s * self.bytes_per_s_min)
+
+
+class Connection(Protocol):
+    """What ``Connections`` knows of a connection."""
+
+    deadline: float
+
+    def expire(self) -> None:
+        """Its phase has taken too long."""
+        ...
+
+    def finish(self) -> None:
+        """The server is stopping."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+@dataclass(slots=True)
+class Connections:
+    """All open connections of a listener."""
+
+    limits: Limits = field(default_factory=Limits)
+    open: set[Connection] = field(default_factory=set)
+    by_address: dict[str, int] = field(default_factory=dict)
+    leaving: bool = False
+    """Set while the server is about to stop: each answer is the last one of its connection."""
+    bodies_bytes: int = 0
+    _emptied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def admit(self, connection: Connection, address: str) -> bool:
+        """Count ``connection`` in; False where a cap is reached."""
+        count, limits = self.by_address.get(address, 0), self.limits
+        if len(self.open) >= limits.connections_max or count >= limits.connections_per_address_max:
+            return False
+        self.open.add(connection)
+        self.by_address[address] = count + 1
+        return True
+
+    def release(self, connection: Connection, address: str) -> None:
+        """Count ``connection`` out."""
+        if connection in self.open:
+            self.open.discard(connection)
+            self.by_address[address] -= 1
+            if not self.by_address[address]:
+                del self.by_address[address]
+            if not self.open:
+                self._emptied.set()
+
+    def hold(self, count: int) -> bool:
+        """Count so many bytes of a body in; False where all bodies together are too much."""
+        if self.bodies_bytes + count > self.limits.bodies_bytes_max:
+            return False
+        self.bodies_bytes += count
+        return True
+
+    def let_go(self, count: int) -> None:
+        """Count bytes out that were held."""
+        self.bodies_bytes -= count
+
+    async def wait_closed(self) -> None:
+        """Return when no connection is open."""
+        while self.open:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def abort(self) -> None:
+        """End what is left, answered or not."""
+        for connection in list(self.open):
+            connection.abort()
+
+    def sweep(self, now: float) -> None:
+        """End the connections whose phase has taken too long."""
+        for connection in [one for one in self.open if now > one.deadline]:
+            connection.expire()

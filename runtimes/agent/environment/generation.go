@@ -1,0 +1,166 @@
+package environment
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kubelambda.io/agent/extensions"
+	"kubelambda.io/agent/logs"
+	"kubelambda.io/agent/supervise"
+	"kubelambda.io/agent/telemetry"
+)
+
+const extensionsDirectory = "extensions"
+
+// generation is one start of extensions and runtime, which live and end together.
+type generation struct {
+	registry extensions.Registry
+	members  map[*extensions.Extension]*member
+	started  time.Time
+	// fatal is what the first error is called that an extension has reported; it goes before the way
+	// in which a process ends afterwards.
+	fatal string
+	// ending is set as soon as the processes are being ended: how they end means nothing then.
+	ending bool
+	// farewell is the SHUTDOWN event, once there is one.
+	farewell []byte
+}
+
+// member is one extension and, where it is an external one, its process.
+type member struct {
+	*extensions.Extension
+	waiter chan []byte
+	pid    int
+	relay  *logs.Relay
+	gone   chan struct{}
+}
+
+// startGeneration starts the extensions and, where there are none to wait for, the runtime; phase is
+// init or, inside an event, invoke.
+func (e *Environment) startGeneration(phase string) *failure {
+	e.generation = &generation{members: map[*extensions.Extension]*member{}, started: time.Now()}
+	e.hub.Begin(e.configuration.LogFormat == "JSON")
+	e.hub.Tell(time.Now(), e.describeStart(phase).Record())
+	for _, path := range e.findExtensions() {
+		if problem := e.startExtension(path); problem != nil {
+			return problem
+		}
+	}
+	return e.startRuntimeWhenComplete()
+}
+
+// startRuntimeWhenComplete starts the runtime once all external extensions have registered.
+func (e *Environment) startRuntimeWhenComplete() *failure {
+	if e.runtime != nil || !e.generation.registry.Complete() {
+		return nil
+	}
+	return e.startRuntime()
+}
+
+// findExtensions gives the files directly in the directory of extensions, in the order of their names.
+func (e *Environment) findExtensions() []string {
+	directory := filepath.Join(e.options.OptRoot, extensionsDirectory)
+	entries, _ := os.ReadDir(directory)
+	var paths []string
+	for _, entry := range entries {
+		path := filepath.Join(directory, entry.Name())
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func (e *Environment) startExtension(path string) *failure {
+	extension, fits := e.generation.registry.Expect(filepath.Base(path), newIdentifier())
+	if !fits {
+		extension.FailLaunch("TooManyExtensions")
+		return notLaunched(fmt.Sprintf("Extension limit (%d) reached", extensions.Max))
+	}
+	output := e.hub.Output(telemetry.Extension)
+	relay, writer, err := logs.NewExtensionRelay(e.options.Sink, output.Take)
+	if err != nil {
+		return notLaunched(err.Error())
+	}
+	defer writer.Close()
+	fresh := &member{Extension: extension, relay: relay, gone: make(chan struct{})}
+	generation := e.generation
+	generation.members[extension] = fresh
+	fresh.pid, err = e.options.Supervisor.Start(supervise.Spec{
+		Path:      path,
+		Args:      []string{path},
+		Env:       e.extensionVariables(),
+		Directory: "/",
+		Stdout:    writer.Fd(),
+		Exited:    func(status supervise.Status) { e.extensionExited(generation, fresh, status) },
+	})
+	if err != nil {
+		close(fresh.gone)
+		extension.FailLaunch(launchErrorType(err))
+		return notLaunched("fork/exec " + path + ": " + systemText(err))
+	}
+	return nil
+}
+
+func notLaunched(message string) *failure {
+	return &failure{errorType: extensions.LaunchErrorReported, message: message, crashed: true}
+}
+
+func launchErrorType(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "PermissionDenied"
+	}
+	return "UnknownError"
+}
+
+// extensionExited: an extension that ends before it is told to takes everything with it.
+func (e *Environment) extensionExited(
+	generation *generation, member *member, status supervise.Status,
+) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	close(member.gone)
+	if e.generation != generation || generation.ending {
+		return
+	}
+	reason := failure{errorType: extensions.Crash, message: status.Reason(), crashed: true}
+	if reason.message == "" {
+		reason.message = "exit code 0"
+	}
+	if generation.fatal != "" {
+		reason.errorType = generation.fatal
+	}
+	e.fall(reason)
+}
+
+// external gives the extensions that are processes of their own.
+func (g *generation) external() []*member {
+	var found []*member
+	for _, extension := range g.registry.Members() {
+		if member := g.members[extension]; member != nil && member.gone != nil {
+			found = append(found, member)
+		}
+	}
+	return found
+}
+
+// drain takes over what the extensions have printed.
+func (g *generation) drain() {
+	for _, member := range g.members {
+		if member.relay != nil {
+			member.relay.Drain()
+		}
+	}
+}
+
+func newIdentifier() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:])
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
+}

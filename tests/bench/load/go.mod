@@ -1,0 +1,3 @@
+module kubelambda.io/bench/load
+
+go 1.24

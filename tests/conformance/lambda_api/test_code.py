@@ -1,0 +1,116 @@
+"""Every form that code can come in gives the same function: DESIGN, section 2."""
+
+import base64
+import http.client
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from conformance.lambda_api.invoker import Invoker
+
+HANDLER = "package/app.handler"
+FILES = {
+    "package/app.py": (
+        "import pathlib\n"
+        "HERE = pathlib.Path(__file__).parent\n"
+        "def handler(event, context):\n"
+        "    return {'data': (HERE / 'data.txt').read_text(encoding='utf-8')}\n"
+    ),
+    "package/data.txt": "dätä",
+}
+
+
+def make_zip(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def write_files(directory: Path) -> Path:
+    for name, text in FILES.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return directory
+
+
+def test_inline_and_zip_file_and_package_are_the_same_function(
+    invoker: Invoker, tmp_path: Path
+) -> None:
+    forms: dict[str, Any] = {
+        "inline": FILES,
+        "zipFile": base64.b64encode(make_zip(FILES)).decode(),
+        "package": invoker.push(write_files(tmp_path)),
+    }
+    for form, value in forms.items():
+        arn = invoker.put("echo", code={form: value}, handler=HANDLER)
+        answer = invoker(arn)
+        assert not answer.is_error, answer.value
+        assert answer.value["data"] == "dätä", form
+
+
+def test_a_package_of_megabytes_is_fetched_and_a_second_push_changes_nothing(
+    invoker: Invoker, tmp_path: Path
+) -> None:
+    write_files(tmp_path)
+    (tmp_path / "noise.bin").write_bytes(os.urandom(20_000_000))
+    name = invoker.push(tmp_path)
+    assert invoker.push(tmp_path) == name
+    arn = invoker.put("echo", code={"package": name}, handler=HANDLER)
+    assert invoker(arn).value["data"] == "dätä"
+
+
+def test_a_package_that_nobody_uploaded_is_named(invoker: Invoker) -> None:
+    """F11: a clear error at once, and again for the next call."""
+    arn = invoker.put("echo", code={"package": "0" * 64})
+    for _ in range(2):
+        answer = invoker(arn)
+        assert answer.is_error
+        assert answer.value["errorType"] == "Runtime.InvalidCode"
+        assert f"no package {'0' * 64} has been uploaded" in answer.value["errorMessage"]
+
+
+def test_a_changed_package_is_a_changed_function(invoker: Invoker, tmp_path: Path) -> None:
+    name = invoker.new_name()
+    (tmp_path / "app.py").write_text("def handler(event, context):\n    return 'one'\n")
+    arn = invoker.target.put(name, "echo", code={"package": invoker.push(tmp_path)})
+    assert invoker(arn).value == "one"
+    (tmp_path / "app.py").write_text("def handler(event, context):\n    return 'two'\n")
+    invoker.target.put(name, "echo", code={"package": invoker.push(tmp_path)})
+    answers = [invoker(arn).value]
+    while answers[-1] != "two":
+        answers.append(invoker(arn).value)
+    assert set(answers) <= {"one", "two"}
+
+
+def test_a_zip_that_is_none_is_the_callers_error(invoker: Invoker) -> None:
+    arn = invoker.put("echo", code={"zipFile": base64.b64encode(b"no zip").decode()})
+    answer = invoker(arn)
+    assert answer.is_error
+    assert answer.value["errorType"] == "Runtime.InvalidCode"
+    assert "no zip archive" in answer.value["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status"),
+    [("0" * 64, b"x", 400), ("../x", b"x", 400), ("A" * 64, b"x", 400)],
+)
+def test_an_upload_under_another_name_is_refused(
+    invoker: Invoker, name: str, body: bytes, status: int
+) -> None:
+
+    connection = http.client.HTTPConnection(urlsplit(invoker.target.url).netloc, timeout=20)
+    connection.request("PUT", f"/kubelambda/v1/packages/{name}", body=body)
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("x-amzn-ErrorType")) == (
+        status,
+        "InvalidParameterValueException",
+    )
+    connection.close()

@@ -1,0 +1,1 @@
+"""Conformance of the port PackageStore: every driver passes the same rules."""

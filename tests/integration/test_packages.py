@@ -1,0 +1,75 @@
+"""Who gets a package from a gateway's internal listener: agents of functions that name it."""
+
+import asyncio
+import hashlib
+import time
+from pathlib import Path
+
+import pytest
+
+from integration.conftest import MASTER, MakeInstallation
+from kubelambda.core.function import Code
+from kubelambda.core.keys import derive_function_key
+from kubelambda.core.packages import AUTHORIZATION_HEADER, PACKAGES_PATH, authorize_fetch
+from kubelambda.stores.directory import DirectoryPackages
+
+CONTENT = b"any bytes will do"
+NAME = hashlib.sha256(CONTENT).hexdigest()
+
+
+async def ask(port: int, name: str, header: str) -> tuple[int, bytes]:
+    """Status and body of a download."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"GET {PACKAGES_PATH}{name} HTTP/1.1\r\nHost: g\r\n{AUTHORIZATION_HEADER}: {header}\r\n"
+    writer.write(f"{head}Connection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    return int(answer[9:12]), answer.partition(b"\r\n\r\n")[2]
+
+
+def authorize(uid: str, name: str = NAME, *, generation: int = 1, age_s: int = 0) -> str:
+    key = derive_function_key(MASTER, uid, generation)
+    return authorize_fetch(key, uid, generation, name, int(time.time()) - age_s)
+
+
+@pytest.fixture
+async def port(make_installation: MakeInstallation, tmp_path: Path) -> int:
+    """The internal port of a gateway that knows a function of the package, and one of another."""
+    store = DirectoryPackages(tmp_path / "packages")
+    await store.put(NAME, CONTENT)
+    installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
+    installation.put("mine", "", code=Code(package=NAME))
+    installation.put("other", "", code=Code(package="0" * 64))
+    return installation.gateway.internal_port
+
+
+async def test_the_functions_own_agent_gets_it(port: int) -> None:
+    assert await ask(port, NAME, authorize("uid-mine")) == (200, CONTENT)
+
+
+async def test_a_package_that_was_never_uploaded_is_not_found(port: int) -> None:
+    assert await ask(port, "0" * 64, authorize("uid-other", "0" * 64)) == (404, b"")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "uid-mine:1:0:" + "0" * 64,
+        authorize("uid-other"),
+        authorize("uid-absent"),
+        authorize("uid-mine", "0" * 64),
+        authorize("uid-mine", age_s=400),
+        authorize("uid-mine", generation=7),
+    ],
+    ids=["none", "no proof", "other", "absent", "other package", "old", "generation"],
+)
+async def test_anybody_else_is_401(port: int, header: str) -> None:
+    """FAULTS rules 4.6 and P6: no path from one function to what another one names."""
+    assert await ask(port, NAME, header) == (401, b"")
+
+
+async def test_a_name_that_is_no_sha256_never_reaches_the_file_system(port: int) -> None:
+    """FAULTS rule 4.7."""
+    for name in ("..%2F..%2Fetc%2Fpasswd", "../../etc/passwd", NAME.upper()):
+        assert (await ask(port, name, authorize("uid-mine", name)))[0] == 401
