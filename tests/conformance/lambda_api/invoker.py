@@ -2,8 +2,11 @@
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from conformance.lambda_api.targets import Target
@@ -48,6 +51,14 @@ class Invoker:
     def put(self, source: str = "", **spec: Any) -> str:
         """A function of its own for this test; its ARN. Without ``source``, ``spec`` has code."""
         return self.target.put(self.new_name(), source, **spec)
+
+    def push(self, path: Path) -> str:
+        """`kubelambda package push`, as a user types it; what it prints."""
+        program = Path(sys.executable).parent / "kubelambda"
+        command = [program, "package", "push", path, "--endpoint-url", self.target.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def __call__(self, function: str, event: Any = None, **arguments: Any) -> Answer:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()

@@ -38,6 +38,10 @@ class Target(Protocol):
         """Make a function of the handler in ``sources/<source>.py``, or of ``code``; its ARN."""
         ...
 
+    def drop(self, function: str) -> None:
+        """Delete a function; its environments end without being waited for."""
+        ...
+
     def read_log(self, function: str) -> str:
         """All that the function's environments have logged."""
         ...
@@ -112,6 +116,9 @@ class LocalTarget:
                 time.sleep(0.02)
         return f"arn:aws:lambda:{REGION}:{derive_account_id('default')}:function:{function}"
 
+    def drop(self, function: str) -> None:
+        (self._functions / f"{function}.yaml").unlink()
+
     def read_log(self, function: str) -> str:
         return self._log.read_text()
 
@@ -156,6 +163,9 @@ class ClusterTarget:
         wait = ("wait", "--for=condition=Ready", name, f"--timeout={READY_S}s")
         self._kubectl.run(*scope, *wait)
         return str(self._kubectl.json(*scope, "get", name)["status"]["functionArn"])
+
+    def drop(self, function: str) -> None:
+        self._kubectl.run("-n", self._namespace, "delete", f"lfn/{function}", "--wait=false")
 
     def read_log(self, function: str) -> str:
         scope = ("-n", self._namespace)
