@@ -1,6 +1,5 @@
 """What the suites that run against a target share: the target, boto3, what is impossible."""
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,8 +24,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 @pytest.fixture(scope="session")
 def invoker(target: Target) -> Iterator[Invoker]:
-    client, numbers = make_client(target.url), itertools.count(1)
-    yield Invoker(target, client, lambda: f"conformance-{next(numbers)}")
+    client = make_client(target.url)
+    yield Invoker(target, client)
     client.close()
 
 

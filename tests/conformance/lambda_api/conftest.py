@@ -21,13 +21,13 @@ def slow(invoker: Invoker) -> Iterator[Callable[[str], Answer]]:
 
 
 def _init_of_11_seconds(invoker: Invoker) -> Answer:
-    arn = invoker.put("slow_init", timeout=30, memorySize=1024)
+    arn = invoker.target.put("slow-init", "slow_init", timeout=30, memorySize=1024)
     answer = invoker(arn, LogType="Tail")
     return Answer(answer.payload, answer.raw | {"function": arn.rsplit(":", 1)[1]})
 
 
 def _idle_for_25_seconds(invoker: Invoker) -> Answer:
-    arn = invoker.put("takeover", timeout=5)
+    arn = invoker.target.put("slow-idle", "takeover", timeout=5)
     first = invoker(arn, {"act": "pid"})
     time.sleep(25)
     later = invoker(arn, {"act": "pid"})
@@ -38,3 +38,12 @@ def _idle_for_25_seconds(invoker: Invoker) -> Answer:
 @pytest.fixture(autouse=True)
 def begun(slow: object) -> None:
     """Any test of the suite begins them."""
+
+
+@pytest.fixture(autouse=True)
+def tidy(invoker: Invoker) -> Iterator[None]:
+    """Delete the functions of the test: a cluster has no room for all of the suite at once."""
+    count = len(invoker.names)
+    yield
+    for name in invoker.names[count:]:
+        invoker.target.drop(name)

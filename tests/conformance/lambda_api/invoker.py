@@ -4,8 +4,7 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,13 @@ class Invoker:
 
     target: Target
     client: Any
-    new_name: Callable[[], str]
+    names: list[str] = field(default_factory=list)
+    """Functions made so far."""
+
+    def new_name(self) -> str:
+        """A name that no other function has."""
+        self.names.append(f"conformance-{len(self.names) + 1}")
+        return self.names[-1]
 
     def put(self, source: str = "", **spec: Any) -> str:
         """A function of its own for this test; its ARN. Without ``source``, ``spec`` has code."""
