@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
+from conformance.lambda_api.layers import OfflineError, find_version, install_library
 from conformance.lambda_api.targets import ClusterTarget, LocalTarget, Target, make_client
 
 REASONS = pytest.StashKey[dict[str, str]]()
@@ -114,8 +116,26 @@ def possible(request: pytest.FixtureRequest, slow: object) -> None:
     marker = request.node.get_closest_marker("impossible")
     reason = str(marker.kwargs.get(TARGET, "")) if marker else ""
     if reason:
-        request.config.stash.setdefault(REASONS, {})[request.node.name] = reason
-        pytest.skip(f"impossible in {TARGET}: {reason}")
+        skip_impossible(request, reason)
+
+
+def skip_impossible(request: pytest.FixtureRequest, reason: str) -> NoReturn:
+    """Skip the cell of ``request``; the reason stands in the report at the end."""
+    request.config.stash.setdefault(REASONS, {})[request.node.name] = reason
+    pytest.skip(f"impossible in {TARGET}: {reason}")
+
+
+@pytest.fixture
+def install(request: pytest.FixtureRequest, target: Target) -> Callable[[str, Path], Path]:
+    """Installs a library from PyPI for the target's Python; skips the test without PyPI."""
+
+    def run(library: str, directory: Path) -> Path:
+        try:
+            return install_library(library, directory, find_version(target.name))
+        except OfflineError as error:
+            skip_impossible(request, f"PyPI cannot be reached: {error}")
+
+    return run
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
