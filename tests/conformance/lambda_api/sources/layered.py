@@ -41,8 +41,7 @@ def write(event):
 
 
 def compute(event):
-    import numpy
-
+    numpy = importlib.import_module("numpy")
     return {"sum": int(numpy.arange(10).sum()), "version": numpy.__version__}
 
 
