@@ -7,7 +7,6 @@ Stalled). Source: spec/lambda.md sections 6.3 and 6.7.
 """
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,7 +37,7 @@ class LayerVersion:
 
 def derive_layer_name(name: str, version: int) -> str:
     """The layer's name where the spec gives none: ``name`` without its version at the end."""
-    return re.sub(rf"[-.]{version}$", "", name)
+    return name.removesuffix(f"-{version}")
 
 
 def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:

@@ -60,7 +60,7 @@ def build_layer(name: str, version: int, **content: Any) -> dict[str, Any]:
     return {
         "apiVersion": "kubelambda.io/v1alpha1",
         "kind": "LambdaLayer",
-        "metadata": {"name": f"{name}.{version}"},
+        "metadata": {"name": f"{name}-{version}"},
         "spec": {"version": version, "content": content},
     }
 

@@ -85,7 +85,7 @@ class LambdaLayerSpec(ApiModel):
         None,
         description=(
             "AWS's name of the layer. Absent: metadata.name, without the version where that ends "
-            "the name (base-3 and base.3 are version 3 of base)."
+            "it (base-3 is version 3 of base)."
         ),
     )
     version: Version = Field(description="Number of the version, from 1.")
@@ -166,21 +166,15 @@ class LambdaLayer(ApiModel):
         Rule(
             cel=(
                 "has(self.spec.layerName)"
-                " || (self.metadata.name.size() <= 64"
-                " && (!self.metadata.name.contains('.')"
-                " || (self.metadata.name.endsWith('.' + string(self.spec.version))"
-                " && self.metadata.name.indexOf('.') == self.metadata.name.lastIndexOf('.'))))"
+                f" || (self.metadata.name.size() <= {LAYER_NAME_MAX}"
+                " && !self.metadata.name.contains('.'))"
             ),
             message=(
-                "a name of more than 64 characters, or with a dot that does not end it as "
-                "<layer>.<version>, wants a layerName"
+                f"a name with a dot, or of more than {LAYER_NAME_MAX} characters, wants a layerName"
             ),
-            check=lambda one: one.spec.layer_name is not None or _is_layer_name(one),
+            check=lambda one: (
+                one.spec.layer_name is not None
+                or (len(one.metadata.name) <= LAYER_NAME_MAX and "." not in one.metadata.name)
+            ),
         ),
     )
-
-
-def _is_layer_name(layer: LambdaLayer) -> bool:
-    name = layer.metadata.name
-    bare = name.removesuffix(f".{layer.spec.version}")
-    return len(name) <= LAYER_NAME_MAX and "." not in bare
