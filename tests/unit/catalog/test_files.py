@@ -5,6 +5,7 @@ from pathlib import Path
 from kubelambda.catalog.files import load_functions
 from kubelambda.core.function import Function
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 FUNCTION = """
 apiVersion: kubelambda.io/v1alpha1
 kind: LambdaFunction
@@ -85,3 +86,9 @@ def test_of_two_layers_that_are_the_same_version_the_first_stays(tmp_path: Path)
 def test_a_layer_that_the_api_server_would_refuse_is_reported(tmp_path: Path) -> None:
     _, problems = load(tmp_path, LAYER.replace("version: 1", "version: 0"))
     assert "spec.version" in problems[0]
+
+
+def test_every_example_can_be_served() -> None:
+    loaded = load_functions([EXAMPLES])
+    assert loaded.problems == ()
+    assert [one.stalled_message for one in loaded.functions if not one.ready] == []
