@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from conformance.conftest import skip_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
+from conformance.lambda_api.layers import OfflineError, find_version, install_library
+from conformance.lambda_api.targets import Target
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +42,19 @@ def _idle_for_25_seconds(invoker: Invoker) -> Answer:
 @pytest.fixture(autouse=True)
 def begun(slow: object) -> None:
     """Any test of the suite begins them."""
+
+
+@pytest.fixture
+def install(request: pytest.FixtureRequest, target: Target) -> Callable[[str, Path], Path]:
+    """Installs a library from PyPI for the target's Python; skips the test without PyPI."""
+
+    def run(library: str, directory: Path) -> Path:
+        try:
+            return install_library(library, directory, find_version(target.name))
+        except OfflineError as error:
+            skip_impossible(request, f"PyPI cannot be reached: {error}")
+
+    return run
 
 
 @pytest.fixture(autouse=True)
