@@ -1,6 +1,7 @@
 """Who gets a package from a gateway's internal listener: agents of functions that name it."""
 
 import asyncio
+import base64
 import hashlib
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from integration.conftest import MASTER, MakeInstallation
-from kubelambda.core.function import Code
+from kubelambda.core.function import Code, Layer
 from kubelambda.core.keys import derive_function_key
 from kubelambda.core.packages import AUTHORIZATION_HEADER, PACKAGES_PATH, authorize_fetch
 from kubelambda.stores.directory import DirectoryPackages
@@ -67,6 +68,34 @@ async def test_a_package_that_was_never_uploaded_is_not_found(port: int) -> None
 async def test_anybody_else_is_401(port: int, header: str) -> None:
     """FAULTS rules 4.6 and P6: no path from one function to what another one names."""
     assert await ask(port, NAME, header) == (401, b"")
+
+
+REMEMBERED = Layer("a", 1, "ab" * 32, Code(package="ab" * 32), remembered=True)
+
+
+@pytest.mark.parametrize("has_store", [True, False])
+async def test_a_layer_that_may_still_come_is_no_final_404(
+    make_installation: MakeInstallation, tmp_path: Path, *, has_store: bool
+) -> None:
+    """Its object is not seen yet, or another gateway is still putting it into the store."""
+    store = DirectoryPackages(tmp_path / "packages") if has_store else None
+    installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
+    port, name = installation.gateway.internal_port, REMEMBERED.sha256
+    installation.put("mine", "", layers=(REMEMBERED,))
+    assert (await ask(port, name, authorize("uid-mine", name)))[0] == 503
+    uploaded = Layer("a", 1, name, Code(package=name))
+    installation.put("mine", "", layers=(uploaded,))
+    assert (await ask(port, name, authorize("uid-mine", name)))[0] == 404
+
+
+async def test_a_layer_that_stands_in_its_object_is_given_from_there(
+    make_installation: MakeInstallation,
+) -> None:
+    installation = await make_installation()
+    content = Code(zip_base64=base64.b64encode(CONTENT).decode())
+    installation.put("mine", "", layers=(Layer("a", 1, NAME, content),))
+    port = installation.gateway.internal_port
+    assert await ask(port, NAME, authorize("uid-mine")) == (200, CONTENT)
 
 
 async def test_a_name_that_is_no_sha256_never_reaches_the_file_system(port: int) -> None:

@@ -77,7 +77,7 @@ def build_layers(
     for one in references:
         digest = digests.get((one["name"], one["version"]), "")
         content = Code(package=digest) if digest else None
-        layers.append(Layer(one["name"], one["version"], digest, content))
+        layers.append(Layer(one["name"], one["version"], digest, content, bool(digest)))
     return tuple(layers)
 
 

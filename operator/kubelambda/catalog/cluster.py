@@ -78,7 +78,7 @@ class ClusterCatalog:
         self._token_file = token_file
         self._tls = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
         self._scopes: tuple[str | None, ...] = namespaces or (None,)
-        self._listed: set[str | None] = set()
+        self._listed: set[tuple[str, str | None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._session: aiohttp.ClientSession | None = None
 
@@ -119,14 +119,14 @@ class ClusterCatalog:
                     error,
                     delay_s,
                 )
+                if feed is self._layers:
+                    self._note_listed(feed, namespace)  # no function without layers waits for it
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, RETRY_S_MAX)
 
     def _note_listed(self, feed: Feed, namespace: str | None) -> None:
-        if feed is not self._functions:
-            return
-        self._listed.add(namespace)
-        self._index.synced = len(self._listed) == len(self._scopes)
+        self._listed.add((feed.plural, namespace))
+        self._index.synced = len(self._listed) == 2 * len(self._scopes)
 
     async def _list(self, feed: Feed, namespace: str | None) -> str:
         values, token = [], ""

@@ -61,6 +61,8 @@ class Layer:
     sha256: str = ""
     """Of the zip, in hexadecimal; empty while nobody knows the version's content."""
     content: Code | None = field(default=None, repr=False)
+    remembered: bool = False
+    """Known from the function's own status only: its object has gone, or is not seen yet."""
 
     @property
     def reference(self) -> str:
@@ -98,9 +100,13 @@ class Function:
 
     @property
     def packages(self) -> frozenset[str]:
-        """SHA-256 of each uploaded package that its environments need."""
-        sources = [self.code, *(one.content for one in self.layers if one.content is not None)]
-        return frozenset(one.package for one in sources if one.package)
+        """SHA-256 of each package that its environments may ask for; of its layers, each."""
+        layers = {one.sha256 for one in self.layers if one.sha256}
+        return frozenset(layers | {self.code.package} if self.code.package else layers)
+
+    def find_layer(self, sha256: str) -> Layer | None:
+        """Its layer with this content."""
+        return next((one for one in self.layers if one.sha256 == sha256), None)
 
     @property
     def is_pending(self) -> bool:

@@ -2,10 +2,12 @@
 
 Contract: an upload is answered when the store has it durable; its name must be its SHA-256. A
 download needs the proof of a function that names the package as its code or as a layer; anything
-else is 401 or 404, which tell nothing of what exists.
+else is 401 or 404, which tell nothing of what exists. A layer that is only remembered may still
+come, by its object or from another gateway: 503 until it does, since a 404 is final for an agent.
 """
 
 import asyncio
+import base64
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -13,6 +15,7 @@ from typing import BinaryIO
 
 from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
+from kubelambda.core.function import Function
 from kubelambda.core.packages import (
     AUTHORIZATION_HEADER,
     PACKAGE_BYTES_MAX,
@@ -34,6 +37,7 @@ PART_BYTES = 262_144
 _UPLOAD, _DOWNLOAD = UPLOAD_PATH.encode(), PACKAGES_PATH.encode()
 _AUTHORIZATION = AUTHORIZATION_HEADER.encode()
 _JSON = ("Content-Type", "application/json")
+_ZIP = ("Content-Type", "application/zip")
 
 DeriveKey = Callable[[str, int], bytes | None]
 
@@ -78,12 +82,19 @@ class PackageApi:
         """Give an agent its function's package."""
         name = request.path[len(_DOWNLOAD) :].decode("latin-1")
         header = request.headers.get(_AUTHORIZATION, b"").decode("latin-1")
-        if not is_sha256(name) or not self._may_fetch(header, name):
+        function = self._find_asker(header, name) if is_sha256(name) else None
+        if function is None:
             request.respond(401, [])
+            return
+        layer = function.find_layer(name)
+        absent = 503 if layer is not None and layer.remembered else 404
+        content = layer.content if layer is not None else None
+        if content is not None and content.zip_base64 is not None:
+            request.respond(200, [_ZIP], base64.b64decode(content.zip_base64))
         elif self._cache is None:
-            request.respond(404, [])
+            request.respond(absent, [])
         else:
-            self._spawn(self._give(request, name, self._cache))
+            self._spawn(self._give(request, name, self._cache, absent))
 
     def _judge_upload(self, request: Request, name: str) -> ApiError | None:
         if not self._anonymous:
@@ -111,21 +122,22 @@ class PackageApi:
         else:
             request.respond(201, [_JSON], b'{"sha256":"%b"}' % name.encode())
 
-    def _may_fetch(self, header: str, name: str) -> bool:
+    def _find_asker(self, header: str, name: str) -> Function | None:
+        """The function whose agent has proved that it may fetch ``name``."""
         named = read_authorization(header)
         if named is None:
-            return False
+            return None
         uid, generation, _ = named
         key, function = self._derive_key(uid, generation), self._catalog.find_by_uid(uid)
         if key is None or function is None or name not in function.packages:
-            return False
-        return is_authorized(key, header, name, int(time.time()))
+            return None
+        return function if is_authorized(key, header, name, int(time.time())) else None
 
-    async def _give(self, request: Request, name: str, cache: PackageCache) -> None:
+    async def _give(self, request: Request, name: str, cache: PackageCache, absent: int) -> None:
         try:
             file, size = await cache.open(name)
         except PackageNotFoundError:
-            request.respond(404, [])
+            request.respond(absent, [])
         except PackagesUnavailableError as error:
             logger.warning("package %s: %s", name, error)
             request.respond(503, [])
@@ -144,7 +156,7 @@ async def _send_file(request: Request, file: BinaryIO, size: int) -> None:
     writable = asyncio.Event()
     request.on_writable = writable.set
     request.on_gone = writable.set
-    request.begin(200, [("Content-Type", "application/zip")], size)
+    request.begin(200, [_ZIP], size)
     while part := await asyncio.to_thread(file.read, PART_BYTES):
         writable.clear()
         if not request.send(part) and not request.gone:

@@ -82,6 +82,9 @@ def test_agents_may_fetch_the_packages_of_layers() -> None:
     index, both = joined(make_layer("b", content={"package": PACKAGE}))
     both.put_function(make_function(("b", 1)))
     assert found(index).packages == {PACKAGE}
+    both.put_layer(make_layer("c"))
+    both.put_function(make_function(("b", 1), ("c", 1)))
+    assert found(index).packages == {PACKAGE, found(index).layers[1].sha256}
 
 
 def test_the_digest_covers_contents_and_their_order_and_not_their_names() -> None:
