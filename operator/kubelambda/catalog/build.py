@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubelambda.core.function import Code, Function, FunctionRef, derive_account_id
+from kubelambda.core.log_config import build_log_config
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 3
@@ -37,7 +38,7 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
         environment=dict(environment.get("variables") or {}),
         values_from=tuple(environment.get("valuesFrom") or ()),
         reserved_concurrency=spec.get("reservedConcurrentExecutions"),
-        log_format=(spec.get("loggingConfig") or {}).get("logFormat") or "Text",
+        logs=build_log_config(spec.get("loggingConfig")),
         ready=conditions.get(READY, {}).get("status") == "True",
         stalled_reason=stalled.get("reason", "") if is_stalled else "",
         stalled_message=stalled.get("message", "") if is_stalled else "",

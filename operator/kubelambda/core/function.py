@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kubelambda.core.log_config import LogConfig
+
 LATEST = "$LATEST"
 DIGEST_HEX_DIGITS = 16
 
@@ -68,7 +70,7 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     values_from: tuple[Mapping[str, Any], ...] = ()
     reserved_concurrency: int | None = None
-    log_format: str = "Text"
+    logs: LogConfig = field(default_factory=LogConfig)
     ready: bool = True
     stalled_reason: str = ""
     stalled_message: str = ""
@@ -97,7 +99,7 @@ class Function:
             timeout_s=self.timeout_s,
             environment=self.environment,
             values_from=self.values_from,
-            log_format=self.log_format,
+            logs=self.logs,
         )
         combined = combine_digest(digest, self.code.version)
         object.__setattr__(self, "config_digest", combined)  # frozen for everybody else
@@ -117,7 +119,7 @@ def digest_config(
     timeout_s: int,
     environment: Mapping[str, str],
     values_from: Sequence[Mapping[str, Any]],
-    log_format: str,
+    logs: LogConfig,
 ) -> str:
     """16 hex digits over everything that ``configure`` hands to an environment.
 
@@ -133,7 +135,7 @@ def digest_config(
             timeout_s,
             dict(environment),
             [dict(one) for one in values_from],
-            log_format,
+            logs.list_parts(),
         ],
         sort_keys=True,
         separators=(",", ":"),
