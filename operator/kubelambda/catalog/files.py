@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.catalog.build import build_function
+from kubelambda.catalog.local_values import ObjectKey, ValueMissingError, resolve_values
 from kubelambda.core.function import Code, Function, FunctionRef
 
 SUFFIXES = (".yaml", ".yml")
@@ -56,7 +57,7 @@ class Loaded:
 
 def load_functions(paths: Iterable[Path]) -> Loaded:
     """Read every YAML document under ``paths``; other kinds are passed over,
-    but for ConfigMaps that hold a function's code.
+    but for ConfigMaps and Secrets that functions name.
     """
     functions: dict[FunctionRef, Function] = {}
     origins: dict[FunctionRef, Path] = {}
@@ -67,11 +68,11 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
             documents += [(path, document) for document in _read_documents(path)]
         except UnreadableError as error:
             problems.append(Problem(path, str(error)))
-    config_maps = _collect_config_maps(documents)
+    objects = _collect_objects(documents)
     for path, document in documents:
         if document.get("kind") != "LambdaFunction":
             continue
-        outcome = _admit(path, document, config_maps)
+        outcome = _admit(path, document, objects)
         if isinstance(outcome, Problem):
             problems.append(outcome)
         elif outcome.ref in functions:
@@ -122,36 +123,34 @@ def _read_documents(path: Path) -> list[Document]:
     return [one for one in documents if isinstance(one, Mapping)]
 
 
-def _collect_config_maps(
-    documents: Iterable[tuple[Path, Document]],
-) -> dict[tuple[str, str], Document]:
+def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectKey, Document]:
     found = {}
     for _, document in documents:
-        metadata = document.get("metadata")
-        if document.get("kind") == "ConfigMap" and isinstance(metadata, Mapping):
-            namespace = metadata.get("namespace", DEFAULT_NAMESPACE)
-            found[namespace, str(metadata.get("name"))] = document
+        kind, metadata = document.get("kind"), document.get("metadata")
+        if kind in ("ConfigMap", "Secret") and isinstance(metadata, Mapping):
+            namespace = str(metadata.get("namespace", DEFAULT_NAMESPACE))
+            found[str(kind), namespace, str(metadata.get("name"))] = document
     return found
 
 
 def _admit(
-    path: Path, document: Document, config_maps: Mapping[tuple[str, str], Document]
+    path: Path, document: Document, objects: Mapping[ObjectKey, Document]
 ) -> Function | Problem:
     try:
         admitted = LambdaFunction.model_validate(document)
     except ValidationError as error:
         return Problem(path, describe_errors(error))
     try:
-        return _with_code(_build(admitted), config_maps)
-    except UnreadableError as error:
+        return resolve_values(_with_code(_build(admitted), objects), objects)
+    except (UnreadableError, ValueMissingError) as error:
         return Problem(path, str(error))
 
 
-def _with_code(function: Function, config_maps: Mapping[tuple[str, str], Document]) -> Function:
+def _with_code(function: Function, objects: Mapping[ObjectKey, Document]) -> Function:
     name = function.code.config_map
     if name is None:
         return function
-    config_map = config_maps.get((function.ref.namespace, name))
+    config_map = objects.get(("ConfigMap", function.ref.namespace, name))
     if config_map is None or not config_map.get("data"):
         raise UnreadableError(
             f"{function.ref.name}: the ConfigMap {name!r} of code.configMapRef is in none of the "
