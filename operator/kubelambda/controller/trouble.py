@@ -64,6 +64,7 @@ def judge_pods(pods: Sequence[PodRecord], failures: Sequence[str], now_s: float)
     for failure in failures:
         if failure:
             return Trouble(judge_refusal(failure))
+    pods = [pod for pod in pods if not pod.ended]
     if any(not pod.pending and not pod.trouble[0] and not pod.terminating for pod in pods):
         return Trouble()
     revisit_s = None

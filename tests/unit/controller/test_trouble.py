@@ -62,6 +62,13 @@ def test_one_running_pod_means_that_the_function_can_start() -> None:
     assert judge_pods(pods, [], NOW_S).verdict.reason is None
 
 
+def test_an_evicted_pod_hides_no_trouble() -> None:
+    """It is Failed, neither Pending nor running."""
+    stuck = make_pod(pending=True, created=OLD, trouble=("Unschedulable", ""))
+    verdict = judge_pods([make_pod(ended="Evicted"), stuck], [], NOW_S).verdict
+    assert verdict.reason is Reason.UNSCHEDULABLE
+
+
 def test_no_pods_mean_no_trouble() -> None:
     assert judge_pods([], [""], NOW_S).verdict.reason is None
 
