@@ -5,6 +5,7 @@ would refuse, with the same message. One bad document never hides the good ones:
 left out.
 """
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from kubelambda.core.function import Code, Function, FunctionRef
 
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_NAMESPACE = "default"
+_QUOTED = re.compile(r"'[^']{2,}'")
 _UID_NAMESPACE = uuid.UUID("6b1f8a0e-7f5c-4c53-9f0e-0d5c4bb1a9a1")
 
 
@@ -115,12 +117,23 @@ def _read_documents(path: Path) -> list[Document]:
     try:
         text = path.read_text(encoding="utf-8")
         documents = list(yaml.safe_load_all(text))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UnreadableError(f"cannot be read as YAML: {error}") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UnreadableError(f"cannot be read as YAML: {_describe_yaml(error)}") from error
     if not text.strip():
         # As a rule an editor that is about to write it.
         raise UnreadableError("is empty")
     return [one for one in documents if isinstance(one, Mapping)]
+
+
+def _describe_yaml(error: Exception) -> str:
+    """What is wrong and where, without a snippet of the text, which may hold a secret."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        problem = _QUOTED.sub("'…'", error.problem or "it cannot be understood")
+        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    if isinstance(error, OSError):
+        return str(error)
+    return "it holds a character or a value that YAML has no meaning for"
 
 
 def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectKey, Document]:
