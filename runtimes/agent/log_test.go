@@ -99,6 +99,21 @@ func TestAHungReaderOfTheLogDoesNotHoldUpTimeouts(t *testing.T) {
 	}
 }
 
+func TestASharedLogGroupHasTheFunctionsNameInTheStreams(t *testing.T) {
+	name := `[0-9/]{11}%s\[\$LATEST\][0-9a-f]{32}`
+	for group, wanted := range map[string]string{"": "", "/aws/lambda/hello": "", "team-a": "hello"} {
+		a := startAgent(t, newGateway(t, testKey), "obey")
+		s := a.gateway.session()
+		s.configure(map[string]any{"logGroup": group})
+		s.control(link.InitDone)
+		got, _ := s.do("id-1", "env", nil)
+		pattern := `(?m)^AWS_LAMBDA_LOG_STREAM_NAME=` + fmt.Sprintf(name, wanted) + `$`
+		if !regexp.MustCompile(pattern).Match(got.body) {
+			t.Errorf("group %q: no stream %s in\n%s", group, pattern, got.body)
+		}
+	}
+}
+
 func TestJSONFunctionsHaveJSONLines(t *testing.T) {
 	a := startAgent(t, newGateway(t, testKey), "obey")
 	s := a.gateway.session()

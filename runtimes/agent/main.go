@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"kubelambda.io/agent/runtimeapi"
 	"kubelambda.io/agent/settings"
 	"kubelambda.io/agent/supervise"
+	"kubelambda.io/agent/values"
 )
 
 const (
@@ -82,6 +84,7 @@ func run() error {
 	}
 	go client.Run(room.Context())
 	go obey(signals, room)
+	go followValues(given, room)
 	<-ended
 	return nil
 }
@@ -94,6 +97,18 @@ func obey(signals <-chan os.Signal, room *environment.Environment) {
 		} else {
 			room.Drain(drainPatience)
 		}
+	}
+}
+
+// followValues ends the environment, as a SIGTERM would, when a value of a Secret or ConfigMap is not
+// any more what its processes were started with: the next environment starts with the new one.
+func followValues(given settings.Settings, room *environment.Environment) {
+	watch := values.Watch{
+		Directory: given.ValuesMount, Values: given.Values, Optional: given.OptionalValues,
+	}
+	if names := watch.Wait(room.Context(), given.ValuesPoll); names != nil {
+		report("%s changed; this environment goes", strings.Join(names, ", "))
+		room.Drain(drainPatience)
 	}
 }
 

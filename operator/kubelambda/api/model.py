@@ -120,3 +120,4 @@ class KeyReference(LocalReference):
         Field(min_length=1, max_length=253, description="Key within the object."),
         build_pattern_rule(r"^[-._a-zA-Z0-9]+$", "a key of letters, digits, '-', '_' and '.'"),
     ]
+    optional: bool | None = Field(None, description="Whether the object or key may be missing.")

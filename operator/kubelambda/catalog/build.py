@@ -10,6 +10,7 @@ from typing import Any
 
 from kubelambda.core.code_zip import from_code_sha256
 from kubelambda.core.function import Code, Function, FunctionRef, Layer, derive_account_id
+from kubelambda.core.log_config import build_log_config
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 3
@@ -41,7 +42,7 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
             spec.get("layers") or (), (manifest.get("status") or {}).get("layers") or ()
         ),
         reserved_concurrency=spec.get("reservedConcurrentExecutions"),
-        log_format=(spec.get("loggingConfig") or {}).get("logFormat") or "Text",
+        logs=build_log_config(spec.get("loggingConfig")),
         ready=conditions.get(READY, {}).get("status") == "True",
         stalled_reason=stalled.get("reason", "") if is_stalled else "",
         stalled_message=stalled.get("message", "") if is_stalled else "",

@@ -5,6 +5,7 @@ would refuse, with the same message. One bad document never hides the good ones:
 left out.
 """
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,10 +26,12 @@ from kubelambda.catalog.layers import (
     describe_missing,
     find_missing,
 )
+from kubelambda.catalog.local_values import ObjectKey, ValueMissingError, resolve_values
 from kubelambda.core.function import Code, Function, FunctionRef
 
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_NAMESPACE = "default"
+_QUOTED = re.compile(r"'[^']{2,}'")
 _UID_NAMESPACE = uuid.UUID("6b1f8a0e-7f5c-4c53-9f0e-0d5c4bb1a9a1")
 
 
@@ -65,7 +68,7 @@ class Loaded:
 
 def load_functions(paths: Iterable[Path]) -> Loaded:
     """Read every YAML document under ``paths``; other kinds are passed over,
-    but for layers and for ConfigMaps that hold a function's code.
+    but for layers, and for ConfigMaps and Secrets that functions name.
     """
     functions: dict[FunctionRef, Function] = {}
     origins: dict[FunctionRef, Path] = {}
@@ -76,12 +79,12 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
             documents += [(path, document) for document in _read_documents(path)]
         except UnreadableError as error:
             problems.append(Problem(path, str(error)))
-    config_maps = _collect_config_maps(documents)
+    objects = _collect_objects(documents)
     layers = _collect_layers(documents, problems)
     for path, document in documents:
         if document.get("kind") != "LambdaFunction":
             continue
-        outcome = _admit(path, document, config_maps)
+        outcome = _admit(path, document, objects)
         if isinstance(outcome, Problem):
             problems.append(outcome)
         elif outcome.ref in functions:
@@ -124,23 +127,32 @@ def _read_documents(path: Path) -> list[Document]:
     try:
         text = path.read_text(encoding="utf-8")
         documents = list(yaml.safe_load_all(text))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UnreadableError(f"cannot be read as YAML: {error}") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UnreadableError(f"cannot be read as YAML: {_describe_yaml(error)}") from error
     if not text.strip():
         # As a rule an editor that is about to write it.
         raise UnreadableError("is empty")
     return [one for one in documents if isinstance(one, Mapping)]
 
 
-def _collect_config_maps(
-    documents: Iterable[tuple[Path, Document]],
-) -> dict[tuple[str, str], Document]:
+def _describe_yaml(error: Exception) -> str:
+    """What is wrong and where, without a snippet of the text, which may hold a secret."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        problem = _QUOTED.sub("'…'", error.problem or "it cannot be understood")
+        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    if isinstance(error, OSError):
+        return str(error)
+    return "it holds a character or a value that YAML has no meaning for"
+
+
+def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectKey, Document]:
     found = {}
     for _, document in documents:
-        metadata = document.get("metadata")
-        if document.get("kind") == "ConfigMap" and isinstance(metadata, Mapping):
-            namespace = metadata.get("namespace", DEFAULT_NAMESPACE)
-            found[namespace, str(metadata.get("name"))] = document
+        kind, metadata = document.get("kind"), document.get("metadata")
+        if kind in ("ConfigMap", "Secret") and isinstance(metadata, Mapping):
+            namespace = str(metadata.get("namespace", DEFAULT_NAMESPACE))
+            found[str(kind), namespace, str(metadata.get("name"))] = document
     return found
 
 
@@ -179,23 +191,23 @@ def _with_layers(function: Function, layers: LayerBook) -> Function:
 
 
 def _admit(
-    path: Path, document: Document, config_maps: Mapping[tuple[str, str], Document]
+    path: Path, document: Document, objects: Mapping[ObjectKey, Document]
 ) -> Function | Problem:
     try:
         admitted = LambdaFunction.model_validate(document)
     except ValidationError as error:
         return Problem(path, describe_errors(error))
     try:
-        return _with_code(_build(admitted), config_maps)
-    except UnreadableError as error:
+        return resolve_values(_with_code(_build(admitted), objects), objects)
+    except (UnreadableError, ValueMissingError) as error:
         return Problem(path, str(error))
 
 
-def _with_code(function: Function, config_maps: Mapping[tuple[str, str], Document]) -> Function:
+def _with_code(function: Function, objects: Mapping[ObjectKey, Document]) -> Function:
     name = function.code.config_map
     if name is None:
         return function
-    config_map = config_maps.get((function.ref.namespace, name))
+    config_map = objects.get(("ConfigMap", function.ref.namespace, name))
     if config_map is None or not config_map.get("data"):
         raise UnreadableError(
             f"{function.ref.name}: the ConfigMap {name!r} of code.configMapRef is in none of the "

@@ -95,6 +95,8 @@ class PodRecord:
     revision: str
     config_digest: str
     pending: bool
+    ended: str
+    """Why the pod has ended for good, such as Evicted; empty while it has not."""
     terminating: bool
     restarts: int
     victim: bool
@@ -223,12 +225,18 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
         revision=own.get(labels.REVISION, ""),
         config_digest=environment.get("KUBELAMBDA_CONFIG_DIGEST", ""),
         pending=status.get("phase", "Pending") == "Pending",
+        ended=_find_end(status),
         terminating="deletionTimestamp" in metadata,
         restarts=sum(one.get("restartCount", 0) for one in statuses),
         victim=labels.DELETION_COST in (metadata.get("annotations") or {}),
         cpu_limit_millis=parse_cpu_millis(cpu),
         trouble=_find_trouble(status, statuses),
     )
+
+
+def _find_end(status: Mapping[str, Any]) -> str:
+    phase = status.get("phase", "")
+    return str(status.get("reason") or phase) if phase in ("Failed", "Succeeded") else ""
 
 
 def _find_trouble(status: Mapping[str, Any], statuses: list[Mapping[str, Any]]) -> tuple[str, str]:

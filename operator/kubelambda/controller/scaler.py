@@ -162,6 +162,7 @@ class Scaler:
             terminating=pod.terminating,
             draining=pod.victim,
             restarted=pod.restarts > 0,
+            failed=bool(pod.ended),
         )
 
     async def _carry_out(self, record: FunctionRecord, plan: ScalingPlan, now: float) -> None:
@@ -181,7 +182,8 @@ class Scaler:
         for name in plan.delete:
             pod = self._store.pods.get((namespace, name))
             if pod is not None:
-                logger.info("%s: %s restarted its container; deleting it", record.ref, name)
+                why = pod.ended or "restarted its container"
+                logger.info("%s: %s is over (%s); deleting it", record.ref, name, why)
                 await self._writer.delete(pod)
 
     def _look_again(self) -> None:

@@ -4,6 +4,7 @@ Contract: pure. Young trouble is left alone for GRACE_S, and messages hold nothi
 try to try, so that status is not written back and forth.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +14,19 @@ from kubelambda.controller.records import PodRecord
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
 
 GRACE_S = 5.0
+CONFIG_ERROR = "CreateContainerConfigError"
+_ABSENT_OBJECT = re.compile(r'^(?P<kind>secret|configmap)s? "(?P<name>[^"]+)" not found$')
+_ABSENT_KEY = re.compile(
+    r"^couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) [^/\s]+/(?P<name>\S+)$"
+)
+_KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
 
 _ADVICE = {
     "ErrImagePull": (
         Reason.IMAGE_PULL_FAILED,
         "the runtime's image cannot be pulled; check the image of the LambdaRuntime",
     ),
-    "CreateContainerConfigError": (
+    CONFIG_ERROR: (
         Reason.CONTAINER_CONFIG_ERROR,
         "a Secret or ConfigMap key that environment.valuesFrom names is missing",
     ),
@@ -57,6 +64,7 @@ def judge_pods(pods: Sequence[PodRecord], failures: Sequence[str], now_s: float)
     for failure in failures:
         if failure:
             return Trouble(judge_refusal(failure))
+    pods = [pod for pod in pods if not pod.ended]
     if any(not pod.pending and not pod.trouble[0] and not pod.terminating for pod in pods):
         return Trouble()
     revisit_s = None
@@ -68,8 +76,24 @@ def judge_pods(pods: Sequence[PodRecord], failures: Sequence[str], now_s: float)
         if age_s < GRACE_S:
             revisit_s = GRACE_S - age_s + 0.1
             continue
-        return Trouble(Verdict(*_ADVICE[reason]))
+        return Trouble(_advise(reason, pod.trouble[1]))
     return Trouble(revisit_s=revisit_s)
+
+
+def _advise(reason: str, message: str) -> Verdict:
+    typed, advice = _ADVICE[reason]
+    missing = _name_missing(message) if reason == CONFIG_ERROR else ""
+    return Verdict(typed, missing or advice)
+
+
+def _name_missing(message: str) -> str:
+    """What environment.valuesFrom names and the kubelet does not find, in its own words."""
+    where = "which environment.valuesFrom names; create it, or mark the reference as optional"
+    if found := _ABSENT_OBJECT.match(message):
+        return f"there is no {_KINDS[found['kind']]} {found['name']!r}, {where}"
+    if found := _ABSENT_KEY.match(message):
+        return f"the {found['kind']} {found['name']!r} has no key {found['key']!r}, {where}"
+    return ""
 
 
 def judge_refusal(message: str) -> Verdict:

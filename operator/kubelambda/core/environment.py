@@ -33,7 +33,8 @@ def build_environment(function: Function, region: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.function_name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.logs.resolve_group(function.function_name),
+        **function.logs.list_variables(),
     }
     if not function.runtime.startswith("provided"):
         reserved["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
@@ -56,7 +57,9 @@ def build_configure(function: Function, region: str) -> dict[str, Any]:
         "environment": build_environment(function, region),
         "runtimeVersion": f"{language}:{version}.kubelambda",
         "runtimeVersionArn": f"arn:aws:lambda:{region}::runtime:kubelambda-{function.runtime}",
-        "logFormat": function.log_format,
+        "logFormat": function.logs.format,
+        "systemLogLevel": function.logs.system_level,
+        "logGroup": function.logs.group,
         "code": function.code.to_link(),
         "layers": [one.content.to_link() for one in function.layers if one.content is not None],
     }

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kubelambda.core.log_config import LogConfig
+
 LATEST = "$LATEST"
 DIGEST_HEX_DIGITS = 16
 
@@ -88,7 +90,7 @@ class Function:
     layers: tuple[Layer, ...] = ()
     """In the order in which they are unpacked: later ones over earlier ones."""
     reserved_concurrency: int | None = None
-    log_format: str = "Text"
+    logs: LogConfig = field(default_factory=LogConfig)
     ready: bool = True
     stalled_reason: str = ""
     stalled_message: str = ""
@@ -122,7 +124,7 @@ class Function:
             timeout_s=self.timeout_s,
             environment=self.environment,
             values_from=self.values_from,
-            log_format=self.log_format,
+            logs=self.logs,
         )
         layers = [one.sha256 for one in self.layers]
         combined = combine_digest(digest, self.code.version, layers)
@@ -143,7 +145,7 @@ def digest_config(
     timeout_s: int,
     environment: Mapping[str, str],
     values_from: Sequence[Mapping[str, Any]],
-    log_format: str,
+    logs: LogConfig,
 ) -> str:
     """16 hex digits over everything that ``configure`` hands to an environment.
 
@@ -159,7 +161,7 @@ def digest_config(
             timeout_s,
             dict(environment),
             [dict(one) for one in values_from],
-            log_format,
+            logs.list_parts(),
         ],
         sort_keys=True,
         separators=(",", ":"),

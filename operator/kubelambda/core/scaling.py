@@ -9,6 +9,7 @@ and repeating a plan that was carried out changes nothing. Rules, named in the t
 - S4 never down while a pod of the revision is Pending: it would be taken instead of the victim.
 - S5 replicas fall only when the victim has left the link: drain first, then lower.
 - S6 an older revision drains when the new one can take over, or when nobody can use it any more.
+- S7 a pod that has failed (evicted, say) counts for nothing, as for its ReplicaSet, and is deleted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ class PodLoad:
     """It was chosen as a victim before."""
     restarted: bool = False
     """Its container is not the first one: a dead environment."""
+    failed: bool = False
+    """It has ended for good and was replaced already; only its object is left."""
 
     @property
     def is_gone(self) -> bool:
@@ -68,7 +71,8 @@ class ScalingPlan:
 
 def plan_scaling(load: FunctionLoad, idle_timeout_s: float) -> ScalingPlan:
     """What to change now."""
-    alive = [pod for pod in load.pods if not pod.terminating]
+    present = [pod for pod in load.pods if not pod.terminating]
+    alive = [pod for pod in present if not pod.failed]
     replicas: dict[str, int] = {}
     drain: list[str] = []
     for revision, asked in load.replicas.items():
@@ -81,13 +85,15 @@ def plan_scaling(load: FunctionLoad, idle_timeout_s: float) -> ScalingPlan:
             drain += _victims_old(load, mine, alive, idle_timeout_s)
         if target != asked:
             replicas[revision] = target
-    delete = tuple(pod.name for pod in alive if pod.restarted and not pod.draining)
+    delete = tuple(
+        pod.name for pod in present if pod.failed or (pod.restarted and not pod.draining)
+    )
     return ScalingPlan(replicas, tuple(drain), delete)
 
 
 def count_wanted(load: FunctionLoad, idle_timeout_s: float = float("inf")) -> int:
     """Environments of the current revision that demand, floor and reservation ask for (S1, S2)."""
-    alive = [pod for pod in load.pods if not pod.terminating]
+    alive = [pod for pod in load.pods if not pod.terminating and not pod.failed]
     busy = sum(pod.state == "busy" for pod in alive if pod.revision == load.current)
     wanted = max(load.floor, busy + load.waiting + _count_to_warm(load, alive, idle_timeout_s))
     if load.cap is None:

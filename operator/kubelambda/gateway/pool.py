@@ -14,7 +14,7 @@ from typing import Protocol
 
 from kubelambda.core.concurrency import ConcurrencyState, classify_admission
 from kubelambda.core.demand import FunctionDemand
-from kubelambda.core.errors import function_not_found, throttled, unavailable
+from kubelambda.core.errors import function_not_found, stalled, throttled, unavailable
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.gateway.environment import FINISHING_S, Environment
 from kubelambda.gateway.function_pool import FunctionPool
@@ -139,9 +139,15 @@ class Pools:
                 environment.drain()
 
     def update(self, function: Function) -> None:
-        """The function has changed: later events go to environments of its new configuration."""
-        self._pool(function)
-        self._drop_if_empty(self._pools[function.ref])
+        """The function has changed: later events go to environments of its new configuration.
+
+        Where it cannot run any more, what waits is told why, as later requests are.
+        """
+        pool = self._pool(function)
+        if function.stalled_reason:
+            for invocation in pool.take_pending():
+                invocation.finish(stalled(function.stalled_reason, function.stalled_message))
+        self._drop_if_empty(pool)
         self._notify()
 
     def remove(self, ref: FunctionRef) -> None:

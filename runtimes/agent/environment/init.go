@@ -34,8 +34,9 @@ func (e *Environment) Configure(configuration link.Configuration) error {
 	}
 	e.configuration = &configuration
 	e.phase = preparing
-	e.logStream = newLogStream(time.Now(), configuration.FunctionVersion)
-	e.format = logs.NewFormat(configuration.LogFormat, configuration.FunctionVersion)
+	e.logStream = newLogStream(time.Now(), configuration)
+	level := logs.ParseLevel(configuration.SystemLogLevel)
+	e.format = logs.NewFormat(configuration.LogFormat, configuration.FunctionVersion, level)
 	if configuration.Code.Directory != "" {
 		e.taskRoot = configuration.Code.Directory
 	}

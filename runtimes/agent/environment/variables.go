@@ -7,12 +7,15 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"kubelambda.io/agent/link"
 )
 
 const (
 	agentPrefix      = "KUBELAMBDA_"
 	kubernetesPrefix = "KUBERNETES_"
 	serviceHost      = "_SERVICE_HOST"
+	ownGroupPrefix   = "/aws/lambda/"
 )
 
 // Inherit gives what of the agent's own environment the function may see: neither the agent's
@@ -112,8 +115,14 @@ func (e *Environment) extensionVariables() []string {
 	return kept
 }
 
-func newLogStream(now time.Time, version string) string {
+// newLogStream names the function where it shares a log group with others.
+func newLogStream(now time.Time, configuration link.Configuration) string {
+	name := ""
+	if group := configuration.LogGroup; group != "" && group != ownGroupPrefix+configuration.FunctionName {
+		name = configuration.FunctionName
+	}
 	var unique [16]byte
 	_, _ = rand.Read(unique[:])
-	return now.UTC().Format("2006/01/02/") + "[" + version + "]" + hex.EncodeToString(unique[:])
+	return now.UTC().Format("2006/01/02/") + name + "[" + configuration.FunctionVersion + "]" +
+		hex.EncodeToString(unique[:])
 }

@@ -69,7 +69,11 @@ type Configuration struct {
 	RuntimeVersion     string            `json:"runtimeVersion"`
 	RuntimeVersionARN  string            `json:"runtimeVersionArn"`
 	LogFormat          string            `json:"logFormat"`
-	Code               CodeSource        `json:"code"`
+	// SystemLogLevel is the lowest level of the platform's lines in a JSON log.
+	SystemLogLevel string `json:"systemLogLevel"`
+	// LogGroup is empty where the function logs to its own group.
+	LogGroup string     `json:"logGroup"`
+	Code     CodeSource `json:"code"`
 	// Layers are unpacked in this order, before the code.
 	Layers []CodeSource `json:"layers"`
 }

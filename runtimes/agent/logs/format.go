@@ -80,10 +80,10 @@ type Subscription struct {
 	Types []string `json:"types"`
 }
 
-// NewFormat gives JSON or text lines for a function's version.
-func NewFormat(name, version string) Format {
+// NewFormat gives JSON lines, from level upwards, or text lines for a function's version.
+func NewFormat(name, version string, level Level) Format {
 	if name == "JSON" {
-		return jsonFormat{version}
+		return jsonFormat{version, level}
 	}
 	return textFormat{version}
 }

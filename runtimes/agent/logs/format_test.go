@@ -40,7 +40,7 @@ func TestTheReportNamesWhatWentWrong(t *testing.T) {
 	} {
 		report.Status, report.ErrorType, report.InitMs = row.status, row.errorType, row.init
 		report.Handled = row.handled
-		if got := NewFormat("Text", "1").End(time.Time{}, report); got != head+row.wanted {
+		if got := NewFormat("Text", "1", Info).End(time.Time{}, report); got != head+row.wanted {
 			t.Errorf("%s: %q", row.status, got)
 		}
 	}
@@ -48,7 +48,7 @@ func TestTheReportNamesWhatWentWrong(t *testing.T) {
 
 func TestTimesInTheLogAreUTC(t *testing.T) {
 	moment := time.Date(2023, 1, 1, 1, 0, 3, 0, time.FixedZone("", 3600))
-	if got := NewFormat("Text", "1").TimedOut(moment, "id", 3000); got != "2023-01-01T00:00:03.000Z id Task timed out after 3.00 seconds\n\n" {
+	if got := NewFormat("Text", "1", Info).TimedOut(moment, "id", 3000); got != "2023-01-01T00:00:03.000Z id Task timed out after 3.00 seconds\n\n" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -119,7 +119,7 @@ func TestFlushGivesUpOnALogThatNobodyReads(t *testing.T) {
 func TestTheJSONFormatHasObjectsInPlaceOfLines(t *testing.T) {
 	initMs := 110.1
 	now := time.Date(2025, 1, 1, 0, 0, 0, 5e6, time.UTC)
-	format := NewFormat("JSON", "$LATEST")
+	format := NewFormat("JSON", "$LATEST", Info)
 	report := Report{
 		RequestID: "id", TraceID: "Root=1", DurationMs: 3.014, BilledMs: 114, MemorySizeMB: 128,
 		MaxMemoryMB: 36, InitMs: &initMs, Status: "success",
@@ -141,6 +141,36 @@ func TestTheJSONFormatHasObjectsInPlaceOfLines(t *testing.T) {
 	} {
 		if got != wanted {
 			t.Errorf("got %s", got)
+		}
+	}
+}
+
+func TestAJSONLogLeavesOutWhatIsBelowItsLevel(t *testing.T) {
+	lines := map[string]func(Format) string{
+		"start":  func(f Format) string { return f.Start(time.Time{}, "id", "") },
+		"end":    func(f Format) string { return f.End(time.Time{}, Report{Status: "success"}) },
+		"failed": func(f Format) string { return f.End(time.Time{}, Report{Status: "error"}) },
+		"begun":  func(f Format) string { return f.InitStart(time.Time{}, InitStart{RuntimeVersion: "python:3"}) },
+		"image":  func(f Format) string { return f.InitStart(time.Time{}, InitStart{}) },
+		"init":   func(f Format) string { return f.InitReport(time.Time{}, InitReport{Status: "success"}) },
+		"slow":   func(f Format) string { return f.InitReport(time.Time{}, InitReport{Status: "timeout"}) },
+		"ready":  func(f Format) string { return f.Extension(time.Time{}, Extension{State: "Ready"}) },
+		"broken": func(f Format) string { return f.Extension(time.Time{}, Extension{ErrorType: "x"}) },
+	}
+	for _, row := range []struct {
+		level string
+		count map[string]int
+	}{
+		{"DEBUG", map[string]int{"start": 1, "end": 2, "failed": 2, "begun": 1, "image": 1, "init": 2, "slow": 2, "ready": 1, "broken": 1}},
+		{"INFO", map[string]int{"start": 1, "end": 1, "failed": 2, "begun": 1, "image": 0, "init": 1, "slow": 2, "ready": 1, "broken": 1}},
+		{"", map[string]int{"start": 1, "end": 1}},
+		{"WARN", map[string]int{"start": 0, "end": 0, "failed": 2, "begun": 0, "image": 0, "init": 0, "slow": 2, "ready": 0, "broken": 1}},
+	} {
+		format := NewFormat("JSON", "1", ParseLevel(row.level))
+		for name, wanted := range row.count {
+			if got := strings.Count(lines[name](format), "\n"); got != wanted {
+				t.Errorf("%s: %s has %d lines", row.level, name, got)
+			}
 		}
 	}
 }

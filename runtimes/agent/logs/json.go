@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// jsonFormat is spec/lambda.md, section 2.8, at the system's default level: what is of level DEBUG
-// (the end of a runtime that went well) is left out.
-//
-// LIMIT: systemLogLevel is not part of configure yet.
-type jsonFormat struct{ version string }
+// jsonFormat is spec/lambda.md, section 2.8; what is below its level is left out.
+type jsonFormat struct {
+	version string
+	level   Level
+}
 
 type envelope struct {
 	Time   string `json:"time"`
@@ -18,38 +18,38 @@ type envelope struct {
 	Record any    `json:"record"`
 }
 
-func (jsonFormat) InitStart(now time.Time, start InitStart) string {
-	return lines(now, start.Record())
+func (j jsonFormat) InitStart(now time.Time, start InitStart) string {
+	return j.lines(now, start.Record())
 }
 
-func (jsonFormat) InitReport(now time.Time, report InitReport) string {
-	return lines(now, report.RuntimeDone(), report.Record())
+func (j jsonFormat) InitReport(now time.Time, report InitReport) string {
+	return j.lines(now, report.RuntimeDone(), report.Record())
 }
 
-func (jsonFormat) Extension(now time.Time, extension Extension) string {
-	return lines(now, extension.Record())
+func (j jsonFormat) Extension(now time.Time, extension Extension) string {
+	return j.lines(now, extension.Record())
 }
 
-func (jsonFormat) Subscription(now time.Time, subscription Subscription) string {
-	return lines(now, subscription.Record())
+func (j jsonFormat) Subscription(now time.Time, subscription Subscription) string {
+	return j.lines(now, subscription.Record())
 }
 
 func (j jsonFormat) Start(now time.Time, requestID, traceID string) string {
-	return lines(now, StartRecord(requestID, j.version, traceID))
+	return j.lines(now, StartRecord(requestID, j.version, traceID))
 }
 
 func (jsonFormat) TimedOut(time.Time, string, int64) string { return "" }
 
 func (jsonFormat) Crashed(string, string, string) string { return "" }
 
-func (jsonFormat) End(now time.Time, report Report) string {
-	return lines(now, report.RuntimeDone(), report.Record())
+func (j jsonFormat) End(now time.Time, report Report) string {
+	return j.lines(now, report.RuntimeDone(), report.Record())
 }
 
-func lines(now time.Time, records ...Record) string {
+func (j jsonFormat) lines(now time.Time, records ...Record) string {
 	text := ""
 	for _, record := range records {
-		if !record.debug {
+		if record.level >= j.level {
 			text += string(EncodeRecord(now, record.Type, record.Body)) + "\n"
 		}
 	}

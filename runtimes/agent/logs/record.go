@@ -5,10 +5,38 @@ import "time"
 // Record is one thing that the platform says of an environment: a line of a JSON log and an event of
 // telemetry (spec/lambda.md, sections 1.12 and 2.8).
 type Record struct {
-	Type string
-	Body any
-	// debug is of a level below the default one of the log.
-	debug bool
+	Type  string
+	Body  any
+	level Level
+}
+
+// Level is how much a record matters: a JSON log leaves out what is below its own level.
+type Level int
+
+// The levels of systemLogLevel; the zero value is the default.
+const (
+	Debug Level = iota - 1
+	Info
+	Warn
+)
+
+// ParseLevel gives Info for what it does not know.
+func ParseLevel(name string) Level {
+	switch name {
+	case "DEBUG":
+		return Debug
+	case "WARN":
+		return Warn
+	}
+	return Info
+}
+
+// levelOf is the level of how something went that matters as much as usual where it went well.
+func levelOf(status string, usual Level) Level {
+	if status == success {
+		return usual
+	}
+	return Warn
 }
 
 // Span is a part of an event's time.
@@ -79,19 +107,25 @@ type reportMetrics struct {
 }
 
 // Record is platform.initStart.
-func (s InitStart) Record() Record { return Record{Type: "platform.initStart", Body: s} }
+func (s InitStart) Record() Record {
+	level := Info
+	if s.RuntimeVersion == "" {
+		level = Debug
+	}
+	return Record{"platform.initStart", s, level}
+}
 
 // RuntimeDone is platform.initRuntimeDone.
 func (r InitReport) RuntimeDone() Record {
 	body := initRecord{r.InitializationType, r.Phase, r.Status, r.ErrorType, nil}
-	return Record{"platform.initRuntimeDone", body, r.Status == success}
+	return Record{"platform.initRuntimeDone", body, levelOf(r.Status, Debug)}
 }
 
 // Record is platform.initReport.
 func (r InitReport) Record() Record {
 	metrics := &initMetrics{round(r.DurationMs)}
 	body := initRecord{r.InitializationType, r.Phase, r.Status, r.ErrorType, metrics}
-	return Record{Type: "platform.initReport", Body: body}
+	return Record{"platform.initReport", body, levelOf(r.Status, Info)}
 }
 
 // StartRecord is platform.start.
@@ -117,12 +151,12 @@ func (r Report) RuntimeDone() Record {
 	if r.Runtime != nil {
 		body.Spans = r.Runtime.Spans
 	}
-	return Record{"platform.runtimeDone", body, r.Status == success}
+	return Record{"platform.runtimeDone", body, levelOf(r.Status, Debug)}
 }
 
 // Record is platform.report.
 func (r Report) Record() Record {
-	return Record{Type: "platform.report", Body: reportRecord{
+	body := reportRecord{
 		RequestID: r.RequestID,
 		Metrics: reportMetrics{
 			round(r.DurationMs), r.BilledMs, r.MemorySizeMB, r.MaxMemoryMB, r.InitMs,
@@ -131,11 +165,18 @@ func (r Report) Record() Record {
 		Status:    r.Status,
 		ErrorType: r.ErrorType,
 		Spans:     r.Spans,
-	}}
+	}
+	return Record{"platform.report", body, levelOf(r.Status, Info)}
 }
 
 // Record is platform.extension.
-func (e Extension) Record() Record { return Record{Type: "platform.extension", Body: e} }
+func (e Extension) Record() Record {
+	level := Info
+	if e.ErrorType != "" {
+		level = Warn
+	}
+	return Record{"platform.extension", e, level}
+}
 
 // Record is platform.telemetrySubscription or, for the Logs API, platform.logsSubscription.
 func (s Subscription) Record() Record {

@@ -25,23 +25,29 @@ const (
 	defaultOptRoot      = "/opt"
 	defaultCodeMount    = "/var/run/kubelambda/code"
 	defaultRuntimeAPI   = "127.0.0.1:9001"
+	defaultValuesMount  = "/var/run/kubelambda/values"
 	defaultIdleFreezeMs = 50
+	defaultValuesPollMs = 5000
 )
 
 var defaultBootstrap = []string{"/var/runtime/bootstrap"}
 
 // Settings is everything that the pod says.
 type Settings struct {
-	Gateway    string
-	Identity   link.Identity
-	Key        []byte
-	Bootstrap  []string
-	Values     map[string]string
-	TaskRoot   string
-	OptRoot    string
-	CodeMount  string
-	RuntimeAPI string
-	IdleFreeze time.Duration
+	Gateway   string
+	Identity  link.Identity
+	Key       []byte
+	Bootstrap []string
+	Values    map[string]string
+	// OptionalValues are names that Values need not hold.
+	OptionalValues []string
+	ValuesMount    string
+	ValuesPoll     time.Duration
+	TaskRoot       string
+	OptRoot        string
+	CodeMount      string
+	RuntimeAPI     string
+	IdleFreeze     time.Duration
 }
 
 // Read takes settings from variables ("NAME=value"). Its errors name variables, never values.
@@ -49,6 +55,7 @@ func Read(variables []string) (Settings, error) {
 	given := byName(variables)
 	key, keyErr := readKey(given["KEY"])
 	generation, generationErr := readNumber(given, "KEY_GENERATION", 1)
+	pollMs, pollErr := readNumber(given, "VALUES_POLL_MS", defaultValuesPollMs)
 	freezeMs, freezeErr := readNumber(given, "IDLE_FREEZE_MS", defaultIdleFreezeMs)
 	bootstrap, bootstrapErr := readBootstrap(given)
 	settings := Settings{
@@ -63,17 +70,20 @@ func Read(variables []string) (Settings, error) {
 			Pod:           given["POD"],
 			PodUID:        given["POD_UID"],
 		},
-		Key:        key,
-		Bootstrap:  bootstrap,
-		Values:     readValues(given),
-		TaskRoot:   or(given["TASK_ROOT"], defaultTaskRoot),
-		OptRoot:    or(given["OPT_ROOT"], defaultOptRoot),
-		CodeMount:  or(given["CODE_MOUNT"], defaultCodeMount),
-		RuntimeAPI: or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
-		IdleFreeze: time.Duration(freezeMs) * time.Millisecond,
+		Key:            key,
+		Bootstrap:      bootstrap,
+		Values:         readValues(given),
+		OptionalValues: strings.Fields(given["VALUES_OPTIONAL"]),
+		ValuesMount:    or(given["VALUES_MOUNT"], defaultValuesMount),
+		ValuesPoll:     time.Duration(max(1, pollMs)) * time.Millisecond,
+		TaskRoot:       or(given["TASK_ROOT"], defaultTaskRoot),
+		OptRoot:        or(given["OPT_ROOT"], defaultOptRoot),
+		CodeMount:      or(given["CODE_MOUNT"], defaultCodeMount),
+		RuntimeAPI:     or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
+		IdleFreeze:     time.Duration(freezeMs) * time.Millisecond,
 	}
 	missing := requireAll(given, "GATEWAY", "NAMESPACE", "FUNCTION", "FUNCTION_UID", "POD")
-	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, bootstrapErr)
+	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, pollErr, bootstrapErr)
 }
 
 func byName(variables []string) map[string]string {

@@ -26,7 +26,7 @@ SUPPORTED = {
         "valuesFrom": [{"name": "CD", "secretKeyRef": {"name": "s", "key": "k"}}],
     },
     "reservedConcurrentExecutions": 3,
-    "loggingConfig": {"logFormat": "Text"},
+    "loggingConfig": {"logFormat": "JSON", "systemLogLevel": "WARN", "logGroup": "g"},
     "tracingConfig": {"mode": "PassThrough"},
     "publish": False,
     "layers": [{"name": "a", "version": 1}],
@@ -43,8 +43,6 @@ UNSUPPORTED: dict[str, Any] = {
     "provisionedConcurrencyConfig": {
         "provisionedConcurrencyConfig": {"provisionedConcurrentExecutions": 1}
     },
-    "loggingConfig.logFormat: JSON": {"loggingConfig": {"logFormat": "JSON"}},
-    "loggingConfig.logGroup": {"loggingConfig": {"logGroup": "g"}},
     "tracingConfig.mode: Active": {"tracingConfig": {"mode": "Active"}},
     "publish": {"publish": True},
     "functionURLConfig": {"functionURLConfig": {"authType": "NONE"}},

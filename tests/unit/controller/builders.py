@@ -78,6 +78,7 @@ def make_pod(**more: Any) -> PodRecord:
         "revision": "r",
         "config_digest": "d",
         "pending": False,
+        "ended": "",
         "terminating": False,
         "restarts": 0,
         "victim": False,

@@ -1,5 +1,7 @@
 """What is kept of an object, and what is not."""
 
+import pytest
+
 from kubelambda.controller.records import read_deployment, read_function, read_pod
 from kubelambda.controller.render import compute_request_millis, compute_share_millis
 from kubelambda.kube.resources import labels
@@ -56,6 +58,23 @@ def test_a_pod_is_read_with_its_trouble() -> None:
     )
     assert (pod.config_digest, pod.cpu_limit_millis, pod.restarts) == ("d", 72, 2)
     assert (pod.pending, pod.victim, pod.trouble) == (True, True, ("ErrImagePull", ""))
+
+
+ENDS = [
+    ({"phase": "Failed", "reason": "Evicted", "message": "storage"}, "Evicted"),
+    ({"phase": "Failed"}, "Failed"),
+    ({"phase": "Succeeded"}, "Succeeded"),
+    ({"phase": "Running", "reason": "Other"}, ""),
+    ({}, ""),
+]
+
+
+@pytest.mark.parametrize(("status", "ended"), ENDS)
+def test_a_pod_that_is_over_is_known_with_its_reason(status: dict[str, str], ended: str) -> None:
+    metadata = {"name": "p", "namespace": "apps", "uid": "u", "resourceVersion": "1"}
+    pod = read_pod({"metadata": metadata, "spec": {"containers": [{}]}, "status": status})
+    assert pod.ended == ended
+    assert pod.pending is (status == {})
 
 
 def test_the_cpu_request_is_always_below_the_share() -> None:

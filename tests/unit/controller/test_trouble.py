@@ -27,6 +27,29 @@ def test_lasting_trouble_is_told_in_stable_words(waiting: str, reason: Reason) -
     assert "40s" not in verdict.message
 
 
+WHERE = "which environment.valuesFrom names; create it, or mark the reference as optional"
+MISSING = [
+    ('secret "db" not found', f"there is no Secret 'db', {WHERE}"),
+    ('configmap "modes" not found', f"there is no ConfigMap 'modes', {WHERE}"),
+    ("couldn't find key pw in Secret apps/db", f"the Secret 'db' has no key 'pw', {WHERE}"),
+    (
+        "couldn't find key m.txt in ConfigMap apps/modes",
+        f"the ConfigMap 'modes' has no key 'm.txt', {WHERE}",
+    ),
+    (
+        "failed to sync secret cache: timed out waiting for the condition",
+        "a Secret or ConfigMap key that environment.valuesFrom names is missing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "expected"), MISSING)
+def test_what_is_missing_is_named(message: str, expected: str) -> None:
+    trouble = ("CreateContainerConfigError", message)
+    pods = [make_pod(pending=True, created=OLD, trouble=trouble)]
+    assert judge_pods(pods, [], NOW_S).verdict.message == expected
+
+
 def test_young_trouble_is_looked_at_again() -> None:
     pods = [make_pod(pending=True, created=YOUNG, trouble=("ErrImagePull", ""))]
     trouble = judge_pods(pods, [], NOW_S)
@@ -37,6 +60,13 @@ def test_young_trouble_is_looked_at_again() -> None:
 def test_one_running_pod_means_that_the_function_can_start() -> None:
     pods = [make_pod(pending=True, created=OLD, trouble=("Unschedulable", "")), make_pod()]
     assert judge_pods(pods, [], NOW_S).verdict.reason is None
+
+
+def test_an_evicted_pod_hides_no_trouble() -> None:
+    """It is Failed, neither Pending nor running."""
+    stuck = make_pod(pending=True, created=OLD, trouble=("Unschedulable", ""))
+    verdict = judge_pods([make_pod(ended="Evicted"), stuck], [], NOW_S).verdict
+    assert verdict.reason is Reason.UNSCHEDULABLE
 
 
 def test_no_pods_mean_no_trouble() -> None:

@@ -1,7 +1,12 @@
 """The runtime process sees Lambda's environment (spec 6.5)."""
 
+from dataclasses import replace
+
+import pytest
+
 from kubelambda.core.environment import build_configure, build_environment
 from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.core.log_config import build_log_config
 
 
 def make_function(**environment: str) -> Function:
@@ -45,3 +50,63 @@ def test_configure_carries_code_timeout_and_arn() -> None:
     assert (fields["timeoutMs"], fields["memorySizeMB"]) == (3000, 512)
     assert fields["code"] == {"inline": {"app.py": ""}}
     assert fields["runtimeVersion"] == "python:3.13.kubelambda"
+
+
+def test_text_has_no_variables_for_logging() -> None:
+    """Spec 2.8: the platform sets them with JSON only."""
+    function = replace(make_function(), logs=build_log_config({"logFormat": "Text"}))
+    variables = build_environment(function, "eu-west-1")
+    assert not {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL"} & variables.keys()
+    assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == "/aws/lambda/Hello"
+
+
+def test_json_without_levels_means_info_for_both() -> None:
+    function = replace(make_function(), logs=build_log_config({"logFormat": "JSON"}))
+    variables = build_environment(function, "eu-west-1")
+    assert variables["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
+    assert variables["AWS_LAMBDA_LOG_LEVEL"] == "INFO"
+    fields = build_configure(function, "eu-west-1")
+    assert (fields["logFormat"], fields["systemLogLevel"], fields["logGroup"]) == (
+        "JSON",
+        "INFO",
+        "",
+    )
+
+
+def test_levels_and_group_reach_runtime_and_agent() -> None:
+    logs = build_log_config(
+        {
+            "logFormat": "JSON",
+            "applicationLogLevel": "TRACE",
+            "systemLogLevel": "WARN",
+            "logGroup": "team-a",
+        }
+    )
+    function = replace(make_function(), logs=logs)
+    variables = build_environment(function, "eu-west-1")
+    assert variables["AWS_LAMBDA_LOG_LEVEL"] == "TRACE"
+    assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == "team-a"
+    fields = build_configure(function, "eu-west-1")
+    assert (fields["systemLogLevel"], fields["logGroup"]) == ("WARN", "team-a")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"logFormat": "JSON"},
+        {"logFormat": "JSON", "applicationLogLevel": "DEBUG"},
+        {"logFormat": "JSON", "systemLogLevel": "DEBUG"},
+        {"logGroup": "team-a"},
+    ],
+)
+def test_a_change_of_logging_makes_new_environments(spec: dict[str, str]) -> None:
+    """The config digest covers it."""
+    changed = replace(make_function(), logs=build_log_config(spec))
+    assert changed.config_digest != make_function().config_digest
+
+
+def test_info_said_or_unsaid_is_the_same_configuration() -> None:
+    said = build_log_config(
+        {"logFormat": "JSON", "applicationLogLevel": "INFO", "systemLogLevel": "INFO"}
+    )
+    assert said == build_log_config({"logFormat": "JSON"})

@@ -1,4 +1,4 @@
-"""Rules S1..S6 of core.scaling."""
+"""Rules S1..S7 of core.scaling."""
 
 from dataclasses import replace
 
@@ -167,6 +167,28 @@ def test_a_restarted_container_is_a_dead_environment() -> None:
     assert plan_scaling(world, IDLE_S).delete == ("a",)
 
 
+def test_a_failed_pod_is_deleted_whatever_else_is_said_of_it() -> None:
+    """S7: a ReplicaSet has replaced it and never takes it away (an eviction leaves such a pod)."""
+    gone = {"failed": True, "idle_s": 900}
+    world = load(
+        pod("a", "unlinked", **gone),
+        pod("b", "unlinked", draining=True, **gone),
+        pod("c", "unlinked", OLD, **gone),
+        pod("d", "unlinked", terminating=True, **gone),
+        pod("e"),
+        replicas={NOW: 1, OLD: 0},
+    )
+    plan = plan_scaling(world, IDLE_S)
+    assert set(plan.delete) == {"a", "b", "c"}
+    assert (plan.replicas, plan.drain) == ({}, ())
+
+
+def test_a_failed_pod_does_not_stand_for_capacity() -> None:
+    """S1, S7: what waits behind an evicted environment gets another."""
+    world = load(pod("a", "unlinked", failed=True), replicas={NOW: 0}, waiting=1)
+    assert plan_scaling(world, IDLE_S).replicas == {NOW: 1}
+
+
 def test_a_new_revision_warms_before_the_old_one_drains() -> None:
     """S6: as many environments of the new revision as still serve from the old one."""
     world = load(pod("o", "busy", OLD), pod("p", "idle", OLD), replicas={NOW: 0, OLD: 2})
@@ -184,6 +206,7 @@ pods = st.builds(
     terminating=st.booleans(),
     draining=st.booleans(),
     restarted=st.booleans(),
+    failed=st.booleans(),
 )
 worlds = st.builds(
     FunctionLoad,
@@ -235,3 +258,14 @@ def test_wanted_is_never_negative_and_covers_what_waits_where_nothing_is_reserve
     assert wanted >= 0
     if world.cap is None:
         assert wanted >= max(world.waiting, world.floor)
+
+
+@given(worlds)
+def test_failed_pods_change_nothing_but_their_own_deletion(world: FunctionLoad) -> None:
+    """S7; but for an event that a gateway still counts as running in one."""
+    pods = [replace(one, state="unlinked") if one.failed else one for one in world.pods]
+    world = replace(world, pods=pods)
+    without = replace(world, pods=[one for one in world.pods if not one.failed])
+    plan, expected = plan_scaling(world, IDLE_S), plan_scaling(without, IDLE_S)
+    assert (plan.replicas, plan.drain) == (expected.replicas, expected.drain)
+    assert set(expected.delete) <= set(plan.delete)

@@ -4,6 +4,7 @@ accepted = answered + in flight, and what is in flight never exceeds the reserva
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -266,3 +267,19 @@ def test_a_request_over_the_limit_is_throttled_when_the_moment_is_over() -> None
         assert refused.status == 429
 
     asyncio.run(scenario())
+
+
+async def test_what_waits_is_told_why_the_function_cannot_run() -> None:
+    """Not after the whole time that an environment may take to start."""
+    world = World()
+    world.submit()
+    assert not world.answers["1"]
+    reason, message = "ContainerConfigError", "there is no Secret 'db'"
+    world.pools.update(
+        replace(world.function, ready=False, stalled_reason=reason, stalled_message=message)
+    )
+    (answer,) = world.answers["1"]
+    assert isinstance(answer, ApiError)
+    assert (answer.status, answer.code) == (502, "ResourceNotReadyException")
+    assert message in answer.message
+    assert world.pools.in_flight() == 0

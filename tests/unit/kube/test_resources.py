@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,7 +47,8 @@ def test_the_pod_meets_the_restricted_pod_security_standard() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert all("emptyDir" in volume for volume in SPEC["volumes"])
+    kinds = {kind for volume in SPEC["volumes"] for kind in volume if kind != "name"}
+    assert kinds == {"emptyDir", "projected"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & SPEC.keys()
 
 
@@ -88,6 +90,38 @@ def test_secrets_are_references_only() -> None:
     assert ENVIRONMENT["KUBELAMBDA_VALUE_LEVEL"]["valueFrom"] == {
         "configMapKeyRef": {"name": "c", "key": "k"}
     }
+
+
+def test_a_changed_secret_reaches_the_agent_as_a_file_that_the_kubelet_keeps_up_to_date() -> None:
+    """FAULTS rule 4.3: no process of ours reads Secrets, so the kubelet has to tell of changes."""
+    (volume,) = (one for one in SPEC["volumes"] if one["name"] == "values")
+    items = {"items": [{"key": "k", "path": "TOKEN"}], "optional": True}
+    level = {"items": [{"key": "k", "path": "LEVEL"}], "optional": True}
+    assert volume["projected"]["sources"] == [
+        {"secret": {"name": "s", **items}},
+        {"configMap": {"name": "c", **level}},
+    ]
+    (mount,) = (one for one in CONTAINER["volumeMounts"] if one["name"] == "values")
+    assert mount == {"name": "values", "mountPath": "/var/run/kubelambda/values", "readOnly": True}
+
+
+def test_optional_values_are_named_to_kubelet_and_agent() -> None:
+    reference = {"name": "s", "key": "k"}
+    values = (
+        {"name": "ONE", "secretKeyRef": {**reference, "optional": True}},
+        {"name": "TWO", "configMapKeyRef": {**reference, "optional": True}},
+        {"name": "THREE", "secretKeyRef": {**reference, "optional": False}},
+    )
+    (container,) = build_pod_spec(replace(POD, values_from=values))["containers"]
+    variables = {one["name"]: one for one in container["env"]}
+    assert variables["KUBELAMBDA_VALUE_ONE"]["valueFrom"]["secretKeyRef"]["optional"] is True
+    assert "optional" not in variables["KUBELAMBDA_VALUE_THREE"]["valueFrom"]["secretKeyRef"]
+    assert variables["KUBELAMBDA_VALUES_OPTIONAL"]["value"] == "ONE TWO"
+
+
+def test_without_values_nothing_is_mounted_for_them() -> None:
+    spec = build_pod_spec(replace(POD, values_from=()))
+    assert [volume["name"] for volume in spec["volumes"]] == ["tmp", "task", "opt"]
 
 
 def test_the_revision_does_not_hold_itself() -> None:

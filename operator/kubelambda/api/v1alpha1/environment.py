@@ -35,7 +35,8 @@ RESERVED = (
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
 )
-"""LIMIT: AWS also reserves AWS_LAMBDA_METADATA_*, by inference only (spec 6.5): not refused."""
+RESERVED_PREFIX = "AWS_LAMBDA_METADATA_"
+"""By inference (spec 6.5): AWS adds names of this kind."""
 
 _UNABLE = "Lambda was unable to configure your environment variables because the environment "
 _RESERVED_TEXT = (
@@ -57,6 +58,11 @@ _NOT_RESERVED = Rule(
     check=lambda name: name not in RESERVED,
     explain=lambda name: _RESERVED_TEXT + name,
     message_cel=f"'{_RESERVED_TEXT}' + self",
+)
+_NO_RESERVED_PREFIX = Rule(
+    cel=f"!self.startsWith('{RESERVED_PREFIX}')",
+    message=f"{_RESERVED_TEXT}{RESERVED_PREFIX}*",
+    check=lambda name: not name.startswith(RESERVED_PREFIX),
 )
 
 
@@ -96,6 +102,11 @@ RESERVED_NAMES = Rule(
     explain=lambda variables: _RESERVED_TEXT + ", ".join(find_reserved(variables)),
     message_cel=_write_reserved_message_cel(),
 )
+RESERVED_PREFIXES = Rule(
+    cel=f"self.all(name, !name.startsWith('{RESERVED_PREFIX}'))",
+    message=f"{_RESERVED_TEXT}{RESERVED_PREFIX}*",
+    check=lambda variables: not any(name.startswith(RESERVED_PREFIX) for name in variables),
+)
 NO_NUL = Rule(
     cel="!self.exists(name, self[name].contains('\\u0000'))",
     message="values of environment variables hold no NUL character",
@@ -124,6 +135,7 @@ class EnvironmentValue(ApiModel):
         Field(min_length=2, max_length=128, description="Name of the variable."),
         _KEY_RULE,
         _NOT_RESERVED,
+        _NO_RESERVED_PREFIX,
     ]
     secret_key_ref: KeyReference | None = Field(None, description="Key of a Secret.")
     config_map_key_ref: KeyReference | None = Field(None, description="Key of a ConfigMap.")
@@ -147,6 +159,7 @@ class Environment(ApiModel):
             Entries,
             VARIABLE_NAMES,
             RESERVED_NAMES,
+            RESERVED_PREFIXES,
             NO_NUL,
             VARIABLES_TOTAL,
         ]

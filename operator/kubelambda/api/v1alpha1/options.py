@@ -79,8 +79,12 @@ class LoggingConfig(ApiModel):
     """Format and levels of the function's log."""
 
     log_format: Literal["Text", "JSON"] = Field("Text", description="Text or JSON.")
-    application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = None
-    system_log_level: Literal["DEBUG", "INFO", "WARN"] | None = None
+    application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = (
+        Field(None, description="Lowest level of the function's records; JSON only, INFO there.")
+    )
+    system_log_level: Literal["DEBUG", "INFO", "WARN"] | None = Field(
+        None, description="Lowest level of the platform's records; JSON only, INFO there."
+    )
     log_group: (
         Annotated[
             str,
@@ -90,7 +94,7 @@ class LoggingConfig(ApiModel):
             ),
         ]
         | None
-    ) = None
+    ) = Field(None, description="Log group; /aws/lambda/<function's name> where absent.")
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -98,7 +102,10 @@ class LoggingConfig(ApiModel):
                 "self.logFormat == 'JSON'"
                 " || (!has(self.applicationLogLevel) && !has(self.systemLogLevel))"
             ),
-            message="log levels want logFormat JSON",
+            message=(
+                'LogLevel is not supported when LogFormat is set to "Text". Remove LogLevel from '
+                'your request or change the LogFormat to "JSON" and try again.'
+            ),
             check=lambda one: (
                 one.log_format == "JSON"
                 or (one.application_log_level is None and one.system_log_level is None)

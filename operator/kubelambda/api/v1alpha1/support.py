@@ -23,11 +23,6 @@ _UNSUPPORTED: tuple[tuple[str, _Probe], ...] = (
     ("functionEventInvokeConfig", lambda spec: spec.function_event_invoke_config),
     ("provisionedConcurrencyConfig", lambda spec: spec.provisioned_concurrency_config),
     (
-        "loggingConfig.logFormat: JSON",
-        lambda spec: spec.logging_config and spec.logging_config.log_format == "JSON",
-    ),
-    ("loggingConfig.logGroup", lambda spec: spec.logging_config and spec.logging_config.log_group),
-    (
         "tracingConfig.mode: Active",
         lambda spec: spec.tracing_config and spec.tracing_config.mode == "Active",
     ),

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubelambda.kube.resources import labels
+from kubelambda.kube.resources.function_values import (
+    build_value_mounts,
+    build_value_variables,
+    build_value_volumes,
+)
 from kubelambda.kube.resources.quantities import format_cpu, format_mib
 
 RUN_AS_USER = 993
@@ -66,6 +71,7 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
             _build_volume("task", TASK_MIB),
             _build_volume("opt", TASK_MIB),
             *_build_code_volume(pod),
+            *build_value_volumes(pod.values_from),
         ],
     }
 
@@ -102,6 +108,7 @@ def _build_container(pod: FunctionPod) -> dict[str, Any]:
             {"name": "task", "mountPath": "/var/task"},
             {"name": "opt", "mountPath": "/opt"},
             *([CODE_MOUNT] if pod.code_config_map else []),
+            *build_value_mounts(pod.values_from),
         ],
     }
 
@@ -131,18 +138,8 @@ def _build_environment(pod: FunctionPod) -> list[dict[str, Any]]:
             "name": "KUBELAMBDA_KEY",
             "valueFrom": {"secretKeyRef": {"name": pod.key_secret, "key": "key"}},
         },
-        *(_build_value(one) for one in pod.values_from),
+        *build_value_variables(pod.values_from),
     ]
-
-
-def _build_value(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A value that the kubelet reads from a Secret or ConfigMap of the pod's own namespace."""
-    source = "secretKeyRef" if value.get("secretKeyRef") else "configMapKeyRef"
-    reference = value[source]
-    return {
-        "name": f"KUBELAMBDA_VALUE_{value['name']}",
-        "valueFrom": {source: {"name": reference["name"], "key": reference["key"]}},
-    }
 
 
 def _build_code_volume(pod: FunctionPod) -> list[dict[str, Any]]:
