@@ -8,7 +8,14 @@ their config digests agree. Defaults: spec/lambda.md section 6.1.
 from collections.abc import Mapping
 from typing import Any
 
-from kubelambda.core.function import Code, Function, FunctionRef, derive_account_id
+from kubelambda.core.function import (
+    Code,
+    Function,
+    FunctionRef,
+    S3Package,
+    UrlPackage,
+    derive_account_id,
+)
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 3
@@ -54,6 +61,16 @@ def build_code(code: Mapping[str, Any], status: Mapping[str, Any]) -> Code:
         return Code(config_map=code["configMapRef"]["name"], version=status.get("codeSha256", ""))
     if code.get("package") is not None:
         return Code(package=code["package"])
+    return _build_fetched_code(code)
+
+
+def _build_fetched_code(code: Mapping[str, Any]) -> Code:
+    """Code that the agent fetches from an address that the function's owner has chosen."""
+    if code.get("url") is not None:
+        return Code(url=UrlPackage(code["url"], code.get("sha256", "")))
+    if code.get("s3Bucket") is not None:
+        version = code.get("s3ObjectVersion") or ""
+        return Code(s3=S3Package(code["s3Bucket"], code.get("s3Key", ""), version))
     return Code(inline={})
 
 

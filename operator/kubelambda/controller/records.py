@@ -47,6 +47,10 @@ class FunctionRecord:
     """Without the version of code that is not part of the spec."""
     config_map: str
     """The ConfigMap with the code, if the code comes from one."""
+    fetches_code: bool
+    """Whether its pods fetch the code from an address that the function's owner has chosen."""
+    uses_s3: bool
+    """Whether that needs the Secret kubelambda-s3."""
     code_sha256: str
     """Of code that is part of the spec; else empty."""
     reserved_concurrency: int | None
@@ -138,6 +142,8 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
         values_from=function.values_from,
         config_digest=replace(function, code=replace(function.code, version="")).config_digest,
         config_map=function.code.config_map or "",
+        fetches_code=function.fetches_code,
+        uses_s3=function.uses_s3,
         code_sha256=_compute_code_sha256(spec.get("code") or {}),
         reserved_concurrency=function.reserved_concurrency,
         verdict=judge_manifest(manifest),

@@ -1,9 +1,7 @@
 package environment
 
 import (
-	"context"
 	"errors"
-	"os"
 	"time"
 
 	"kubelambda.io/agent/code"
@@ -21,9 +19,7 @@ const (
 	initTimeout = 10 * time.Second
 	// mountPatience is how long the kubelet may take to bring the version of code that is meant.
 	mountPatience = 10 * time.Second
-	// packagePatience is how long gateways may take to give a package.
-	packagePatience = time.Minute
-	eventTimeout    = 3 * time.Second
+	eventTimeout  = 3 * time.Second
 )
 
 // initRecord is what is known of init.
@@ -69,49 +65,37 @@ func (e *Environment) prepare(source link.CodeSource) {
 	e.phase = initialising
 	e.writeLog(e.format.InitStart(time.Now(), e.describeStart("init")))
 	if err != nil {
-		e.codeFailure = &failure{errorType: invalidCode, message: err.Error()}
-		e.failInit(*e.codeFailure, 0)
+		e.codeFailure = newCodeFailure(err, time.Now())
+		e.failInit(e.codeFailure.failure, 0)
 		return
 	}
 	e.beginInit()
 }
 
+// unpack puts the code into the task root.
 func (e *Environment) unpack(source link.CodeSource) error {
-	var err error
-	switch {
-	case source.Directory != "":
+	if source.Directory != "" {
 		return nil
-	case source.Mounted != "":
-		err = code.CopyMounted(e.options.TaskRoot, e.options.CodeMount, source.Mounted, mountPatience)
-	case source.Package != "":
-		err = e.unpackPackage(e.options.TaskRoot, source.Package)
-	case source.Zip != nil:
-		err = code.Unzip(e.options.TaskRoot, source.Zip, time.Now)
-	default:
-		err = code.WriteInline(e.options.TaskRoot, source.Inline)
 	}
+	err := e.unpackSource(source, e.options.TaskRoot)
 	if e.options.Supervisor.IsInit() {
 		code.CloseDirectories(e.options.TaskRoot)
 	}
 	return err
 }
 
-// unpackPackage fetches a package into a file without a name below directory, and unpacks it there.
-func (e *Environment) unpackPackage(directory, name string) error {
-	file, err := os.CreateTemp(directory, ".package-*")
-	if err != nil {
-		return err
+// unpackSource puts a source of any kind into any directory.
+func (e *Environment) unpackSource(source link.CodeSource, directory string) error {
+	switch {
+	case source.Mounted != "":
+		return code.CopyMounted(directory, e.options.CodeMount, source.Mounted, mountPatience)
+	case source.Package != "", source.URL != nil, source.S3 != nil:
+		return e.unpackFetched(source, directory)
+	case source.Zip != nil:
+		return code.Unzip(directory, source.Zip, time.Now)
+	default:
+		return code.WriteInline(directory, source.Inline)
 	}
-	defer file.Close()
-	if err := os.Remove(file.Name()); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(e.over, packagePatience)
-	defer cancel()
-	if err := e.options.Packages.Package(ctx, name, file); err != nil {
-		return err
-	}
-	return code.UnzipFile(directory, file, time.Now)
 }
 
 func (e *Environment) beginInit() {
