@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import boto3
@@ -82,7 +84,9 @@ class LocalTarget:
 
     name = "local"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._functions = directory / "functions"
         self._functions.mkdir()
         write_yaml(self._functions / "first.yaml", build_manifest("first", "echo"))
@@ -94,7 +98,7 @@ class LocalTarget:
                 [program, *arguments, "--state", str(directory / "state")],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"PYTHONUNBUFFERED": "1"} | variables,
             )
         self.url = self._wait_for_url()
 
@@ -156,6 +160,11 @@ class ClusterTarget:
         wait = ("wait", "--for=condition=Ready", name, f"--timeout={READY_S}s")
         self._kubectl.run(*scope, *wait)
         return str(self._kubectl.json(*scope, "get", name)["status"]["functionArn"])
+
+    def put_secret(self, name: str, values: dict[str, str]) -> None:
+        """A Secret of the functions' namespace."""
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
+        self._kubectl.apply({**secret, "stringData": values}, namespace=self._namespace)
 
     def read_log(self, function: str) -> str:
         scope = ("-n", self._namespace)

@@ -39,8 +39,6 @@ SUPPORTED = {
 }
 UNSUPPORTED: dict[str, Any] = {
     "architectures": {"architectures": ["arm64"]},
-    "code.url": {"code": {"url": "https://x.example/a", "sha256": "0" * 64}},
-    "code.s3Bucket": {"code": {"s3Bucket": "abc", "s3Key": "k"}},
     "layers": {"layers": ["a:1"]},
     "role": {"role": "r"},
     "vpcConfig": {"vpcConfig": {}},
@@ -99,6 +97,27 @@ def test_the_digest_of_inline_code_depends_on_names_and_text_alone() -> None:
 def test_the_sha256_of_a_package_is_its_name_in_base64() -> None:
     code = FunctionCode(package="00ff" * 16)
     assert base64.b64decode(compute_code_sha256(code)).hex() == "00ff" * 16
+
+
+def test_the_sha256_of_a_url_is_the_one_that_stands_beside_it() -> None:
+    code = FunctionCode(url="https://x.example/a", sha256="00ff" * 16)
+    assert base64.b64decode(compute_code_sha256(code)).hex() == "00ff" * 16
+
+
+def test_the_sha256_of_code_from_s3_is_not_known() -> None:
+    assert compute_code_sha256(FunctionCode.model_validate({"s3Bucket": "abc", "s3Key": "k"})) == ""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        {"url": "https://x.example/a", "sha256": "0" * 64},
+        {"s3Bucket": "abc", "s3Key": "k"},
+        {"s3Bucket": "abc", "s3Key": "k", "s3ObjectVersion": "v"},
+    ],
+)
+def test_code_from_elsewhere_is_supported(code: dict[str, str]) -> None:
+    assert unsupported_fields(LambdaFunctionSpec.model_validate({**SPEC, "code": code})) == []
 
 
 def test_the_zip_of_inline_code_holds_its_files_readable_for_all() -> None:

@@ -2,13 +2,19 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
-from kubelambda.kube.resources.function_pod import FunctionPod, build_pod_labels, build_pod_spec
+from kubelambda.kube.resources.function_pod import (
+    CodeRules,
+    FunctionPod,
+    build_pod_labels,
+    build_pod_spec,
+)
 from kubelambda.kube.resources.network_policy import NetworkRules, build_network_policy
 from kubelambda.kube.resources.quantities import format_cpu, format_mib, parse_cpu_millis
 
@@ -33,6 +39,7 @@ POD = FunctionPod(
         {"name": "LEVEL", "configMapKeyRef": {"name": "c", "key": "k"}},
     ),
 )
+MAY_BE_ABSENT = {"optional": True}
 SPEC = build_pod_spec(POD)
 (CONTAINER,) = SPEC["containers"]
 ENVIRONMENT: dict[str, Any] = {one["name"]: one for one in CONTAINER["env"]}
@@ -87,6 +94,41 @@ def test_secrets_are_references_only() -> None:
     }
     assert ENVIRONMENT["KUBELAMBDA_VALUE_LEVEL"]["valueFrom"] == {
         "configMapKeyRef": {"name": "c", "key": "k"}
+    }
+
+
+def test_pods_that_fetch_code_know_from_where_they_may() -> None:
+    rules = CodeRules(("minio.apps:9000", "10.0.0.9"), ("10.0.0.0/8", "fd00::/8"))
+    added = added_variables(replace(POD, code_rules=rules))
+    assert added == {
+        "KUBELAMBDA_ALLOWED_CODE_HOSTS": {"value": "minio.apps:9000,10.0.0.9"},
+        "KUBELAMBDA_PRIVATE_CIDRS": {"value": "10.0.0.0/8,fd00::/8"},
+    }
+
+
+def test_credentials_of_s3_are_references_that_may_be_absent() -> None:
+    """Only for functions that need them; a pod without them starts and says what is missing."""
+    keys = {
+        "KUBELAMBDA_S3_ENDPOINT": "endpoint",
+        "KUBELAMBDA_S3_REGION": "region",
+        "KUBELAMBDA_S3_ACCESS_KEY_ID": "accessKeyId",
+        "KUBELAMBDA_S3_SECRET_ACCESS_KEY": "secretAccessKey",
+        "KUBELAMBDA_S3_SESSION_TOKEN": "sessionToken",
+    }
+    assert added_variables(replace(POD, uses_s3=True)) == {
+        name: {
+            "valueFrom": {"secretKeyRef": {"name": "kubelambda-s3", "key": key, **MAY_BE_ABSENT}}
+        }
+        for name, key in keys.items()
+    }
+
+
+def added_variables(pod: FunctionPod) -> dict[str, Any]:
+    (container,) = build_pod_spec(pod)["containers"]
+    return {
+        one["name"]: {key: one[key] for key in one if key != "name"}
+        for one in container["env"]
+        if one["name"] not in ENVIRONMENT
     }
 
 
