@@ -7,16 +7,25 @@ left out.
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from kubelambda.api.model import ApiModel
+from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.function import LambdaFunction
+from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.catalog.build import build_function
-from kubelambda.core.function import Code, Function
+from kubelambda.catalog.layers import (
+    LayerBook,
+    build_layer_version,
+    describe_missing,
+    find_missing,
+)
+from kubelambda.core.function import Code, Function, FunctionRef
 
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_NAMESPACE = "default"
@@ -44,13 +53,22 @@ class Loaded:
 
     functions: tuple[Function, ...]
     problems: tuple[Problem, ...]
+    origins: Mapping[FunctionRef, Path] = field(default_factory=dict)
+    """The file of each function."""
+    former: frozenset[FunctionRef] = frozenset()
+    """Functions that are served as they were before their file was broken."""
+
+    def kept(self, function: Function, path: Path) -> bool:
+        """Whether ``function`` is what ``path`` held before."""
+        return function.ref in self.former and self.origins.get(function.ref) == path
 
 
 def load_functions(paths: Iterable[Path]) -> Loaded:
     """Read every YAML document under ``paths``; other kinds are passed over,
-    but for ConfigMaps that hold a function's code.
+    but for layers and for ConfigMaps that hold a function's code.
     """
-    functions: dict[Any, Function] = {}
+    functions: dict[FunctionRef, Function] = {}
+    origins: dict[FunctionRef, Path] = {}
     problems: list[Problem] = []
     documents: list[tuple[Path, Document]] = []
     for path in iter_manifest_files(paths):
@@ -59,6 +77,7 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
         except UnreadableError as error:
             problems.append(Problem(path, str(error)))
     config_maps = _collect_config_maps(documents)
+    layers = _collect_layers(documents, problems)
     for path, document in documents:
         if document.get("kind") != "LambdaFunction":
             continue
@@ -68,8 +87,28 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
         elif outcome.ref in functions:
             problems.append(Problem(path, f"a second function {outcome.ref}; the first stays"))
         else:
-            functions[outcome.ref] = outcome
-    return Loaded(tuple(functions.values()), tuple(problems))
+            functions[outcome.ref] = _with_layers(outcome, layers)
+            origins[outcome.ref] = path
+    return Loaded(tuple(functions.values()), tuple(problems), origins)
+
+
+def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
+    """``loaded``, with what a file held before where it cannot be read any more.
+
+    A slip of the keyboard takes nobody's function away; a file that is gone does.
+    """
+    present = {function.ref for function in loaded.functions}
+    broken = {problem.path for problem in loaded.problems}
+    kept = [
+        function
+        for function in former.functions
+        if function.ref not in present and former.origins.get(function.ref) in broken
+    ]
+    if not kept:
+        return loaded
+    origins = {**loaded.origins, **{one.ref: former.origins[one.ref] for one in kept}}
+    kept_refs = frozenset(one.ref for one in kept)
+    return Loaded((*loaded.functions, *kept), loaded.problems, origins, kept_refs)
 
 
 def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -83,9 +122,13 @@ def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _read_documents(path: Path) -> list[Document]:
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        documents = list(yaml.safe_load_all(text))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnreadableError(f"cannot be read as YAML: {error}") from error
+    if not text.strip():
+        # As a rule an editor that is about to write it.
+        raise UnreadableError("is empty")
     return [one for one in documents if isinstance(one, Mapping)]
 
 
@@ -99,6 +142,40 @@ def _collect_config_maps(
             namespace = metadata.get("namespace", DEFAULT_NAMESPACE)
             found[namespace, str(metadata.get("name"))] = document
     return found
+
+
+def _collect_layers(
+    documents: Iterable[tuple[Path, Document]], problems: list[Problem]
+) -> LayerBook:
+    """Layer versions by what they are called; of two that are the same the first stays."""
+    book, taken = LayerBook(), set()
+    for path, document in documents:
+        if document.get("kind") != "LambdaLayer":
+            continue
+        try:
+            version = build_layer_version(_dump(LambdaLayer.model_validate(document)))
+        except ValidationError as error:
+            problems.append(Problem(path, describe_errors(error)))
+            continue
+        if version.version_key in taken:
+            reference = version.layer.reference
+            problems.append(Problem(path, f"a second layer version {reference}; the first stays"))
+            continue
+        taken.add(version.version_key)
+        book.put(version)
+    return book
+
+
+def _with_layers(function: Function, layers: LayerBook) -> Function:
+    complete = layers.complete(function)
+    missing = find_missing(complete)
+    if not missing:
+        return complete
+    return replace(
+        complete,
+        stalled_reason=str(Reason.LAYER_NOT_FOUND),
+        stalled_message=describe_missing(missing),
+    )
 
 
 def _admit(
@@ -130,10 +207,15 @@ def _with_code(function: Function, config_maps: Mapping[tuple[str, str], Documen
     return replace(function, code=Code(inline=texts))
 
 
-def _build(admitted: LambdaFunction) -> Function:
+def _dump(admitted: ApiModel) -> dict[str, Any]:
     manifest = admitted.model_dump(mode="json", by_alias=True, exclude_none=True)
+    manifest["metadata"].setdefault("namespace", DEFAULT_NAMESPACE)
+    return manifest
+
+
+def _build(admitted: LambdaFunction) -> Function:
+    manifest = _dump(admitted)
     metadata = manifest["metadata"]
-    metadata.setdefault("namespace", DEFAULT_NAMESPACE)
     metadata["uid"] = str(uuid.uuid5(_UID_NAMESPACE, f"{metadata['namespace']}/{metadata['name']}"))
     metadata["generation"] = 1
     manifest["status"] = {

@@ -58,4 +58,5 @@ def build_configure(function: Function, region: str) -> dict[str, Any]:
         "runtimeVersionArn": f"arn:aws:lambda:{region}::runtime:kubelambda-{function.runtime}",
         "logFormat": function.log_format,
         "code": function.code.to_link(),
+        "layers": [one.content.to_link() for one in function.layers if one.content is not None],
     }

@@ -5,7 +5,7 @@ Contract: pure text from values; never a value of an environment variable or a l
 
 from collections.abc import Sequence
 
-from kubelambda.catalog.files import Problem
+from kubelambda.catalog.files import Loaded, Problem
 from kubelambda.core.function import Function
 from kubelambda.local.machine import Machine
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
@@ -19,15 +19,27 @@ def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> 
     lines += [_render_function(function, machine) for function in functions]
     runnable = [one for one in functions if not isinstance(_plan(one, machine), Unavailable)]
     if runnable:
-        chosen = min(runnable, key=lambda one: not one.function_name.startswith("hello"))
+        chosen = min(runnable, key=_rank)
         lines += ["", "Try:", *_render_tries(url, chosen.function_name)]
     lines += ["", "Edit a file and invoke again: it is read anew. Ctrl-C ends everything."]
     return "\n".join(lines)
 
 
-def render_problems(problems: Sequence[Problem]) -> str:
-    """One line for each document that was left out."""
-    return "\n".join(f"not served: {one.path}: {one.message}" for one in problems)
+def render_problems(loaded: Loaded) -> str:
+    """One line for each document that was left out, and what is served all the same."""
+    return "\n".join(_render_problem(one, loaded) for one in loaded.problems)
+
+
+def _render_problem(problem: Problem, loaded: Loaded) -> str:
+    line = f"not served: {problem.path}: {problem.message}"
+    names = [one.function_name for one in loaded.functions if loaded.kept(one, problem.path)]
+    return f"{line} (served as before: {', '.join(names)})" if names else line
+
+
+def _rank(function: Function) -> tuple[bool, bool]:
+    """A hello first, of those one in Python: it has no program to be missing."""
+    is_hello = function.function_name.startswith("hello")
+    return not is_hello, not function.runtime.startswith("python")
 
 
 def _plan(function: Function, machine: Machine) -> object:
@@ -49,8 +61,8 @@ def _render_tries(url: str, name: str) -> list[str]:
     return [
         f"""  curl -d '{{"name": "you"}}' {url}{INVOKE_PATH.format(name=name)}""",
         f"""  aws lambda invoke --endpoint-url {url} --region us-east-1 --no-sign-request \\""",
-        f"""    --function-name {name} --cli-binary-format raw-in-base64-out \\""",
-        """    --payload '{"name": "you"}' /dev/stdout""",
+        f"""    --function-name {name} --payload fileb:///dev/stdin /dev/stdout \\""",
+        """    <<< '{"name": "you"}'""",
         "  python3 -c \"import boto3; print(boto3.client('lambda', region_name='us-east-1', \\",
         f"    endpoint_url='{url}', aws_access_key_id='x', aws_secret_access_key='x') \\",
         f"    .invoke(FunctionName='{name}', Payload='{{}}')['Payload'].read())\"",

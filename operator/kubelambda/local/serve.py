@@ -18,7 +18,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from watchfiles import awatch
 
-from kubelambda.catalog.files import Loaded, load_functions
+from kubelambda.catalog.files import Loaded, keep_last_good, load_functions
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.core.function import Function
@@ -66,7 +66,7 @@ async def serve(options: LocalOptions) -> None:
 async def _serve(options: LocalOptions) -> None:
     index, master_secret = FunctionIndex(), secrets.token_bytes(32)
     machine = find_machine(find_cache(options.inherited))
-    loaded = _load(options, index, machine)
+    loaded = _load(options, index, machine, Loaded((), ()))
     if not loaded.functions and not loaded.problems:
         names = ", ".join(str(path) for path in options.paths)
         raise LocalModeError(f"no LambdaFunction found under {names}")
@@ -102,7 +102,7 @@ async def _serve(options: LocalOptions) -> None:
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"
     options.say(render_banner(f"http://{HOST}:{gateway.public_port}", loaded.functions, machine))
     stop = _stop_event()
-    follower = asyncio.create_task(_follow_edits(options, index, machine, stop))
+    follower = asyncio.create_task(_follow_edits(options, index, machine, loaded, stop))
     invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
     dispatcher = Dispatcher(queue, invoker, DispatchMetrics(CollectorRegistry()), time.time)
     dispatching = asyncio.create_task(dispatcher.run())
@@ -128,12 +128,12 @@ async def _stop_dispatching(
     await dispatcher.drain(DISPATCH_DRAIN_S)
 
 
-def _load(options: LocalOptions, index: FunctionIndex, machine: Machine) -> Loaded:
-    loaded = load_functions(options.paths)
+def _load(options: LocalOptions, index: FunctionIndex, machine: Machine, former: Loaded) -> Loaded:
+    loaded = keep_last_good(former, load_functions(options.paths))
     index.replace(mark_unavailable(function, machine) for function in loaded.functions)
     index.synced = True
     if loaded.problems:
-        options.say(render_problems(loaded.problems))
+        options.say(render_problems(loaded))
     return loaded
 
 
@@ -151,10 +151,14 @@ def mark_unavailable(function: Function, machine: Machine) -> Function:
 
 
 async def _follow_edits(
-    options: LocalOptions, index: FunctionIndex, machine: Machine, stop: asyncio.Event
+    options: LocalOptions,
+    index: FunctionIndex,
+    machine: Machine,
+    loaded: Loaded,
+    stop: asyncio.Event,
 ) -> None:
     async for _ in awatch(*options.paths, stop_event=stop, debounce=200, step=50):
-        _load(options, index, machine)
+        loaded = _load(options, index, machine, loaded)
 
 
 def _stop_event() -> asyncio.Event:

@@ -46,9 +46,9 @@ func (e *Environment) leaveWhereCodeMayMend() {
 	}
 }
 
-// unpackFetched fetches a package into a file without a name below directory, and unpacks it there.
-func (e *Environment) unpackFetched(source link.CodeSource, directory string) error {
-	file, err := os.CreateTemp(directory, ".package-*")
+// unpackFetched fetches a package into a file without a name below the place, and unpacks it there.
+func (e *Environment) unpackFetched(source link.CodeSource, place code.Place) error {
+	file, err := os.CreateTemp(place.Directory, ".package-*")
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (e *Environment) unpackFetched(source link.CodeSource, directory string) er
 	if err := e.fetch(source, file); err != nil {
 		return err
 	}
-	return code.UnzipFile(directory, file, time.Now)
+	return code.UnzipFile(place, file, time.Now)
 }
 
 func (e *Environment) fetch(source link.CodeSource, file *os.File) error {

@@ -1,10 +1,8 @@
 package environment
 
 import (
-	"errors"
 	"time"
 
-	"kubelambda.io/agent/code"
 	"kubelambda.io/agent/link"
 	"kubelambda.io/agent/logs"
 	"kubelambda.io/agent/runtimeapi"
@@ -16,10 +14,8 @@ const afterInitError = time.Second
 
 // initTimeout and eventTimeout hold where the gateway names none.
 const (
-	initTimeout = 10 * time.Second
-	// mountPatience is how long the kubelet may take to bring the version of code that is meant.
-	mountPatience = 10 * time.Second
-	eventTimeout  = 3 * time.Second
+	initTimeout  = 10 * time.Second
+	eventTimeout = 3 * time.Second
 )
 
 // initRecord is what is known of init.
@@ -43,59 +39,8 @@ func (e *Environment) Configure(configuration link.Configuration) error {
 	if configuration.Code.Directory != "" {
 		e.taskRoot = configuration.Code.Directory
 	}
-	go e.prepare(configuration.Code)
+	go e.prepare(configuration.Layers, configuration.Code)
 	return nil
-}
-
-// prepare unpacks; that counts neither as init nor towards its limit.
-func (e *Environment) prepare(source link.CodeSource) {
-	err := e.unpack(source)
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	e.configuration.Code = link.CodeSource{}
-	if e.phase != preparing {
-		return
-	}
-	if errors.Is(err, code.ErrChanged) {
-		// Another environment will be made of the new version; this one can never begin.
-		e.options.Log("%s; ending", err)
-		e.end()
-		return
-	}
-	e.phase = initialising
-	e.writeLog(e.format.InitStart(time.Now(), e.describeStart("init")))
-	if err != nil {
-		e.codeFailure = newCodeFailure(err, time.Now())
-		e.failInit(e.codeFailure.failure, 0)
-		return
-	}
-	e.beginInit()
-}
-
-// unpack puts the code into the task root.
-func (e *Environment) unpack(source link.CodeSource) error {
-	if source.Directory != "" {
-		return nil
-	}
-	err := e.unpackSource(source, e.options.TaskRoot)
-	if e.options.Supervisor.IsInit() {
-		code.CloseDirectories(e.options.TaskRoot)
-	}
-	return err
-}
-
-// unpackSource puts a source of any kind into any directory.
-func (e *Environment) unpackSource(source link.CodeSource, directory string) error {
-	switch {
-	case source.Mounted != "":
-		return code.CopyMounted(directory, e.options.CodeMount, source.Mounted, mountPatience)
-	case source.Package != "", source.URL != nil, source.S3 != nil:
-		return e.unpackFetched(source, directory)
-	case source.Zip != nil:
-		return code.Unzip(directory, source.Zip, time.Now)
-	default:
-		return code.WriteInline(directory, source.Inline)
-	}
 }
 
 func (e *Environment) beginInit() {

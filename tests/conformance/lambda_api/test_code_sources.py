@@ -1,7 +1,6 @@
 """Code from URLs and from S3, fetched in the function's own environment: FAULTS F11, F19, F22."""
 
 import hashlib
-import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from conformance.lambda_api.code_site import (
     SiteServer,
 )
 from conformance.lambda_api.invoker import Answer, Invoker
-from conformance.lambda_api.targets import TARGET, ClusterTarget, LocalTarget, make_client
+from conformance.lambda_api.targets import TARGET, LocalTarget, make_client
 from conformance.lambda_api.test_code import FILES, HANDLER, make_zip
 
 BUCKET = "code.bucket"
@@ -55,11 +54,11 @@ def fetching(
         "secretAccessKey": SECRET_KEY,
         "sessionToken": SESSION_TOKEN,
     }
-    numbers = itertools.count(1)
     if TARGET == "cluster":
-        cluster: ClusterTarget = request.getfixturevalue("target")
-        cluster.put_secret("kubelambda-s3", access)
-        yield request.getfixturevalue("invoker")
+        shared: Invoker = request.getfixturevalue("invoker")
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kubelambda-s3"}}
+        shared.target.put_object({**secret, "stringData": access})
+        yield shared
         return
     names = ("ENDPOINT", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
     variables = {
@@ -67,7 +66,7 @@ def fetching(
     }
     local = LocalTarget(tmp_path_factory.mktemp("fetching"), variables)
     client = make_client(local.url)
-    yield Invoker(local, client, lambda: f"fetching-{next(numbers)}")
+    yield Invoker(local, client)
     client.close()
     local.close()
 
