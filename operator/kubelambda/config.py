@@ -119,6 +119,8 @@ class ControllerSettings(Settings):
         "127.0.0.0/8",
     )
     """Ranges that functions may not reach: private, cluster and link-local ones."""
+    allowed_code_hosts: tuple[str, ...] = ()
+    """host or host:port that code.url and S3 endpoints may name although private or plain http."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

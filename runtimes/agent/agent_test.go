@@ -6,18 +6,25 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"kubelambda.io/agent/fetch"
 	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/remote"
 )
 
-// TestMain lets the test binary be the agent and the runtime that the agent starts, so that the
-// tests drive real processes.
+// TestMain lets the test binary be the agent, the runtime and the fetcher that the agent starts, so
+// that the tests drive real processes.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "kubelambda-fetch" {
+		remote.Serve(os.Stdin, os.Stdout, os.NewFile(fetch.PackageDescriptor, "package"))
+		os.Exit(0)
+	}
 	if scenario := os.Getenv("TEST_RUNTIME"); scenario != "" && os.Getenv("KUBELAMBDA_KEY") == "" {
 		runScenario(scenario)
 		os.Exit(0)

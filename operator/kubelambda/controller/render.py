@@ -18,7 +18,7 @@ from kubelambda.core.revision import (
     compute_revision,
 )
 from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
-from kubelambda.kube.resources.function_pod import FunctionPod, build_pod_spec
+from kubelambda.kube.resources.function_pod import CodeRules, FunctionPod, build_pod_spec
 
 MIB_PER_CPU = 1769
 """Lambda gives one vCPU per 1,769 MB."""
@@ -58,6 +58,13 @@ def compute_request_millis(memory_mb: int, settings: ControllerSettings) -> int:
     return max(1, min(share - 1, int(share * settings.cpu_request_fraction)))
 
 
+def _build_code_rules(record: FunctionRecord, settings: ControllerSettings) -> CodeRules | None:
+    """Only for pods that need them: a change of these settings rolls no others."""
+    if not record.fetches_code:
+        return None
+    return CodeRules(settings.allowed_code_hosts, settings.private_cidrs)
+
+
 def render_function(
     record: FunctionRecord,
     runtime: RuntimeRecord,
@@ -90,6 +97,8 @@ def render_function(
             cpu_request_millis=compute_request_millis(record.memory_mb, settings),
             values_from=record.values_from,
             code_config_map=record.config_map,
+            code_rules=_build_code_rules(record, settings),
+            uses_s3=record.uses_s3,
         )
     )
     revision = compute_revision(pod_spec)

@@ -72,7 +72,8 @@ def build_status(
         ("codeSha256", outcome.code_sha256),
     ):
         if value or field in record.status:
-            status[field] = value or record.status[field]
+            # Code of S3 has no digest: None takes away what former code has left.
+            status[field] = value or (None if outcome.revision else record.status[field])
     return status
 
 

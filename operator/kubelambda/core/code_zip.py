@@ -44,10 +44,13 @@ def read_zip(code: Code) -> bytes | None:
 def compute_sha256(code: Code) -> str:
     """SHA-256 of the zip, in hexadecimal; empty where only somebody else can know it.
 
+    LIMIT: so is that of an object of S3, which nobody but the agent reads.
     ValueError where ``zip_base64`` is no base64.
     """
     if code.package is not None:
         return code.package
+    if code.url is not None:
+        return code.url.sha256
     content = read_zip(code)
     return hashlib.sha256(content).hexdigest() if content is not None else ""
 

@@ -7,7 +7,7 @@ spec/lambda.md section 6.1.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from kubelambda.core.log_config import LogConfig
@@ -28,6 +28,23 @@ class FunctionRef:
 
 
 @dataclass(frozen=True, slots=True)
+class UrlPackage:
+    """A package at an address that the function's owner has chosen; ``sha256`` in hexadecimal."""
+
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class S3Package:
+    """A package that is an object of a bucket; without a version the latest one."""
+
+    bucket: str
+    key: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Code:
     """Where a function's code comes from: exactly one member is set."""
 
@@ -36,6 +53,8 @@ class Code:
     directory: str | None = None
     package: str | None = None
     """SHA-256 of an uploaded package, in hexadecimal."""
+    url: UrlPackage | None = None
+    s3: S3Package | None = None
     config_map: str | None = None
     """Name of a ConfigMap of the same namespace; the kubelet mounts it."""
     version: str = ""
@@ -43,15 +62,16 @@ class Code:
 
     def to_link(self) -> dict[str, Any]:
         """The ``code`` member of a configure frame (docs/link.md, section 4)."""
-        if self.inline is not None:
-            return {"inline": dict(self.inline)}
-        if self.zip_base64 is not None:
-            return {"zip": self.zip_base64}
-        if self.config_map is not None:
-            return {"mounted": self.version}
-        if self.package is not None:
-            return {"package": self.package}
-        return {"directory": self.directory}
+        forms = {
+            "inline": None if self.inline is None else dict(self.inline),
+            "zip": self.zip_base64,
+            "mounted": None if self.config_map is None else self.version,
+            "package": self.package,
+            "url": None if self.url is None else asdict(self.url),
+            "s3": None if self.s3 is None else asdict(self.s3),
+            "directory": self.directory,
+        }
+        return {form: value for form, value in forms.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +129,16 @@ class Function:
     def find_layer(self, sha256: str) -> Layer | None:
         """Its layer with this content."""
         return next((one for one in self.layers if one.sha256 == sha256), None)
+
+    @property
+    def fetches_code(self) -> bool:
+        """Whether its environments fetch from addresses that its owner has chosen."""
+        return self.code.url is not None or self.code.s3 is not None
+
+    @property
+    def uses_s3(self) -> bool:
+        """Whether its environments need the Secret ``kubelambda-s3``."""
+        return self.code.s3 is not None
 
     @property
     def is_pending(self) -> bool:

@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 STOP_S = 3.0
 INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "TMPDIR")
+ALLOWED_CODE_HOSTS = ("localhost", "127.0.0.1", "::1")
+"""Code may come from this machine, by plain http too."""
+S3_PREFIX = "KUBELAMBDA_S3_"
+"""What is a Secret's on a cluster comes from the user's own environment here."""
 
 
 class AgentMissingError(Exception):
@@ -158,6 +162,19 @@ class LocalEnvironments:
             # Not /opt of this machine, whose programs are nobody's extensions.
             "KUBELAMBDA_OPT_ROOT": str(directory / "opt"),
             "KUBELAMBDA_RUNTIME_API_ADDRESS": "127.0.0.1:0",
+            **self._build_code_variables(function),
+        }
+
+    def _build_code_variables(self, function: Function) -> dict[str, str]:
+        """As on a cluster, only for functions whose code is fetched."""
+        if not function.fetches_code:
+            return {}
+        access = {
+            name: self.inherited[name] for name in self.inherited if name.startswith(S3_PREFIX)
+        }
+        return {
+            "KUBELAMBDA_ALLOWED_CODE_HOSTS": ",".join(ALLOWED_CODE_HOSTS),
+            **(access if function.uses_s3 else {}),
         }
 
 

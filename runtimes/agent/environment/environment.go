@@ -48,7 +48,7 @@ type Environment struct {
 	kept          *event
 	keepTimer     *time.Timer
 	init          initRecord
-	codeFailure   *failure // the code cannot be used, now or later
+	codeFailure   *codeFailure
 	memory        memoryRecord
 	movedBytes    int  // bodies that went through since memory was last given back
 	cleaning      bool // the runtime ended while idle; its remains are being killed

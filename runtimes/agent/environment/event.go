@@ -111,7 +111,8 @@ func (e *Environment) attach(requestID string) bool {
 func (e *Environment) startForEvent() {
 	e.event.inline = true
 	if e.codeFailure != nil {
-		e.failEvent(*e.codeFailure)
+		e.leaveWhereCodeMayMend()
+		e.failEvent(e.codeFailure.failure)
 		return
 	}
 	if problem := e.startGeneration("invoke"); problem != nil {

@@ -29,6 +29,8 @@ type Options struct {
 	OptRoot string
 	// Packages is where uploaded packages come from.
 	Packages fetch.Gateway
+	// Remote is how code comes from a URL or a bucket.
+	Remote fetch.Remote
 	// CodeMount is where the kubelet mounts code that comes from a ConfigMap.
 	CodeMount string
 	// Inherited is the agent's own environment without what is the agent's alone.

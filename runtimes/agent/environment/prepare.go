@@ -1,22 +1,16 @@
 package environment
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"kubelambda.io/agent/code"
 	"kubelambda.io/agent/link"
 )
 
-const (
-	// mountPatience is how long the kubelet may take to bring the version of code that is meant.
-	mountPatience = 10 * time.Second
-	// packagePatience is how long gateways may take to give a package.
-	packagePatience = time.Minute
-)
+// mountPatience is how long the kubelet may take to bring the version of code that is meant.
+const mountPatience = 10 * time.Second
 
 // prepare unpacks layers and code; that counts neither as init nor towards its limit.
 func (e *Environment) prepare(layers []link.CodeSource, source link.CodeSource) {
@@ -36,8 +30,8 @@ func (e *Environment) prepare(layers []link.CodeSource, source link.CodeSource) 
 	e.phase = initialising
 	e.writeLog(e.format.InitStart(time.Now(), e.describeStart("init")))
 	if err != nil {
-		e.codeFailure = &failure{errorType: invalidCode, message: err.Error()}
-		e.failInit(*e.codeFailure, 0)
+		e.codeFailure = newCodeFailure(err, time.Now())
+		e.failInit(e.codeFailure.failure, 0)
 		return
 	}
 	e.beginInit()
@@ -80,29 +74,11 @@ func (e *Environment) unpackSource(source link.CodeSource, place code.Place) err
 		return nil
 	case source.Mounted != "":
 		return code.CopyMounted(place, e.options.CodeMount, source.Mounted, mountPatience)
-	case source.Package != "":
-		return e.unpackPackage(place, source.Package)
+	case source.Package != "", source.URL != nil, source.S3 != nil:
+		return e.unpackFetched(source, place)
 	case source.Zip != nil:
 		return code.Unzip(place, source.Zip, time.Now)
 	default:
 		return code.WriteInline(place, source.Inline)
 	}
-}
-
-// unpackPackage fetches a package into a file without a name below the place, and unpacks it there.
-func (e *Environment) unpackPackage(place code.Place, name string) error {
-	file, err := os.CreateTemp(place.Directory, ".package-*")
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := os.Remove(file.Name()); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(e.over, packagePatience)
-	defer cancel()
-	if err := e.options.Packages.Package(ctx, name, file); err != nil {
-		return err
-	}
-	return code.UnzipFile(place, file, time.Now)
 }

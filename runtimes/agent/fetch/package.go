@@ -1,4 +1,5 @@
-// Package fetch brings packages of code and layers from a gateway.
+// Package fetch brings packages of code and layers: from a gateway by itself, from a URL or a bucket by
+// another program.
 //
 // Contract: what it gives is whole and is what its SHA-256 names, or it gives an error: a *Error is
 // for the function's owner and final, anything else is a matter of the platform's. It speaks the few
@@ -21,10 +22,12 @@ import (
 	"time"
 )
 
+// PackageBytesMax is AWS's limit of a package as it is uploaded.
+const PackageBytesMax = 52_428_800
+
 const (
-	packageBytesMax = 52_428_800
-	headBytesMax    = 8 * 1024
-	dialTimeout     = 5 * time.Second
+	headBytesMax = 8 * 1024
+	dialTimeout  = 5 * time.Second
 	// silence is how long a gateway may send nothing in the middle of a package.
 	silence  = 20 * time.Second
 	firstGap = 100 * time.Millisecond
@@ -136,8 +139,8 @@ func judge(status string, length int64, name string) error {
 		return fmt.Errorf("the gateway answered %q", status[:min(len(status), 80)])
 	case length < 0:
 		return errors.New("the gateway named no length")
-	case length > packageBytesMax:
-		return final("Zipped size must be smaller than %d bytes", packageBytesMax)
+	case length > PackageBytesMax:
+		return final("Zipped size must be smaller than %d bytes", PackageBytesMax)
 	}
 	return nil
 }

@@ -85,7 +85,22 @@ type CodeSource struct {
 	Directory string            `json:"directory"`
 	Mounted   string            `json:"mounted"`
 	// Package is the SHA-256 of a package to be had from a gateway.
-	Package string `json:"package"`
+	Package string     `json:"package"`
+	URL     *URLSource `json:"url"`
+	S3      *S3Source  `json:"s3"`
+}
+
+// URLSource is a package at an address that the function's owner has chosen.
+type URLSource struct {
+	URL    string `json:"url"`
+	SHA256 string `json:"sha256"`
+}
+
+// S3Source is an object of a bucket; Version may be empty.
+type S3Source struct {
+	Bucket  string `json:"bucket"`
+	Key     string `json:"key"`
+	Version string `json:"version"`
 }
 
 // EventHead is what invoke says of one event; its body follows.

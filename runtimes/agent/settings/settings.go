@@ -10,10 +10,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"kubelambda.io/agent/fetch"
 	"kubelambda.io/agent/link"
 )
 
@@ -28,9 +32,14 @@ const (
 	defaultValuesMount  = "/var/run/kubelambda/values"
 	defaultIdleFreezeMs = 50
 	defaultValuesPollMs = 5000
+	fetchProgram        = "kubelambda-fetch"
 )
 
-var defaultBootstrap = []string{"/var/runtime/bootstrap"}
+var (
+	defaultBootstrap = []string{"/var/runtime/bootstrap"}
+	// trustVariables are all that kubelambda-fetch gets of the agent's environment.
+	trustVariables = []string{"SSL_CERT_FILE", "SSL_CERT_DIR"}
+)
 
 // Settings is everything that the pod says.
 type Settings struct {
@@ -46,6 +55,7 @@ type Settings struct {
 	TaskRoot       string
 	OptRoot        string
 	CodeMount      string
+	Remote         fetch.Remote
 	RuntimeAPI     string
 	IdleFreeze     time.Duration
 }
@@ -79,6 +89,7 @@ func Read(variables []string) (Settings, error) {
 		TaskRoot:       or(given["TASK_ROOT"], defaultTaskRoot),
 		OptRoot:        or(given["OPT_ROOT"], defaultOptRoot),
 		CodeMount:      or(given["CODE_MOUNT"], defaultCodeMount),
+		Remote:         readRemote(given, variables),
 		RuntimeAPI:     or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
 		IdleFreeze:     time.Duration(freezeMs) * time.Millisecond,
 	}
@@ -141,6 +152,40 @@ func readBootstrap(given map[string]string) ([]string, error) {
 		return nil, fmt.Errorf("%sBOOTSTRAP is not a JSON list of strings", prefix)
 	}
 	return argv, nil
+}
+
+// readRemote: the program that fetches lies beside the agent unless it is named.
+func readRemote(given map[string]string, variables []string) fetch.Remote {
+	own, _ := os.Executable()
+	remote := fetch.Remote{
+		Program:       or(given["FETCH_PROGRAM"], filepath.Join(filepath.Dir(own), fetchProgram)),
+		AllowedHosts:  readList(given["ALLOWED_CODE_HOSTS"]),
+		PrivateRanges: readList(given["PRIVATE_CIDRS"]),
+		Access: fetch.S3Access{
+			Endpoint:        given["S3_ENDPOINT"],
+			Region:          given["S3_REGION"],
+			AccessKeyID:     given["S3_ACCESS_KEY_ID"],
+			SecretAccessKey: given["S3_SECRET_ACCESS_KEY"],
+			SessionToken:    given["S3_SESSION_TOKEN"],
+		},
+	}
+	for _, variable := range variables {
+		if name, _, _ := strings.Cut(variable, "="); slices.Contains(trustVariables, name) {
+			remote.Trust = append(remote.Trust, variable)
+		}
+	}
+	return remote
+}
+
+// readList takes what is separated by commas.
+func readList(text string) []string {
+	var parts []string
+	for _, part := range strings.Split(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
 }
 
 func readValues(given map[string]string) map[string]string {

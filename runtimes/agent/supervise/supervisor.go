@@ -28,7 +28,11 @@ type Spec struct {
 	Args      []string
 	Env       []string
 	Directory string
-	Stdout    uintptr
+	// Stdin is /dev/null where it is nil.
+	Stdin  *os.File
+	Stdout uintptr
+	// Files are the descriptors from 3 on.
+	Files []*os.File
 	// Exited is called once, from a goroutine of its own, when the process itself has ended.
 	Exited func(status Status)
 }
@@ -72,7 +76,7 @@ func (s *Supervisor) Start(spec Spec) (int, error) {
 	pid, err := syscall.ForkExec(spec.Path, spec.Args, &syscall.ProcAttr{
 		Dir:   spec.Directory,
 		Env:   spec.Env,
-		Files: []uintptr{s.devNull.Fd(), spec.Stdout, spec.Stdout},
+		Files: s.descriptors(spec),
 		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
@@ -82,6 +86,18 @@ func (s *Supervisor) Start(spec Spec) (int, error) {
 	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(childOOMScore), 0)
 	s.exits[pid] = spec.Exited
 	return pid, nil
+}
+
+func (s *Supervisor) descriptors(spec Spec) []uintptr {
+	stdin := s.devNull
+	if spec.Stdin != nil {
+		stdin = spec.Stdin
+	}
+	descriptors := []uintptr{stdin.Fd(), spec.Stdout, spec.Stdout}
+	for _, file := range spec.Files {
+		descriptors = append(descriptors, file.Fd())
+	}
+	return descriptors
 }
 
 // Signal sends a signal to a process that Start gave and to what descends from it; none where the

@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import boto3
@@ -100,7 +102,9 @@ class LocalTarget:
 
     name = "local"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._functions = directory / "functions"
         self._functions.mkdir()
         write_yaml(self._functions / "first.yaml", build_manifest("first", "echo"))
@@ -112,7 +116,7 @@ class LocalTarget:
                 [program, *arguments, "--state", str(directory / "state")],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"PYTHONUNBUFFERED": "1"} | variables,
             )
         self.url = self._wait_for_url()
 

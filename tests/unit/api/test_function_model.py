@@ -34,8 +34,6 @@ SUPPORTED = {
 }
 UNSUPPORTED: dict[str, Any] = {
     "architectures": {"architectures": ["arm64"]},
-    "code.url": {"code": {"url": "https://x.example/a", "sha256": "0" * 64}},
-    "code.s3Bucket": {"code": {"s3Bucket": "abc", "s3Key": "k"}},
     "role": {"role": "r"},
     "vpcConfig": {"vpcConfig": {}},
     "deadLetterConfig": {"deadLetterConfig": {}},
@@ -71,6 +69,18 @@ def test_every_field_of_the_spec_is_either_supported_or_named() -> None:
     named = {name.partition(".")[0] for name in (*SUPPORTED, *UNSUPPORTED)}
     named |= set(SPEC) | {"imageConfig"}
     assert {one.alias for one in LambdaFunctionSpec.model_fields.values()} == named
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        {"url": "https://x.example/a", "sha256": "0" * 64},
+        {"s3Bucket": "abc", "s3Key": "k"},
+        {"s3Bucket": "abc", "s3Key": "k", "s3ObjectVersion": "v"},
+    ],
+)
+def test_code_from_elsewhere_is_supported(code: dict[str, str]) -> None:
+    assert unsupported_fields(LambdaFunctionSpec.model_validate({**SPEC, "code": code})) == []
 
 
 def test_variables_are_measured_as_json_text() -> None:

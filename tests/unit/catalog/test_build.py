@@ -7,6 +7,9 @@ import pytest
 from kubelambda.catalog.build import build_function
 from kubelambda.core.function import Function, derive_account_id
 
+URL = {"url": "https://x.example/a", "sha256": "0" * 64}
+S3 = {"s3Bucket": "abc", "s3Key": "a b", "s3ObjectVersion": "v"}
+
 
 def make_manifest(**changes: Any) -> dict[str, Any]:
     manifest = {
@@ -63,6 +66,8 @@ def test_a_stalled_function_carries_reason_and_message() -> None:
         ({"environment": {"valuesFrom": [{"name": "AB"}]}}, True),
         ({"code": {"inline": {"app.py": "y"}}}, True),
         ({"code": {"package": "0" * 64}}, True),
+        ({"code": URL}, True),
+        ({"code": S3}, True),
         ({"description": "another"}, False),
         ({"reservedConcurrentExecutions": 3}, False),
         ({"tags": {"a": "b"}}, False),
@@ -73,6 +78,31 @@ def test_the_config_digest_changes_exactly_with_what_an_environment_holds(
 ) -> None:
     before, after = build_function(make_manifest()), build_function(make_manifest(**change))
     assert (before.config_digest != after.config_digest) is rolls
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (URL, {**URL, "url": "https://x.example/b"}),
+        (URL, {**URL, "sha256": "1" * 64}),
+        (S3, {**S3, "s3Bucket": "other"}),
+        (S3, {**S3, "s3Key": "other"}),
+        (S3, {**S3, "s3ObjectVersion": "other"}),
+        (S3, {"s3Bucket": "abc", "s3Key": "a b"}),
+    ],
+)
+def test_code_from_another_place_rolls(before: dict[str, str], after: dict[str, str]) -> None:
+    digests = {build_function(make_manifest(code=one)).config_digest for one in (before, after)}
+    assert len(digests) == 2
+
+
+def test_sources_travel_as_the_link_says() -> None:
+    """docs/link.md, section 4."""
+    forms = [build_function(make_manifest(code=one)).code.to_link() for one in (URL, S3)]
+    assert forms == [
+        {"url": {"url": "https://x.example/a", "sha256": "0" * 64}},
+        {"s3": {"bucket": "abc", "key": "a b", "version": "v"}},
+    ]
 
 
 def test_code_and_environment_values_stay_out_of_the_repr() -> None:

@@ -13,6 +13,7 @@ def test_fields_are_read_from_variables_of_their_names() -> None:
             "KUBELAMBDA_DEMAND_PORT": "9103",
             "KUBELAMBDA_LEADER_ELECTION": "false",
             "KUBELAMBDA_PRIVATE_CIDRS": "10.0.0.0/8, 192.168.0.0/16",
+            "KUBELAMBDA_ALLOWED_CODE_HOSTS": "minio.apps:9000,[fd00::9]:9000",
             "KUBELAMBDA_IDLE_TIMEOUT_S": "2.5",
             "PATH": "/bin",
         }
@@ -20,6 +21,7 @@ def test_fields_are_read_from_variables_of_their_names() -> None:
     assert settings.demand_port == 9103
     assert settings.leader_election is False
     assert settings.private_cidrs == ("10.0.0.0/8", "192.168.0.0/16")
+    assert settings.allowed_code_hosts == ("minio.apps:9000", "[fd00::9]:9000")
     assert settings.idle_timeout_s == 2.5
 
 

@@ -13,7 +13,7 @@ from kubelambda.core.code_zip import (
     from_code_sha256,
     to_code_sha256,
 )
-from kubelambda.core.function import Code
+from kubelambda.core.function import Code, S3Package, UrlPackage
 
 
 def test_the_digest_of_a_zip_is_that_of_its_bytes() -> None:
@@ -33,8 +33,13 @@ def test_a_package_is_named_by_its_digest() -> None:
     assert compute_sha256(Code(package="00ff" * 16)) == "00ff" * 16
 
 
+def test_what_a_url_gives_has_the_digest_that_stands_beside_it() -> None:
+    assert compute_sha256(Code(url=UrlPackage("https://x.example/a", "00ff" * 16))) == "00ff" * 16
+
+
 def test_what_only_others_can_know_has_no_digest() -> None:
     assert compute_sha256(Code(config_map="app")) == ""
+    assert compute_sha256(Code(s3=S3Package("bucket", "key"))) == ""
     assert to_code_sha256("") == ""
 
 

@@ -9,7 +9,12 @@ import pytest
 
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
-from kubelambda.kube.resources.function_pod import FunctionPod, build_pod_labels, build_pod_spec
+from kubelambda.kube.resources.function_pod import (
+    CodeRules,
+    FunctionPod,
+    build_pod_labels,
+    build_pod_spec,
+)
 from kubelambda.kube.resources.network_policy import NetworkRules, build_network_policy
 from kubelambda.kube.resources.quantities import format_cpu, format_mib, parse_cpu_millis
 
@@ -34,6 +39,7 @@ POD = FunctionPod(
         {"name": "LEVEL", "configMapKeyRef": {"name": "c", "key": "k"}},
     ),
 )
+MAY_BE_ABSENT = {"optional": True}
 SPEC = build_pod_spec(POD)
 (CONTAINER,) = SPEC["containers"]
 ENVIRONMENT: dict[str, Any] = {one["name"]: one for one in CONTAINER["env"]}
@@ -122,6 +128,41 @@ def test_optional_values_are_named_to_kubelet_and_agent() -> None:
 def test_without_values_nothing_is_mounted_for_them() -> None:
     spec = build_pod_spec(replace(POD, values_from=()))
     assert [volume["name"] for volume in spec["volumes"]] == ["tmp", "task", "opt"]
+
+
+def test_pods_that_fetch_code_know_from_where_they_may() -> None:
+    rules = CodeRules(("minio.apps:9000", "10.0.0.9"), ("10.0.0.0/8", "fd00::/8"))
+    added = added_variables(replace(POD, code_rules=rules))
+    assert added == {
+        "KUBELAMBDA_ALLOWED_CODE_HOSTS": {"value": "minio.apps:9000,10.0.0.9"},
+        "KUBELAMBDA_PRIVATE_CIDRS": {"value": "10.0.0.0/8,fd00::/8"},
+    }
+
+
+def test_credentials_of_s3_are_references_that_may_be_absent() -> None:
+    """Only for functions that need them; a pod without them starts and says what is missing."""
+    keys = {
+        "KUBELAMBDA_S3_ENDPOINT": "endpoint",
+        "KUBELAMBDA_S3_REGION": "region",
+        "KUBELAMBDA_S3_ACCESS_KEY_ID": "accessKeyId",
+        "KUBELAMBDA_S3_SECRET_ACCESS_KEY": "secretAccessKey",
+        "KUBELAMBDA_S3_SESSION_TOKEN": "sessionToken",
+    }
+    assert added_variables(replace(POD, uses_s3=True)) == {
+        name: {
+            "valueFrom": {"secretKeyRef": {"name": "kubelambda-s3", "key": key, **MAY_BE_ABSENT}}
+        }
+        for name, key in keys.items()
+    }
+
+
+def added_variables(pod: FunctionPod) -> dict[str, Any]:
+    (container,) = build_pod_spec(pod)["containers"]
+    return {
+        one["name"]: {key: one[key] for key in one if key != "name"}
+        for one in container["env"]
+        if one["name"] not in ENVIRONMENT
+    }
 
 
 def test_the_revision_does_not_hold_itself() -> None:

@@ -14,7 +14,7 @@ LINES = (
     "ARG BASE=",
     "ARG AGENT_IMAGE=",
     "FROM ${AGENT_IMAGE} AS agent",
-    "COPY --from=agent /kubelambda-agent /usr/local/bin/kubelambda-agent",
+    "COPY --from=agent /kubelambda-agent /kubelambda-fetch /usr/local/bin/",
     "WORKDIR /var/task",
     "USER 993:990",
     'ENTRYPOINT ["/usr/local/bin/kubelambda-agent"]',

@@ -13,8 +13,6 @@ _Probe = Callable[[LambdaFunctionSpec], object]
 
 _UNSUPPORTED: tuple[tuple[str, _Probe], ...] = (
     ("architectures", lambda spec: spec.architectures),
-    ("code.url", lambda spec: spec.code.url),
-    ("code.s3Bucket", lambda spec: spec.code.s3_bucket),
     ("code.imageURI", lambda spec: spec.code.image_uri),
     ("imageConfig", lambda spec: spec.image_config),
     ("role", lambda spec: spec.role),

@@ -27,6 +27,25 @@ TASK_MIB = 512
 CODE_MOUNT = {"name": "code", "mountPath": "/var/run/kubelambda/code", "readOnly": True}
 
 
+S3_SECRET = "kubelambda-s3"  # noqa: S105  # the name of the Secret, no secret
+"""Of the function's own namespace; the pod starts without it too."""
+S3_KEYS: Mapping[str, str] = {
+    "KUBELAMBDA_S3_ENDPOINT": "endpoint",
+    "KUBELAMBDA_S3_REGION": "region",
+    "KUBELAMBDA_S3_ACCESS_KEY_ID": "accessKeyId",
+    "KUBELAMBDA_S3_SECRET_ACCESS_KEY": "secretAccessKey",
+    "KUBELAMBDA_S3_SESSION_TOKEN": "sessionToken",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRules:
+    """Where code may be fetched from: hosts that may be private, ranges that are the cluster's."""
+
+    allowed_hosts: Sequence[str]
+    private_cidrs: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionPod:
     """Everything that the pod of one revision depends on."""
@@ -49,6 +68,9 @@ class FunctionPod:
     values_from: Sequence[Mapping[str, Any]] = ()
     code_config_map: str = ""
     """A ConfigMap whose files are the code; empty where the code comes over the link."""
+    code_rules: CodeRules | None = None
+    """Where the agent fetches code from addresses that the function's owner has chosen."""
+    uses_s3: bool = False
 
 
 def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
@@ -139,7 +161,23 @@ def _build_environment(pod: FunctionPod) -> list[dict[str, Any]]:
             "valueFrom": {"secretKeyRef": {"name": pod.key_secret, "key": "key"}},
         },
         *build_value_variables(pod.values_from),
+        *_build_code_rules(pod.code_rules),
+        *(_build_s3_value(name, key) for name, key in S3_KEYS.items() if pod.uses_s3),
     ]
+
+
+def _build_code_rules(rules: CodeRules | None) -> list[dict[str, Any]]:
+    if rules is None:
+        return []
+    return [
+        {"name": "KUBELAMBDA_ALLOWED_CODE_HOSTS", "value": ",".join(rules.allowed_hosts)},
+        {"name": "KUBELAMBDA_PRIVATE_CIDRS", "value": ",".join(rules.private_cidrs)},
+    ]
+
+
+def _build_s3_value(name: str, key: str) -> dict[str, Any]:
+    reference = {"name": S3_SECRET, "key": key, "optional": True}
+    return {"name": name, "valueFrom": {"secretKeyRef": reference}}
 
 
 def _build_code_volume(pod: FunctionPod) -> list[dict[str, Any]]:
