@@ -42,6 +42,10 @@ class Target(Protocol):
         """Make a function of the handler in ``sources/<source>.py``, or of ``code``; its ARN."""
         ...
 
+    def arn_of(self, function: str) -> str:
+        """What ``put`` gives, whether the function is there or not."""
+        ...
+
     def drop(self, function: str) -> None:
         """Delete a function; its environments end without being waited for."""
         ...
@@ -97,6 +101,11 @@ def build_manifest(function: str, source: str, **spec: Any) -> dict[str, Any]:
     }
 
 
+def build_arn(namespace: str, function: str) -> str:
+    """The ARN of a function whose namespace has no account of its own choice."""
+    return f"arn:aws:lambda:{REGION}:{derive_account_id(namespace)}:function:{function}"
+
+
 class LocalTarget:
     """``kubelambda local start`` on a directory that the tests write functions to."""
 
@@ -132,7 +141,10 @@ class LocalTarget:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.02)
-        return f"arn:aws:lambda:{REGION}:{derive_account_id('default')}:function:{function}"
+        return self.arn_of(function)
+
+    def arn_of(self, function: str) -> str:
+        return build_arn("default", function)
 
     def drop(self, function: str) -> None:
         (self._functions / f"{function}.yaml").unlink(missing_ok=True)
@@ -198,7 +210,12 @@ class ClusterTarget:
         scope, name = ("-n", self._namespace), f"lfn/{function}"
         wait = ("wait", "--for=condition=Ready", name, f"--timeout={READY_S}s")
         self._kubectl.run(*scope, *wait)
-        return str(self._kubectl.json(*scope, "get", name)["status"]["functionArn"])
+        arn = self._kubectl.json(*scope, "get", name)["status"]["functionArn"]
+        assert arn == self.arn_of(function)
+        return str(arn)
+
+    def arn_of(self, function: str) -> str:
+        return build_arn(self._namespace, function)
 
     def drop(self, function: str) -> None:
         options = ("--wait=false", "--ignore-not-found")

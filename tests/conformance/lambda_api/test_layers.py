@@ -161,7 +161,7 @@ def test_a_layer_that_does_not_exist_is_said_and_mends_itself(invoker: Invoker) 
     said, end = "", time.monotonic() + PATIENCE_S
     while f"{missing}:3" not in said and time.monotonic() < end:
         try:
-            invoker(name, {"act": "load", "name": "late"})
+            invoker(invoker.target.arn_of(name), {"act": "load", "name": "late"})
         except ClientError as error:
             said = str(error)
     assert "ResourceNotReadyException" in said
