@@ -78,10 +78,16 @@ func (e *Environment) prepare(source link.CodeSource) {
 }
 
 func (e *Environment) unpack(source link.CodeSource) error {
+	if source.Directory != "" {
+		return nil
+	}
+	if e.options.Supervisor.IsInit() {
+		if err := code.Empty(e.options.TaskRoot); err != nil {
+			return err
+		}
+	}
 	var err error
 	switch {
-	case source.Directory != "":
-		return nil
 	case source.Mounted != "":
 		err = code.CopyMounted(e.options.TaskRoot, e.options.CodeMount, source.Mounted, mountPatience)
 	case source.Package != "":
