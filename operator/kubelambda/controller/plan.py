@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.catalog.layers import describe_missing
+from kubelambda.controller.layer_records import Reference, resolve_layers
 from kubelambda.controller.records import (
     DeploymentRecord,
     FunctionRecord,
@@ -80,6 +82,8 @@ class World:
     now_s: float
     code_version: str = ""
     """Digest of the code's ConfigMap; empty where there is none, or none is found."""
+    layers: Mapping[Reference, str] = field(default_factory=dict)
+    """SHA-256 of each layer version that is there, of those that the function names."""
 
 
 def plan_function(record: FunctionRecord, world: World, platform: Platform) -> FunctionPlan:
@@ -88,7 +92,8 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
     if verdict.reason is not None:
         return FunctionPlan(Outcome(verdict=verdict, stalled=True))
     runtime = world.runtimes[record.runtime]
-    rendered = render_function(record, runtime, platform, world.code_version)
+    layers = resolve_layers(record.layers, world.layers)
+    rendered = render_function(record, runtime, platform, world.code_version, layers)
     trouble = judge_pods(
         [pod for pod in world.pods if pod.revision == rendered.revision],
         [one.failure for one in world.deployments if one.revision == rendered.revision],
@@ -101,6 +106,7 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         key_secret=rendered.key_secret_name,
         runtime_image=runtime.image,
         code_sha256=record.code_sha256 or world.code_version,
+        layers=layers,
     )
     return FunctionPlan(outcome, tuple(_plan_actions(record, world, rendered)), trouble.revisit_s)
 
@@ -128,6 +134,10 @@ def judge_function(record: FunctionRecord, world: World) -> Verdict:
             f"the ConfigMap {record.config_map!r} of code.configMapRef does not exist in this "
             "namespace, or is empty; create it with the code's files as its keys",
         )
+    layers = resolve_layers(record.layers, world.layers)
+    missing = [one.reference for one in layers if not one.sha256]
+    if missing:
+        return Verdict(Reason.LAYER_NOT_FOUND, describe_missing(missing))
     return Verdict()
 
 

@@ -61,4 +61,5 @@ def build_configure(function: Function, region: str) -> dict[str, Any]:
         "systemLogLevel": function.logs.system_level,
         "logGroup": function.logs.group,
         "code": function.code.to_link(),
+        "layers": [one.content.to_link() for one in function.layers if one.content is not None],
     }

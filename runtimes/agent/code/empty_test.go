@@ -13,7 +13,7 @@ func TestCodeCanBeWrittenAgainWhereItWasClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := map[string]string{"app.py": "old", "package/deep/module.py": "old", "package/gone.py": "old"}
-	if err := WriteInline(directory, files); err != nil {
+	if err := WriteInline(at(directory), files); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(outside, filepath.Join(directory, "package", "link")); err != nil {
@@ -30,7 +30,7 @@ func TestCodeCanBeWrittenAgainWhereItWasClosed(t *testing.T) {
 	if _, err := os.Stat(kept); err != nil {
 		t.Error("what a link points to was removed")
 	}
-	if err := WriteInline(directory, map[string]string{"package/deep/module.py": "new"}); err != nil {
+	if err := WriteInline(at(directory), map[string]string{"package/deep/module.py": "new"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -74,6 +74,8 @@ type Configuration struct {
 	// LogGroup is empty where the function logs to its own group.
 	LogGroup string     `json:"logGroup"`
 	Code     CodeSource `json:"code"`
+	// Layers are unpacked in this order, before the code.
+	Layers []CodeSource `json:"layers"`
 }
 
 // CodeSource names where the code is: exactly one member is set.

@@ -16,7 +16,6 @@ _UNSUPPORTED: tuple[tuple[str, _Probe], ...] = (
     ("code.url", lambda spec: spec.code.url),
     ("code.s3Bucket", lambda spec: spec.code.s3_bucket),
     ("code.imageURI", lambda spec: spec.code.image_uri),
-    ("layers", lambda spec: spec.layers),
     ("imageConfig", lambda spec: spec.image_config),
     ("role", lambda spec: spec.role),
     ("vpcConfig", lambda spec: spec.vpc_config),
