@@ -45,6 +45,10 @@ test-runtimes: venv ## Install every language (root) and run the whole conforman
 	@hack/local-runtimes --install
 	@KUBELAMBDA_ALL_RUNTIMES=1 $(BIN)/pytest tests/conformance/runtimes $(PYTEST_ARGS)
 
+.PHONY: test-clients
+test-clients: venv ## Fetch AWS's SDKs for JavaScript and Go and run them against local mode
+	@built=$$(hack/client-sdks --install) && KUBELAMBDA_CLIENTS=$$built $(BIN)/pytest tests/conformance/clients $(PYTEST_ARGS)
+
 .PHONY: bench
 bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gateway for one group, see docs/performance.md)
 	@hack/bench $(BENCH)
@@ -69,7 +73,7 @@ lint: venv ## ruff, mypy, import-linter, gofmt, go vet, helm lint where helm is 
 format: venv ## Format Python and Go
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@gofmt -w runtimes/agent tests/cluster tests/bench/load
+	@gofmt -w runtimes/agent tests/cluster tests/bench/load tests/conformance/clients
 
 .PHONY: crds
 crds: venv ## Write crds/ and the chart's copies from the pydantic models

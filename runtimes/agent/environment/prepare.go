@@ -39,20 +39,34 @@ func (e *Environment) prepare(layers []link.CodeSource, source link.CodeSource) 
 
 // unpack writes layers in their order, later ones over earlier ones, and then the code.
 func (e *Environment) unpack(layers []link.CodeSource, source link.CodeSource) error {
+	own := e.ownDirectories(layers, source)
+	for _, directory := range own {
+		if err := code.Empty(directory); err != nil {
+			return err
+		}
+	}
 	total := &code.Total{}
 	err := e.unpackLayers(layers, code.Place{Directory: e.options.OptRoot, Total: total})
 	if err == nil {
 		err = e.unpackSource(source, code.Place{Directory: e.options.TaskRoot, Total: total})
 	}
-	if e.options.Supervisor.IsInit() {
-		if len(layers) > 0 {
-			code.CloseDirectories(e.options.OptRoot)
-		}
-		if source.Directory == "" {
-			code.CloseDirectories(e.options.TaskRoot)
-		}
+	for _, directory := range own {
+		code.CloseDirectories(directory)
 	}
 	return err
+}
+
+// ownDirectories are those that nobody but this environment unpacks into: in a pod, where a restarted
+// container finds them as it left them.
+func (e *Environment) ownDirectories(layers []link.CodeSource, source link.CodeSource) []string {
+	var own []string
+	if e.options.Supervisor.IsInit() && len(layers) > 0 {
+		own = append(own, e.options.OptRoot)
+	}
+	if e.options.Supervisor.IsInit() && source.Directory == "" {
+		own = append(own, e.options.TaskRoot)
+	}
+	return own
 }
 
 func (e *Environment) unpackLayers(layers []link.CodeSource, place code.Place) error {
