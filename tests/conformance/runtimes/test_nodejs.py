@@ -1,5 +1,6 @@
 """Shapes of handlers that only Node has: callback, empty event loop, ES modules, streams."""
 
+import json
 import time
 from typing import Any
 
@@ -127,3 +128,18 @@ def test_a_handler_that_is_missing_is_named(
 def test_the_bundled_sdk_is_found_by_both_kinds_of_modules(row: Row, name: str, code: str) -> None:
     """Spec 6.3."""
     assert row.invoker(row.put(code={"inline": {name: code}})).value == "STSClient"
+
+
+def test_json_logging_makes_records_of_console_from_the_level_upwards(row: Row) -> None:
+    """Spec 2.8: format and level are told to the client by variables."""
+    code = {"inline": {"forms.js": (SOURCES / "nodejs" / "forms.js").read_text()}}
+    logging = {"logFormat": "JSON", "applicationLogLevel": "INFO"}
+    arn = row.put(handler="forms.logs", code=code, loggingConfig=logging)
+    answer = row.invoker(arn, {"value": "ü"}, LogType="Tail")
+    lines = [json.loads(line) for line in answer.tail.splitlines()]
+    records = [one for one in lines if "level" in one]
+    assert [one["level"] for one in records] == ["INFO", "ERROR"]
+    assert {one["requestId"] for one in records} == {answer.request_id}
+    assert records[0]["message"] == "said ü"
+    assert "TypeError" in json.dumps(records[1])
+    assert [one["type"] for one in lines if "type" in one] == ["platform.start", "platform.report"]

@@ -44,3 +44,9 @@ exports.stream = awslambda.streamifyResponse(async (event, stream, context) => {
 exports.streamRefuses = awslambda.streamifyResponse(async () => {
   throw new TypeError('nothing written')
 })
+
+exports.logs = async (event) => {
+  console.debug('quiet')
+  console.info('said %s', event.value)
+  console.error(new TypeError('no'))
+}
