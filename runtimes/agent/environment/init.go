@@ -79,7 +79,7 @@ func (e *Environment) prepare(source link.CodeSource) {
 func (e *Environment) unpack(source link.CodeSource) error {
 	var err error
 	switch {
-	case source.Directory != "":
+	case source.Directory != "", source.Image:
 		return nil
 	case source.Mounted != "":
 		err = code.CopyMounted(e.options.TaskRoot, e.options.CodeMount, source.Mounted, mountPatience)

@@ -80,6 +80,8 @@ type CodeSource struct {
 	Mounted   string            `json:"mounted"`
 	// Package is the SHA-256 of a package to be had from a gateway.
 	Package string `json:"package"`
+	// Image says that the code is in the container's image: there is nothing to unpack.
+	Image bool `json:"image"`
 }
 
 // EventHead is what invoke says of one event; its body follows.

@@ -42,6 +42,8 @@ type Settings struct {
 	CodeMount  string
 	RuntimeAPI string
 	IdleFreeze time.Duration
+	// WorkingDirectory is empty where the runtime starts in the task root.
+	WorkingDirectory string
 }
 
 // Read takes settings from variables ("NAME=value"). Its errors name variables, never values.
@@ -71,6 +73,8 @@ func Read(variables []string) (Settings, error) {
 		CodeMount:  or(given["CODE_MOUNT"], defaultCodeMount),
 		RuntimeAPI: or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
 		IdleFreeze: time.Duration(freezeMs) * time.Millisecond,
+
+		WorkingDirectory: given["WORKING_DIRECTORY"],
 	}
 	missing := requireAll(given, "GATEWAY", "NAMESPACE", "FUNCTION", "FUNCTION_UID", "POD")
 	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, bootstrapErr)
