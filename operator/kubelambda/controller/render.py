@@ -10,6 +10,7 @@ from typing import Any
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.records import FunctionRecord, RuntimeRecord
 from kubelambda.core.function import combine_digest
+from kubelambda.core.image_config import ResolvedImage
 from kubelambda.core.keys import derive_function_key, derive_key_secret_suffix
 from kubelambda.core.revision import (
     build_deployment_name,
@@ -18,6 +19,7 @@ from kubelambda.core.revision import (
 )
 from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
 from kubelambda.kube.resources.function_pod import FunctionPod, build_pod_spec
+from kubelambda.kube.resources.injected_agent import InjectedAgent
 
 MIB_PER_CPU = 1769
 """Lambda gives one vCPU per 1,769 MB."""
@@ -57,10 +59,30 @@ def compute_request_millis(memory_mb: int, settings: ControllerSettings) -> int:
     return max(1, min(share - 1, int(share * settings.cpu_request_fraction)))
 
 
+def _build_injected(
+    runtime: RuntimeRecord | ResolvedImage, settings: ControllerSettings
+) -> InjectedAgent | None:
+    """What an image without our agent needs beside it."""
+    if not isinstance(runtime, ResolvedImage):
+        return None
+    return InjectedAgent(
+        agent_image=settings.agent_image,
+        agent_pull_policy=settings.image_pull_policy,
+        working_directory=runtime.config.working_directory,
+        pull_secrets=settings.image_pull_secrets,
+    )
+
+
 def render_function(
-    record: FunctionRecord, runtime: RuntimeRecord, platform: Platform, code_version: str = ""
+    record: FunctionRecord,
+    runtime: RuntimeRecord | ResolvedImage,
+    platform: Platform,
+    code_version: str = "",
 ) -> Rendered:
-    """The Deployment and key Secret that ``record`` asks for, with this version of its code."""
+    """The Deployment and key Secret that ``record`` asks for, with this version of its code.
+
+    ``runtime`` is what its pods run: a runtime's image or the function's own.
+    """
     settings, generation = platform.settings, platform.settings.key_generation
     suffix = derive_key_secret_suffix(platform.master_secret, record.uid, generation)
     secret_name = build_key_secret_name(record.ref.name, suffix)
@@ -83,6 +105,7 @@ def render_function(
             cpu_request_millis=compute_request_millis(record.memory_mb, settings),
             values_from=record.values_from,
             code_config_map=record.config_map,
+            injected=_build_injected(runtime, settings),
         )
     )
     revision = compute_revision(pod_spec)

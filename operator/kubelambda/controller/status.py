@@ -11,6 +11,7 @@ from typing import Any
 from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.controller.records import FunctionRecord
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
+from kubelambda.core.image_config import ResolvedImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Outcome:
     key_secret: str = ""
     runtime_image: str = ""
     code_sha256: str = ""
+    image: ResolvedImage | None = None
 
 
 def build_status(
@@ -60,10 +62,24 @@ def build_status(
         ("keySecretName", outcome.key_secret),
         ("runtimeImage", outcome.runtime_image),
         ("codeSha256", outcome.code_sha256),
+        ("resolvedImageUri", outcome.image.image if outcome.image else ""),
+        ("imageConfig", _build_image_config(record, outcome.image)),
     ):
         if value or field in record.status:
             status[field] = value or record.status[field]
     return status
+
+
+def _build_image_config(record: FunctionRecord, image: ResolvedImage | None) -> dict[str, Any]:
+    if image is None:
+        return {}
+    return {
+        "entryPoint": list(image.config.entry_point),
+        "command": list(image.config.command),
+        "workingDirectory": image.config.working_directory,
+        "digest": image.digest,
+        "observedGeneration": record.generation,
+    }
 
 
 def _build_condition(

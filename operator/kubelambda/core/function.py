@@ -36,8 +36,11 @@ class Code:
     """SHA-256 of an uploaded package, in hexadecimal."""
     config_map: str | None = None
     """Name of a ConfigMap of the same namespace; the kubelet mounts it."""
+    image: bool = False
+    """The code is in the container's image."""
     version: str = ""
-    """Digest of the ConfigMap's files, as the controller has read them; empty while unknown."""
+    """Digest of what the controller looked up: the ConfigMap's files, or what is run of the image.
+    Empty while unknown."""
 
     def to_link(self) -> dict[str, Any]:
         """The ``code`` member of a configure frame (docs/link.md, section 4)."""
@@ -49,6 +52,8 @@ class Code:
             return {"mounted": self.version}
         if self.package is not None:
             return {"package": self.package}
+        if self.image:
+            return {"image": True}
         return {"directory": self.directory}
 
 
@@ -91,7 +96,8 @@ class Function:
     def __post_init__(self) -> None:
         digest = digest_config(
             runtime=self.runtime,
-            handler=self.handler,
+            # An image's handler is part of its version.
+            handler="" if self.code.image else self.handler,
             code=replace(self.code, version="").to_link(),
             memory_mb=self.memory_mb,
             timeout_s=self.timeout_s,

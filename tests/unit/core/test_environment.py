@@ -1,5 +1,7 @@
 """The runtime process sees Lambda's environment (spec 6.5)."""
 
+from dataclasses import replace
+
 from kubelambda.core.environment import build_configure, build_environment
 from kubelambda.core.function import Code, Function, FunctionRef
 
@@ -26,6 +28,17 @@ def test_the_functions_facts_are_there() -> None:
     assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"] == "eu-west-1"
     assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
     assert variables["_HANDLER"] == "app.handler"
+
+
+def test_an_image_keeps_its_own_locales_and_has_no_runtime_of_ours() -> None:
+    image = replace(make_function(), runtime="", code=Code(image=True))
+    variables = build_environment(image, "eu-west-1")
+    assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_Image"
+    assert variables["_HANDLER"] == "app.handler"
+    assert not {"LANG", "TZ"} & variables.keys()
+    fields = build_configure(image, "eu-west-1")
+    assert (fields["runtimeVersion"], fields["runtimeVersionArn"]) == ("", "")
+    assert fields["code"] == {"image": True}
 
 
 def test_users_may_override_tz_but_no_reserved_name() -> None:
