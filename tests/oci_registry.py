@@ -99,8 +99,10 @@ class OciRegistry:
         digest = target if ":" in target else self._tags.get(f"{repository}:{target}", "")
         if digest in self._documents:
             content, media_type = self._documents[digest]
-        elif digest in self._files and kind == "blobs":
+        elif digest in self._files:
             content, media_type = self._files[digest].read_bytes(), "application/octet-stream"
+            if kind == "manifests":
+                media_type = json.loads(content)["mediaType"]
         else:
             return Reply(404)
         return Reply(200, {"Content-Type": media_type, "Docker-Content-Digest": digest}, content)
