@@ -13,7 +13,7 @@ from kubelambda.config import read_environment
 from kubelambda.core.demand import DemandReport, FunctionDemand
 from kubelambda.core.function import Function
 from kubelambda.local.environments import LocalEnvironments, find_agent
-from kubelambda.local.runtimes import find_machine
+from kubelambda.local.machine import find_machine
 
 
 @asynccontextmanager

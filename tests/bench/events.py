@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nats.aio.client import Client
+
 import nats
 from bench.gateway_process import MASTER
 from bench.installation import TESTS, Installation, RunningGateway, install, plan_function
@@ -127,7 +129,7 @@ async def count_per_cpu_s(queue_url: str, read_cpu_s: Callable[[], float]) -> fl
                 await client.close()
 
 
-async def count_messages(client: nats.NATS) -> int:
+async def count_messages(client: Client) -> int:
     """Events that are not settled yet."""
     reply = await client.request(f"$JS.API.STREAM.INFO.{EVENTS}", b"", timeout=5)
     return int(json.loads(reply.data)["state"]["messages"])

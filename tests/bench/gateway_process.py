@@ -21,6 +21,7 @@ from kubelambda.config import GatewaySettings
 from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.server import Gateway
 from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.nats_connection import NatsConnection
 
 MASTER = b"m" * 32
 
@@ -49,22 +50,23 @@ async def serve(plan: GatewayPlan) -> None:
 
     settings = _build_settings(plan.settings)
     sink = HttpDemandSink(plan.controller, MASTER)
-    queue = JetStreamQueue(settings.queue_url) if settings.queue_url else None
-    if queue is not None:
-        await queue.open()
+    connection = NatsConnection(settings.queue_url) if settings.queue_url else None
+    queue = JetStreamQueue(connection) if connection else None
+    if connection is not None:
+        await connection.open()
     peers = find_peers if plan.addresses else None
     gateway = Gateway(settings, index, sink, MASTER, peers, queue)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_reader(sys.stdin, lambda: sys.stdin.readline() or stop.set())
+    loop.add_reader(sys.stdin, lambda: None if sys.stdin.readline() else stop.set())
     await gateway.start()
     while len(gateway.view.members) < max(1, len(plan.addresses)):
         await asyncio.sleep(0.02)
     print("ready", flush=True)
     await gateway.serve_until(stop)
     await sink.close()
-    if queue is not None:
-        await queue.close()
+    if connection is not None:
+        await connection.close()
 
 
 def main() -> None:

@@ -96,7 +96,7 @@ def _find_processor() -> str:
 def format_table(rows: Sequence[Row]) -> str:
     """The rows as aligned columns; below them what was not measured, and why."""
     measured = [row for row in rows if row.number is not None]
-    lines = [COLUMNS] if measured else []
+    lines: list[tuple[str, ...]] = [COLUMNS] if measured else []
     lines += [(row.name, *(str(getattr(row, one)) for one in COLUMNS[1:])) for row in measured]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = [

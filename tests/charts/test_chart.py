@@ -100,7 +100,7 @@ def test_gateways_may_only_read_functions(render: Render) -> None:
     assert named(objects, "ClusterRole", "kubelambda-gateway")["rules"] == [
         {
             "apiGroups": ["kubelambda.io"],
-            "resources": ["lambdafunctions"],
+            "resources": ["lambdafunctions", "lambdalayers"],
             "verbs": ["get", "list", "watch"],
         }
     ]
@@ -327,6 +327,7 @@ def test_the_crd_hook_may_touch_our_crds_only(render: Render) -> None:
     assert change["verbs"] == ["get", "patch"]
     assert change["resourceNames"] == [
         "lambdafunctions.kubelambda.io",
+        "lambdalayers.kubelambda.io",
         "lambdaruntimes.kubelambda.io",
     ]
     hooks = [one for one in render() if one["metadata"]["name"] == "kubelambda-crds"]

@@ -1,8 +1,7 @@
 """What the suites that run against a target share: the target, boto3, what is impossible."""
 
-import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -25,8 +24,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 @pytest.fixture(scope="session")
 def invoker(target: Target) -> Iterator[Invoker]:
-    client, numbers = make_client(target.url), itertools.count(1)
-    yield Invoker(target, client, lambda: f"conformance-{next(numbers)}")
+    client = make_client(target.url)
+    yield Invoker(target, client)
     client.close()
 
 
@@ -36,8 +35,13 @@ def possible(request: pytest.FixtureRequest) -> None:
     marker = request.node.get_closest_marker("impossible")
     reason = str(marker.kwargs.get(TARGET, "")) if marker else ""
     if reason:
-        note_impossible(request.config, request.node.name, reason)
-        pytest.skip(f"impossible in {TARGET}: {reason}")
+        skip_impossible(request, reason)
+
+
+def skip_impossible(request: pytest.FixtureRequest, reason: str) -> NoReturn:
+    """Skip the cell of ``request``; the reason stands in the report at the end."""
+    note_impossible(request.config, request.node.name, reason)
+    pytest.skip(f"impossible in {TARGET}: {reason}")
 
 
 def note_impossible(config: pytest.Config, name: str, reason: str) -> None:

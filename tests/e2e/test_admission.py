@@ -26,7 +26,8 @@ def judge(kubectl: Kubectl, namespace: str, case: Case) -> str:
         return done.stderr if done.returncode else ""
     finally:
         name = case.old["metadata"]["name"]
-        kubectl.run("delete", "-n", namespace, "lambdafunction", name, "--wait=false")
+        kind = case.old["kind"].lower()
+        kubectl.run("delete", "-n", namespace, kind, name, "--wait=false")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from kubelambda.api.schema import build_structural_schema
 from kubelambda.api.v1alpha1.function import LambdaFunction
+from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.runtime import LambdaRuntime
 
 GROUP = "kubelambda.io"
@@ -68,6 +69,24 @@ KINDS = (
             Column("Message", _CONDITION.format("Ready", "message"), wide=True),
             Column("Revision", ".status.revision", wide=True),
             Column("ARN", ".status.functionArn", wide=True),
+        ),
+    ),
+    Kind(
+        model=LambdaLayer,
+        plural="lambdalayers",
+        short_name="lyr",
+        scope="Namespaced",
+        categories=("all", "kubelambda"),
+        columns=(
+            Column("Layer", ".status.layerName"),
+            Column("Version", ".spec.version", "integer"),
+            Column("Runtimes", ".spec.compatibleRuntimes"),
+            Column("Ready", _CONDITION.format("Ready", "status")),
+            Column("Reason", _CONDITION.format("Ready", "reason")),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+            Column("Size", ".status.codeSize", "integer", wide=True),
+            Column("Message", _CONDITION.format("Ready", "message"), wide=True),
+            Column("ARN", ".status.layerVersionArn", wide=True),
         ),
     ),
     Kind(

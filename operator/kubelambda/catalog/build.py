@@ -5,10 +5,11 @@ has already admitted, so it checks nothing again. Controller and gateway both us
 their config digests agree. Defaults: spec/lambda.md section 6.1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kubelambda.core.function import Code, Function, FunctionRef, derive_account_id
+from kubelambda.core.code_zip import from_code_sha256
+from kubelambda.core.function import Code, Function, FunctionRef, Layer, derive_account_id
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 3
@@ -36,6 +37,9 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
         timeout_s=spec.get("timeout") or DEFAULT_TIMEOUT_S,
         environment=dict(environment.get("variables") or {}),
         values_from=tuple(environment.get("valuesFrom") or ()),
+        layers=build_layers(
+            spec.get("layers") or (), (manifest.get("status") or {}).get("layers") or ()
+        ),
         reserved_concurrency=spec.get("reservedConcurrentExecutions"),
         log_format=(spec.get("loggingConfig") or {}).get("logFormat") or "Text",
         ready=conditions.get(READY, {}).get("status") == "True",
@@ -63,6 +67,26 @@ def _find_image_handler(manifest: Mapping[str, Any]) -> str:
     """The first word of the command that is run of an image (spec/lambda.md section 6.4)."""
     config = (manifest.get("status") or {}).get("imageConfig") or {}
     return str((config.get("command") or [""])[0])
+
+
+def build_layers(
+    references: Sequence[Mapping[str, Any]], remembered: Sequence[Mapping[str, Any]]
+) -> tuple[Layer, ...]:
+    """The layers that a function names; ``LayerBook.complete`` gives them their contents.
+
+    What ``remembered`` says of one (the function's status) is there to be fetched as a package,
+    for the time when its LambdaLayer has been deleted.
+    """
+    digests = {
+        (one["name"], one["version"]): from_code_sha256(one.get("codeSha256", ""))
+        for one in remembered
+    }
+    layers = []
+    for one in references:
+        digest = digests.get((one["name"], one["version"]), "")
+        content = Code(package=digest) if digest else None
+        layers.append(Layer(one["name"], one["version"], digest, content))
+    return tuple(layers)
 
 
 def _current_conditions(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""The catalog of a gateway on a cluster: list and watch of LambdaFunctions over plain HTTP.
+"""The catalog of a gateway on a cluster: lists and watches over plain HTTP.
 
 Contract: never imports ``kubernetes``. Keeps its last good state while the API server is away (F5):
 only a complete list removes what it does not hold. A watch that falls silent is ended after
@@ -9,7 +9,8 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import aiohttp
 
 from kubelambda.catalog.build import build_function
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.function import FunctionRef
+from kubelambda.catalog.layered_index import LayeredIndex
+from kubelambda.catalog.layers import ObjectKey, build_layer_version
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,17 @@ class StaleVersionError(Exception):
     """The API server no longer knows the resource version: list again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Where the objects of one resource go; ``read`` keeps of one what the index needs."""
+
+    plural: str
+    read: Callable[[Mapping[str, Any]], Any]
+    put: Callable[[Any], None]
+    remove: Callable[[ObjectKey], None]
+    replace: Callable[[list[Any], str | None], None]
+
+
 class ClusterCatalog:
     """Feeds ``index`` from one API server until ``close``."""
 
@@ -46,6 +59,21 @@ class ClusterCatalog:
         namespaces: tuple[str, ...] = (),
     ) -> None:
         self._index = index
+        joined = LayeredIndex(index)
+        self._functions = Feed(
+            "lambdafunctions",
+            build_function,
+            joined.put_function,
+            joined.remove_function,
+            joined.replace_functions,
+        )
+        self._layers = Feed(
+            "lambdalayers",
+            build_layer_version,
+            joined.put_layer,
+            joined.remove_layer,
+            joined.replace_layers,
+        )
         self._url = url.rstrip("/")
         self._token_file = token_file
         self._tls = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
@@ -58,7 +86,11 @@ class ClusterCatalog:
         """Begin to follow; returns at once, ``index.synced`` tells when the first list is in."""
         timeout = aiohttp.ClientTimeout(total=WATCH_S + 15, sock_connect=5)
         self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
-        self._tasks = [asyncio.create_task(self._follow(scope)) for scope in self._scopes]
+        self._tasks = [
+            asyncio.create_task(self._follow(feed, scope))
+            for feed in (self._functions, self._layers)
+            for scope in self._scopes
+        ]
 
     async def close(self) -> None:
         """Stop following; the index keeps what it holds."""
@@ -68,20 +100,21 @@ class ClusterCatalog:
         if self._session is not None:
             await self._session.close()
 
-    async def _follow(self, namespace: str | None) -> None:
+    async def _follow(self, feed: Feed, namespace: str | None) -> None:
         version, delay_s = "", RETRY_S_MIN
         while True:
             try:
                 if not version:
-                    version = await self._list(namespace)
-                    self._note_listed(namespace)
-                version = await self._watch(namespace, version)
+                    version = await self._list(feed, namespace)
+                    self._note_listed(feed, namespace)
+                version = await self._watch(feed, namespace, version)
                 delay_s = RETRY_S_MIN
             except StaleVersionError:
                 version = ""
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as error:
                 logger.warning(
-                    "cannot follow functions of %s: %r; the last state stays, next try in %.1f s",
+                    "cannot follow %s of %s: %r; the last state stays, next try in %.1f s",
+                    feed.plural,
                     namespace or "the cluster",
                     error,
                     delay_s,
@@ -89,49 +122,40 @@ class ClusterCatalog:
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, RETRY_S_MAX)
 
-    def _note_listed(self, namespace: str | None) -> None:
+    def _note_listed(self, feed: Feed, namespace: str | None) -> None:
+        if feed is not self._functions:
+            return
         self._listed.add(namespace)
         self._index.synced = len(self._listed) == len(self._scopes)
 
-    async def _list(self, namespace: str | None) -> str:
-        functions, token = [], ""
+    async def _list(self, feed: Feed, namespace: str | None) -> str:
+        values, token = [], ""
         while True:
             parameters = {"limit": str(PAGE_ITEMS)}
             if token:
                 parameters["continue"] = token
-            async with await self._get(namespace, parameters) as response:
+            async with await self._get(feed, namespace, parameters) as response:
                 page = json.loads(await response.read())
-            functions += [build_function(item) for item in page["items"]]
+            values += [feed.read(item) for item in page["items"]]
             token = page["metadata"].get("continue", "")
             if not token:
-                self._index.replace(functions, namespace)
+                feed.replace(values, namespace)
                 return str(page["metadata"]["resourceVersion"])
 
-    async def _watch(self, namespace: str | None, version: str) -> str:
+    async def _watch(self, feed: Feed, namespace: str | None, version: str) -> str:
         parameters = {
             "watch": "1",
             "resourceVersion": version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_S),
         }
-        async with await self._get(namespace, parameters) as response:
+        async with await self._get(feed, namespace, parameters) as response:
             async for line in _iter_lines(response.content):
-                version = self._apply(json.loads(line))
+                version = _apply(feed, json.loads(line))
         return version
 
-    def _apply(self, event: dict[str, Any]) -> str:
-        kind, manifest = event["type"], event["object"]
-        if kind == "ERROR":
-            raise StaleVersionError(manifest.get("message", ""))
-        metadata = manifest["metadata"]
-        if kind in ("ADDED", "MODIFIED"):
-            self._index.put(build_function(manifest))
-        elif kind == "DELETED":
-            self._index.remove(FunctionRef(metadata["namespace"], metadata["name"]))
-        return str(metadata["resourceVersion"])
-
     async def _get(
-        self, namespace: str | None, parameters: dict[str, str]
+        self, feed: Feed, namespace: str | None, parameters: dict[str, str]
     ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("start() comes first")
@@ -141,7 +165,7 @@ class ClusterCatalog:
             token = await asyncio.to_thread(self._token_file.read_text)
             headers["Authorization"] = f"Bearer {token.strip()}"
         response = await self._session.get(
-            f"{self._url}{_GROUP_PATH}{scope}/lambdafunctions",
+            f"{self._url}{_GROUP_PATH}{scope}/{feed.plural}",
             params=parameters,
             headers=headers,
             ssl=self._tls if self._tls is not None else True,
@@ -151,6 +175,18 @@ class ClusterCatalog:
             raise StaleVersionError("410 Gone")
         response.raise_for_status()
         return response
+
+
+def _apply(feed: Feed, event: dict[str, Any]) -> str:
+    kind, manifest = event["type"], event["object"]
+    if kind == "ERROR":
+        raise StaleVersionError(manifest.get("message", ""))
+    metadata = manifest["metadata"]
+    if kind in ("ADDED", "MODIFIED"):
+        feed.put(feed.read(manifest))
+    elif kind == "DELETED":
+        feed.remove((metadata["namespace"], metadata["name"]))
+    return str(metadata["resourceVersion"])
 
 
 async def _iter_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -14,8 +14,17 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from kubelambda.api.model import ApiModel
+from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.function import LambdaFunction
+from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.catalog.build import build_function
+from kubelambda.catalog.layers import (
+    LayerBook,
+    build_layer_version,
+    describe_missing,
+    find_missing,
+)
 from kubelambda.core.function import Code, Function, FunctionRef
 
 SUFFIXES = (".yaml", ".yml")
@@ -56,7 +65,7 @@ class Loaded:
 
 def load_functions(paths: Iterable[Path]) -> Loaded:
     """Read every YAML document under ``paths``; other kinds are passed over,
-    but for ConfigMaps that hold a function's code.
+    but for layers and for ConfigMaps that hold a function's code.
     """
     functions: dict[FunctionRef, Function] = {}
     origins: dict[FunctionRef, Path] = {}
@@ -68,6 +77,7 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
         except UnreadableError as error:
             problems.append(Problem(path, str(error)))
     config_maps = _collect_config_maps(documents)
+    layers = _collect_layers(documents, problems)
     for path, document in documents:
         if document.get("kind") != "LambdaFunction":
             continue
@@ -77,7 +87,7 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
         elif outcome.ref in functions:
             problems.append(Problem(path, f"a second function {outcome.ref}; the first stays"))
         else:
-            functions[outcome.ref] = outcome
+            functions[outcome.ref] = _with_layers(outcome, layers)
             origins[outcome.ref] = path
     return Loaded(tuple(functions.values()), tuple(problems), origins)
 
@@ -134,6 +144,40 @@ def _collect_config_maps(
     return found
 
 
+def _collect_layers(
+    documents: Iterable[tuple[Path, Document]], problems: list[Problem]
+) -> LayerBook:
+    """Layer versions by what they are called; of two that are the same the first stays."""
+    book, taken = LayerBook(), set()
+    for path, document in documents:
+        if document.get("kind") != "LambdaLayer":
+            continue
+        try:
+            version = build_layer_version(_dump(LambdaLayer.model_validate(document)))
+        except ValidationError as error:
+            problems.append(Problem(path, describe_errors(error)))
+            continue
+        if version.version_key in taken:
+            reference = version.layer.reference
+            problems.append(Problem(path, f"a second layer version {reference}; the first stays"))
+            continue
+        taken.add(version.version_key)
+        book.put(version)
+    return book
+
+
+def _with_layers(function: Function, layers: LayerBook) -> Function:
+    complete = layers.complete(function)
+    missing = find_missing(complete)
+    if not missing:
+        return complete
+    return replace(
+        complete,
+        stalled_reason=str(Reason.LAYER_NOT_FOUND),
+        stalled_message=describe_missing(missing),
+    )
+
+
 def _admit(
     path: Path, document: Document, config_maps: Mapping[tuple[str, str], Document]
 ) -> Function | Problem:
@@ -163,10 +207,15 @@ def _with_code(function: Function, config_maps: Mapping[tuple[str, str], Documen
     return replace(function, code=Code(inline=texts))
 
 
-def _build(admitted: LambdaFunction) -> Function:
+def _dump(admitted: ApiModel) -> dict[str, Any]:
     manifest = admitted.model_dump(mode="json", by_alias=True, exclude_none=True)
+    manifest["metadata"].setdefault("namespace", DEFAULT_NAMESPACE)
+    return manifest
+
+
+def _build(admitted: LambdaFunction) -> Function:
+    manifest = _dump(admitted)
     metadata = manifest["metadata"]
-    metadata.setdefault("namespace", DEFAULT_NAMESPACE)
     metadata["uid"] = str(uuid.uuid5(_UID_NAMESPACE, f"{metadata['namespace']}/{metadata['name']}"))
     metadata["generation"] = 1
     manifest["status"] = {

@@ -7,7 +7,6 @@ becomes a condition; one it did not answer is repeated by the queue.
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from kubelambda.controller.images import Images
@@ -28,7 +27,7 @@ from kubelambda.controller.records import (
     read_function,
 )
 from kubelambda.controller.render import Platform
-from kubelambda.controller.status import Outcome, build_status
+from kubelambda.controller.status import Outcome, build_status, format_moment
 from kubelambda.controller.store import Store
 from kubelambda.controller.trouble import judge_refusal
 from kubelambda.kube.client import KubeClient
@@ -107,6 +106,7 @@ class FunctionReconciler:
             now_s=self._clock(),
             code_version=code_version,
             image=image,
+            layers=self._store.known_layers(record.ref.namespace, record.layers),
         )
         return world, look_again_s
 
@@ -154,12 +154,11 @@ class FunctionReconciler:
             return None
 
     async def _write_status(self, record: FunctionRecord, outcome: Outcome) -> None:
-        moment = datetime.fromtimestamp(self._clock(), UTC)
         status = build_status(
             record,
             outcome,
             region=self._platform.settings.region,
-            now=moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            now=format_moment(self._clock()),
         )
         if all(record.status.get(field) == value for field, value in status.items()):
             return

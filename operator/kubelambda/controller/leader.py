@@ -21,6 +21,7 @@ from kubelambda.controller.elector import Elector
 from kubelambda.controller.image_resolver import resolve_image
 from kubelambda.controller.images import Images
 from kubelambda.controller.lambda_function import FunctionReconciler
+from kubelambda.controller.lambda_layer import LayerReconciler
 from kubelambda.controller.leader_label import claim_leader_label, drop_leader_label
 from kubelambda.controller.network_policy import PolicyReconciler
 from kubelambda.controller.pod_writer import PodWriter
@@ -83,6 +84,7 @@ class Leader:
         self._workers = Workers(
             self._queue,
             FunctionReconciler(self._client, self._store, shared, self._build_images(), time.time),
+            LayerReconciler(self._client, self._store, settings.region, time.time),
             PolicyReconciler(self._client, self._store, rules),
             WorkerMetrics(registry, self._queue),
         )

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.catalog.layers import describe_missing
 from kubelambda.controller.image_resolver import Refusal, Resolution
+from kubelambda.controller.layer_records import Reference, resolve_layers
 from kubelambda.controller.records import (
     DeploymentRecord,
     FunctionRecord,
@@ -83,6 +85,8 @@ class World:
     """Digest of the code's ConfigMap; empty where there is none, or none is found."""
     image: Resolution | None = None
     """What its registry says of the function's image; None for a function without one."""
+    layers: Mapping[Reference, str] = field(default_factory=dict)
+    """SHA-256 of each layer version that is there, of those that the function names."""
 
 
 def plan_function(record: FunctionRecord, world: World, platform: Platform) -> FunctionPlan:
@@ -95,7 +99,8 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         return FunctionPlan(Outcome(verdict=world.image.verdict, stalled=stalled))
     runtime = world.image or world.runtimes[record.runtime]
     version = world.image.digest if world.image else world.code_version
-    rendered = render_function(record, runtime, platform, version)
+    layers = resolve_layers(record.layers, world.layers)
+    rendered = render_function(record, runtime, platform, version, layers)
     trouble = judge_pods(
         [pod for pod in world.pods if pod.revision == rendered.revision],
         [one.failure for one in world.deployments if one.revision == rendered.revision],
@@ -110,6 +115,7 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         runtime_image=runtime.image,
         code_sha256=world.image.code_sha256 if world.image else record.code_sha256 or version,
         image=world.image,
+        layers=layers,
     )
     return FunctionPlan(outcome, tuple(_plan_actions(record, world, rendered)), trouble.revisit_s)
 
@@ -137,6 +143,10 @@ def judge_function(record: FunctionRecord, world: World) -> Verdict:
             f"the ConfigMap {record.config_map!r} of code.configMapRef does not exist in this "
             "namespace, or is empty; create it with the code's files as its keys",
         )
+    layers = resolve_layers(record.layers, world.layers)
+    missing = [one.reference for one in layers if not one.sha256]
+    if missing:
+        return Verdict(Reason.LAYER_NOT_FOUND, describe_missing(missing))
     return Verdict()
 
 

@@ -12,13 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import ValidationError
-
-from kubelambda.api.v1alpha1.code import FunctionCode, compute_code_sha256
 from kubelambda.catalog.build import build_function
 from kubelambda.controller.verdict import Verdict, judge_manifest
 from kubelambda.core.code_digest import digest_files
-from kubelambda.core.function import FunctionRef
+from kubelambda.core.code_zip import compute_sha256, to_code_sha256
+from kubelambda.core.function import Code, FunctionRef, Layer
 from kubelambda.core.image_config import ImageRequest, ResolvedImage, read_image_config
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import parse_cpu_millis
@@ -45,9 +43,9 @@ class FunctionRecord:
     ephemeral_mb: int
     values_from: tuple[Mapping[str, Any], ...]
     config_digest: str
-    """Without the version of code that is not part of the spec."""
+    """Without what the spec only names: a version of the code, layers."""
     serving_digest: str
-    """With the version that the status names: what gateways take for current."""
+    """With what the status says of those: what gateways take for current."""
     config_map: str
     """The ConfigMap with the code, if the code comes from one."""
     image: ImageRequest | None
@@ -56,6 +54,8 @@ class FunctionRecord:
     """What was found for this generation of the spec, as the status remembers it."""
     code_sha256: str
     """Of code that is part of the spec; else empty."""
+    layers: tuple[Layer, ...]
+    """The layers that it names, with what its status remembers of them."""
     reserved_concurrency: int | None
     verdict: Verdict
     status: Mapping[str, Any] = field(repr=False)
@@ -129,6 +129,7 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
     """The record of a LambdaFunction as it comes over the wire."""
     metadata, spec = manifest["metadata"], manifest["spec"]
     function = build_function(manifest)
+    bare = replace(function, code=replace(function.code, version=""), layers=())
     return FunctionRecord(
         ref=function.ref,
         uid=function.uid,
@@ -143,12 +144,13 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
         timeout_s=function.timeout_s,
         ephemeral_mb=(spec.get("ephemeralStorage") or {}).get("size") or DEFAULT_EPHEMERAL_MB,
         values_from=function.values_from,
-        config_digest=replace(function, code=replace(function.code, version="")).config_digest,
+        config_digest=bare.config_digest,
         serving_digest=function.config_digest,
         config_map=function.code.config_map or "",
         image=_read_image(spec),
         resolved_image=_read_resolved(manifest),
-        code_sha256=_compute_code_sha256(spec.get("code") or {}),
+        code_sha256=_compute_code_sha256(function.code),
+        layers=function.layers,
         reserved_concurrency=function.reserved_concurrency,
         verdict=judge_manifest(manifest),
         status=dict(manifest.get("status") or {}),
@@ -169,10 +171,10 @@ def _read_resolved(manifest: Mapping[str, Any]) -> ResolvedImage | None:
     return ResolvedImage(uri, read_image_config(config))
 
 
-def _compute_code_sha256(code: Mapping[str, Any]) -> str:
+def _compute_code_sha256(code: Code) -> str:
     try:
-        return compute_code_sha256(FunctionCode.model_validate(code))
-    except ValidationError:
+        return to_code_sha256(compute_sha256(code))
+    except ValueError:
         return ""  # the verdict says what is wrong with it
 
 

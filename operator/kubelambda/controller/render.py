@@ -4,12 +4,13 @@ Contract: pure. The same inputs give the same names, revision and content for ev
 controller: that is what makes repeating a write harmless.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.records import FunctionRecord, RuntimeRecord
-from kubelambda.core.function import combine_digest
+from kubelambda.core.function import Layer, combine_digest
 from kubelambda.core.image_config import ResolvedImage
 from kubelambda.core.keys import derive_function_key, derive_key_secret_suffix
 from kubelambda.core.revision import (
@@ -78,6 +79,7 @@ def render_function(
     runtime: RuntimeRecord | ResolvedImage,
     platform: Platform,
     code_version: str = "",
+    layers: Sequence[Layer] = (),
 ) -> Rendered:
     """The Deployment and key Secret that ``record`` asks for, with this version of its code.
 
@@ -97,7 +99,9 @@ def render_function(
             gateway_address=settings.gateway_address,
             key_secret=secret_name,
             key_generation=generation,
-            config_digest=combine_digest(record.config_digest, code_version),
+            config_digest=combine_digest(
+                record.config_digest, code_version, [one.sha256 for one in layers]
+            ),
             memory_mb=record.memory_mb,
             timeout_s=record.timeout_s,
             ephemeral_mb=record.ephemeral_mb,

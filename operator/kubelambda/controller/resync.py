@@ -17,6 +17,7 @@ from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
     FUNCTIONS,
+    LAYERS,
     NETWORK_POLICIES,
     PODS,
     Resource,
@@ -40,6 +41,7 @@ class Resync:
         self._scopes: Sequence[str | None] = list(namespaces) or [None]
         self._tables: list[tuple[Resource, Table[Any], str]] = [
             (FUNCTIONS, store.functions, ""),
+            (LAYERS, store.layers, ""),
             (DEPLOYMENTS, store.deployments, MANAGED_SELECTOR),
             (PODS, store.pods, MANAGED_SELECTOR),
             (NETWORK_POLICIES, store.policies, MANAGED_SELECTOR),

@@ -6,11 +6,14 @@ comparing old and new tells whether to write at all.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.controller.records import FunctionRecord
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
+from kubelambda.core.code_zip import to_code_sha256
+from kubelambda.core.function import Layer
 from kubelambda.core.image_config import ResolvedImage
 
 
@@ -26,36 +29,43 @@ class Outcome:
     runtime_image: str = ""
     code_sha256: str = ""
     image: ResolvedImage | None = None
+    layers: tuple[Layer, ...] | None = None
+    """The layers as they were found; None where that is not known."""
+
+
+def format_moment(now_s: float) -> str:
+    """A moment as conditions have it."""
+    moment = datetime.fromtimestamp(now_s, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def build_status(
     record: FunctionRecord, outcome: Outcome, *, region: str, now: str
 ) -> dict[str, Any]:
     """The whole status to be; equal to ``record.status`` where there is nothing to write."""
-    former = {one["type"]: one for one in record.status.get("conditions") or ()}
-    reason, message = outcome.verdict.reason, outcome.verdict.message
-    if reason is None:
-        wanted = [
-            ("Ready", "True", Reason.READY, "Scales from zero on demand."),
-            ("Reconciling", "False", Reason.READY, ""),
-            ("Stalled", "False", Reason.READY, ""),
-        ]
-    else:
-        stalled = "True" if outcome.stalled else "False"
-        moving = "False" if outcome.stalled else "True"
-        wanted = [
-            ("Ready", "False", reason, message),
-            ("Reconciling", moving, reason, "" if outcome.stalled else message),
-            ("Stalled", stalled, reason, message if outcome.stalled else ""),
-        ]
+    reason, arn = outcome.verdict.reason, f"arn:aws:lambda:{region}:{record.account_id}"
     status: dict[str, Any] = {
         "state": "Active" if reason is None else "Failed" if outcome.stalled else "Pending",
         "observedGeneration": record.generation,
-        "conditions": [_build_condition(former.get(one[0]), one, now) for one in wanted],
-        "functionArn": (
-            f"arn:aws:lambda:{region}:{record.account_id}:function:{record.function_name}"
+        "conditions": build_conditions(
+            record.status,
+            outcome.verdict,
+            stalled=outcome.stalled,
+            ready_message="Scales from zero on demand.",
+            now=now,
         ),
+        "functionArn": f"{arn}:function:{record.function_name}",
     }
+    if outcome.layers or (outcome.layers is not None and "layers" in record.status):
+        status["layers"] = [
+            {
+                "name": one.name,
+                "version": one.version,
+                "codeSha256": to_code_sha256(one.sha256),
+                "arn": f"{arn}:layer:{one.reference}",
+            }
+            for one in outcome.layers
+        ]
     # What served before the trouble stays: a restart must find it.
     for field, value in (
         ("revision", outcome.revision),
@@ -80,6 +90,27 @@ def _build_image_config(record: FunctionRecord, image: ResolvedImage | None) -> 
         "digest": image.digest,
         "observedGeneration": record.generation,
     }
+
+
+def build_conditions(
+    status: Mapping[str, Any], verdict: Verdict, *, stalled: bool, ready_message: str, now: str
+) -> list[dict[str, Any]]:
+    """Ready, Reconciling and Stalled; what says the same as in ``status`` keeps its moment."""
+    former = {one["type"]: one for one in status.get("conditions") or ()}
+    reason, message = verdict.reason, verdict.message
+    if reason is None:
+        wanted = [
+            ("Ready", "True", Reason.READY, ready_message),
+            ("Reconciling", "False", Reason.READY, ""),
+            ("Stalled", "False", Reason.READY, ""),
+        ]
+    else:
+        wanted = [
+            ("Ready", "False", reason, message),
+            ("Reconciling", "False" if stalled else "True", reason, "" if stalled else message),
+            ("Stalled", "True" if stalled else "False", reason, message if stalled else ""),
+        ]
+    return [_build_condition(former.get(one[0]), one, now) for one in wanted]
 
 
 def _build_condition(

@@ -5,9 +5,10 @@ leaves only when its deletion was seen, or when a complete list that began later
 never because of an empty or failed answer (FAULTS F5).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from kubelambda.controller.layer_records import LayerRecord, Reference
 from kubelambda.controller.records import (
     DeploymentRecord,
     FunctionRecord,
@@ -16,6 +17,7 @@ from kubelambda.controller.records import (
     PolicyRecord,
     RuntimeRecord,
 )
+from kubelambda.core.function import Layer
 
 
 class Versioned(Protocol):
@@ -88,6 +90,7 @@ class Store:
 
     def __init__(self) -> None:
         self.functions: Table[FunctionRecord] = Table()
+        self.layers: Table[LayerRecord] = Table()
         self.deployments: Table[DeploymentRecord] = Table()
         self.pods: Table[PodRecord] = Table()
         self.policies: Table[PolicyRecord] = Table()
@@ -99,6 +102,37 @@ class Store:
         key = (record.ref.namespace, record.ref.name)
         self._function_keys[record.uid] = key
         return self.functions.put(key, record, (record.ref.namespace, record.function_name))
+
+    def put_layer(self, record: LayerRecord) -> bool:
+        """Remember a layer version; False where nothing is new."""
+        return self.layers.put(record.key, record, record.group)
+
+    def layer_claimants(self, record: LayerRecord) -> list[LayerRecord]:
+        """Every object that is this version of this layer, the rightful one first."""
+        return self._claimants(*record.group)
+
+    def known_layers(self, namespace: str, layers: Sequence[Layer]) -> dict[Reference, str]:
+        """SHA-256 of those of ``layers`` that are there, by name and version."""
+        known = {}
+        for one in layers:
+            claimants = self._claimants(namespace, one.name, one.version)
+            if claimants and claimants[0].layer.sha256:
+                known[one.name, one.version] = claimants[0].layer.sha256
+        return known
+
+    def users_of(self, record: LayerRecord) -> list[FunctionRecord]:
+        """Functions that name this layer version."""
+        reference = (record.layer.name, record.layer.version)
+        return [
+            one
+            for one in self.functions.values()
+            if one.ref.namespace == record.key[0]
+            and any((layer.name, layer.version) == reference for layer in one.layers)
+        ]
+
+    def _claimants(self, namespace: str, name: str, version: int) -> list[LayerRecord]:
+        found = self.layers.group((namespace, name, version))
+        return sorted(found, key=lambda one: (one.created, one.key))
 
     def put_deployment(self, record: DeploymentRecord) -> bool:
         """Remember a Deployment; False where nothing is new."""

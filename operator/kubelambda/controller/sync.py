@@ -16,6 +16,7 @@ from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
     FUNCTIONS,
+    LAYERS,
     NETWORK_POLICIES,
     PODS,
     RUNTIMES,
@@ -39,8 +40,9 @@ async def fill_store(
             await _take_all(client, intake, resource, scope, MANAGED_SELECTOR)
     if with_runtimes:
         await _take_all(client, intake, RUNTIMES, None, "")
-    for scope in scopes:
-        await _take_all(client, intake, FUNCTIONS, scope, "")
+    for resource in (LAYERS, FUNCTIONS):
+        for scope in scopes:
+            await _take_all(client, intake, resource, scope, "")
 
 
 async def _take_all(
@@ -61,10 +63,13 @@ async def _take_all(
 
 
 def enqueue_all(store: Store, intake: Intake) -> None:
-    """Look at every function, and at every namespace that has a function or a policy of ours."""
+    """Look at every function and layer, and at every namespace with a function or our policy."""
     for record in store.functions.values():
         metadata = {"namespace": record.ref.namespace, "name": record.ref.name}
         intake.concern(FUNCTIONS.plural, {"metadata": metadata})
+    for layer in store.layers.values():
+        metadata = {"namespace": layer.key[0], "name": layer.key[1]}
+        intake.concern(LAYERS.plural, {"metadata": metadata})
     for policy in store.policies.values():
         metadata = {"namespace": policy.key[0], "name": policy.key[1]}
         intake.concern(NETWORK_POLICIES.plural, {"metadata": metadata})

@@ -31,7 +31,7 @@ def judge_manifest(manifest: Mapping[str, Any]) -> Verdict:
     try:
         function = LambdaFunction.model_validate(manifest)
     except ValidationError as error:
-        return Verdict(Reason.INVALID_SPEC, _describe(error))
+        return Verdict(Reason.INVALID_SPEC, describe_error(error))
     fields = unsupported_fields(function.spec)
     if fields:
         return Verdict(
@@ -41,7 +41,8 @@ def judge_manifest(manifest: Mapping[str, Any]) -> Verdict:
     return NO_OBJECTION
 
 
-def _describe(error: ValidationError) -> str:
+def describe_error(error: ValidationError) -> str:
+    """The first finding, without the value, which may be a secret."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]

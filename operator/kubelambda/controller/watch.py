@@ -12,6 +12,7 @@ from typing import Any
 
 import kopf
 
+from kubelambda.controller.layer_records import LayerRecord, read_layer
 from kubelambda.controller.records import (
     Key,
     read_deployment,
@@ -25,6 +26,7 @@ from kubelambda.kube.connection import Connection
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
     FUNCTIONS,
+    LAYERS,
     NETWORK_POLICIES,
     PODS,
     RUNTIMES,
@@ -48,6 +50,11 @@ def function_key(namespace: str, name: str) -> WorkKey:
     return ("function", namespace, name)
 
 
+def layer_key(namespace: str, name: str) -> WorkKey:
+    """The key under which a layer version is worked on."""
+    return ("layer", namespace, name)
+
+
 def namespace_key(namespace: str) -> WorkKey:
     """The key under which a namespace's NetworkPolicy is worked on."""
     return ("namespace", namespace, "")
@@ -59,21 +66,19 @@ class Intake:
     def __init__(self, store: Store, enqueue: Callable[[WorkKey], None]) -> None:
         self._store = store
         self._enqueue = enqueue
+        self._takers: dict[str, Callable[[Manifest], bool]] = {
+            FUNCTIONS.plural: lambda one: store.put_function(read_function(one)),
+            LAYERS.plural: lambda one: store.put_layer(read_layer(one)),
+            DEPLOYMENTS.plural: lambda one: store.put_deployment(read_deployment(one)),
+            PODS.plural: lambda one: store.put_pod(read_pod(one)),
+            NETWORK_POLICIES.plural: lambda one: store.put_policy(read_policy(one)),
+            RUNTIMES.plural: lambda one: store.put_runtime(read_runtime(one)),
+        }
 
     def take(self, plural: str, manifest: Manifest) -> bool:
         """Remember the object as it is now; False where that is nothing new."""
-        match plural:
-            case FUNCTIONS.plural:
-                return self._store.put_function(read_function(manifest))
-            case DEPLOYMENTS.plural:
-                return self._store.put_deployment(read_deployment(manifest))
-            case PODS.plural:
-                return self._store.put_pod(read_pod(manifest))
-            case NETWORK_POLICIES.plural:
-                return self._store.put_policy(read_policy(manifest))
-            case RUNTIMES.plural:
-                return self._store.put_runtime(read_runtime(manifest))
-        return False
+        taker = self._takers.get(plural)
+        return taker(manifest) if taker is not None else False
 
     def drop(self, plural: str, manifest: Manifest) -> None:
         """Forget the object: its deletion was seen."""
@@ -82,6 +87,8 @@ class Intake:
         match plural:
             case FUNCTIONS.plural:
                 self._enqueue_claimants(self._store.remove_function(key))
+            case LAYERS.plural:
+                self._enqueue_around(self._store.layers.remove(key))
             case DEPLOYMENTS.plural:
                 self._store.deployments.remove(key)
             case PODS.plural:
@@ -112,6 +119,8 @@ class Intake:
                 self._enqueue(function_key(namespace, name))
                 self._enqueue(namespace_key(namespace))
                 self._enqueue_claimants(self._store.functions.get((namespace, name)))
+            case LAYERS.plural:
+                self._enqueue_around(self._store.layers.get((namespace, name)))
             case DEPLOYMENTS.plural | PODS.plural:
                 self._enqueue_owner(metadata)
             case NETWORK_POLICIES.plural:
@@ -124,6 +133,15 @@ class Intake:
         for one in self._store.functions.values():
             if one.runtime == runtime or one.runtime not in self._store.runtimes:
                 self._enqueue(function_key(one.ref.namespace, one.ref.name))
+
+    def _enqueue_around(self, record: LayerRecord | None) -> None:
+        """Look at a layer version, at the objects that claim to be it, and at its users."""
+        if record is None:
+            return
+        for one in self._store.layer_claimants(record):
+            self._enqueue(layer_key(*one.key))
+        for user in self._store.users_of(record):
+            self._enqueue(function_key(user.ref.namespace, user.ref.name))
 
     def _enqueue_owner(self, metadata: Mapping[str, Any]) -> None:
         uid = (metadata.get("labels") or {}).get(FUNCTION_UID, "")
@@ -144,7 +162,7 @@ def build_kopf_registry(
 ) -> kopf.OperatorRegistry:
     """Handlers for every kind that is watched."""
     registry = kopf.OperatorRegistry()
-    watched = [FUNCTIONS, DEPLOYMENTS, PODS, NETWORK_POLICIES]
+    watched = [FUNCTIONS, LAYERS, DEPLOYMENTS, PODS, NETWORK_POLICIES]
     for resource in [*watched, RUNTIMES] if watch_runtimes else watched:
         _register(registry, intake, resource)
 

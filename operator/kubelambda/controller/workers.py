@@ -11,6 +11,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from kubelambda.controller.lambda_function import FunctionReconciler
+from kubelambda.controller.lambda_layer import LayerReconciler
 from kubelambda.controller.network_policy import PolicyReconciler
 from kubelambda.controller.watch import WorkKey
 from kubelambda.controller.work_queue import WorkQueue
@@ -52,11 +53,13 @@ class Workers:
         self,
         queue: WorkQueue[WorkKey],
         functions: FunctionReconciler,
+        layers: LayerReconciler,
         policies: PolicyReconciler,
         metrics: WorkerMetrics,
     ) -> None:
         self._queue = queue
         self._functions = functions
+        self._layers = layers
         self._policies = policies
         self._metrics = metrics
         self._taken_at = time.monotonic()
@@ -115,5 +118,8 @@ class Workers:
         kind, namespace, name = key
         if kind == "function":
             return await self._functions.reconcile((namespace, name))
-        await self._policies.reconcile(namespace)
+        if kind == "layer":
+            await self._layers.reconcile((namespace, name))
+        else:
+            await self._policies.reconcile(namespace)
         return None

@@ -57,6 +57,7 @@ def build_configure(function: Function, region: str) -> dict[str, Any]:
         "runtimeVersionArn": version_arn,
         "logFormat": function.log_format,
         "code": function.code.to_link(),
+        "layers": [one.content.to_link() for one in function.layers if one.content is not None],
     }
 
 

@@ -58,6 +58,22 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer version that a function names, and its content once that is known."""
+
+    name: str
+    version: int
+    sha256: str = ""
+    """Of the zip, in hexadecimal; empty while nobody knows the version's content."""
+    content: Code | None = field(default=None, repr=False)
+
+    @property
+    def reference(self) -> str:
+        """As people write it: ``name:version``."""
+        return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One invocable function; ``function_name`` is AWS's name, ``ref`` Kubernetes' one."""
 
@@ -72,6 +88,8 @@ class Function:
     timeout_s: int = 3
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     values_from: tuple[Mapping[str, Any], ...] = ()
+    layers: tuple[Layer, ...] = ()
+    """In the order in which they are unpacked: later ones over earlier ones."""
     reserved_concurrency: int | None = None
     log_format: str = "Text"
     ready: bool = True
@@ -86,7 +104,8 @@ class Function:
     @property
     def packages(self) -> frozenset[str]:
         """SHA-256 of each uploaded package that its environments need."""
-        return frozenset({self.code.package} if self.code.package else ())
+        sources = [self.code, *(one.content for one in self.layers if one.content is not None)]
+        return frozenset(one.package for one in sources if one.package)
 
     @property
     def is_pending(self) -> bool:
@@ -105,7 +124,8 @@ class Function:
             values_from=self.values_from,
             log_format=self.log_format,
         )
-        combined = combine_digest(digest, self.code.version)
+        layers = [one.sha256 for one in self.layers]
+        combined = combine_digest(digest, self.code.version, layers)
         object.__setattr__(self, "config_digest", combined)  # frozen for everybody else
 
     def arn(self, region: str, qualifier: str = "") -> str:
@@ -147,11 +167,14 @@ def digest_config(
     return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_HEX_DIGITS]
 
 
-def combine_digest(digest: str, code_version: str) -> str:
-    """A digest that changes with a version of the code that is not part of the spec."""
-    if not code_version:
+def combine_digest(digest: str, code_version: str, layers: Sequence[str] = ()) -> str:
+    """A digest that changes with what the spec only names: a version of the code, layers.
+
+    ``layers`` are the SHA-256 of their contents, in the function's order.
+    """
+    if not code_version and not layers:
         return digest
-    combined = f"{digest}\n{code_version}".encode()
+    combined = "\n".join((digest, code_version, *layers)).encode()
     return hashlib.sha256(combined).hexdigest()[:DIGEST_HEX_DIGITS]
 
 

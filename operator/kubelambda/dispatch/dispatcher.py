@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 RUNNING_MAX = 500
 LEASE_WAIT_S = 2.0
 UNAVAILABLE_S = 1.0
+ROOM_SHARE = 10
+ROOM_WAIT_S = 0.02
 
 
 class Invoker(Protocol):
@@ -77,6 +79,10 @@ class Dispatcher:
                 self._finished.clear()
                 await self._finished.wait()
                 continue
+            if room < self._running_max // ROOM_SHARE:
+                # Each lease is a request to the queue: let some more events finish first.
+                await asyncio.sleep(ROOM_WAIT_S)
+                room = self._running_max - len(self._running)
             try:
                 leases = await self._queue.lease(room, LEASE_WAIT_S)
             except QueueUnavailableError as error:

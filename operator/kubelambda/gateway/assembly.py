@@ -19,7 +19,7 @@ from kubelambda.gateway.connections import Connections, Limits
 from kubelambda.gateway.demand import DemandReporter
 from kubelambda.gateway.forward import Forwarder
 from kubelambda.gateway.heartbeats import HttpHeartbeats
-from kubelambda.gateway.http import HttpConnection, Request
+from kubelambda.gateway.http import HttpConnection
 from kubelambda.gateway.internal_api import InternalApi, limit_internal_body
 from kubelambda.gateway.invoke_api import InvokeApi
 from kubelambda.gateway.link import LinkConnection, LinkContext
@@ -29,6 +29,7 @@ from kubelambda.gateway.ownership import FindPeers, Membership
 from kubelambda.gateway.package_api import PackageApi, is_download, is_upload
 from kubelambda.gateway.package_cache import PackageCache
 from kubelambda.gateway.pool import Pools
+from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.router import Router
 

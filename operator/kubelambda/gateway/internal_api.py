@@ -27,9 +27,9 @@ from kubelambda.core.relay import (
 )
 from kubelambda.core.routing import Target
 from kubelambda.gateway.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH, sign_reply
-from kubelambda.gateway.http import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.ownership import Membership
+from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.streaming import EventStream
 

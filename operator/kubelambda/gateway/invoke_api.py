@@ -23,9 +23,9 @@ from kubelambda.core.invocation import Dropped, Outcome
 from kubelambda.core.ports import EventSink
 from kubelambda.core.queue import QueuedEvent, QueueUnavailableError
 from kubelambda.core.routing import parse_target
-from kubelambda.gateway.http import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.operations import Operation, find_operation
+from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.streaming import EventStream
 

@@ -14,6 +14,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, SettingError
 from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.heartbeats import DnsPeers
+from kubelambda.gateway.layer_keeper import LayerKeeper
 from kubelambda.gateway.server import Gateway
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.jetstream_packages import JetStreamPackages
@@ -56,6 +57,7 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     queue = JetStreamQueue(connection, replicas=replicas) if connection else None
     find_peers = peers.find if peers else None
     packages = JetStreamPackages(connection, replicas=replicas) if connection else None
+    keeping = asyncio.create_task(LayerKeeper(index, packages).run()) if packages else None
     gateway = Gateway(settings, index, sink, master_secret, find_peers, queue, packages)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,6 +69,8 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     try:
         await gateway.serve_until(stop)
     finally:
+        if keeping is not None:
+            keeping.cancel()
         await catalog.close()
         await sink.close()
         if connection is not None:

@@ -25,8 +25,8 @@ from kubelambda.core.packages import (
     read_authorization,
 )
 from kubelambda.core.ports import Catalog
-from kubelambda.gateway.http import Request
 from kubelambda.gateway.package_cache import PackageCache
+from kubelambda.gateway.request import Request
 
 logger = logging.getLogger(__name__)
 

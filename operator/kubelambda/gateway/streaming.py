@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from kubelambda.core.event_stream import CHUNK_BYTES_MAX, encode_chunk, encode_complete
 from kubelambda.core.invocation import Outcome
-from kubelambda.gateway.http import Request
+from kubelambda.gateway.request import Request
 
 
 class EventStream:

@@ -33,6 +33,7 @@ CRDS = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
 )
 FUNCTIONS = Resource("kubelambda.io", "v1alpha1", "lambdafunctions", "LambdaFunction")
+LAYERS = Resource("kubelambda.io", "v1alpha1", "lambdalayers", "LambdaLayer")
 RUNTIMES = Resource("kubelambda.io", "v1alpha1", "lambdaruntimes", "LambdaRuntime")
 
 

@@ -19,6 +19,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
+from kubelambda.local.layer_paths import build_layer_paths
 from kubelambda.local.machine import Machine
 from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 
@@ -107,7 +108,7 @@ class LocalEnvironments:
         pod = f"{function.ref.name}-{self._started_count}"
         directory = self.state / "environments" / pod
         shutil.rmtree(directory, ignore_errors=True)
-        for part in ("task", "tmp"):
+        for part in ("task", "opt", "tmp"):
             (directory / part).mkdir(parents=True)
         process = await asyncio.create_subprocess_exec(
             self.agent,
@@ -134,10 +135,12 @@ class LocalEnvironments:
         self, function: Function, pod: str, directory: Path, bootstrap: Bootstrap
     ) -> dict[str, str]:
         key = derive_function_key(self.master_secret, function.uid, 1)
+        inherited = {
+            name: self.inherited[name] for name in INHERITED_VARIABLES if name in self.inherited
+        }
         return {
-            **{
-                name: self.inherited[name] for name in INHERITED_VARIABLES if name in self.inherited
-            },
+            **inherited,
+            **build_layer_paths(directory / "opt", inherited, self.machine),
             **bootstrap.variables,
             "TMPDIR": str(directory / "tmp"),
             "KUBELAMBDA_GATEWAY": self.gateway_address,

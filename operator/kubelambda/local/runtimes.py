@@ -30,6 +30,9 @@ MISSING: Mapping[str, str] = {
 }
 
 
+WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"; exec "$@"'
+"""Runs a command, under the wrapper script where there is one (spec 6.5)."""
+
 LOCALE = {"LC_ALL": "C.UTF-8"}
 """Images have the locale that LANG names; a machine may not, and would read variables as ASCII."""
 
@@ -64,7 +67,8 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
     interpreter, version = machine.interpreters[language]
     warning = _compare(language, asked, version)
     if language == "python":
-        return Bootstrap((interpreter, "-m", "awslambdaric", handler), warning)
+        command = (interpreter, "-m", "awslambdaric", handler)
+        return Bootstrap(("/bin/sh", "-c", WRAPPED, "bootstrap", *command), warning)
     if language not in machine.directories:
         return Unavailable(f"runtime {runtime} needs files that `make local-runtimes` prepares")
     variables = {"LAMBDA_RUNTIME_DIR": machine.directories[language], **LOCALE}

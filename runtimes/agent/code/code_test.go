@@ -22,6 +22,9 @@ type entry struct {
 	change func(header *zip.FileHeader)
 }
 
+// at gives a directory whose files count for themselves.
+func at(directory string) Place { return Place{directory, &Total{}} }
+
 func pack(t testing.TB, entries ...entry) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -55,7 +58,7 @@ func unzip(t *testing.T, archive []byte) (string, error) {
 	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	err := Unzip(directory, archive, time.Now)
+	err := Unzip(at(directory), archive, time.Now)
 	beside, _ := os.ReadDir(outer)
 	if len(beside) != 1 {
 		t.Errorf("something was written outside: %v", beside)
@@ -194,12 +197,12 @@ func TestAnArchiveThatLiesAboutASizeIsRefused(t *testing.T) {
 }
 
 func TestTheUnzippedSizeIsLimitedWhateverHeadersSay(t *testing.T) {
-	target, err := openTarget(t.TempDir())
+	target, err := openTarget(at(t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer target.root.Close()
-	target.bytes = UnzippedBytesMax - 3
+	target.total.bytes = UnzippedBytesMax - 3
 	if err := target.writeFile("fits", 0o444, strings.NewReader("123")); err != nil {
 		t.Errorf("got %v", err)
 	}
@@ -228,7 +231,7 @@ func TestUnpackingHasATimeLimit(t *testing.T) {
 		now = now.Add(unpackTimeMax)
 		return now
 	}
-	err := Unzip(t.TempDir(), pack(t, entry{name: "a"}, entry{name: "b"}), clock)
+	err := Unzip(at(t.TempDir()), pack(t, entry{name: "a"}, entry{name: "b"}), clock)
 	if err == nil || !strings.Contains(err.Error(), "longer") {
 		t.Errorf("got %v", err)
 	}
@@ -236,14 +239,14 @@ func TestUnpackingHasATimeLimit(t *testing.T) {
 
 func TestInlineFilesAreWritten(t *testing.T) {
 	directory := t.TempDir()
-	err := WriteInline(directory, map[string]string{"app.py": "x", "lib/a.py": "é", "bootstrap": "#!/bin/sh\n"})
+	err := WriteInline(at(directory), map[string]string{"app.py": "x", "lib/a.py": "é", "bootstrap": "#!/bin/sh\n"})
 	if err != nil || read(t, directory, "lib/a.py") != "é" {
 		t.Fatalf("got %v", err)
 	}
 	if info, _ := os.Stat(filepath.Join(directory, "bootstrap")); info.Mode() != 0o555 {
 		t.Errorf("got %v", info.Mode())
 	}
-	if err := WriteInline(directory, map[string]string{"../x": ""}); err == nil {
+	if err := WriteInline(at(directory), map[string]string{"../x": ""}); err == nil {
 		t.Error("a name that leaves the directory passed")
 	}
 }
@@ -253,7 +256,7 @@ func TestASymbolicLinkInTheTaskRootIsNotFollowed(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(directory, "lib")); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteInline(directory, map[string]string{"lib/x": "text"}); err == nil {
+	if err := WriteInline(at(directory), map[string]string{"lib/x": "text"}); err == nil {
 		t.Error("it was followed")
 	}
 	if files, _ := os.ReadDir(outside); len(files) > 0 {
@@ -263,7 +266,7 @@ func TestASymbolicLinkInTheTaskRootIsNotFollowed(t *testing.T) {
 
 func TestDirectoriesCanBeClosed(t *testing.T) {
 	directory := t.TempDir()
-	if err := WriteInline(directory, map[string]string{"lib/a.py": "x"}); err != nil {
+	if err := WriteInline(at(directory), map[string]string{"lib/a.py": "x"}); err != nil {
 		t.Fatal(err)
 	}
 	CloseDirectories(directory)

@@ -161,7 +161,7 @@ func repeatEntry(archive []byte, times int) []byte {
 }
 
 func TestF18AnArchiveOverTheLimitIsRefusedUnread(t *testing.T) {
-	err := Unzip(t.TempDir(), make([]byte, zippedBytesMax+1), time.Now)
+	err := Unzip(at(t.TempDir()), make([]byte, zippedBytesMax+1), time.Now)
 	if err == nil || err.Error() != "Zipped size must be smaller than 52428800 bytes" {
 		t.Errorf("got %v", err)
 	}
@@ -174,7 +174,7 @@ func TestF18ATimeLimitHoldsWithinOneFileToo(t *testing.T) {
 		return now
 	}
 	text := strings.Repeat("0123456789abcdef", 1<<16)
-	err := Unzip(t.TempDir(), pack(t, entry{name: "a", text: text}), clock)
+	err := Unzip(at(t.TempDir()), pack(t, entry{name: "a", text: text}), clock)
 	if err == nil || !strings.Contains(err.Error(), "longer") {
 		t.Errorf("got %v", err)
 	}
@@ -195,7 +195,7 @@ func FuzzUnzip(f *testing.F) {
 		if err := os.Mkdir(directory, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		err := Unzip(directory, archive, time.Now)
+		err := Unzip(at(directory), archive, time.Now)
 		var refused *Error
 		if err != nil && !errors.As(err, &refused) {
 			t.Errorf("an error that is not for the function's owner: %v", err)

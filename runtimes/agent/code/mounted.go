@@ -23,7 +23,7 @@ var ErrChanged = errors.New("the mounted code is not the version that was asked 
 
 // CopyMounted copies the files of a mounted ConfigMap once they have the digest that is wanted,
 // which the kubelet may take a moment to bring; after patience has run out it gives ErrChanged.
-func CopyMounted(directory, mount, digest string, patience time.Duration) error {
+func CopyMounted(place Place, mount, digest string, patience time.Duration) error {
 	end := time.Now().Add(patience)
 	for {
 		files, err := readMounted(mount)
@@ -31,7 +31,7 @@ func CopyMounted(directory, mount, digest string, patience time.Duration) error 
 			return err
 		}
 		if Digest(files) == digest {
-			return writeFiles(directory, files)
+			return writeFiles(place, files)
 		}
 		if !time.Now().Before(end) {
 			return ErrChanged
@@ -76,8 +76,8 @@ func readMounted(mount string) (map[string][]byte, error) {
 	return files, nil
 }
 
-func writeFiles(directory string, files map[string][]byte) error {
-	target, err := openTarget(directory)
+func writeFiles(place Place, files map[string][]byte) error {
+	target, err := openTarget(place)
 	if err != nil {
 		return err
 	}

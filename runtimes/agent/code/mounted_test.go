@@ -59,7 +59,7 @@ func TestMountedCodeIsCopiedAsRegularFiles(t *testing.T) {
 	task := t.TempDir()
 	mounted := mount(t, map[string]string{"app.py": "x = 1\n", "bootstrap": "#!/bin/sh\n"})
 	wanted := Digest(map[string][]byte{"app.py": []byte("x = 1\n"), "bootstrap": []byte("#!/bin/sh\n")})
-	if err := CopyMounted(task, mounted, wanted, 0); err != nil {
+	if err := CopyMounted(at(task), mounted, wanted, 0); err != nil {
 		t.Fatal(err)
 	}
 	for name, mode := range map[string]os.FileMode{"app.py": 0o444, "bootstrap": 0o555} {
@@ -72,7 +72,7 @@ func TestMountedCodeIsCopiedAsRegularFiles(t *testing.T) {
 
 func TestAnotherVersionThanTheOneMeantIsNotTaken(t *testing.T) {
 	task := t.TempDir()
-	err := CopyMounted(task, mount(t, map[string]string{"app.py": "new"}), "other", time.Millisecond)
+	err := CopyMounted(at(task), mount(t, map[string]string{"app.py": "new"}), "other", time.Millisecond)
 	if !errors.Is(err, ErrChanged) {
 		t.Errorf("got %v", err)
 	}
@@ -87,7 +87,7 @@ func TestAVersionThatComesLateIsWaitedFor(t *testing.T) {
 		_ = os.WriteFile(filepath.Join(mounted, "..version", "app.py"), []byte("new"), 0o644)
 	})
 	wanted := Digest(map[string][]byte{"app.py": []byte("new")})
-	if err := CopyMounted(t.TempDir(), mounted, wanted, 5*time.Second); err != nil {
+	if err := CopyMounted(at(t.TempDir()), mounted, wanted, 5*time.Second); err != nil {
 		t.Error(err)
 	}
 }

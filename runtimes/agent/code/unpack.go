@@ -1,4 +1,4 @@
-// Package code puts a function's code into its directory.
+// Package code puts a function's code and layers into their directories.
 //
 // Contract: writes regular files and directories below the root it is given, nothing else and
 // nowhere else, within the limits of spec/lambda.md, section 6.2; an archive that breaks a rule is
@@ -37,24 +37,37 @@ func refuse(format string, arguments ...any) error {
 	return &Error{fmt.Sprintf(format, arguments...)}
 }
 
+// ErrTooLarge is code and layers that unpack to more than AWS allows for them together.
+var ErrTooLarge = refuse("Unzipped size must be smaller than %d bytes", UnzippedBytesMax)
+
+// Total counts the bytes that code and layers of one function unpack to.
+type Total struct{ bytes int64 }
+
+// Place is where files are written to; they count towards Total.
+type Place struct {
+	Directory string
+	Total     *Total
+}
+
 // target writes below one directory, whatever names say.
 type target struct {
 	root  *os.Root
 	made  map[string]bool
 	bytes int64
+	total *Total
 }
 
-func openTarget(directory string) (*target, error) {
-	root, err := os.OpenRoot(directory)
+func openTarget(place Place) (*target, error) {
+	root, err := os.OpenRoot(place.Directory)
 	if err != nil {
 		return nil, err
 	}
-	return &target{root: root, made: map[string]bool{".": true}}, nil
+	return &target{root: root, made: map[string]bool{".": true}, total: place.Total}, nil
 }
 
 // WriteInline writes a map of file name to text; a file that begins with #! is executable.
-func WriteInline(directory string, files map[string]string) error {
-	target, err := openTarget(directory)
+func WriteInline(place Place, files map[string]string) error {
+	target, err := openTarget(place)
 	if err != nil {
 		return err
 	}
@@ -134,9 +147,10 @@ func (t *target) writeFile(name string, mode fs.FileMode, content io.Reader) err
 	if err != nil {
 		return t.explain(name, err)
 	}
-	written, err := io.Copy(file, io.LimitReader(content, UnzippedBytesMax-t.bytes+1))
-	if t.bytes += written; err == nil && t.bytes > UnzippedBytesMax {
-		err = refuse("Unzipped size must be smaller than %d bytes", UnzippedBytesMax)
+	written, err := io.Copy(file, io.LimitReader(content, UnzippedBytesMax-t.total.bytes+1))
+	t.bytes += written
+	if t.total.bytes += written; err == nil && t.total.bytes > UnzippedBytesMax {
+		err = ErrTooLarge
 	}
 	return errors.Join(err, file.Chmod(mode), file.Close())
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // UnzipFile writes the archive in file without holding it in memory of its own.
-func UnzipFile(directory string, file *os.File, now func() time.Time) error {
+func UnzipFile(place Place, file *os.File, now func() time.Time) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -37,11 +37,11 @@ func UnzipFile(directory string, file *os.File, now func() time.Time) error {
 		return err
 	}
 	defer syscall.Munmap(archive)
-	return Unzip(directory, archive, now)
+	return Unzip(place, archive, now)
 }
 
 // Unzip writes an archive; now is the clock that its time limit is read from.
-func Unzip(directory string, archive []byte, now func() time.Time) error {
+func Unzip(place Place, archive []byte, now func() time.Time) error {
 	if len(archive) > zippedBytesMax {
 		return refuse("Zipped size must be smaller than %d bytes", zippedBytesMax)
 	}
@@ -52,7 +52,7 @@ func Unzip(directory string, archive []byte, now func() time.Time) error {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return refuse("the package is no zip archive: %v", err)
 	}
-	target, err := openTarget(directory)
+	target, err := openTarget(place)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,8 @@
 package environment
 
 import (
-	"context"
-	"errors"
-	"os"
 	"time"
 
-	"kubelambda.io/agent/code"
 	"kubelambda.io/agent/link"
 	"kubelambda.io/agent/logs"
 	"kubelambda.io/agent/runtimeapi"
@@ -18,12 +14,8 @@ const afterInitError = time.Second
 
 // initTimeout and eventTimeout hold where the gateway names none.
 const (
-	initTimeout = 10 * time.Second
-	// mountPatience is how long the kubelet may take to bring the version of code that is meant.
-	mountPatience = 10 * time.Second
-	// packagePatience is how long gateways may take to give a package.
-	packagePatience = time.Minute
-	eventTimeout    = 3 * time.Second
+	initTimeout  = 10 * time.Second
+	eventTimeout = 3 * time.Second
 )
 
 // initRecord is what is known of init.
@@ -47,71 +39,8 @@ func (e *Environment) Configure(configuration link.Configuration) error {
 	if configuration.Code.Directory != "" {
 		e.taskRoot = configuration.Code.Directory
 	}
-	go e.prepare(configuration.Code)
+	go e.prepare(configuration.Layers, configuration.Code)
 	return nil
-}
-
-// prepare unpacks; that counts neither as init nor towards its limit.
-func (e *Environment) prepare(source link.CodeSource) {
-	err := e.unpack(source)
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	e.configuration.Code = link.CodeSource{}
-	if e.phase != preparing {
-		return
-	}
-	if errors.Is(err, code.ErrChanged) {
-		// Another environment will be made of the new version; this one can never begin.
-		e.options.Log("%s; ending", err)
-		e.end()
-		return
-	}
-	e.phase = initialising
-	e.writeLog(e.format.InitStart(time.Now(), e.describeStart("init")))
-	if err != nil {
-		e.codeFailure = &failure{errorType: invalidCode, message: err.Error()}
-		e.failInit(*e.codeFailure, 0)
-		return
-	}
-	e.beginInit()
-}
-
-func (e *Environment) unpack(source link.CodeSource) error {
-	var err error
-	switch {
-	case source.Directory != "", source.Image:
-		return nil
-	case source.Mounted != "":
-		err = code.CopyMounted(e.options.TaskRoot, e.options.CodeMount, source.Mounted, mountPatience)
-	case source.Package != "":
-		err = e.unpackPackage(e.options.TaskRoot, source.Package)
-	case source.Zip != nil:
-		err = code.Unzip(e.options.TaskRoot, source.Zip, time.Now)
-	default:
-		err = code.WriteInline(e.options.TaskRoot, source.Inline)
-	}
-	if e.options.Supervisor.IsInit() {
-		code.CloseDirectories(e.options.TaskRoot)
-	}
-	return err
-}
-
-// unpackPackage fetches a package into a file without a name below directory, and unpacks it there.
-func (e *Environment) unpackPackage(directory, name string) error {
-	file, err := os.CreateTemp(directory, ".package-*")
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := os.Remove(file.Name()); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(e.over, packagePatience)
-	defer cancel()
-	if err := e.options.Packages.Package(ctx, name, file); err != nil {
-		return err
-	}
-	return code.UnzipFile(directory, file, time.Now)
 }
 
 func (e *Environment) beginInit() {

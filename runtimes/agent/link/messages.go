@@ -70,6 +70,8 @@ type Configuration struct {
 	RuntimeVersionARN  string            `json:"runtimeVersionArn"`
 	LogFormat          string            `json:"logFormat"`
 	Code               CodeSource        `json:"code"`
+	// Layers are unpacked in this order, before the code.
+	Layers []CodeSource `json:"layers"`
 }
 
 // CodeSource names where the code is: exactly one member is set.

@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from conformance.conftest import skip_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
+from conformance.lambda_api.layers import OfflineError, find_version, install_library
+from conformance.lambda_api.targets import Target
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +25,13 @@ def slow(invoker: Invoker) -> Iterator[Callable[[str], Answer]]:
 
 
 def _init_of_11_seconds(invoker: Invoker) -> Answer:
-    arn = invoker.put("slow_init", timeout=30, memorySize=1024)
+    arn = invoker.target.put("slow-init", "slow_init", timeout=30, memorySize=1024)
     answer = invoker(arn, LogType="Tail")
     return Answer(answer.payload, answer.raw | {"function": arn.rsplit(":", 1)[1]})
 
 
 def _idle_for_25_seconds(invoker: Invoker) -> Answer:
-    arn = invoker.put("takeover", timeout=5)
+    arn = invoker.target.put("slow-idle", "takeover", timeout=5)
     first = invoker(arn, {"act": "pid"})
     time.sleep(25)
     later = invoker(arn, {"act": "pid"})
@@ -38,3 +42,25 @@ def _idle_for_25_seconds(invoker: Invoker) -> Answer:
 @pytest.fixture(autouse=True)
 def begun(slow: object) -> None:
     """Any test of the suite begins them."""
+
+
+@pytest.fixture
+def install(request: pytest.FixtureRequest, target: Target) -> Callable[[str, Path], Path]:
+    """Installs a library from PyPI for the target's Python; skips the test without PyPI."""
+
+    def run(library: str, directory: Path) -> Path:
+        try:
+            return install_library(library, directory, find_version(target.name))
+        except OfflineError as error:
+            skip_impossible(request, f"PyPI cannot be reached: {error}")
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def tidy(invoker: Invoker) -> Iterator[None]:
+    """Delete the functions of the test: a cluster has no room for all of the suite at once."""
+    count = len(invoker.names)
+    yield
+    for name in invoker.names[count:]:
+        invoker.target.drop(name)

@@ -2,8 +2,10 @@
 
 import base64
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from conformance.lambda_api.targets import Target
@@ -43,11 +45,25 @@ class Invoker:
 
     target: Target
     client: Any
-    new_name: Callable[[], str]
+    names: list[str] = field(default_factory=list)
+    """Functions made so far."""
+
+    def new_name(self) -> str:
+        """A name that no other function has."""
+        self.names.append(f"conformance-{len(self.names) + 1}")
+        return self.names[-1]
 
     def put(self, source: str = "", **spec: Any) -> str:
         """A function of its own for this test; its ARN. Without ``source``, ``spec`` has code."""
         return self.target.put(self.new_name(), source, **spec)
+
+    def push(self, path: Path) -> str:
+        """`kubelambda package push`, as a user types it; what it prints."""
+        program = Path(sys.executable).parent / "kubelambda"
+        command = [program, "package", "push", path, "--endpoint-url", self.target.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def __call__(self, function: str, event: Any = None, **arguments: Any) -> Answer:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()

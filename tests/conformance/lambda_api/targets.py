@@ -20,6 +20,8 @@ from botocore.exceptions import ClientError
 
 from e2e.kubectl import Kubectl
 from kubelambda.core.function import derive_account_id
+from kubelambda.local.machine import find_cache, find_machine
+from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = Path(__file__).parent / "sources"
@@ -36,6 +38,22 @@ class Target(Protocol):
 
     def put(self, function: str, source: str, **spec: Any) -> str:
         """Make a function of the handler in ``sources/<source>.py``, or of ``code``; its ARN."""
+        ...
+
+    def drop(self, function: str) -> None:
+        """Delete a function; its environments end without being waited for."""
+        ...
+
+    def put_object(self, manifest: dict[str, Any]) -> None:
+        """Make any object of ours; does not wait for anything."""
+        ...
+
+    def delete_object(self, manifest: dict[str, Any]) -> None:
+        """Delete what ``put_object`` has made."""
+        ...
+
+    def has_runtime(self, runtime: str) -> bool:
+        """Whether functions can name this runtime."""
         ...
 
     def read_log(self, function: str) -> str:
@@ -112,8 +130,29 @@ class LocalTarget:
                 time.sleep(0.02)
         return f"arn:aws:lambda:{REGION}:{derive_account_id('default')}:function:{function}"
 
+    def drop(self, function: str) -> None:
+        (self._functions / f"{function}.yaml").unlink(missing_ok=True)
+
+    def put_object(self, manifest: dict[str, Any]) -> None:
+        write_yaml(self._file(manifest), manifest)
+
+    def delete_object(self, manifest: dict[str, Any]) -> None:
+        self._file(manifest).unlink()
+
+    def has_runtime(self, runtime: str) -> bool:
+        machine = find_machine(find_cache(os.environ))
+        return not isinstance(plan_bootstrap(runtime, "app.handler", machine), Unavailable)
+
     def read_log(self, function: str) -> str:
         return self._log.read_text()
+
+    def _file(self, manifest: dict[str, Any]) -> Path:
+        name = str(manifest["metadata"]["name"])
+        kind = manifest["kind"]
+        # A function stands in the file that ``put`` writes.
+        return self._functions / (
+            f"{name}.yaml" if kind == "LambdaFunction" else f"{kind}-{name}.yaml"
+        )
 
     def close(self) -> None:
         self._process.terminate()
@@ -156,6 +195,20 @@ class ClusterTarget:
         wait = ("wait", "--for=condition=Ready", name, f"--timeout={READY_S}s")
         self._kubectl.run(*scope, *wait)
         return str(self._kubectl.json(*scope, "get", name)["status"]["functionArn"])
+
+    def drop(self, function: str) -> None:
+        options = ("--wait=false", "--ignore-not-found")
+        self._kubectl.run("-n", self._namespace, "delete", f"lfn/{function}", *options)
+
+    def put_object(self, manifest: dict[str, Any]) -> None:
+        self._kubectl.apply(manifest, namespace=self._namespace)
+
+    def delete_object(self, manifest: dict[str, Any]) -> None:
+        kind, name = manifest["kind"].lower(), manifest["metadata"]["name"]
+        self._kubectl.run("-n", self._namespace, "delete", kind, name)
+
+    def has_runtime(self, runtime: str) -> bool:
+        return self._kubectl.run("get", f"lrt/{runtime}", check=False).returncode == 0
 
     def read_log(self, function: str) -> str:
         scope = ("-n", self._namespace)

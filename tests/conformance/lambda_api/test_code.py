@@ -4,8 +4,6 @@ import base64
 import http.client
 import io
 import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conformance.lambda_api.conftest import Invoker
+from conformance.lambda_api.invoker import Invoker
 
 HANDLER = "package/app.handler"
 FILES = {
@@ -35,15 +33,6 @@ def make_zip(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def push(invoker: Invoker, path: Path) -> str:
-    """`kubelambda package push`, as a user types it; what it prints."""
-    program = Path(sys.executable).parent / "kubelambda"
-    command = [program, "package", "push", path, "--endpoint-url", invoker.target.url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def write_files(directory: Path) -> Path:
     for name, text in FILES.items():
         path = directory / name
@@ -58,7 +47,7 @@ def test_inline_and_zip_file_and_package_are_the_same_function(
     forms: dict[str, Any] = {
         "inline": FILES,
         "zipFile": base64.b64encode(make_zip(FILES)).decode(),
-        "package": push(invoker, write_files(tmp_path)),
+        "package": invoker.push(write_files(tmp_path)),
     }
     for form, value in forms.items():
         arn = invoker.put("echo", code={form: value}, handler=HANDLER)
@@ -72,8 +61,8 @@ def test_a_package_of_megabytes_is_fetched_and_a_second_push_changes_nothing(
 ) -> None:
     write_files(tmp_path)
     (tmp_path / "noise.bin").write_bytes(os.urandom(20_000_000))
-    name = push(invoker, tmp_path)
-    assert push(invoker, tmp_path) == name
+    name = invoker.push(tmp_path)
+    assert invoker.push(tmp_path) == name
     arn = invoker.put("echo", code={"package": name}, handler=HANDLER)
     assert invoker(arn).value["data"] == "dätä"
 
@@ -91,10 +80,10 @@ def test_a_package_that_nobody_uploaded_is_named(invoker: Invoker) -> None:
 def test_a_changed_package_is_a_changed_function(invoker: Invoker, tmp_path: Path) -> None:
     name = invoker.new_name()
     (tmp_path / "app.py").write_text("def handler(event, context):\n    return 'one'\n")
-    arn = invoker.target.put(name, "echo", code={"package": push(invoker, tmp_path)})
+    arn = invoker.target.put(name, "echo", code={"package": invoker.push(tmp_path)})
     assert invoker(arn).value == "one"
     (tmp_path / "app.py").write_text("def handler(event, context):\n    return 'two'\n")
-    invoker.target.put(name, "echo", code={"package": push(invoker, tmp_path)})
+    invoker.target.put(name, "echo", code={"package": invoker.push(tmp_path)})
     answers = [invoker(arn).value]
     while answers[-1] != "two":
         answers.append(invoker(arn).value)

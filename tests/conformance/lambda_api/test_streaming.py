@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from conformance.lambda_api.conftest import Invoker
+from conformance.lambda_api.invoker import Invoker
 
 
 @dataclass(slots=True)

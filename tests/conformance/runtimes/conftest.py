@@ -2,7 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from conformance.conftest import note_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import TARGET
-from conformance.runtimes.languages import IMPOSSIBLE, LANGUAGES, Language
+from conformance.runtimes.languages import LANGUAGES, Code, Language
 from conformance.runtimes.packages import has_go_modules
 from kubelambda.local.machine import find_cache, find_machine
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
@@ -28,33 +31,72 @@ class Row:
     name: str
     language: Language
     invoker: Invoker
-    directory: Any
+    directory: Callable[[str], Path]
+    pool: ThreadPoolExecutor
+    code: Code = field(init=False)
     arn: str = field(init=False)
+    """A function that answers the scenarios."""
+    timed_out: Future[tuple[Answer, Answer]] = field(init=False)
+    """What takes its time, begun with the row: a timeout after 3 s, and the next invocation."""
+    _of_test: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.arn = self.put(environment={"variables": {"GREETING": GREETING}})
+        self.code = self._build("code", self.language.code)
+        self.timed_out = self.pool.submit(self._run_into_timeout)
+        self.arn = self._put(environment={"variables": {"GREETING": GREETING}})
 
     def put(self, **spec: Any) -> str:
-        """Another function of the same code."""
-        directory = self.directory("code")
+        """Another function of the same code, for one test."""
+        arn = self._put(**spec)
+        self._of_test.append(arn)
+        return arn
+
+    def _put(self, **spec: Any) -> str:
         wanted = {
             "runtime": self.language.runtime,
             "handler": self.language.handler,
-            "code": self.language.code(directory),
-            "memorySize": 1024,
+            "code": self.code,
+            "memorySize": self.language.memory_mb,
             "timeout": TIMEOUT_S,
         }
         return self.invoker.put(**(wanted | spec))
 
+    def drop_all(self) -> None:
+        """Delete the functions of the test: a cluster has no room for all of the suite at once."""
+        while self._of_test:
+            self.drop(self._of_test.pop())
+
+    def drop(self, arn: str) -> None:
+        self.invoker.target.drop(arn.rsplit(":", 1)[1])
+
     def put_broken(self) -> str:
         """A function whose init fails."""
-        code = self.language.broken_code(self.directory("broken"))
+        code = self._build("broken", self.language.broken_code)
         return self.put(handler=self.language.broken_handler, code=code)
+
+    def _build(self, part: str, build: Callable[[Path], Code]) -> Code:
+        code = build(self.directory(part))
+        if "directory" in code:
+            return {"package": self.invoker.push(code["directory"])}
+        return code
+
+    def _run_into_timeout(self) -> tuple[Answer, Answer]:
+        arn = self._put(timeout=3)
+        self.ask("count", arn=arn)
+        answers = self.ask("sleep", arn=arn, seconds=30), self.ask("count", arn=arn)
+        self.drop(arn)
+        return answers
 
     def ask(self, question: str, *, arn: str = "", **event: Any) -> Answer:
         """Invoke with the members in the order given."""
         asked = {name: event.pop(name) for name in ("LogType", "ClientContext") if name in event}
         return self.invoker(arn or self.arn, {"ask": question, **event}, **asked)
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -77,17 +119,27 @@ def absent() -> dict[str, str]:
 def row(
     request: pytest.FixtureRequest,
     absent: dict[str, str],
+    pool: ThreadPoolExecutor,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Row:
+) -> Iterator[Row]:
     name = request.param
-    impossible = IMPOSSIBLE.get(name, {}).get(TARGET, "")
-    reason = impossible or absent.get(name, "")
+    reason = absent.get(name, "")
     if reason:
         note_impossible(request.config, f"row {name}", reason)
-        if ALL_WANTED and not impossible:
+        if ALL_WANTED:
             pytest.fail(f"all runtimes are wanted, but {name} is not there: {reason}")
         pytest.skip(f"{name}: {reason}")
     invoker = request.getfixturevalue("invoker")
-    return Row(
-        name, LANGUAGES[name], invoker, lambda part: tmp_path_factory.mktemp(f"{name}-{part}")
+    made = Row(
+        name, LANGUAGES[name], invoker, lambda part: tmp_path_factory.mktemp(f"{name}-{part}"), pool
     )
+    yield made
+    made.drop(made.arn)
+
+
+@pytest.fixture(autouse=True)
+def tidy(request: pytest.FixtureRequest) -> Iterator[None]:
+    row = request.getfixturevalue("row") if "row" in request.fixturenames else None
+    yield
+    if row:
+        row.drop_all()

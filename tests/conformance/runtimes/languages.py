@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.runtimes.packages import inline, start_go, zip_dotnet, zip_java
+from conformance.runtimes.packages import directory_go, inline, zip_dotnet, zip_java
 
 Code = Mapping[str, Any]
+
+
+NO_BOOTSTRAP = {"code": {"inline": {"other": "no bootstrap"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +20,20 @@ class Language:
     runtime: str
     handler: str
     code: Callable[[Path], Code]
-    """The handler that answers the scenarios, as ``spec.code``; given a directory to build in."""
+    """The handler that answers the scenarios: ``spec.code``, or a ``directory`` to push as its
+    package. Given a directory to build in."""
     broken_handler: str
     broken_code: Callable[[Path], Code]
     """A handler whose init fails."""
+    memory_mb: int = 256
     error_type: str = "Refused"
     error_keys: tuple[str, ...] = ("errorMessage", "errorType", "stackTrace")
     """The error of an exception, its keys in the client's order; the last one is the stack."""
     stack_word: str = ""
     """What a line of the stack must name: the handler's own code."""
+    absent: Mapping[str, Any] = field(default_factory=lambda: NO_BOOTSTRAP)
+    """A spec whose handler does not exist, and how that error is called."""
+    absent_error_type: str = "Runtime.InvalidEntrypoint"
     init_error_type: str = ""
     init_error_message: str = "not today"
     log_lines: tuple[str, ...] = ("line one", "line two")
@@ -39,6 +47,10 @@ IMAGE_PATH = {
     "LD_LIBRARY_PATH": r"/var/lang/lib:.*/var/task/lib:/opt/lib",
     "LAMBDA_RUNTIME_DIR": "/var/runtime",
 }
+PROVIDED_PATH = {
+    "PATH": r"/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+    "LD_LIBRARY_PATH": r"/lib64:/usr/lib64:.*/var/task/lib:/opt/lib",
+}
 NODE_LINE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t%s\t%s\t%s"
 
 LANGUAGES: Mapping[str, Language] = {
@@ -50,6 +62,8 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("python/fails.py"),
         error_keys=("errorMessage", "errorType", "requestId", "stackTrace"),
         stack_word="app.py",
+        absent={"handler": "absent.handler"},
+        absent_error_type="Runtime.ImportModuleError",
         init_error_type="ValueError",
         variables=IMAGE_PATH | {"PYTHONPATH": "/var/runtime", "LC_CTYPE": r"C\.UTF-8"},
     ),
@@ -61,6 +75,8 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("nodejs/fails.js"),
         error_keys=("errorType", "errorMessage", "trace"),
         stack_word="app.js",
+        absent={"handler": "absent.handler"},
+        absent_error_type="Runtime.ImportModuleError",
         init_error_type="RangeError",
         log_lines=(
             NODE_LINE % ("{request}", "INFO", "line one"),
@@ -75,8 +91,11 @@ LANGUAGES: Mapping[str, Language] = {
         code=zip_java("App"),
         broken_handler="example.Fails::handleRequest",
         broken_code=zip_java("Fails"),
+        memory_mb=512,
         error_type="example.App$Refused",
         stack_word="example.App",
+        absent={"handler": "example.Absent::handleRequest"},
+        absent_error_type="java.lang.ClassNotFoundException",
         init_error_type="java.lang.IllegalStateException",
         variables=IMAGE_PATH,
     ),
@@ -88,6 +107,8 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("ruby/fails.rb"),
         error_type="Function<Refused>",
         stack_word="app.rb",
+        absent={"handler": "absent.handler"},
+        absent_error_type="Init<LoadError>",
         init_error_type="Init<ArgumentError>",
         variables=IMAGE_PATH
         | {"GEM_PATH": r"/var/task/vendor/bundle/ruby/3\.3\.0:.*", "RUBYLIB": ".*/opt/ruby/lib"},
@@ -98,20 +119,24 @@ LANGUAGES: Mapping[str, Language] = {
         code=zip_dotnet("App"),
         broken_handler="Fails::Example.Fails::Handle",
         broken_code=zip_dotnet("Fails"),
+        memory_mb=512,
         error_keys=("errorType", "errorMessage", "stackTrace"),
         stack_word="Example.App",
+        absent={"handler": "App::Example.Absent::Handle"},
+        absent_error_type="LambdaValidationException",
         init_error_type="InvalidOperationException",
         variables=IMAGE_PATH | {"DOTNET_ROOT": "/var/lang/bin"},
     ),
     "go": Language(
         runtime="provided.al2023",
         handler="bootstrap",
-        code=start_go(),
+        code=directory_go(),
         broken_handler="bootstrap",
-        broken_code=start_go("fails"),
+        broken_code=directory_go("-ldflags", "-X main.fails=yes"),
         error_keys=("errorMessage", "errorType"),
         init_error_type="Runtime.ExitError",
         init_error_message="exit status 2",
+        variables=PROVIDED_PATH,
     ),
     "provided": Language(
         runtime="provided.al2023",
@@ -121,13 +146,6 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("provided/fails", "bootstrap"),
         stack_word="bootstrap",
         init_error_type="Custom.Unable",
-        variables={
-            "PATH": r"/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-            "LD_LIBRARY_PATH": r"/lib64:/usr/lib64:.*/var/task/lib:/opt/lib",
-        },
+        variables=PROVIDED_PATH,
     ),
 }
-
-TOO_LARGE = "a Go binary is larger than the 64 KiB of code.zipFile; waits for code.package"
-IMPOSSIBLE: Mapping[str, Mapping[str, str]] = {"go": {"cluster": TOO_LARGE}}
-"""Rows that a target cannot have yet. In local mode the binary is started where it was built."""

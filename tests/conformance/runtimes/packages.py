@@ -51,14 +51,14 @@ def zip_dotnet(name: str) -> Callable[[Path], Mapping[str, object]]:
     return build
 
 
-def start_go(argument: str = "") -> Callable[[Path], Mapping[str, object]]:
-    """A bootstrap that starts the program where it was built: its zip would be too large."""
+def directory_go(*flags: str) -> Callable[[Path], Mapping[str, object]]:
+    """A directory with the executable bootstrap, to be pushed: it is too large for the object."""
 
     def build(directory: Path) -> Mapping[str, object]:
-        program = directory / "bootstrap"
         variables = os.environ | {"CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
-        _run("go", "build", "-C", SOURCES / "go", "-o", program, ".", env=variables)
-        return {"inline": {"bootstrap": f"#!/bin/sh\nexec {program} {argument}\n"}}
+        output = ["-o", directory / "bootstrap"]
+        _run("go", "build", "-C", SOURCES / "go", *flags, *output, ".", env=variables)
+        return {"directory": directory}
 
     return build
 

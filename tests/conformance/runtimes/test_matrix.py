@@ -28,7 +28,7 @@ def test_the_environment_is_lambdas_with_the_users_variables(row: Row) -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_LAMBDA_FUNCTION_NAME": row.arn.rsplit(":", 1)[1],
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(row.language.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "TZ": ":UTC",
         "KUBELAMBDA_KEY": None,
@@ -58,7 +58,7 @@ def test_the_context_says_what_is_invoked(row: Row) -> None:
     seen, name = answer.value, row.arn.rsplit(":", 1)[1]
     assert seen["name"] == name
     assert seen["version"] == "$LATEST"
-    assert seen["memory"] == "1024"
+    assert seen["memory"] == str(row.language.memory_mb)
     assert seen["request"] == answer.request_id
     assert seen["arn"] == row.arn
     assert seen["group"] == f"/aws/lambda/{name}"
@@ -100,6 +100,26 @@ def test_a_failed_init_is_what_the_runtime_posted_every_time(row: Row) -> None:
         assert row.language.init_error_message in answer.value["errorMessage"]
 
 
+def test_a_handler_that_does_not_exist_is_named(row: Row) -> None:
+    """F11: at once, with a clear error."""
+    answer = row.ask("echo", arn=row.put(**row.language.absent))
+    assert answer.is_error
+    assert answer.value["errorType"] == row.language.absent_error_type
+    assert re.search("absent|valid bootstrap", answer.value["errorMessage"], re.IGNORECASE)
+
+
+def test_the_wrapper_script_is_given_the_interpreter(row: Row) -> None:
+    """Spec 6.5: for managed runtimes only; a missing one ends with status 127."""
+    is_custom = row.language.runtime.startswith("provided")
+    for wrapper, runs in (("/usr/bin/env", True), ("/nowhere/wrapper", is_custom)):
+        variables = {"variables": {"AWS_LAMBDA_EXEC_WRAPPER": wrapper}}
+        answer = row.ask("count", arn=row.put(environment=variables))
+        assert answer.is_error is not runs
+        if not runs:
+            assert answer.value["errorType"] == "Runtime.ExitError"
+            assert answer.value["errorMessage"].endswith("exit status 127")
+
+
 def test_an_exit_is_an_exit_error_and_the_next_call_starts_anew(row: Row) -> None:
     """Spec 2.5."""
     row.ask("count")
@@ -115,15 +135,13 @@ def test_an_exit_is_an_exit_error_and_the_next_call_starts_anew(row: Row) -> Non
 
 def test_a_timeout_ends_the_environment_and_the_next_call_starts_anew(row: Row) -> None:
     """Spec 2.5."""
-    arn = row.put(timeout=3)
-    row.ask("count", arn=arn)
-    answer = row.ask("sleep", arn=arn, seconds=30)
+    answer, later = row.timed_out.result()
     assert answer.is_error
     assert answer.value == {
         "errorType": "Sandbox.Timedout",
         "errorMessage": f"RequestId: {answer.request_id} Error: Task timed out after 3.00 seconds",
     }
-    assert row.ask("count", arn=arn).value == 1
+    assert later.value == 1
 
 
 def test_6_mb_go_in_and_come_out(row: Row) -> None:

@@ -105,3 +105,25 @@ def test_a_handler_that_is_missing_is_named(
     assert answer.is_error
     assert answer.value["errorType"] == error_type
     assert answer.value["errorMessage"].startswith(message)
+
+
+@pytest.mark.impossible(local="local mode bundles no SDK")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        (
+            "app.mjs",
+            "import { STSClient as C } from '@aws-sdk/client-sts'\n"
+            "export const handler = async () => C.name",
+        ),
+        (
+            "app.js",
+            "const { STSClient } = require('@aws-sdk/client-sts')\n"
+            "exports.handler = async () => STSClient.name",
+        ),
+    ],
+    ids=["ES module", "CommonJS"],
+)
+def test_the_bundled_sdk_is_found_by_both_kinds_of_modules(row: Row, name: str, code: str) -> None:
+    """Spec 6.3."""
+    assert row.invoker(row.put(code={"inline": {name: code}})).value == "STSClient"

@@ -11,14 +11,19 @@ from pydantic import ValidationError
 from admission.cases import Case, load_cases
 from kubelambda.api.model import ApiModel, find_refused_changes
 from kubelambda.api.v1alpha1.function import LambdaFunction
+from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.runtime import LambdaRuntime
 
 CASES = load_cases()
+MODELS: dict[str, type[ApiModel]] = {
+    "LambdaFunction": LambdaFunction,
+    "LambdaLayer": LambdaLayer,
+    "LambdaRuntime": LambdaRuntime,
+}
 
 
 def read(manifest: dict[str, Any]) -> ApiModel:
-    model = LambdaRuntime if manifest["kind"] == "LambdaRuntime" else LambdaFunction
-    return model.model_validate(manifest)
+    return MODELS.get(manifest["kind"], LambdaFunction).model_validate(manifest)
 
 
 def judge(case: Case) -> str:

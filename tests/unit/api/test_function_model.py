@@ -1,14 +1,9 @@
 """What the models add to validation: digests, support, and names."""
 
-import base64
-import hashlib
-import io
-import zipfile
 from typing import Any
 
 import pytest
 
-from kubelambda.api.v1alpha1.code import FunctionCode, build_inline_zip, compute_code_sha256
 from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.environment import measure_variables
 from kubelambda.api.v1alpha1.function import LambdaFunctionSpec
@@ -34,14 +29,13 @@ SUPPORTED = {
     "loggingConfig": {"logFormat": "Text"},
     "tracingConfig": {"mode": "PassThrough"},
     "publish": False,
-    "layers": [],
+    "layers": [{"name": "a", "version": 1}],
     "tags": {"a": "b"},
 }
 UNSUPPORTED: dict[str, Any] = {
     "architectures": {"architectures": ["arm64"]},
     "code.url": {"code": {"url": "https://x.example/a", "sha256": "0" * 64}},
     "code.s3Bucket": {"code": {"s3Bucket": "abc", "s3Key": "k"}},
-    "layers": {"layers": ["a:1"]},
     "role": {"role": "r"},
     "vpcConfig": {"vpcConfig": {}},
     "deadLetterConfig": {"deadLetterConfig": {}},
@@ -79,32 +73,6 @@ def test_every_field_of_the_spec_is_either_supported_or_named() -> None:
     named = {name.partition(".")[0] for name in (*SUPPORTED, *UNSUPPORTED)}
     named |= set(SPEC) | {"imageConfig"}
     assert {one.alias for one in LambdaFunctionSpec.model_fields.values()} == named
-
-
-def test_the_digest_of_a_zip_is_that_of_its_bytes() -> None:
-    content = b"PK\x05\x06" + bytes(18)
-    code = FunctionCode.model_validate({"zipFile": base64.b64encode(content).decode()})
-    expected = base64.b64encode(hashlib.sha256(content).digest()).decode()
-    assert compute_code_sha256(code) == expected
-
-
-def test_the_digest_of_inline_code_depends_on_names_and_text_alone() -> None:
-    one = FunctionCode.model_validate({"inline": {"b.py": "2", "a.py": "1"}})
-    other = FunctionCode.model_validate({"inline": {"a.py": "1", "b.py": "2"}})
-    assert compute_code_sha256(one) == compute_code_sha256(other)
-    # Written down, so that a release never changes it unnoticed.
-    assert compute_code_sha256(one) == "5723iNlKjeCbn89+hFpgMQcrQsnrAJ22gjL7P+EG/b0="
-
-
-def test_the_sha256_of_a_package_is_its_name_in_base64() -> None:
-    code = FunctionCode(package="00ff" * 16)
-    assert base64.b64decode(compute_code_sha256(code)).hex() == "00ff" * 16
-
-
-def test_the_zip_of_inline_code_holds_its_files_readable_for_all() -> None:
-    with zipfile.ZipFile(io.BytesIO(build_inline_zip({"a/é.py": "x"}))) as archive:
-        assert archive.read("a/é.py") == b"x"
-        assert archive.infolist()[0].external_attr >> 16 == 0o100644
 
 
 def test_variables_are_measured_as_json_text() -> None:

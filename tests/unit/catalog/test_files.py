@@ -5,6 +5,7 @@ from pathlib import Path
 from kubelambda.catalog.files import keep_last_good, load_functions
 from kubelambda.core.function import Function
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 FUNCTION = """
 apiVersion: kubelambda.io/v1alpha1
 kind: LambdaFunction
@@ -70,3 +71,44 @@ def test_what_a_broken_or_empty_file_held_is_kept_and_what_a_removed_one_held_is
     (tmp_path / "a.yaml").unlink()
     loaded = keep_last_good(former, load_functions([tmp_path]))
     assert [one.function_name for one in loaded.functions] == ["other"]
+
+
+LAYERED = FUNCTION.replace("configMapRef: {name: app}}", 'inline: {app.py: ""}}, layers: LIST')
+LAYER = """
+apiVersion: kubelambda.io/v1alpha1
+kind: LambdaLayer
+metadata: {name: base-1}
+spec: {version: 1, content: {inline: {python/base.py: "x = 1"}}}
+"""
+
+
+def test_a_layer_of_any_of_the_files_is_found(tmp_path: Path) -> None:
+    wanted = LAYERED.replace("LIST", "[{name: base, version: 1}]")
+    (function,), problems = load(tmp_path, wanted, LAYER)
+    assert not problems
+    assert function.ready
+    assert [one.content is not None for one in function.layers] == [True]
+
+
+def test_a_layer_that_is_not_there_stalls_the_function_as_on_a_cluster(tmp_path: Path) -> None:
+    wanted = LAYERED.replace("LIST", "[{name: base, version: 2}]")
+    (function,), _ = load(tmp_path, wanted, LAYER)
+    assert (function.ready, function.stalled_reason) == (False, "LayerNotFound")
+    assert "base:2" in function.stalled_message
+
+
+def test_of_two_layers_that_are_the_same_version_the_first_stays(tmp_path: Path) -> None:
+    other = LAYER.replace("base-1", "other").replace("version: 1", "version: 1, layerName: base")
+    _, problems = load(tmp_path, LAYER, other)
+    assert problems == ["a second layer version base:1; the first stays"]
+
+
+def test_a_layer_that_the_api_server_would_refuse_is_reported(tmp_path: Path) -> None:
+    _, problems = load(tmp_path, LAYER.replace("version: 1", "version: 0"))
+    assert "spec.version" in problems[0]
+
+
+def test_every_example_can_be_served() -> None:
+    loaded = load_functions([EXAMPLES])
+    assert loaded.problems == ()
+    assert [one.stalled_message for one in loaded.functions if not one.ready] == []

@@ -4,12 +4,7 @@ Contract: what AWS's FunctionCode says, plus sources that only a cluster has; pu
 section 2, spec/lambda.md section 6.2.
 """
 
-import base64
-import hashlib
-import io
 import re
-import zipfile
-from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -24,8 +19,6 @@ SOURCES = ("inline", "zipFile", "configMapRef", "url", "s3Bucket", "package", "i
 
 _FILE_NAME = r"^[^/\\\x00-\x1f\x7f]+(/[^/\\\x00-\x1f\x7f]+)*$"
 _DOT_SEGMENT = r"(^|/)\.\.?(/|$)"
-_FILE_MODE = 0o100644
-_UNIX = 3
 
 
 def is_safe_file_name(name: str) -> bool:
@@ -81,23 +74,25 @@ HTTP_URL = build_pattern_rule(
 BUCKET = build_pattern_rule(r"^[0-9A-Za-z._-]+$", "a bucket name of letters, digits, '.', '-', '_'")
 
 
+InlineFiles = Annotated[
+    dict[str, Annotated[str, Field(max_length=INLINE_BYTES_MAX)]],
+    Field(min_length=1, max_length=INLINE_FILES_MAX),
+    Entries,
+    FILE_NAMES,
+    FILES_APART,
+    FILES_TOTAL,
+]
+ZipText = Annotated[str, Field(min_length=1, max_length=87384), BASE64, ZIP_SIZE]
+PackageName = Annotated[str, Field(max_length=64), SHA256_HEX]
+
+
 class FunctionCode(ApiModel):
     """Exactly one source of code."""
 
-    inline: (
-        Annotated[
-            dict[str, Annotated[str, Field(max_length=INLINE_BYTES_MAX)]],
-            Field(min_length=1, max_length=INLINE_FILES_MAX),
-            Entries,
-            FILE_NAMES,
-            FILES_APART,
-            FILES_TOTAL,
-        ]
-        | None
-    ) = Field(None, description="File names and their text, 64 KiB in all.")
-    zip_file: Annotated[str, Field(min_length=1, max_length=87384), BASE64, ZIP_SIZE] | None = (
-        Field(None, description="A zip of at most 64 KiB, in base64.")
+    inline: InlineFiles | None = Field(
+        None, description="File names and their text, 64 KiB in all."
     )
+    zip_file: ZipText | None = Field(None, description="A zip of at most 64 KiB, in base64.")
     config_map_ref: LocalReference | None = Field(
         None, description="A ConfigMap of the same namespace whose keys are file names."
     )
@@ -116,7 +111,7 @@ class FunctionCode(ApiModel):
     s3_object_version: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
         None, description="Version of that object."
     )
-    package: Annotated[str, Field(max_length=64), SHA256_HEX] | None = Field(
+    package: PackageName | None = Field(
         None, description="SHA-256 of a package uploaded through the Lambda API, in hexadecimal."
     )
     image_uri: Annotated[str, Field(min_length=1, max_length=1000), NO_BLANKS] | None = Field(
@@ -151,28 +146,3 @@ class FunctionCode(ApiModel):
         """The sources that are set, by their names in YAML."""
         fields = {field.alias: name for name, field in type(self).model_fields.items()}
         return [one for one in SOURCES if getattr(self, fields[one]) is not None]
-
-
-def compute_code_sha256(code: FunctionCode) -> str:
-    """AWS's CodeSha256, base64: of the zip, or of the zip that ``inline`` stands for; else ""."""
-    if code.package is not None:
-        return base64.b64encode(bytes.fromhex(code.package)).decode()
-    if code.zip_file is not None:
-        content = base64.b64decode(code.zip_file)
-    elif code.inline is not None:
-        content = build_inline_zip(code.inline)
-    else:
-        return ""
-    return base64.b64encode(hashlib.sha256(content).digest()).decode()
-
-
-def build_inline_zip(files: Mapping[str, str]) -> bytes:
-    """The one zip that stands for ``files``: sorted, stored uncompressed, dated 1980, mode 0644."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name)
-            entry.create_system = _UNIX
-            entry.external_attr = _FILE_MODE << 16
-            archive.writestr(entry, files[name].encode())
-    return buffer.getvalue()

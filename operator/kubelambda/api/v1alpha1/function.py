@@ -13,6 +13,7 @@ from kubelambda.api.rules import Rule, TransitionRule, build_pattern_rule
 from kubelambda.api.v1alpha1.code import FunctionCode
 from kubelambda.api.v1alpha1.conditions import Condition
 from kubelambda.api.v1alpha1.environment import Environment
+from kubelambda.api.v1alpha1.layer import LayerReferences
 from kubelambda.api.v1alpha1.options import (
     DeadLetterConfig,
     EphemeralStorage,
@@ -35,10 +36,6 @@ RUNTIME = build_pattern_rule(
     "runtime is an identifier such as python3.13: lower-case letters, digits, '.' and '-'",
 )
 HANDLER = build_pattern_rule(r"^[^ \t\n\r\f\v]+$", "handler must not contain blanks")
-LAYER = build_pattern_rule(
-    r"^(arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:)?[a-zA-Z0-9_-]+:[0-9]+$",
-    "a layer is the ARN of a layer version, or name:version",
-)
 ROLE = build_pattern_rule(
     r"^(arn:[a-z-]+:iam::[0-9]{12}:role/[a-zA-Z0-9+=,.@_/-]+|[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$",
     "role is the ARN of a role, or the name of a LambdaRole of the namespace",
@@ -83,9 +80,9 @@ class LambdaFunctionSpec(ApiModel):
     architectures: (
         Annotated[list[Literal["x86_64", "arm64"]], Field(min_length=1, max_length=1)] | None
     ) = Field(None, description="Exactly one; absent: that of any node.")
-    layers: (
-        Annotated[list[Annotated[str, Field(max_length=140), LAYER]], Field(max_length=5)] | None
-    ) = Field(None, description="Layer versions, later ones over earlier ones.")
+    layers: LayerReferences | None = Field(
+        None, description="Layer versions for /opt, at most 5, later ones over earlier ones."
+    )
     image_config: ImageConfig | None = Field(None, description="Command; packageType Image only.")
     role: Annotated[str, Field(min_length=1, max_length=512), ROLE] | None = Field(
         None, description="Execution role: an ARN, or the name of a LambdaRole."
@@ -185,6 +182,19 @@ class Replicas(ApiModel):
     ready: Int | None = None
 
 
+class ResolvedLayer(ApiModel):
+    """A layer version whose content the function has; it keeps it when the LambdaLayer goes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: Annotated[str, Field(max_length=64)]
+    version: Int
+    code_sha256: Annotated[str, Field(max_length=64)] = Field(
+        alias="codeSha256", description="Base64 of the SHA-256 of the layer's zip."
+    )
+    arn: Annotated[str, Field(max_length=256)] | None = None
+
+
 class LambdaFunctionStatus(ApiModel):
     """What the controller found; fields of a newer release are passed over."""
 
@@ -216,6 +226,9 @@ class LambdaFunctionStatus(ApiModel):
         None,
         alias="codeSha256",
         description="SHA-256 of the code as the Lambda API gives it: base64; of an image, hex.",
+    )
+    layers: Annotated[list[ResolvedLayer], Field(max_length=16)] | None = Field(
+        None, description="The layer versions that spec.layers names, as they were found."
     )
     state: Literal["Pending", "Active", "Inactive", "Failed"] | None = Field(
         None, description="State, as the Lambda API gives it."

@@ -15,7 +15,6 @@ _UNSUPPORTED: tuple[tuple[str, _Probe], ...] = (
     ("architectures", lambda spec: spec.architectures),
     ("code.url", lambda spec: spec.code.url),
     ("code.s3Bucket", lambda spec: spec.code.s3_bucket),
-    ("layers", lambda spec: spec.layers),
     ("role", lambda spec: spec.role),
     ("vpcConfig", lambda spec: spec.vpc_config),
     ("deadLetterConfig", lambda spec: spec.dead_letter_config),

@@ -1,4 +1,4 @@
-// The handler of the row go; with the argument "fails" one whose init fails.
+// The handler of the row go; built with -X main.fails=yes one whose init fails.
 package main
 
 import (
@@ -26,7 +26,10 @@ type Refused struct{}
 
 func (*Refused) Error() string { return "no" }
 
-var count int
+var (
+	fails string
+	count int
+)
 
 func handle(ctx context.Context, asked event) (any, error) {
 	count++
@@ -90,7 +93,7 @@ func describe(ctx context.Context, known *lambdacontext.LambdaContext) map[strin
 }
 
 func main() {
-	if len(os.Args) > 1 {
+	if fails != "" {
 		panic("not today")
 	}
 	lambda.Start(handle)

@@ -1,0 +1,85 @@
+"""Joins two streams of objects, functions and layers, into one index of functions.
+
+Contract: lives on one event loop; no I/O. Functions with layers are pending until the layers of
+their namespace have been listed once; after that a layer that comes, changes or goes changes the
+functions that name it, and nobody else. Functions without layers never wait for layers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.catalog.layers import LayerBook, LayerVersion, ObjectKey, VersionKey
+from kubelambda.core.function import Function, FunctionRef
+
+
+class LayeredIndex:
+    """Feeds ``index`` with functions that have their layers."""
+
+    def __init__(self, index: FunctionIndex) -> None:
+        self._index = index
+        self._book = LayerBook()
+        self._bare: dict[FunctionRef, Function] = {}
+        """Functions that name layers, as their own objects describe them."""
+        self._listed: set[str | None] = set()
+
+    def put_function(self, function: Function) -> None:
+        """Add a function or replace its former self."""
+        if function.layers:
+            self._bare[function.ref] = function
+        else:
+            self._bare.pop(function.ref, None)
+        self._index.put(self._complete(function))
+
+    def remove_function(self, key: ObjectKey) -> None:
+        """Forget a function."""
+        ref = FunctionRef(*key)
+        self._bare.pop(ref, None)
+        self._index.remove(ref)
+
+    def replace_functions(self, functions: Iterable[Function], namespace: str | None) -> None:
+        """Make ``functions`` all that there is (in ``namespace``, or at all)."""
+        wanted = {function.ref: function for function in functions}
+        for ref in self._index.refs(namespace):
+            if ref not in wanted:
+                self.remove_function((ref.namespace, ref.name))
+        for function in wanted.values():
+            self.put_function(function)
+
+    def put_layer(self, version: LayerVersion) -> None:
+        """Add a layer version or replace its former self."""
+        if self._book.put(version):
+            self._refresh({version.version_key})
+
+    def remove_layer(self, key: ObjectKey) -> None:
+        """Forget a layer version; functions that remember its content keep it."""
+        version = self._book.remove(key)
+        if version is not None:
+            self._refresh({version.version_key})
+
+    def replace_layers(self, versions: Iterable[LayerVersion], namespace: str | None) -> None:
+        """Make ``versions`` all that there is (in ``namespace``, or at all)."""
+        wanted = {version.key: version for version in versions}
+        for key in self._book.keys(namespace):
+            if key not in wanted:
+                self._book.remove(key)
+        for version in wanted.values():
+            self._book.put(version)
+        self._listed.add(namespace)
+        for function in list(self._bare.values()):
+            if namespace in (None, function.ref.namespace):
+                self._index.put(self._complete(function))
+
+    def _refresh(self, keys: set[VersionKey]) -> None:
+        for function in list(self._bare.values()):
+            namespace = function.ref.namespace
+            if any((namespace, one.name, one.version) in keys for one in function.layers):
+                self._index.put(self._complete(function))
+
+    def _complete(self, function: Function) -> Function:
+        if not function.layers:
+            return function
+        if self._listed.isdisjoint((None, function.ref.namespace)):
+            # What it remembers counts only once its layers are known to be gone.
+            return replace(function, ready=False)
+        return self._book.complete(function)

@@ -1,0 +1,122 @@
+"""Layer versions, and functions completed with the contents of those that they name.
+
+Contract: pure values on one event loop, no I/O. A function whose layers are not all known is
+pending: it waits, or serves as it was. A version that is there wins over what a function remembers
+of it; of two objects that are the same version the older one counts (the controller marks the other
+Stalled). Source: spec/lambda.md sections 6.3 and 6.7.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kubelambda.catalog.build import build_code
+from kubelambda.core.code_zip import build_inline_zip, compute_sha256
+from kubelambda.core.function import Code, Function, Layer
+
+ObjectKey = tuple[str, str]
+"""Namespace and metadata.name."""
+VersionKey = tuple[str, str, int]
+"""Namespace, name of the layer, version."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerVersion:
+    """What one LambdaLayer is."""
+
+    key: ObjectKey
+    created: str
+    layer: Layer
+
+    @property
+    def version_key(self) -> VersionKey:
+        """Which version of which layer it claims to be."""
+        return (self.key[0], self.layer.name, self.layer.version)
+
+
+def derive_layer_name(name: str, version: int) -> str:
+    """The layer's name where the spec gives none: ``name`` without its version at the end."""
+    return name.removesuffix(f"-{version}")
+
+
+def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
+    """What the LambdaLayer ``manifest`` is; it has been admitted, so nothing is checked again.
+
+    Inline files become the zip that they stand for: one form on the link, and of a known size.
+    """
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    name, version = metadata["name"], spec["version"]
+    content = build_code(spec["content"], {})
+    if content.inline is not None:
+        archive = build_inline_zip(content.inline)
+        content = Code(zip_base64=base64.b64encode(archive).decode())
+    layer = Layer(
+        spec.get("layerName") or derive_layer_name(name, version),
+        version,
+        compute_sha256(content),
+        content,
+    )
+    key = (metadata.get("namespace", "default"), name)
+    return LayerVersion(key, metadata.get("creationTimestamp", ""), layer)
+
+
+def find_missing(function: Function) -> list[str]:
+    """Layer versions of which nobody knows the content, as ``name:version``."""
+    return [one.reference for one in function.layers if one.content is None]
+
+
+def describe_missing(missing: Sequence[str]) -> str:
+    """What to do about layer versions that do not exist; ``missing`` as ``name:version``."""
+    names = ", ".join(missing)
+    verb, them = ("does", "it") if len(missing) == 1 else ("do", "them")
+    return (
+        f"{names} of spec.layers {verb} not exist in this namespace; create a LambdaLayer with "
+        f"that layerName and version, or take {them} out of spec.layers"
+    )
+
+
+class LayerBook:
+    """All layer versions that are known."""
+
+    def __init__(self) -> None:
+        self._versions: dict[ObjectKey, LayerVersion] = {}
+        self._claimants: dict[VersionKey, list[LayerVersion]] = {}
+
+    def put(self, version: LayerVersion) -> bool:
+        """Remember ``version``; False where nothing is new."""
+        if self._versions.get(version.key) == version:
+            return False
+        self.remove(version.key)
+        self._versions[version.key] = version
+        claimants = self._claimants.setdefault(version.version_key, [])
+        claimants.append(version)
+        claimants.sort(key=lambda one: (one.created, one.key))
+        return True
+
+    def remove(self, key: ObjectKey) -> LayerVersion | None:
+        """Forget the object ``key``; what it was."""
+        version = self._versions.pop(key, None)
+        if version is not None:
+            claimants = self._claimants[version.version_key]
+            claimants.remove(version)
+            if not claimants:
+                del self._claimants[version.version_key]
+        return version
+
+    def keys(self, namespace: str | None) -> list[ObjectKey]:
+        """All objects, or those of one namespace."""
+        return [key for key in self._versions if namespace in (None, key[0])]
+
+    def complete(self, function: Function) -> Function:
+        """``function`` with the contents of its layers; not ready where one is unknown."""
+        if not function.layers:
+            return function
+        namespace = function.ref.namespace
+        layers = tuple(self._find(namespace, one) for one in function.layers)
+        known = all(one.content is not None for one in layers)
+        return replace(function, layers=layers, ready=function.ready and known)
+
+    def _find(self, namespace: str, layer: Layer) -> Layer:
+        claimants = self._claimants.get((namespace, layer.name, layer.version))
+        return claimants[0].layer if claimants else layer

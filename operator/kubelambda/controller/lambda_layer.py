@@ -1,0 +1,72 @@
+"""Reconciles LambdaLayers: nothing but their status.
+
+Contract: level-based; safe to repeat; one write, only if the status changed. There is no finalizer:
+functions that use a version remember its content (docs/limits.md).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kubelambda.controller.layer_records import LayerRecord, judge_layer, read_layer
+from kubelambda.controller.status import build_conditions, format_moment
+from kubelambda.controller.store import Store
+from kubelambda.controller.verdict import Verdict
+from kubelambda.core.code_zip import to_code_sha256
+from kubelambda.kube.client import KubeClient
+from kubelambda.kube.errors import NotFoundError
+from kubelambda.kube.paths import LAYERS
+
+APPLY_MANAGER = "kubelambda"
+READY_MESSAGE = "Functions of this namespace may name it."
+
+
+class LayerReconciler:
+    """Writes the status of one layer version after the other."""
+
+    def __init__(
+        self, client: KubeClient, store: Store, region: str, clock: Callable[[], float]
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._region = region
+        self._clock = clock
+
+    async def reconcile(self, key: tuple[str, str]) -> None:
+        """Write the status of ``key`` where it is not what it should be."""
+        record = self._store.layers.get(key)
+        if record is None or record.deleting:
+            return
+        verdict = judge_layer(record, self._store.layer_claimants(record))
+        now = format_moment(self._clock())
+        status = build_layer_status(record, verdict, region=self._region, now=now)
+        if all(record.status.get(field) == value for field, value in status.items()):
+            return
+        content = {"metadata": {"resourceVersion": record.version}, "status": status}
+        try:
+            written = await self._client.patch(
+                LAYERS, key[0], key[1], content, manager=APPLY_MANAGER, subresource="status"
+            )
+        except NotFoundError:
+            return
+        self._store.put_layer(read_layer(written))
+
+
+def build_layer_status(
+    record: LayerRecord, verdict: Verdict, *, region: str, now: str
+) -> Mapping[str, Any]:
+    """The status to be; equal to the record's where there is nothing to write."""
+    status: dict[str, Any] = {
+        "observedGeneration": record.generation,
+        "conditions": build_conditions(
+            record.status, verdict, stalled=True, ready_message=READY_MESSAGE, now=now
+        ),
+        "layerName": record.layer.name,
+        "layerVersionArn": build_layer_arn(region, record.account_id, record.layer.reference),
+        "codeSha256": to_code_sha256(record.layer.sha256),
+    }
+    return status if record.code_size is None else {**status, "codeSize": record.code_size}
+
+
+def build_layer_arn(region: str, account_id: str, reference: str) -> str:
+    """The ARN of a layer version; ``reference`` is ``name:version``."""
+    return f"arn:aws:lambda:{region}:{account_id}:layer:{reference}"

@@ -1,0 +1,93 @@
+"""What the controller remembers of each LambdaLayer, and which layers a function finds.
+
+Contract: pure; the files of a layer are gone from memory at once, a digest of them stays.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.layer import LambdaLayer
+from kubelambda.catalog.layers import build_layer_version
+from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error
+from kubelambda.core.code_zip import read_zip
+from kubelambda.core.function import Layer, derive_account_id
+
+Key = tuple[str, str]
+Reference = tuple[str, int]
+"""Name and version of a layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRecord:
+    """A LambdaLayer without its content."""
+
+    key: Key
+    uid: str
+    version: str
+    generation: int
+    created: str
+    deleting: bool
+    account_id: str
+    layer: Layer
+    code_size: int | None
+    """Bytes of the zip; None where only gateways see it."""
+    verdict: Verdict
+    status: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def group(self) -> tuple[str, str, int]:
+        """What two objects must not share."""
+        return (self.key[0], self.layer.name, self.layer.version)
+
+
+def read_layer(manifest: Mapping[str, Any]) -> LayerRecord:
+    """The record of a LambdaLayer as it comes over the wire."""
+    metadata = manifest["metadata"]
+    layer = build_layer_version(manifest).layer
+    content = read_zip(layer.content) if layer.content is not None else None
+    return LayerRecord(
+        key=(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        generation=metadata.get("generation", 0),
+        created=metadata.get("creationTimestamp", ""),
+        deleting="deletionTimestamp" in metadata,
+        account_id=derive_account_id(metadata["namespace"]),
+        layer=replace(layer, content=None),
+        code_size=len(content) if content is not None else None,
+        verdict=_judge(manifest),
+        status=dict(manifest.get("status") or {}),
+    )
+
+
+def _judge(manifest: Mapping[str, Any]) -> Verdict:
+    try:
+        LambdaLayer.model_validate(manifest)
+    except ValidationError as error:
+        return Verdict(Reason.INVALID_SPEC, describe_error(error))
+    return NO_OBJECTION
+
+
+def judge_layer(record: LayerRecord, claimants: Sequence[LayerRecord]) -> Verdict:
+    """Why functions cannot use this object, if so; ``claimants`` with the rightful one first."""
+    if record.verdict.reason is not None:
+        return record.verdict
+    rightful = claimants[0] if claimants else record
+    if rightful.uid != record.uid:
+        return Verdict(
+            Reason.DUPLICATE_LAYER_VERSION,
+            f"{record.layer.reference} is {rightful.key[1]!r} of this namespace already; choose "
+            "another version, or delete that one",
+        )
+    return NO_OBJECTION
+
+
+def resolve_layers(layers: Sequence[Layer], known: Mapping[Reference, str]) -> tuple[Layer, ...]:
+    """``layers`` with the SHA-256 that ``known`` has, or else the one that is remembered."""
+    return tuple(
+        replace(one, sha256=known.get((one.name, one.version), one.sha256)) for one in layers
+    )

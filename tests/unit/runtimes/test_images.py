@@ -1,0 +1,57 @@
+"""Every runtime image keeps the contract of runtimes/README.md and is installed by the chart."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+RUNTIMES = sorted(
+    path.parent.name for path in ROOT.glob("runtimes/*/Dockerfile") if path.parent.name != "agent"
+)
+LINES = (
+    "ARG BASE=",
+    "ARG AGENT_IMAGE=",
+    "FROM ${AGENT_IMAGE} AS agent",
+    "COPY --from=agent /kubelambda-agent /usr/local/bin/kubelambda-agent",
+    "WORKDIR /var/task",
+    "USER 993:990",
+    'ENTRYPOINT ["/usr/local/bin/kubelambda-agent"]',
+)
+VARIABLES = (
+    "LANG=en_US.UTF-8",
+    "TZ=:UTC",
+    "LAMBDA_RUNTIME_DIR=/var/runtime",
+    "LAMBDA_TASK_ROOT=/var/task",
+)
+
+
+def read_dockerfile(name: str) -> str:
+    return (ROOT / "runtimes" / name / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_an_image_runs_the_agent_as_lambdas_user_with_the_variables_of_spec_6_5(name: str) -> None:
+    text = read_dockerfile(name)
+    for line in LINES:
+        assert re.search(rf"^{re.escape(line)}", text, re.MULTILINE), line
+    for variable in (*VARIABLES, "PATH=", "LD_LIBRARY_PATH="):
+        assert variable in text
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_an_image_is_a_value_of_the_chart_and_of_the_test_installation(name: str) -> None:
+    values = yaml.safe_load((ROOT / "charts/kubelambda/values.yaml").read_text())["runtimes"]
+    images = {key: value["image"] for key, value in values.items()}
+    keys = [key for key, image in images.items() if image.startswith(f"kubelambda/runtime-{name}:")]
+    assert keys
+    install = (ROOT / "hack/install").read_text()
+    assert all(f"use_image {key} {name}" in install for key in keys)
+
+
+@pytest.mark.parametrize("name", [name for name in RUNTIMES if name != "provided"])
+def test_a_bootstrap_honours_the_wrapper_script(name: str) -> None:
+    path = ROOT / "runtimes" / name / "bootstrap"
+    assert path.stat().st_mode & 0o111
+    assert 'set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"' in path.read_text()
