@@ -88,8 +88,7 @@ class Leader:
             PolicyReconciler(self._client, self._store, rules),
             WorkerMetrics(registry, self._queue),
         )
-        writer = PodWriter(self._client, self._store, registry)
-        self._scaler = Scaler(self._store, writer, settings)
+        self._scaler = Scaler(self._store, PodWriter(self._client, self._store, registry), settings)
         self._demand = DemandServer(
             derive_key(master_secret, INTERNAL_KEY_INFO),
             self._scaler.take_report,
