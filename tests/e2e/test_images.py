@@ -4,8 +4,10 @@ The images are those of tests/e2e/images: a runtime loop of its own, the same wi
 the public layout of AWS's base images.
 """
 
+import base64
+import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -257,3 +259,57 @@ def test_a_push_changes_nothing_until_the_function_is_updated(
     apply("moving", description="updated")
     wait_until(lambda: resolved().endswith(second), "the update asks again")
     assert len(registry.requests) > asked
+
+
+@pytest.fixture
+def pull_secrets(registry: OciRegistry) -> Iterator[str]:
+    """The name of the Secrets that the installation lets nodes pull with, for this test."""
+    install = ROOT / "hack" / "install"
+    subprocess.run(
+        [install, "--set", "functions.imagePullSecrets={pull}"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    yield "pull"
+    registry.answer_first = None
+    subprocess.run([install], check=True, stdout=subprocess.DEVNULL)
+
+
+def build_pull_secret(name: str, host: str, authorization: str) -> dict[str, Any]:
+    config = json.dumps({"auths": {host: {"auth": authorization}}})
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/dockerconfigjson",
+        "metadata": {"name": name},
+        "data": {".dockerconfigjson": base64.b64encode(config.encode()).decode()},
+    }
+
+
+@pytest.mark.timeout(240)
+def test_a_private_image_is_pulled_with_the_namespaces_secret(
+    functions: Functions, registry: OciRegistry, pull_secrets: str, wait_until: WaitUntil
+) -> None:
+    """The controller sees neither the Secret nor the image, so the spec says what to run."""
+    authorization = base64.b64encode(b"user:word").decode()
+
+    def guard(_: str, headers: Mapping[str, str]) -> Reply | None:
+        if headers.get("Authorization") == f"Basic {authorization}":
+            return None
+        return Reply(401, {"WWW-Authenticate": 'Basic realm="private"'})
+
+    for layout in (ROOT / ".cluster" / "test-images").iterdir():
+        registry.load("private", layout)
+    registry.answer_first = guard
+    manifest = build("private", f"{registry.host}/private:loop")
+    functions.kubectl.apply(manifest, namespace=functions.namespace)
+    wait_until(
+        lambda: condition(functions, "private", "Stalled")[0] == "RegistryAccessDenied",
+        "the controller is refused",
+    )
+    secret = build_pull_secret(pull_secrets, registry.host, authorization)
+    functions.kubectl.apply(secret, namespace=functions.namespace)
+    manifest["spec"]["imageConfig"] = {"entryPoint": ["python3"], "command": ["loop.py"]}
+    arn = functions.apply(manifest)
+    payload, _ = functions.invoke(arn, {})
+    assert (payload["handler"], payload["cwd"]) == ("loop.py", "/srv")
