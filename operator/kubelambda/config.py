@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
+from kubelambda.core.image_reference import AllowedRegistries, ImageReferenceError
 from kubelambda.core.keys import MASTER_BYTES_MIN
 
 _PREFIX = "KUBELAMBDA_"
@@ -103,7 +104,13 @@ class ControllerSettings(Settings):
     init_cpu_millis: int = 1000
     """CPU limit during init; the share where that is larger. 0 where pods cannot be resized."""
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
-    """Pull policy of runtime images."""
+    """Pull policy of runtime images and of the agent's."""
+    agent_image: str = "kubelambda/agent:latest"
+    """Image with the agent alone, which is copied into the pods of image functions."""
+    allowed_registries: tuple[str, ...] = ()
+    """host[:port], or http://host:port without TLS: where image functions may come from."""
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets, in each function's namespace, with which the kubelet pulls its image."""
     deployment_scale_per_s: float = 10.0
     """Cluster-wide pace of raising Deployments' replicas, in environments a second."""
     dns_selector: str = ""
@@ -121,6 +128,18 @@ class ControllerSettings(Settings):
     """Ranges that functions may not reach: private, cluster and link-local ones."""
     allowed_code_hosts: tuple[str, ...] = ()
     """host or host:port that code.url and S3 endpoints may name although private or plain http."""
+
+    def check(self) -> None:
+        """Raise SettingError where values contradict each other."""
+        super(ControllerSettings, self).check()
+        self.read_allowed_registries()
+
+    def read_allowed_registries(self) -> AllowedRegistries:
+        """The list, understood; SettingError for an entry that is no registry."""
+        try:
+            return AllowedRegistries.parse(self.allowed_registries)
+        except ImageReferenceError as error:
+            raise SettingError(f"{_PREFIX}ALLOWED_REGISTRIES: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

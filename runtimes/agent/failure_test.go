@@ -213,9 +213,15 @@ func TestACommandThatCannotRunSaysWhy(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("text"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	foreign := t.TempDir() + "/foreign" // as a program for another machine
+	if err := os.WriteFile(foreign, []byte("\x7fELF\x02\x01\x01 and no more"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range [][2]string{
 		{`["/no/such"]`, "fork/exec /no/such: no such file or directory"},
 		{`["` + plain + `"]`, "fork/exec " + plain + ": permission denied"},
+		{`["` + foreign + `"]`, "fork/exec " + foreign + ": exec format error"},
+		{`["no-such-program"]`, "fork/exec no-such-program: no such file or directory"},
 	} {
 		a := startAgent(t, newGateway(t, testKey), "", "KUBELAMBDA_BOOTSTRAP="+row[0])
 		s := a.gateway.session()

@@ -1,5 +1,6 @@
 // Command kubelambda-agent supervises one Lambda execution environment: it is PID 1 of a function
-// pod, or a child process in local mode.
+// pod, or a child process in local mode. `kubelambda-agent install DIRECTORY` copies the program and
+// ends: what an init container does for the pod of an image function.
 //
 // Contract: reads runtimes/README.md's variables, speaks docs/link.md to a gateway that it dials,
 // and serves the Runtime API to the process that it starts. Exits 0 when let go, 1 when it cannot
@@ -45,6 +46,14 @@ func main() {
 }
 
 func run() error {
+	if len(os.Args) == 3 && os.Args[1] == "install" {
+		return install(os.Args[2])
+	}
+	return supervised()
+}
+
+// supervised is the agent's life as PID 1 or as a child.
+func supervised() error {
 	signals := supervise.CatchSignals()
 	given, err := settings.Read(os.Environ())
 	if err != nil {
@@ -61,6 +70,7 @@ func run() error {
 		Bootstrap:  given.Bootstrap,
 		TaskRoot:   given.TaskRoot,
 		OptRoot:    given.OptRoot,
+		Directory:  given.WorkingDirectory,
 		Packages: fetch.Gateway{
 			Address: given.Gateway, UID: given.Identity.UID,
 			KeyGeneration: given.Identity.KeyGeneration, Key: given.Key,

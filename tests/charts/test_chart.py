@@ -245,6 +245,27 @@ def test_every_variable_is_a_setting_that_the_process_reads(
             kind.from_environment(variables)
 
 
+def test_registries_and_the_agents_image_reach_the_controller(render: Render) -> None:
+    variables = controller_environment(
+        render(
+            'functions.allowedRegistries=["registry.example","http://10.0.0.1:5000"]',
+            'functions.imagePullSecrets=["pull"]',
+        )
+    )
+    settings = ControllerSettings.from_environment(variables)
+    assert settings.allowed_registries == ("registry.example", "http://10.0.0.1:5000")
+    assert settings.image_pull_secrets == ("pull",)
+    assert settings.agent_image == "kubelambda/agent:0.1.0"
+
+
+def controller_environment(objects: list[Manifest]) -> dict[str, str]:
+    templates = (one for one in our_templates(objects))
+    label = "app.kubernetes.io/component"
+    return next(
+        environment(one) for one in templates if one["metadata"]["labels"][label] == "controller"
+    )
+
+
 def test_defaults_of_the_chart_are_those_of_the_settings(render: Render) -> None:
     for template in pod_templates(render("fullnameOverride=kubelambda")):
         component = template["metadata"]["labels"]["app.kubernetes.io/component"]
@@ -257,6 +278,7 @@ def test_defaults_of_the_chart_are_those_of_the_settings(render: Render) -> None
                 "peers_name",
                 "queue_url",
                 "queue_token_file",
+                "agent_image",
             }
             for name, field in SETTINGS[component].__dataclass_fields__.items():
                 if name not in fixed | {"gateway_address", "gateway_selector", "controller_url"}:

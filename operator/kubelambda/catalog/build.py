@@ -40,7 +40,7 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
         function_name=spec.get("functionName") or name,
         account_id=account_id or derive_account_id(namespace),
         runtime=spec.get("runtime") or "",
-        handler=spec.get("handler") or "",
+        handler=spec.get("handler") or _find_image_handler(manifest),
         code=build_code(spec.get("code") or {}, manifest.get("status") or {}),
         memory_mb=spec.get("memorySize") or DEFAULT_MEMORY_MB,
         timeout_s=spec.get("timeout") or DEFAULT_TIMEOUT_S,
@@ -67,6 +67,8 @@ def build_code(code: Mapping[str, Any], status: Mapping[str, Any]) -> Code:
         return Code(config_map=code["configMapRef"]["name"], version=status.get("codeSha256", ""))
     if code.get("package") is not None:
         return Code(package=code["package"])
+    if code.get("imageURI") is not None:
+        return Code(image=True, version=(status.get("imageConfig") or {}).get("digest") or "")
     return _build_fetched_code(code)
 
 
@@ -78,6 +80,12 @@ def _build_fetched_code(code: Mapping[str, Any]) -> Code:
         version = code.get("s3ObjectVersion") or ""
         return Code(s3=S3Package(code["s3Bucket"], code.get("s3Key", ""), version))
     return Code(inline={})
+
+
+def _find_image_handler(manifest: Mapping[str, Any]) -> str:
+    """The first word of the command that is run of an image (spec/lambda.md section 6.4)."""
+    config = (manifest.get("status") or {}).get("imageConfig") or {}
+    return str((config.get("command") or [""])[0])
 
 
 def build_layers(

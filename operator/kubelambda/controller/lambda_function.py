@@ -9,12 +9,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from kubelambda.controller.images import Images
 from kubelambda.controller.plan import (
     Action,
     CreateDeployment,
     CreateKeySecret,
     DeleteDeployment,
-    FunctionPlan,
     RepairDeployment,
     World,
     plan_function,
@@ -53,23 +53,30 @@ class FunctionReconciler:
     """Brings one function after the other to what its spec says."""
 
     def __init__(
-        self, client: KubeClient, store: Store, platform: Platform, clock: Callable[[], float]
+        self,
+        client: KubeClient,
+        store: Store,
+        platform: Platform,
+        images: Images,
+        clock: Callable[[], float],
     ) -> None:
         self._client = client
         self._store = store
         self._platform = platform
+        self._images = images
         self._clock = clock
 
     async def reconcile(self, key: Key) -> float | None:
         """Do what ``key`` needs; seconds after which to look again, if at all."""
         record = self._store.functions.get(key)
         if record is None or record.deleting:
+            self._images.forget(key)
             return None
-        plan = self._plan(record, await self._fetch_code_version(record))
-        revisit_s = plan.revisit_s
-        if record.config_map:
-            period_s = self._config_map_period_s()
-            revisit_s = period_s if revisit_s is None else min(revisit_s, period_s)
+        world, look_again_s = await self._survey(record)
+        plan = plan_function(record, world, self._platform)
+        revisit_s = min(
+            (one for one in (plan.revisit_s, look_again_s) if one is not None), default=None
+        )
         outcome = plan.outcome
         try:
             for action in plan.actions:
@@ -83,9 +90,27 @@ class FunctionReconciler:
         await self._write_status(record, outcome)
         return revisit_s
 
+    async def _survey(self, record: FunctionRecord) -> tuple[World, float | None]:
+        """What is there around ``record``, and after how many seconds that may have changed."""
+        code_version, image = "", None
+        look_again_s = self._config_map_period_s() if record.config_map else None
+        if record.config_map:
+            code_version = await self._fetch_code_version(record)
+        elif record.verdict.reason is None:
+            image, look_again_s = await self._images.look(record)
+        world = World(
+            runtimes=self._store.runtimes,
+            claimants=self._store.same_name(record),
+            deployments=self._store.deployments.group(record.uid),
+            pods=self._store.pods.group(record.uid),
+            now_s=self._clock(),
+            code_version=code_version,
+            image=image,
+            layers=self._store.known_layers(record.ref.namespace, record.layers),
+        )
+        return world, look_again_s
+
     async def _fetch_code_version(self, record: FunctionRecord) -> str:
-        if not record.config_map:
-            return ""
         try:
             found = await self._client.get(CONFIG_MAPS, record.ref.namespace, record.config_map)
         except NotFoundError:
@@ -96,18 +121,6 @@ class FunctionReconciler:
         """Looked at every few seconds, but all together not more often than ten a second."""
         count = sum(1 for one in self._store.functions.values() if one.config_map)
         return max(CONFIG_MAP_S, count / CONFIG_MAPS_PER_S)
-
-    def _plan(self, record: FunctionRecord, code_version: str) -> FunctionPlan:
-        world = World(
-            runtimes=self._store.runtimes,
-            claimants=self._store.same_name(record),
-            deployments=self._store.deployments.group(record.uid),
-            pods=self._store.pods.group(record.uid),
-            now_s=self._clock(),
-            code_version=code_version,
-            layers=self._store.known_layers(record.ref.namespace, record.layers),
-        )
-        return plan_function(record, world, self._platform)
 
     async def _carry_out(self, record: FunctionRecord, action: Action) -> None:
         namespace = record.ref.namespace

@@ -6,6 +6,7 @@ all. ``hand_over`` comes after a stop in good order.
 
 import asyncio
 import logging
+import platform
 import signal
 import time
 from collections.abc import Coroutine
@@ -17,6 +18,8 @@ from prometheus_client import CollectorRegistry
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.demand_server import DemandServer
 from kubelambda.controller.elector import Elector
+from kubelambda.controller.image_resolver import resolve_image
+from kubelambda.controller.images import Images
 from kubelambda.controller.lambda_function import FunctionReconciler
 from kubelambda.controller.lambda_layer import LayerReconciler
 from kubelambda.controller.leader_label import claim_leader_label, drop_leader_label
@@ -33,6 +36,7 @@ from kubelambda.controller.watch import (
     WorkKey,
     build_kopf_registry,
     build_kopf_settings,
+    function_key,
 )
 from kubelambda.controller.work_queue import WorkQueue
 from kubelambda.controller.workers import WorkerMetrics, Workers
@@ -49,6 +53,8 @@ logger = logging.getLogger(__name__)
 REQUESTS_PER_S = 200.0
 REQUESTS_BURST = 400.0
 STUCK_S = 120.0
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""This machine's name for what registries call otherwise; nodes are taken to be like it."""
 
 
 class Leader:
@@ -74,16 +80,15 @@ class Leader:
         self._store = Store()
         self._queue: WorkQueue[WorkKey] = WorkQueue()
         self._intake = Intake(self._store, self._queue.add)
-        platform = Platform(settings, master_secret)
+        shared = Platform(settings, master_secret)
         self._workers = Workers(
             self._queue,
-            FunctionReconciler(self._client, self._store, platform, time.time),
+            FunctionReconciler(self._client, self._store, shared, self._build_images(), time.time),
             LayerReconciler(self._client, self._store, settings.region, time.time),
             PolicyReconciler(self._client, self._store, rules),
             WorkerMetrics(registry, self._queue),
         )
-        writer = PodWriter(self._client, self._store, registry)
-        self._scaler = Scaler(self._store, writer, settings)
+        self._scaler = Scaler(self._store, PodWriter(self._client, self._store, registry), settings)
         self._demand = DemandServer(
             derive_key(master_secret, INTERNAL_KEY_INFO),
             self._scaler.take_report,
@@ -150,6 +155,15 @@ class Leader:
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,
             ready_flag=started,
+        )
+
+    def _build_images(self) -> Images:
+        allowed = self._settings.read_allowed_registries()
+        architecture = ARCHITECTURES.get(platform.machine(), "amd64")
+        return Images(
+            lambda request: resolve_image(request, allowed, architecture),
+            lambda key: self._queue.add(function_key(*key)),
+            time.monotonic,
         )
 
     def _resync(self) -> Resync:

@@ -12,6 +12,7 @@ from typing import Any
 
 from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.catalog.layers import describe_missing
+from kubelambda.controller.image_resolver import Refusal, Resolution
 from kubelambda.controller.layer_records import Reference, resolve_layers
 from kubelambda.controller.records import (
     DeploymentRecord,
@@ -82,6 +83,8 @@ class World:
     now_s: float
     code_version: str = ""
     """Digest of the code's ConfigMap; empty where there is none, or none is found."""
+    image: Resolution | None = None
+    """What its registry says of the function's image; None for a function without one."""
     layers: Mapping[Reference, str] = field(default_factory=dict)
     """SHA-256 of each layer version that is there, of those that the function names."""
 
@@ -91,13 +94,18 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
     verdict = judge_function(record, world)
     if verdict.reason is not None:
         return FunctionPlan(Outcome(verdict=verdict, stalled=True))
-    runtime = world.runtimes[record.runtime]
+    if isinstance(world.image, Refusal):
+        stalled = not world.image.passing
+        return FunctionPlan(Outcome(verdict=world.image.verdict, stalled=stalled))
+    runtime = world.image or world.runtimes[record.runtime]
+    version = world.image.digest if world.image else world.code_version
     layers = resolve_layers(record.layers, world.layers)
-    rendered = render_function(record, runtime, platform, world.code_version, layers)
+    rendered = render_function(record, runtime, platform, version, layers)
     trouble = judge_pods(
         [pod for pod in world.pods if pod.revision == rendered.revision],
         [one.failure for one in world.deployments if one.revision == rendered.revision],
         world.now_s,
+        of_image=world.image is not None,
     )
     outcome = Outcome(
         verdict=trouble.verdict,
@@ -105,7 +113,8 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         revision=rendered.revision,
         key_secret=rendered.key_secret_name,
         runtime_image=runtime.image,
-        code_sha256=record.code_sha256 or world.code_version,
+        code_sha256=world.image.code_sha256 if world.image else record.code_sha256 or version,
+        image=world.image,
         layers=layers,
     )
     return FunctionPlan(outcome, tuple(_plan_actions(record, world, rendered)), trouble.revisit_s)
@@ -122,7 +131,7 @@ def judge_function(record: FunctionRecord, world: World) -> Verdict:
             f"functionName {record.function_name!r} belongs to {rightful.ref.name!r} of this "
             f"namespace; choose another, or delete that one",
         )
-    if record.runtime not in world.runtimes:
+    if record.image is None and record.runtime not in world.runtimes:
         known = ", ".join(sorted(world.runtimes)) or "none"
         return Verdict(
             Reason.RUNTIME_NOT_FOUND,

@@ -17,6 +17,7 @@ from kubelambda.controller.verdict import Verdict, judge_manifest
 from kubelambda.core.code_digest import digest_files
 from kubelambda.core.code_zip import compute_sha256, to_code_sha256
 from kubelambda.core.function import Code, FunctionRef, Layer
+from kubelambda.core.image_config import ImageRequest, ResolvedImage, read_image_config
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import parse_cpu_millis
 
@@ -43,12 +44,18 @@ class FunctionRecord:
     values_from: tuple[Mapping[str, Any], ...]
     config_digest: str
     """Without what the spec only names: a version of the code, layers."""
+    serving_digest: str
+    """With what the status says of those: what gateways take for current."""
     config_map: str
     """The ConfigMap with the code, if the code comes from one."""
     fetches_code: bool
     """Whether its pods fetch the code from an address that the function's owner has chosen."""
     uses_s3: bool
     """Whether that needs the Secret kubelambda-s3."""
+    image: ImageRequest | None
+    """Of a function whose code is an image."""
+    resolved_image: ResolvedImage | None
+    """What was found for this generation of the spec, as the status remembers it."""
     code_sha256: str
     """Of code that is part of the spec; else empty."""
     layers: tuple[Layer, ...]
@@ -144,15 +151,32 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
         ephemeral_mb=(spec.get("ephemeralStorage") or {}).get("size") or DEFAULT_EPHEMERAL_MB,
         values_from=function.values_from,
         config_digest=bare.config_digest,
+        serving_digest=function.config_digest,
         config_map=function.code.config_map or "",
         fetches_code=function.fetches_code,
         uses_s3=function.uses_s3,
+        image=_read_image(spec),
+        resolved_image=_read_resolved(manifest),
         code_sha256=_compute_code_sha256(function.code),
         layers=function.layers,
         reserved_concurrency=function.reserved_concurrency,
         verdict=judge_manifest(manifest),
         status=dict(manifest.get("status") or {}),
     )
+
+
+def _read_image(spec: Mapping[str, Any]) -> ImageRequest | None:
+    uri = (spec.get("code") or {}).get("imageURI")
+    return ImageRequest(uri, read_image_config(spec.get("imageConfig") or {})) if uri else None
+
+
+def _read_resolved(manifest: Mapping[str, Any]) -> ResolvedImage | None:
+    """None where the spec has changed since: the same tag may mean another image then."""
+    status = manifest.get("status") or {}
+    config, uri = status.get("imageConfig") or {}, status.get("resolvedImageUri")
+    if not uri or config.get("observedGeneration") != manifest["metadata"].get("generation", 0):
+        return None
+    return ResolvedImage(uri, read_image_config(config))
 
 
 def _compute_code_sha256(code: Code) -> str:
@@ -220,6 +244,7 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
     own = metadata.get("labels") or {}
     container = manifest["spec"]["containers"][0]
     statuses = status.get("containerStatuses") or []
+    all_statuses = [*(status.get("initContainerStatuses") or []), *statuses]
     environment = {one["name"]: one.get("value", "") for one in container.get("env") or ()}
     cpu = ((container.get("resources") or {}).get("limits") or {}).get("cpu", "0")
     return PodRecord(
@@ -236,7 +261,7 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
         restarts=sum(one.get("restartCount", 0) for one in statuses),
         victim=labels.DELETION_COST in (metadata.get("annotations") or {}),
         cpu_limit_millis=parse_cpu_millis(cpu),
-        trouble=_find_trouble(status, statuses),
+        trouble=_find_trouble(status, all_statuses),
     )
 
 

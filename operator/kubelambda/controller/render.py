@@ -11,6 +11,7 @@ from typing import Any
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.records import FunctionRecord, RuntimeRecord
 from kubelambda.core.function import Layer, combine_digest
+from kubelambda.core.image_config import ResolvedImage
 from kubelambda.core.keys import derive_function_key, derive_key_secret_suffix
 from kubelambda.core.revision import (
     build_deployment_name,
@@ -19,6 +20,7 @@ from kubelambda.core.revision import (
 )
 from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
 from kubelambda.kube.resources.function_pod import CodeRules, FunctionPod, build_pod_spec
+from kubelambda.kube.resources.injected_agent import InjectedAgent
 
 MIB_PER_CPU = 1769
 """Lambda gives one vCPU per 1,769 MB."""
@@ -65,14 +67,31 @@ def _build_code_rules(record: FunctionRecord, settings: ControllerSettings) -> C
     return CodeRules(settings.allowed_code_hosts, settings.private_cidrs)
 
 
+def _build_injected(
+    runtime: RuntimeRecord | ResolvedImage, settings: ControllerSettings
+) -> InjectedAgent | None:
+    """What an image without our agent needs beside it."""
+    if not isinstance(runtime, ResolvedImage):
+        return None
+    return InjectedAgent(
+        agent_image=settings.agent_image,
+        agent_pull_policy=settings.image_pull_policy,
+        working_directory=runtime.config.working_directory,
+        pull_secrets=settings.image_pull_secrets,
+    )
+
+
 def render_function(
     record: FunctionRecord,
-    runtime: RuntimeRecord,
+    runtime: RuntimeRecord | ResolvedImage,
     platform: Platform,
     code_version: str = "",
     layers: Sequence[Layer] = (),
 ) -> Rendered:
-    """The Deployment and key Secret that ``record`` asks for, with this version of its code."""
+    """The Deployment and key Secret that ``record`` asks for, with this version of its code.
+
+    ``runtime`` is what its pods run: a runtime's image or the function's own.
+    """
     settings, generation = platform.settings, platform.settings.key_generation
     suffix = derive_key_secret_suffix(platform.master_secret, record.uid, generation)
     secret_name = build_key_secret_name(record.ref.name, suffix)
@@ -99,6 +118,7 @@ def render_function(
             code_config_map=record.config_map,
             code_rules=_build_code_rules(record, settings),
             uses_s3=record.uses_s3,
+            injected=_build_injected(runtime, settings),
         )
     )
     revision = compute_revision(pod_spec)

@@ -157,7 +157,7 @@ class Scaler:
             revision=pod.revision,
             state=report.state if report else "unlinked",
             idle_s=report.idle_s if report else unlinked_s,
-            usable=pod.config_digest == record.config_digest,
+            usable=pod.config_digest == record.serving_digest,
             pending=pod.pending,
             terminating=pod.terminating,
             draining=pod.victim,

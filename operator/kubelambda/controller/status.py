@@ -14,6 +14,7 @@ from kubelambda.controller.records import FunctionRecord
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
 from kubelambda.core.code_zip import to_code_sha256
 from kubelambda.core.function import Layer
+from kubelambda.core.image_config import ResolvedImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Outcome:
     key_secret: str = ""
     runtime_image: str = ""
     code_sha256: str = ""
+    image: ResolvedImage | None = None
     layers: tuple[Layer, ...] | None = None
     """The layers as they were found; None where that is not known."""
 
@@ -70,11 +72,25 @@ def build_status(
         ("keySecretName", outcome.key_secret),
         ("runtimeImage", outcome.runtime_image),
         ("codeSha256", outcome.code_sha256),
+        ("resolvedImageUri", outcome.image.image if outcome.image else ""),
+        ("imageConfig", _build_image_config(record, outcome.image)),
     ):
         if value or field in record.status:
             # Code of S3 has no digest: None takes away what former code has left.
             status[field] = value or (None if outcome.revision else record.status[field])
     return status
+
+
+def _build_image_config(record: FunctionRecord, image: ResolvedImage | None) -> dict[str, Any]:
+    if image is None:
+        return {}
+    return {
+        "entryPoint": list(image.config.entry_point),
+        "command": list(image.config.command),
+        "workingDirectory": image.config.working_directory,
+        "digest": image.digest,
+        "observedGeneration": record.generation,
+    }
 
 
 def build_conditions(

@@ -43,6 +43,18 @@ _ADVICE = {
         "the container cannot start; is the runtime's image right for this machine?",
     ),
 }
+_ADVICE_OF_IMAGES = {
+    **_ADVICE,
+    "ErrImagePull": (
+        Reason.IMAGE_PULL_FAILED,
+        "a node cannot pull code.imageURI, or the agent's image; check that nodes reach the "
+        "registry and that the namespace has the Secrets of functions.imagePullSecrets",
+    ),
+    "RunContainerError": (
+        Reason.CONTAINER_START_FAILED,
+        "the container cannot start; is the image of code.imageURI right for this machine?",
+    ),
+}
 _ALIASES = {
     "ImagePullBackOff": "ErrImagePull",
     "InvalidImageName": "ErrImagePull",
@@ -59,8 +71,11 @@ class Trouble:
     revisit_s: float | None = None
 
 
-def judge_pods(pods: Sequence[PodRecord], failures: Sequence[str], now_s: float) -> Trouble:
+def judge_pods(
+    pods: Sequence[PodRecord], failures: Sequence[str], now_s: float, *, of_image: bool = False
+) -> Trouble:
     """What keeps the function from starting; nothing where some pod of it runs."""
+    advice = _ADVICE_OF_IMAGES if of_image else _ADVICE
     for failure in failures:
         if failure:
             return Trouble(judge_refusal(failure))
@@ -70,18 +85,17 @@ def judge_pods(pods: Sequence[PodRecord], failures: Sequence[str], now_s: float)
     revisit_s = None
     for pod in pods:
         reason = _ALIASES.get(pod.trouble[0], pod.trouble[0])
-        if pod.terminating or reason not in _ADVICE:
+        if pod.terminating or reason not in advice:
             continue
         age_s = now_s - _to_epoch(pod.created)
         if age_s < GRACE_S:
             revisit_s = GRACE_S - age_s + 0.1
             continue
-        return Trouble(_advise(reason, pod.trouble[1]))
+        return Trouble(_advise(*advice[reason], reason, pod.trouble[1]))
     return Trouble(revisit_s=revisit_s)
 
 
-def _advise(reason: str, message: str) -> Verdict:
-    typed, advice = _ADVICE[reason]
+def _advise(typed: Reason, advice: str, reason: str, message: str) -> Verdict:
     missing = _name_missing(message) if reason == CONFIG_ERROR else ""
     return Verdict(typed, missing or advice)
 

@@ -19,11 +19,9 @@ PLACEHOLDER_CREDENTIALS = {
 
 def build_environment(function: Function, region: str) -> dict[str, str]:
     """Variables for ``configure``: overridable ones, then the user's, then the reserved ones."""
-    overridable = {
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-    }
+    overridable = {"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR"}
+    if not function.code.image:  # an image has its own locales, and says which
+        overridable |= {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
     reserved = {
         **PLACEHOLDER_CREDENTIALS,
         "_HANDLER": function.handler,
@@ -36,15 +34,16 @@ def build_environment(function: Function, region: str) -> dict[str, str]:
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logs.resolve_group(function.function_name),
         **function.logs.list_variables(),
     }
-    if not function.runtime.startswith("provided"):
+    if function.code.image:
+        reserved["AWS_EXECUTION_ENV"] = "AWS_Lambda_Image"
+    elif not function.runtime.startswith("provided"):
         reserved["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
     return overridable | dict(function.environment) | reserved
 
 
 def build_configure(function: Function, region: str) -> dict[str, Any]:
     """The ``configure`` frame for an environment of ``function`` (docs/link.md, section 4)."""
-    language = function.runtime.rstrip(".0123456789x") or function.runtime
-    version = function.runtime[len(language) :]
+    version, version_arn = _describe_runtime(function.runtime, region)
     return {
         "functionName": function.function_name,
         "functionVersion": LATEST,
@@ -55,11 +54,20 @@ def build_configure(function: Function, region: str) -> dict[str, Any]:
         "initializationType": "on-demand",
         "handler": function.handler,
         "environment": build_environment(function, region),
-        "runtimeVersion": f"{language}:{version}.kubelambda",
-        "runtimeVersionArn": f"arn:aws:lambda:{region}::runtime:kubelambda-{function.runtime}",
+        "runtimeVersion": version,
+        "runtimeVersionArn": version_arn,
         "logFormat": function.logs.format,
         "systemLogLevel": function.logs.system_level,
         "logGroup": function.logs.group,
         "code": function.code.to_link(),
         "layers": [one.content.to_link() for one in function.layers if one.content is not None],
     }
+
+
+def _describe_runtime(runtime: str, region: str) -> tuple[str, str]:
+    """Version and ARN of a runtime of ours; both empty for an image, which has none."""
+    if not runtime:
+        return "", ""
+    language = runtime.rstrip(".0123456789x") or runtime
+    version = f"{language}:{runtime[len(language) :]}.kubelambda"
+    return version, f"arn:aws:lambda:{region}::runtime:kubelambda-{runtime}"

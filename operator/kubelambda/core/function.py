@@ -57,8 +57,11 @@ class Code:
     s3: S3Package | None = None
     config_map: str | None = None
     """Name of a ConfigMap of the same namespace; the kubelet mounts it."""
+    image: bool = False
+    """The code is in the container's image."""
     version: str = ""
-    """Digest of the ConfigMap's files, as the controller has read them; empty while unknown."""
+    """Digest of what the controller looked up: the ConfigMap's files, or what is run of the image.
+    Empty while unknown."""
 
     def to_link(self) -> dict[str, Any]:
         """The ``code`` member of a configure frame (docs/link.md, section 4)."""
@@ -69,6 +72,7 @@ class Code:
             "package": self.package,
             "url": None if self.url is None else asdict(self.url),
             "s3": None if self.s3 is None else asdict(self.s3),
+            "image": True if self.image else None,
             "directory": self.directory,
         }
         return {form: value for form, value in forms.items() if value is not None}
@@ -148,7 +152,8 @@ class Function:
     def __post_init__(self) -> None:
         digest = digest_config(
             runtime=self.runtime,
-            handler=self.handler,
+            # An image's handler is part of its version.
+            handler="" if self.code.image else self.handler,
             code=replace(self.code, version="").to_link(),
             memory_mb=self.memory_mb,
             timeout_s=self.timeout_s,

@@ -60,8 +60,7 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
         return Bootstrap(())  # the file named bootstrap of the code or of a layer
     known = IDENTIFIER.fullmatch(runtime)
     if known is None:
-        hint = ": use provided.al2023 with a bootstrap" if runtime.startswith("go") else ""
-        return Unavailable(f"there is no runtime {runtime!r}{hint}")
+        return Unavailable(_explain_unknown(runtime))
     language, asked = known.groups()
     if language not in machine.interpreters:
         return Unavailable(f"runtime {runtime} needs {MISSING[language]}, which is not on PATH")
@@ -74,6 +73,13 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
         return Unavailable(f"runtime {runtime} needs files that `make local-runtimes` prepares")
     variables = {"LAMBDA_RUNTIME_DIR": machine.directories[language], **LOCALE}
     return Bootstrap(("/bin/sh", machine.bootstraps[language]), warning, variables)
+
+
+def _explain_unknown(runtime: str) -> str:
+    if not runtime:
+        return "an image function needs a cluster: local mode has no container engine"
+    hint = ": use provided.al2023 with a bootstrap" if runtime.startswith("go") else ""
+    return f"there is no runtime {runtime!r}{hint}"
 
 
 def _compare(language: str, asked: str, version: str) -> str:

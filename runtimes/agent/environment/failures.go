@@ -23,6 +23,8 @@ const (
 	invalidModeHeader = "Runtime.InvalidResponseModeHeader"
 	responseTooLarge  = "Function.ResponseSizeTooLarge"
 
+	accessExecute = 1 // X_OK of access(2)
+
 	responseTooLargeBody = `{"errorMessage":"Response payload size exceeded maximum allowed ` +
 		`payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`
 )
@@ -71,12 +73,24 @@ func timeout(timeoutMs int64) failure {
 
 // notStarted tells why a runtime could not be started, in the words of the system's error.
 func notStarted(path, directory string, err error) failure {
-	if info, wrong := os.Stat(directory); wrong != nil || !info.IsDir() {
-		message := "chdir " + directory + ": no such directory"
+	if wrong := enterable(directory); wrong != nil {
+		message := "chdir " + directory + ": " + systemText(wrong)
 		return failure{errorType: invalidWorkingDir, message: message}
 	}
 	message := "fork/exec " + path + ": " + systemText(err)
 	return failure{errorType: invalidEntrypoint, message: message}
+}
+
+// enterable gives the system's reason why a process could not change to directory.
+func enterable(directory string) error {
+	info, err := os.Stat(directory)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return syscall.ENOTDIR
+	}
+	return syscall.Access(directory, accessExecute)
 }
 
 func systemText(err error) string {

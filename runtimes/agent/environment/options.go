@@ -27,6 +27,8 @@ type Options struct {
 	TaskRoot string
 	// OptRoot is where layers are; extensions are the files in its directory extensions.
 	OptRoot string
+	// Directory is where the runtime starts; empty means the task root.
+	Directory string
 	// Packages is where uploaded packages come from.
 	Packages fetch.Gateway
 	// Remote is how code comes from a URL or a bucket.

@@ -63,7 +63,7 @@ func (e *Environment) ownDirectories(layers []link.CodeSource, source link.CodeS
 	if e.options.Supervisor.IsInit() && len(layers) > 0 {
 		own = append(own, e.options.OptRoot)
 	}
-	if e.options.Supervisor.IsInit() && source.Directory == "" {
+	if e.options.Supervisor.IsInit() && source.Directory == "" && !source.Image {
 		own = append(own, e.options.TaskRoot)
 	}
 	return own
@@ -84,7 +84,7 @@ func (e *Environment) unpackLayers(layers []link.CodeSource, place code.Place) e
 
 func (e *Environment) unpackSource(source link.CodeSource, place code.Place) error {
 	switch {
-	case source.Directory != "":
+	case source.Directory != "", source.Image:
 		return nil
 	case source.Mounted != "":
 		return code.CopyMounted(place, e.options.CodeMount, source.Mounted, mountPatience)

@@ -58,17 +58,25 @@ func (e *Environment) startRuntime() *failure {
 		Path:      argv[0],
 		Args:      argv,
 		Env:       variables,
-		Directory: e.taskRoot,
+		Directory: e.directory(),
 		Stdout:    writer.Fd(),
 		Exited:    func(status supervise.Status) { e.runtimeExited(fresh, status) },
 	})
 	if err != nil {
 		relay.Close()
-		reason := notStarted(argv[0], e.taskRoot, err)
+		reason := notStarted(argv[0], e.directory(), err)
 		return &reason
 	}
 	e.runtime = fresh
 	return nil
+}
+
+// directory is where the runtime starts.
+func (e *Environment) directory() string {
+	if e.options.Directory != "" {
+		return e.options.Directory
+	}
+	return e.taskRoot
 }
 
 // findBootstrap gives the command with an absolute path.

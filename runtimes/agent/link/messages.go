@@ -88,6 +88,8 @@ type CodeSource struct {
 	Package string     `json:"package"`
 	URL     *URLSource `json:"url"`
 	S3      *S3Source  `json:"s3"`
+	// Image says that the code is in the container's image: there is nothing to unpack.
+	Image bool `json:"image"`
 }
 
 // URLSource is a package at an address that the function's owner has chosen.

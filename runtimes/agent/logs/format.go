@@ -22,8 +22,8 @@ type Format interface {
 type InitStart struct {
 	InitializationType string `json:"initializationType"`
 	Phase              string `json:"phase"`
-	RuntimeVersion     string `json:"runtimeVersion"`
-	RuntimeVersionARN  string `json:"runtimeVersionArn"`
+	RuntimeVersion     string `json:"runtimeVersion,omitempty"`
+	RuntimeVersionARN  string `json:"runtimeVersionArn,omitempty"`
 	FunctionName       string `json:"functionName"`
 	FunctionVersion    string `json:"functionVersion"`
 	InstanceID         string `json:"instanceId"`

@@ -14,6 +14,9 @@ const success = "success"
 type textFormat struct{ version string }
 
 func (textFormat) InitStart(_ time.Time, start InitStart) string {
+	if start.RuntimeVersion == "" {
+		return "" // an image function has no runtime of ours
+	}
 	return "INIT_START Runtime Version: " + start.RuntimeVersion +
 		"\tRuntime Version ARN: " + start.RuntimeVersionARN + "\n"
 }

@@ -58,6 +58,8 @@ type Settings struct {
 	Remote         fetch.Remote
 	RuntimeAPI     string
 	IdleFreeze     time.Duration
+	// WorkingDirectory is empty where the runtime starts in the task root.
+	WorkingDirectory string
 }
 
 // Read takes settings from variables ("NAME=value"). Its errors name variables, never values.
@@ -92,6 +94,8 @@ func Read(variables []string) (Settings, error) {
 		Remote:         readRemote(given, variables),
 		RuntimeAPI:     or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
 		IdleFreeze:     time.Duration(freezeMs) * time.Millisecond,
+
+		WorkingDirectory: given["WORKING_DIRECTORY"],
 	}
 	missing := requireAll(given, "GATEWAY", "NAMESPACE", "FUNCTION", "FUNCTION_UID", "POD")
 	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, pollErr, bootstrapErr)

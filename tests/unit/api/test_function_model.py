@@ -57,11 +57,11 @@ def test_a_field_without_an_effect_is_named(name: str) -> None:
     assert unsupported_fields(spec) == [name]
 
 
-def test_image_functions_are_named_as_unsupported() -> None:
+def test_image_functions_are_supported() -> None:
     spec = LambdaFunctionSpec.model_validate(
         {"packageType": "Image", "code": {"imageURI": "a:1"}, "imageConfig": {}}
     )
-    assert unsupported_fields(spec) == ["code.imageURI", "imageConfig"]
+    assert unsupported_fields(spec) == []
 
 
 def test_every_field_of_the_spec_is_either_supported_or_named() -> None:

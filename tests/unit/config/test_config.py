@@ -39,6 +39,12 @@ def test_a_bad_value_is_refused_by_name(variables: dict[str, str], message: str)
         GatewaySettings.from_environment(variables)
 
 
+def test_a_registry_that_is_none_ends_the_start_of_the_controller() -> None:
+    variables = {"KUBELAMBDA_ALLOWED_REGISTRIES": "registry.example,https://other/x"}
+    with pytest.raises(SettingError, match=r"ALLOWED_REGISTRIES: 'https://other/x' is no registry"):
+        ControllerSettings.from_environment(variables)
+
+
 @pytest.mark.parametrize("content", ["", "short", " " * 64])
 def test_a_master_secret_that_is_no_secret_is_fatal(tmp_path: Path, content: str) -> None:
     """FAULTS rule 4.6: a present-but-empty key is fatal, never "auth off"."""

@@ -1,8 +1,10 @@
 """Manifests as the API server sends them, for the controller's tests."""
 
+from dataclasses import replace
 from typing import Any
 
 from kubelambda.config import ControllerSettings
+from kubelambda.controller.image_resolver import Resolution
 from kubelambda.controller.plan import FunctionPlan, World
 from kubelambda.controller.records import (
     DeploymentRecord,
@@ -13,10 +15,15 @@ from kubelambda.controller.records import (
     read_function,
 )
 from kubelambda.controller.render import Platform, render_function
+from kubelambda.core.image_config import ImageConfig, ResolvedImage
 
 PLATFORM = Platform(ControllerSettings(), bytes(range(32)))
 RUNTIME = RuntimeRecord(
     "python3.13", "1", "registry.example/python:3.13", ("/var/runtime/bootstrap",)
+)
+IMAGE = ResolvedImage(
+    "registry.example/app@sha256:" + "0a" * 32,
+    ImageConfig(("/lambda-entrypoint.sh",), ("app.handler",), "/var/task"),
 )
 NOW_S = 1_800_000_000.0
 NOW = "2027-01-15T08:00:00Z"
@@ -49,6 +56,18 @@ def make_function(
         },
     }
     return manifest if status is None else {**manifest, "status": status}
+
+
+def make_image_function(**more: Any) -> dict[str, Any]:
+    manifest = make_function(**more)
+    manifest["spec"].pop("runtime")
+    manifest["spec"].pop("handler")
+    manifest["spec"] |= {"packageType": "Image", "code": {"imageURI": "registry.example/app:1"}}
+    return manifest
+
+
+def image_world(record: FunctionRecord, image: Resolution = IMAGE) -> World:
+    return replace(world(record), image=image)
 
 
 def read(**more: Any) -> FunctionRecord:

@@ -33,6 +33,17 @@ def test_the_functions_facts_are_there() -> None:
     assert variables["_HANDLER"] == "app.handler"
 
 
+def test_an_image_keeps_its_own_locales_and_has_no_runtime_of_ours() -> None:
+    image = replace(make_function(), runtime="", code=Code(image=True))
+    variables = build_environment(image, "eu-west-1")
+    assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_Image"
+    assert variables["_HANDLER"] == "app.handler"
+    assert not {"LANG", "TZ"} & variables.keys()
+    fields = build_configure(image, "eu-west-1")
+    assert (fields["runtimeVersion"], fields["runtimeVersionArn"]) == ("", "")
+    assert fields["code"] == {"image": True}
+
+
 def test_users_may_override_tz_but_no_reserved_name() -> None:
     variables = build_environment(make_function(TZ="Europe/Berlin", AWS_REGION="mars"), "eu-west-1")
     assert variables["TZ"] == "Europe/Berlin"

@@ -68,6 +68,7 @@ def test_a_custom_runtime_needs_nothing_of_the_machine(runtime: str) -> None:
         ("ruby3.3", "the program ruby"),
         ("dotnet8", "the program mono"),
         ("go1.x", "use provided.al2023"),
+        ("", "an image function needs a cluster"),
         ("cobol85", "no runtime 'cobol85'"),
     ],
 )

@@ -156,6 +156,25 @@ class LambdaFunctionSpec(ApiModel):
     )
 
 
+FoundWord = Annotated[str, Field(max_length=65536)]
+
+
+class ResolvedImageConfig(ApiModel):
+    """What is run of an image, by its configuration and by spec.imageConfig."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    entry_point: Annotated[list[FoundWord], Field(max_length=4096)] | None = None
+    command: Annotated[list[FoundWord], Field(max_length=4096)] | None = None
+    working_directory: Annotated[str, Field(max_length=4096)] | None = None
+    digest: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="Changes when something else would be run."
+    )
+    observed_generation: Int | None = Field(
+        None, description="metadata.generation for which the image was looked up."
+    )
+
+
 class Replicas(ApiModel):
     """Environments of the current revision."""
 
@@ -206,7 +225,7 @@ class LambdaFunctionStatus(ApiModel):
     code_sha256: Annotated[str, Field(max_length=64)] | None = Field(
         None,
         alias="codeSha256",
-        description="Base64 of the SHA-256 of the zip, as the Lambda API gives it.",
+        description="SHA-256 of the code as the Lambda API gives it: base64; of an image, hex.",
     )
     layers: Annotated[list[ResolvedLayer], Field(max_length=16)] | None = Field(
         None, description="The layer versions that spec.layers names, as they were found."
@@ -218,6 +237,10 @@ class LambdaFunctionStatus(ApiModel):
     key_secret_name: Annotated[str, Field(max_length=253)] | None = Field(
         None, description="Secret with the key of the function's link."
     )
+    resolved_image_uri: Annotated[str, Field(max_length=1100)] | None = Field(
+        None, description="The image with its digest: what code.imageURI meant when it was applied."
+    )
+    image_config: ResolvedImageConfig | None = Field(None, description="What is run of the image.")
     runtime_image: Annotated[str, Field(max_length=1000)] | None = Field(
         None, description="Image that the revision runs on."
     )

@@ -13,8 +13,6 @@ _Probe = Callable[[LambdaFunctionSpec], object]
 
 _UNSUPPORTED: tuple[tuple[str, _Probe], ...] = (
     ("architectures", lambda spec: spec.architectures),
-    ("code.imageURI", lambda spec: spec.code.image_uri),
-    ("imageConfig", lambda spec: spec.image_config),
     ("role", lambda spec: spec.role),
     ("vpcConfig", lambda spec: spec.vpc_config),
     ("deadLetterConfig", lambda spec: spec.dead_letter_config),

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubelambda.kube.resources import labels
+from kubelambda.kube.resources import injected_agent, labels
 from kubelambda.kube.resources.function_values import (
     build_value_mounts,
     build_value_variables,
     build_value_volumes,
 )
+from kubelambda.kube.resources.injected_agent import InjectedAgent
 from kubelambda.kube.resources.quantities import format_cpu, format_mib
 
 RUN_AS_USER = 993
@@ -71,11 +72,13 @@ class FunctionPod:
     code_rules: CodeRules | None = None
     """Where the agent fetches code from addresses that the function's owner has chosen."""
     uses_s3: bool = False
+    injected: InjectedAgent | None = None
+    """Of an image function, whose image has the code and no agent of ours."""
 
 
 def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
     """The pod spec; the revision is its hash, so it does not hold the revision itself."""
-    return {
+    spec = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         # What extensions of Lambda call themselves when they subscribe to telemetry (spec 1.12).
@@ -90,12 +93,11 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
         "containers": [_build_container(pod)],
         "volumes": [
             _build_volume("tmp", pod.ephemeral_mb),
-            _build_volume("task", TASK_MIB),
-            _build_volume("opt", TASK_MIB),
-            *_build_code_volume(pod),
+            *_build_code_volumes(pod),
             *build_value_volumes(pod.values_from),
         ],
     }
+    return injected_agent.add_to_pod(spec, pod.injected) if pod.injected else spec
 
 
 def build_pod_labels(function_uid: str, revision: str) -> dict[str, str]:
@@ -127,9 +129,7 @@ def _build_container(pod: FunctionPod) -> dict[str, Any]:
         },
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # Lambda's own path
-            {"name": "task", "mountPath": "/var/task"},
-            {"name": "opt", "mountPath": "/opt"},
-            *([CODE_MOUNT] if pod.code_config_map else []),
+            *_build_code_mounts(pod),
             *build_value_mounts(pod.values_from),
         ],
     }
@@ -180,10 +180,26 @@ def _build_s3_value(name: str, key: str) -> dict[str, Any]:
     return {"name": name, "valueFrom": {"secretKeyRef": reference}}
 
 
-def _build_code_volume(pod: FunctionPod) -> list[dict[str, Any]]:
-    if not pod.code_config_map:
+def _build_code_mounts(pod: FunctionPod) -> list[dict[str, Any]]:
+    """None over an image function's own /var/task and /opt."""
+    if pod.injected:
         return []
-    return [{"name": "code", "configMap": {"name": pod.code_config_map}}]
+    return [
+        {"name": "task", "mountPath": "/var/task"},
+        {"name": "opt", "mountPath": "/opt"},
+        *([CODE_MOUNT] if pod.code_config_map else []),
+    ]
+
+
+def _build_code_volumes(pod: FunctionPod) -> list[dict[str, Any]]:
+    if pod.injected:
+        return []
+    code = {"name": "code", "configMap": {"name": pod.code_config_map}}
+    return [
+        _build_volume("task", TASK_MIB),
+        _build_volume("opt", TASK_MIB),
+        *([code] if pod.code_config_map else []),
+    ]
 
 
 def _build_volume(name: str, mib: int) -> dict[str, Any]:
