@@ -108,7 +108,8 @@ class ControllerSettings(Settings):
     agent_image: str = "kubelambda/agent:latest"
     """Image with the agent alone, which is copied into the pods of image functions."""
     allowed_registries: tuple[str, ...] = ()
-    """host[:port], or http://host:port without TLS: where image functions may come from."""
+    """host[:port], or http://host:port without TLS: where image functions may come from.
+    LIMIT: one list for the installation, until there is LambdaAccount."""
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets, in each function's namespace, with which the kubelet pulls its image."""
     deployment_scale_per_s: float = 10.0
