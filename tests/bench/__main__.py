@@ -1,6 +1,7 @@
 """Measure, print one table, write bench-results/<time>.json: ``python -m bench [GROUP ...]``.
 
-Without a group all of them run. Where no cluster is up ``cluster`` is skipped, with the reason.
+Without a group all of them run. Where no cluster is up ``cluster`` and ``cluster-runtimes`` are
+skipped, with the reason.
 """
 
 import argparse
@@ -11,11 +12,13 @@ from collections.abc import Callable
 
 from bench.agent_memory import measure_agent_memory
 from bench.cluster import measure_cluster
+from bench.cluster_runtimes import measure_cluster_runtimes
 from bench.events import measure_events
 from bench.gateway import measure_gateway
 from bench.load_program import ROOT, LoadProgram
 from bench.platform import measure_platform
 from bench.report import Row, describe_machine, format_table, not_measured, write_json
+from bench.runtimes import measure_runtimes
 from bench.throttle import measure_throttle
 from bench.throughput import measure_throughput
 
@@ -56,7 +59,9 @@ def build_groups(function_count: int) -> dict[str, Group]:
         "throttle": with_program(measure_throttle),
         "events": with_program(measure_events),
         "memory": with_program(measure_agent_memory),
+        "runtimes": with_program(measure_runtimes),
         "cluster": lambda: measure_cluster(function_count),
+        "cluster-runtimes": measure_cluster_runtimes,
     }
 
 

@@ -79,7 +79,12 @@ def running(
 
 def read_resident_mb(pid: int) -> float:
     """Resident memory in MB (10^6 bytes)."""
+    return read_memory_mb(pid, "VmRSS")
+
+
+def read_memory_mb(pid: int, name: str) -> float:
+    """``VmRSS``, or ``VmHWM``, its highest value so far, in MB (10^6 bytes)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024 / 1e6
     raise RuntimeError(f"process {pid} has no memory of its own")

@@ -68,7 +68,7 @@ def build_layer(name: str, version: int, **content: Any) -> dict[str, Any]:
 def push(url: str, path: Path) -> str:
     """`kubelambda package push`, as a user types it; what it prints."""
     program = Path(sys.executable).parent / "kubelambda"
-    command = [program, "package", "push", path, "--endpoint-url", url]
+    command: list[str | Path] = [program, "package", "push", path, "--endpoint-url", url]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -82,7 +82,14 @@ def find_version(target: str) -> str:
 
 def install_library(name: str, directory: Path, version: str) -> Path:
     """``pip install --target python`` for a Python of ``version``; OfflineError without PyPI."""
-    command = [ROOT / "hack" / "uv", "pip", "install", "--quiet", "--only-binary", ":all:"]
+    command: list[str | Path] = [
+        ROOT / "hack" / "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--only-binary",
+        ":all:",
+    ]
     command += ["--python-version", version, "--python", sys.executable]
     command += ["--target", str(directory / "python"), name]
     done = subprocess.run(

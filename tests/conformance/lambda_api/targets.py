@@ -125,7 +125,7 @@ class LocalTarget:
                 [program, *arguments, "--state", str(directory / "state")],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"} | variables,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **variables},
             )
         self.url = self._wait_for_url()
 

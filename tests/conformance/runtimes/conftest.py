@@ -1,7 +1,6 @@
 """The row of a test: its language, and a function of it that answers the scenarios."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,13 +12,9 @@ import pytest
 from conformance.conftest import note_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import TARGET
-from conformance.runtimes.languages import LANGUAGES, Code, Language
-from conformance.runtimes.packages import has_go_modules
-from kubelambda.local.machine import find_cache, find_machine
-from kubelambda.local.runtimes import Unavailable, plan_bootstrap
+from conformance.runtimes.languages import LANGUAGES, Code, Language, find_absent
 
 ALL_WANTED = os.environ.get("KUBELAMBDA_ALL_RUNTIMES") == "1"
-COMPILERS = {"java": "javac", "dotnet": "mcs", "go": "go"}
 TIMEOUT_S = 20
 GREETING = "Grüße"
 
@@ -102,17 +97,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture(scope="session")
 def absent() -> dict[str, str]:
     """Why a language cannot be had here, by language."""
-    machine = find_machine(find_cache(os.environ))
-    reasons = {}
-    for name, language in LANGUAGES.items():
-        plan = plan_bootstrap(language.runtime, language.handler, machine)
-        if isinstance(plan, Unavailable) and TARGET == "local":
-            reasons[name] = plan.reason
-        elif name in COMPILERS and not shutil.which(COMPILERS[name]):
-            reasons[name] = f"no {COMPILERS[name]} to compile the handlers with"
-        elif name == "go" and not has_go_modules():
-            reasons[name] = "no aws-lambda-go in Go's module cache: make local-runtimes"
-    return reasons
+    return find_absent(local=TARGET == "local")
 
 
 @pytest.fixture(scope="session", params=LANGUAGES)

@@ -1,13 +1,24 @@
 """The rows: a runtime identifier, its handlers, and what the language calls things."""
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.runtimes.packages import directory_go, inline, zip_dotnet, zip_java
+from conformance.runtimes.packages import (
+    directory_go,
+    has_go_modules,
+    inline,
+    zip_dotnet,
+    zip_java,
+)
+from kubelambda.local.machine import find_cache, find_machine
+from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 
 Code = Mapping[str, Any]
+COMPILERS = {"java": "javac", "dotnet": "mcs", "go": "go"}
 
 
 NO_BOOTSTRAP = {"code": {"inline": {"other": "no bootstrap"}}}
@@ -149,3 +160,18 @@ LANGUAGES: Mapping[str, Language] = {
         variables=PROVIDED_PATH,
     ),
 }
+
+
+def find_absent(*, local: bool) -> dict[str, str]:
+    """Why a language cannot be had here, by language; ``local``: functions run on this machine."""
+    machine = find_machine(find_cache(os.environ))
+    reasons = {}
+    for name, language in LANGUAGES.items():
+        plan = plan_bootstrap(language.runtime, language.handler, machine)
+        if isinstance(plan, Unavailable) and local:
+            reasons[name] = plan.reason
+        elif name in COMPILERS and not shutil.which(COMPILERS[name]):
+            reasons[name] = f"no {COMPILERS[name]} to compile the handlers with"
+        elif name == "go" and not has_go_modules():
+            reasons[name] = "no aws-lambda-go in Go's module cache: make local-runtimes"
+    return reasons

@@ -31,7 +31,7 @@ def zip_java(name: str) -> Callable[[Path], Mapping[str, object]]:
 
     def build(directory: Path) -> Mapping[str, object]:
         libraries = find_cache(os.environ) / "java" / "lib" / "*"
-        target = ["--release", JAVA_RELEASE, "-nowarn", "-d", directory]
+        target: list[str | Path] = ["--release", JAVA_RELEASE, "-nowarn", "-d", directory]
         _run("javac", *target, "-cp", libraries, SOURCES / "java" / f"{name}.java")
         return _zip(directory, "*.class")
 
@@ -56,7 +56,7 @@ def directory_go(*flags: str) -> Callable[[Path], Mapping[str, object]]:
 
     def build(directory: Path) -> Mapping[str, object]:
         variables = os.environ | {"CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
-        output = ["-o", directory / "bootstrap"]
+        output: list[str | Path] = ["-o", directory / "bootstrap"]
         _run("go", "build", "-C", SOURCES / "go", *flags, *output, ".", env=variables)
         return {"directory": directory}
 
@@ -66,7 +66,7 @@ def directory_go(*flags: str) -> Callable[[Path], Mapping[str, object]]:
 def has_go_modules() -> bool:
     """Whether the row go can be built without a network."""
     variables = os.environ | {"GOPROXY": "off", "GOTOOLCHAIN": "local"}
-    command = ["go", "list", "-C", SOURCES / "go", "-deps", "."]
+    command: list[str | Path] = ["go", "list", "-C", SOURCES / "go", "-deps", "."]
     return subprocess.run(command, env=variables, capture_output=True, check=False).returncode == 0
 
 
