@@ -136,7 +136,7 @@ class ClusterCatalog:
                 parameters["continue"] = token
             async with await self._get(feed, namespace, parameters) as response:
                 page = json.loads(await response.read())
-            values += [feed.read(item) for item in page["items"]]
+            values += [feed.read(item) for item in page.get("items") or ()]
             token = page["metadata"].get("continue", "")
             if not token:
                 feed.replace(values, namespace)

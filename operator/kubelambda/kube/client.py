@@ -107,7 +107,8 @@ class KubeClient:
             path = build_path(resource, namespace)
             accept = _METADATA_LIST if metadata_only else _JSON
             page = await self._request("list", resource, path, query=query, accept=accept)
-            yield page["items"]
+            # An empty list of metadata comes with null.
+            yield page.get("items") or []
             if not page["metadata"].get("continue"):
                 return
             query["continue"] = page["metadata"]["continue"]

@@ -117,6 +117,17 @@ async def test_a_list_goes_on_until_the_last_page(
     client.close()
 
 
+async def test_a_list_of_nothing_may_say_null(
+    server: Recorder, registry: CollectorRegistry
+) -> None:
+    """As the API server's lists of metadata do; the resync of an empty cluster ended the process."""
+    client = make_client(server, registry)
+    server.answers = [(200, {"items": None, "metadata": {}})]
+    pages = [page async for page in client.list_pages(CONFIG_MAPS, None, metadata_only=True)]
+    assert pages == [[]]
+    client.close()
+
+
 async def test_the_fence_stops_every_write_and_no_read(
     server: Recorder, registry: CollectorRegistry
 ) -> None:
