@@ -120,7 +120,7 @@ async def test_a_list_goes_on_until_the_last_page(
 async def test_a_list_of_nothing_may_say_null(
     server: Recorder, registry: CollectorRegistry
 ) -> None:
-    """As the API server's lists of metadata do; the resync of an empty cluster ended the process."""
+    """As the API server's lists of metadata do: the resync of an empty cluster ended us."""
     client = make_client(server, registry)
     server.answers = [(200, {"items": None, "metadata": {}})]
     pages = [page async for page in client.list_pages(CONFIG_MAPS, None, metadata_only=True)]
