@@ -3,6 +3,7 @@ package link
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 const (
 	dialTimeout    = 5 * time.Second
+	firstPatience  = 50 * time.Millisecond
 	userTimeoutMs  = 15_000
 	tcpUserTimeout = 18 // TCP_USER_TIMEOUT, absent from package syscall
 	headBytesMax   = 4 * 1024
@@ -20,8 +22,10 @@ const (
 
 // dial opens a TCP connection to address and upgrades it to the link.
 func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) {
-	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: setUserTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := connect(ctx, func(ctx context.Context, patience time.Duration) (net.Conn, error) {
+		dialer := net.Dialer{Timeout: patience, KeepAlive: -1, Control: setUserTimeout}
+		return dialer.DialContext(ctx, "tcp", address)
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -32,6 +36,23 @@ func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) 
 		return nil, nil, err
 	}
 	return conn, buffered, nil
+}
+
+// connect tries with little patience first: what a new pod sends before its network policies are in
+// force is lost, and TCP repeats a lost SYN only after a second, which every cold start would wait.
+func connect(
+	ctx context.Context, once func(context.Context, time.Duration) (net.Conn, error),
+) (net.Conn, error) {
+	end := time.Now().Add(dialTimeout)
+	for patience := firstPatience; ; patience *= 2 {
+		left := time.Until(end)
+		conn, err := once(ctx, min(patience, left))
+		var slow net.Error
+		isSlow := errors.As(err, &slow) && slow.Timeout()
+		if err == nil || !isSlow || ctx.Err() != nil || patience >= left {
+			return conn, err
+		}
+	}
 }
 
 func setUserTimeout(_, _ string, raw syscall.RawConn) error {
