@@ -22,7 +22,7 @@ const (
 
 // dial opens a TCP connection to address and upgrades it to the link.
 func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) {
-	conn, err := connect(ctx, func(ctx context.Context, patience time.Duration) (net.Conn, error) {
+	conn, err := dialPatiently(ctx, func(ctx context.Context, patience time.Duration) (net.Conn, error) {
 		dialer := net.Dialer{Timeout: patience, KeepAlive: -1, Control: setUserTimeout}
 		return dialer.DialContext(ctx, "tcp", address)
 	})
@@ -38,9 +38,9 @@ func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) 
 	return conn, buffered, nil
 }
 
-// connect tries with little patience first: what a new pod sends before its network policies are in
+// dialPatiently tries with little patience first: what a new pod sends before its network policies are in
 // force is lost, and TCP repeats a lost SYN only after a second, which every cold start would wait.
-func connect(
+func dialPatiently(
 	ctx context.Context, once func(context.Context, time.Duration) (net.Conn, error),
 ) (net.Conn, error) {
 	end := time.Now().Add(dialTimeout)

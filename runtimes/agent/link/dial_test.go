@@ -13,7 +13,7 @@ import (
 func attempts(t *testing.T, failures ...error) ([]time.Duration, error) {
 	t.Helper()
 	var tried []time.Duration
-	conn, err := connect(context.Background(),
+	conn, err := dialPatiently(context.Background(),
 		func(_ context.Context, patience time.Duration) (net.Conn, error) {
 			tried = append(tried, patience)
 			if len(tried) <= len(failures) {
