@@ -13,7 +13,9 @@ import (
 
 const (
 	dialTimeout    = 5 * time.Second
-	firstPatience  = 50 * time.Millisecond
+	firstPatience  = 100 * time.Millisecond
+	// hastyTime is how long the first patience is kept: policies come into force within it.
+	hastyTime = 1500 * time.Millisecond
 	userTimeoutMs  = 15_000
 	tcpUserTimeout = 18 // TCP_USER_TIMEOUT, absent from package syscall
 	headBytesMax   = 4 * 1024
@@ -43,14 +45,17 @@ func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) 
 func dialPatiently(
 	ctx context.Context, once func(context.Context, time.Duration) (net.Conn, error),
 ) (net.Conn, error) {
-	end := time.Now().Add(dialTimeout)
-	for patience := firstPatience; ; patience *= 2 {
-		left := time.Until(end)
+	start := time.Now()
+	for patience := firstPatience; ; {
+		left := dialTimeout - time.Since(start)
 		conn, err := once(ctx, min(patience, left))
 		var slow net.Error
 		isSlow := errors.As(err, &slow) && slow.Timeout()
 		if err == nil || !isSlow || ctx.Err() != nil || patience >= left {
 			return conn, err
+		}
+		if time.Since(start) > hastyTime {
+			patience *= 2
 		}
 	}
 }

@@ -9,15 +9,19 @@ import (
 	"time"
 )
 
-// attempts records the patience of each try and answers with the errors given, then with a connection.
-func attempts(t *testing.T, failures ...error) ([]time.Duration, error) {
+var errSlow = &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
+
+// dialFor fails slowly, as long as it is given, until the time is over; then it connects.
+func dialFor(t *testing.T, silence time.Duration) ([]time.Duration, error) {
 	t.Helper()
 	var tried []time.Duration
+	start := time.Now()
 	conn, err := dialPatiently(context.Background(),
 		func(_ context.Context, patience time.Duration) (net.Conn, error) {
 			tried = append(tried, patience)
-			if len(tried) <= len(failures) {
-				return nil, failures[len(tried)-1]
+			if left := silence - time.Since(start); left > 0 {
+				time.Sleep(patience)
+				return nil, errSlow
 			}
 			one, _ := net.Pipe()
 			return one, nil
@@ -28,35 +32,29 @@ func attempts(t *testing.T, failures ...error) ([]time.Duration, error) {
 	return tried, err
 }
 
-var errSlow = &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
-
 func TestALostFirstPacketIsSentAnewSoonerThanTCPWould(t *testing.T) {
-	tried, err := attempts(t, errSlow, errSlow, errSlow)
-	if err != nil || len(tried) != 4 {
+	tried, err := dialFor(t, 350*time.Millisecond)
+	if err != nil || len(tried) < 3 || len(tried) > 6 {
 		t.Fatal(tried, err)
 	}
-	if sum := tried[0] + tried[1] + tried[2]; sum >= time.Second {
-		t.Errorf("three tries take %v, longer than TCP's own repetition", sum)
-	}
-	if tried[3] != 8*tried[0] {
-		t.Errorf("a slow network is not given more time: %v", tried)
+}
+
+func TestASlowNetworkIsGivenMoreTime(t *testing.T) {
+	tried, err := dialFor(t, time.Hour)
+	if err == nil || tried[len(tried)-1] <= 2*tried[0] {
+		t.Fatal(tried, err)
 	}
 }
 
 func TestARefusedConnectionIsNotTriedAgainHere(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	if tried, err := attempts(t, refused); len(tried) != 1 || !errors.Is(err, refused) {
-		t.Fatal(tried, err)
-	}
-}
-
-func TestTriesEndWithTheirTime(t *testing.T) {
-	slow := make([]error, 100)
-	for i := range slow {
-		slow[i] = errSlow
-	}
-	tried, err := attempts(t, slow...)
-	if err == nil || len(tried) > 10 || tried[len(tried)-1] > dialTimeout {
-		t.Fatal(tried, err)
+	count := 0
+	_, err := dialPatiently(context.Background(),
+		func(context.Context, time.Duration) (net.Conn, error) {
+			count++
+			return nil, refused
+		})
+	if count != 1 || !errors.Is(err, refused) {
+		t.Fatal(count, err)
 	}
 }
