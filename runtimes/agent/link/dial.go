@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	dialTimeout    = 5 * time.Second
-	firstPatience  = 100 * time.Millisecond
+	dialTimeout   = 5 * time.Second
+	firstPatience = 100 * time.Millisecond
 	// hastyTime is how long the first patience is kept: policies come into force within it.
-	hastyTime = 1500 * time.Millisecond
+	hastyTime      = 1500 * time.Millisecond
 	userTimeoutMs  = 15_000
 	tcpUserTimeout = 18 // TCP_USER_TIMEOUT, absent from package syscall
 	headBytesMax   = 4 * 1024
