@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -63,6 +64,10 @@ class NatsServer:
                     await asyncio.sleep(0.05)
                 else:
                     return
+
+    def lose_storage(self) -> None:
+        """What a pod without a volume does when it is made anew."""
+        shutil.rmtree(self._config.parent / "nats")
 
     def kill(self) -> None:
         if self._process is not None:

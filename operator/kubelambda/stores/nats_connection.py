@@ -1,8 +1,8 @@
 """One connection to NATS for the drivers of a process, made anew for ever.
 
 Contract: ``open`` returns at once and connects in the background; ``client`` raises
-NotConnectedError while there is no connection. On every new connection the preparations run in
-order; one that fails ends it, and it is tried again.
+NotConnectedError while there is no connection. On every new connection, and on every reconnection,
+the preparations run in order; one that fails ends it, and it is tried again.
 """
 
 import asyncio
@@ -85,10 +85,23 @@ class NatsConnection:
             max_outstanding_pings=2,
             error_cb=_log_error,
             closed_cb=self._note_closed,
+            reconnected_cb=self._prepare_again,
         )
         for step in self._preparations:
             await step(self._client)
         self._usable = True
+
+    async def _prepare_again(self) -> None:
+        """The server may have come back without its storage."""
+        client = self._client
+        if client is None or not self._usable:
+            return
+        try:
+            for step in self._preparations:
+                await step(client)
+        except (NatsError, OSError, TimeoutError) as error:
+            logger.warning("NATS is back and cannot be used: %r; connecting anew", error)
+            await client.close()
 
     async def _note_closed(self) -> None:
         self._closed.set()

@@ -121,6 +121,34 @@ async def test_a_store_that_is_away_says_so_and_comes_back_with_what_it_kept(
     await connection.close()
 
 
+@pytest.mark.nats
+async def test_a_server_that_comes_back_empty_is_made_ready_anew(
+    tmp_path: Path, nats_server: Callable[[], NatsServer]
+) -> None:
+    """F7, stream deleted: what was lost is not found, what comes now is kept."""
+    server = nats_server()
+    connection = NatsConnection(server.url)
+    store = JetStreamPackages(connection)
+    await connection.open()
+    await server.wait_connected(connection)
+    await store.put(name_of(b"lost"), b"lost")
+    server.kill()
+    server.lose_storage()
+    server.start()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await store.put(name_of(b"kept"), b"kept")
+            except PackagesUnavailableError:
+                await asyncio.sleep(0.1)
+            else:
+                break
+    await store.fetch(name_of(b"kept"), tmp_path / "copy")
+    with pytest.raises(PackageNotFoundError):
+        await store.fetch(name_of(b"lost"), tmp_path / "other")
+    await connection.close()
+
+
 @pytest.mark.parametrize("step", ["write", "flush", "fsync", "rename"])
 async def test_p2_a_put_that_is_killed_at_any_step_leaves_no_package(
     tmp_path: Path, step: str
