@@ -3,7 +3,6 @@ package link
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -12,10 +11,7 @@ import (
 )
 
 const (
-	dialTimeout   = 5 * time.Second
-	firstPatience = 100 * time.Millisecond
-	// hastyTime is how long the first patience is kept: policies come into force within it.
-	hastyTime      = 1500 * time.Millisecond
+	dialTimeout    = 5 * time.Second
 	userTimeoutMs  = 15_000
 	tcpUserTimeout = 18 // TCP_USER_TIMEOUT, absent from package syscall
 	headBytesMax   = 4 * 1024
@@ -24,10 +20,8 @@ const (
 
 // dial opens a TCP connection to address and upgrades it to the link.
 func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) {
-	conn, err := dialPatiently(ctx, func(ctx context.Context, patience time.Duration) (net.Conn, error) {
-		dialer := net.Dialer{Timeout: patience, KeepAlive: -1, Control: setUserTimeout}
-		return dialer.DialContext(ctx, "tcp", address)
-	})
+	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: setUserTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,26 +32,6 @@ func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) 
 		return nil, nil, err
 	}
 	return conn, buffered, nil
-}
-
-// dialPatiently tries with little patience first: what a new pod sends before its network policies are in
-// force is lost, and TCP repeats a lost SYN only after a second, which every cold start would wait.
-func dialPatiently(
-	ctx context.Context, once func(context.Context, time.Duration) (net.Conn, error),
-) (net.Conn, error) {
-	start := time.Now()
-	for patience := firstPatience; ; {
-		left := dialTimeout - time.Since(start)
-		conn, err := once(ctx, min(patience, left))
-		var slow net.Error
-		isSlow := errors.As(err, &slow) && slow.Timeout()
-		if err == nil || !isSlow || ctx.Err() != nil || patience >= left {
-			return conn, err
-		}
-		if time.Since(start) > hastyTime {
-			patience *= 2
-		}
-	}
 }
 
 func setUserTimeout(_, _ string, raw syscall.RawConn) error {
