@@ -27,7 +27,8 @@ def slow(invoker: Invoker) -> Iterator[Callable[[str], Answer]]:
 def _init_of_11_seconds(invoker: Invoker) -> Answer:
     arn = invoker.target.put("slow-init", "slow_init", timeout=30, memorySize=1024)
     answer = invoker(arn, LogType="Tail")
-    return Answer(answer.payload, answer.raw | {"function": arn.rsplit(":", 1)[1]})
+    invoker.wait_for_log(arn, "Phase: init\tStatus: timeout")
+    return answer
 
 
 def _idle_for_25_seconds(invoker: Invoker) -> Answer:

@@ -4,11 +4,15 @@ import base64
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conformance.lambda_api.targets import Target
+
+LOG_S = 60
+"""How long a line may take from an environment to who reads its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,19 @@ class Invoker:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def wait_for_log(self, function: str, *lines: str) -> str:
+        """The log of a function (name or ARN) once it has every one of ``lines``.
+
+        An environment that has scaled to zero takes its log along: ask at once.
+        """
+        name, end = function.rsplit(":", 1)[-1], time.monotonic() + LOG_S
+        log = self.target.read_log(name)
+        while missing := [line for line in lines if line not in log]:
+            assert time.monotonic() < end, f"not in the log of {name}: {missing}\n{log[-4000:]}"
+            time.sleep(0.2)
+            log = self.target.read_log(name)
+        return log
 
     def __call__(self, function: str, event: Any = None, **arguments: Any) -> Answer:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -84,7 +83,7 @@ def test_12_an_event_is_202_and_a_dry_run_204_without_body_or_version(invoker: I
     event = invoker(arn, {"n": 1}, InvocationType="Event")
     accepted = (event.raw["StatusCode"], event.payload, "ExecutedVersion" in event.raw)
     assert accepted == (202, b"", False)
-    wait_for_log(invoker, arn, f"START RequestId: {event.request_id} Version: $LATEST")
+    invoker.wait_for_log(arn, f"START RequestId: {event.request_id} Version: $LATEST")
 
 
 def test_13_a_function_error_is_200_and_is_not_retried(invoker: Invoker) -> None:
@@ -258,10 +257,3 @@ def read_error(error: ClientError) -> tuple[int, str, str]:
     response: Any = error.response
     status = response["ResponseMetadata"]["HTTPStatusCode"]
     return status, response["Error"]["Code"], response["Error"]["Message"]
-
-
-def wait_for_log(invoker: Invoker, arn: str, line: str) -> None:
-    end = time.monotonic() + 60
-    while line not in invoker.target.read_log(arn.rsplit(":", 1)[1]):
-        assert time.monotonic() < end, f"{line!r} is not in the log"
-        time.sleep(0.2)

@@ -107,10 +107,7 @@ def test_an_extension_of_a_layer_is_told_of_invocations(invoker: Invoker) -> Non
     arn = invoker.target.put(name, "echo", layers=[layer], memorySize=256)
     answer = invoker(arn, {"a": 1})
     assert not answer.is_error, answer.value
-    wanted, end = f"witness: INVOKE {answer.request_id}", time.monotonic() + PATIENCE_S
-    while wanted not in invoker.target.read_log(name):
-        assert time.monotonic() < end, invoker.target.read_log(name)[-4000:]
-        time.sleep(0.1)
+    invoker.wait_for_log(name, f"witness: INVOKE {answer.request_id}")
 
 
 def test_requests_in_a_layer_serves_two_functions(

@@ -59,9 +59,8 @@ def test_json_has_platform_records_in_place_of_start_end_and_report(invoker: Inv
 def test_the_init_of_a_json_function_is_a_record_too(invoker: Invoker) -> None:
     arn = invoker.put("logs", loggingConfig={**JSON, "systemLogLevel": "DEBUG"})
     invoker(arn, {})
-    log = invoker.target.read_log(arn.rsplit(":", 1)[1])
-    for kind in ("initStart", "initRuntimeDone", "initReport"):
-        assert f'"type":"platform.{kind}"' in log
+    kinds = ("initStart", "initRuntimeDone", "initReport")
+    invoker.wait_for_log(arn, *(f'"type":"platform.{kind}"' for kind in kinds))
 
 
 @pytest.mark.parametrize(
