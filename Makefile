@@ -34,7 +34,8 @@ e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bri
 .PHONY: conformance
 conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)
 	@hack/cluster-context
-	@LAMBDA_TARGET=cluster $(BIN)/pytest tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
+	@LAMBDA_TARGET=cluster LAMBDA_CODE_HOST=$$(hack/test-server code) \
+		$(BIN)/pytest tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
 
 .PHONY: local-runtimes
 local-runtimes: ## Fetch and compile what local mode needs for Java and .NET functions (INSTALL=1: apt what is missing)

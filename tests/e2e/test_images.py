@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(180)
 def registry(kubectl: Kubectl) -> Iterator[OciRegistry]:
     subprocess.run([ROOT / "tests" / "e2e" / "images" / "build"], check=True)
     address = subprocess.run(
-        [ROOT / "hack" / "test-registry"], check=True, capture_output=True, text=True
+        [ROOT / "hack" / "test-server", "registry"], check=True, capture_output=True, text=True
     ).stdout.strip()
     host, _, port = address.rpartition(":")
     with OciRegistry(host, int(port)) as one:

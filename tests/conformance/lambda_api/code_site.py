@@ -1,9 +1,8 @@
 """A server that code is fetched from: files by URL, and a bucket that verifies signatures.
 
 Contract: botocore, an implementation that is not ours, says whether a signature is right. Listens
-where functions reach it: on loopback for local mode; LAMBDA_CODE_HOST (host:port of this machine)
-names an address that pods of a cluster reach: the chart's functions.allowedCodeHosts has to hold
-it, and a NetworkPolicy has to let functions there.
+where functions reach it: on loopback for local mode, for a cluster at LAMBDA_CODE_HOST (host:port
+of this machine, from `hack/test-server code`), which `hack/install` allows.
 """
 
 import os
@@ -17,7 +16,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-CODE_HOST = os.environ.get("LAMBDA_CODE_HOST", "")
+CODE_HOST = os.environ.get("LAMBDA_CODE_HOST", "127.0.0.1:0")
 REGION = "eu-central-1"
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "code-access-key", "code-secret-key", "code-session-token"
 
@@ -91,7 +90,7 @@ class SiteServer:
             def log_message(self, *_: Any) -> None:
                 """Nothing: the test's output is not for requests."""
 
-        host, _, port = (CODE_HOST or "127.0.0.1:0").rpartition(":")
+        host, _, port = CODE_HOST.rpartition(":")
         self._server = ThreadingHTTPServer((host, int(port)), Handler)
         self._server.daemon_threads = True
         site.url = f"http://{host}:{self._server.server_port}"
