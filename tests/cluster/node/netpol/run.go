@@ -2,7 +2,6 @@ package netpol
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -30,6 +29,7 @@ func Main(arguments []string) error {
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig with the right to read pods, namespaces and policies")
 	address := flags.String("node-address", "10.244.0.1", "address of the node on the bridge")
 	bridge := flags.String("bridge", "cni0", "the bridge that pods are on")
+	socket := flags.String("socket", "", "unix socket at which the CNI plugin announces pods")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -41,10 +41,25 @@ func Main(arguments []string) error {
 	if err != nil {
 		return fmt.Errorf("building a client: %w", err)
 	}
-	return follow(context.Background(), client, Node{Address: *address, Bridge: *bridge})
+	announced := make(chan announcement)
+	if err := listen(context.Background(), *socket, announced); err != nil {
+		return err
+	}
+	enforcer := enforcer{node: Node{Address: *address, Bridge: *bridge}, apply: apply, addresses: Addresses{}}
+	return enforcer.follow(context.Background(), client, announced)
 }
 
-func follow(ctx context.Context, client kubernetes.Interface, node Node) error {
+// enforcer keeps the table current; one goroutine uses it.
+type enforcer struct {
+	node  Node
+	apply func(ctx context.Context, script string) error
+	// addresses and waiting are what plugins have announced and who among them has no answer yet.
+	addresses Addresses
+	waiting   []announcement
+	current   string
+}
+
+func (e *enforcer) follow(ctx context.Context, client kubernetes.Interface, announced <-chan announcement) error {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	pods := factory.Core().V1().Pods()
 	namespaces := factory.Core().V1().Namespaces()
@@ -73,25 +88,66 @@ func follow(ctx context.Context, client kubernetes.Interface, node Node) error {
 		}
 	}
 	notice(nil)
-	current := ""
-	for range changed {
-		time.Sleep(settle)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case one := <-announced:
+			e.admit(one)
+		case <-changed:
+			select {
+			case <-time.After(settle):
+			case one := <-announced:
+				e.admit(one)
+			}
+		}
 		world, err := observe(pods.Lister().List, namespaces.Lister().List, policies.Lister().List)
 		if err != nil {
 			return err
 		}
-		script := Render(world, node)
-		if script == current {
-			continue
-		}
-		if err := apply(ctx, script); err != nil {
+		if err := e.enforce(ctx, world); err != nil {
 			log.Printf("netpol: %v; again in %v", err, retry)
 			time.AfterFunc(retry, func() { notice(nil) })
-			continue
 		}
-		current = script
 	}
-	return errors.New("the channel of changes was closed")
+}
+
+func (e *enforcer) admit(one announcement) {
+	e.addresses[one.Address] = one.key()
+	e.waiting = append(e.waiting, one)
+}
+
+// enforce makes the table that of the world, then answers the plugins whose pods are in it.
+func (e *enforcer) enforce(ctx context.Context, world World) error {
+	world.Pods = e.addresses.Complete(world.Pods)
+	if script := Render(world, e.node); script != e.current {
+		if err := e.apply(ctx, script); err != nil {
+			return err
+		}
+		e.current = script
+	}
+	present := map[string]bool{}
+	for _, pod := range world.Pods {
+		present[keyOf(pod)] = true
+	}
+	// A pod that the watch has not brought yet is waited for; one that had its answer and is gone is forgotten.
+	expected := map[string]bool{}
+	var waiting []announcement
+	for _, one := range e.waiting {
+		if present[one.key()] {
+			close(one.enforced)
+		} else if time.Since(one.at) < patience {
+			waiting = append(waiting, one)
+			expected[one.key()] = true
+		}
+	}
+	e.waiting = waiting
+	for address, key := range e.addresses {
+		if !present[key] && !expected[key] {
+			delete(e.addresses, address)
+		}
+	}
+	return nil
 }
 
 func observe(

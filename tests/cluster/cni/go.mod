@@ -1,0 +1,3 @@
+module kubelambda.io/tests/cni
+
+go 1.25.0
