@@ -68,6 +68,28 @@ def test_gateways_scaled_from_1_to_3_to_1_under_load_fail_no_request(
         assert {pod["metadata"]["uid"] for pod in pods} <= uids, f"{name} lost a warm environment"
 
 
+@pytest.mark.timeout(400)
+def test_p5_a_rollout_of_two_gateways_fails_no_request_of_warm_functions(
+    functions: Functions, gateway_url: str, kubectl: Kubectl, scale: Callable[[int], None]
+) -> None:
+    """What an upgrade does to gateways: each pod is replaced, one after the other."""
+    scale(2)
+    arns = [functions.apply(build_function(f"rolled-{number}")) for number in range(4)]
+    for arn in arns:
+        functions.invoke(arn, {})
+    before = {pod["metadata"]["uid"] for pod in kubectl.items("pods", RELEASE, GATEWAYS)}
+    scope, name = ("-n", RELEASE), f"statefulset/{RELEASE}-gateway"
+    with Load(gateway_url, arns) as load:
+        time.sleep(1)
+        kubectl.run(*scope, "rollout", "restart", name)
+        kubectl.run(*scope, "rollout", "status", name, "--timeout=200s")
+        time.sleep(2)
+    after = {pod["metadata"]["uid"] for pod in kubectl.items("pods", RELEASE, GATEWAYS)}
+    assert not before & after
+    assert set(load.outcomes) == {"success"}, load.outcomes
+    assert load.outcomes["success"] > 100
+
+
 @pytest.mark.timeout(300)
 def test_f1_a_killed_gateway_closes_its_connections_and_the_rest_serve(
     functions: Functions, kubectl: Kubectl, scale: Callable[[int], None]

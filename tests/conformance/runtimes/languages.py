@@ -153,6 +153,8 @@ LANGUAGES: Mapping[str, Language] = {
         runtime="provided.al2023",
         handler="any",
         code=inline("provided/bootstrap"),
+        # At less CPU its programs take so long to ask for the next event that a second environment has it.
+        memory_mb=1024,
         broken_handler="any",
         broken_code=inline("provided/fails", "bootstrap"),
         stack_word="bootstrap",
