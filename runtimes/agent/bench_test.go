@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,10 +31,7 @@ func benchmarkWarm(b *testing.B, kind string) {
 	g := newGateway(b, testKey)
 	variables = append(variables, "GODEBUG="+os.Getenv("TEST_GODEBUG"))
 	a := prepareAgent(b, g, "obey", variables...)
-	if program := os.Getenv("TEST_AGENT"); program != "" {
-		a.command.Path = program
-		a.command.Args = []string{program}
-	}
+	a.useBuilt()
 	a.command.Stdout = nil
 	a.run()
 	s := g.session()
@@ -55,6 +53,40 @@ func benchmarkWarm(b *testing.B, kind string) {
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs")
 	b.ReportMetric(fresh, "fresh-KiB")
 	b.ReportMetric(resident(a.pid), "after-KiB")
+}
+
+// useBuilt lets the agent be the binary that TEST_AGENT names, where it names one.
+func (a *agent) useBuilt() {
+	if program := os.Getenv("TEST_AGENT"); program != "" {
+		a.command.Args[len(a.command.Args)-1] = program
+		if !asInit() {
+			a.command.Path = program
+		}
+	}
+}
+
+// BenchmarkColdStart measures from configure to the end of init, with a runtime that only asks for its
+// first event; with TEST_AS_INIT as in a pod.
+func BenchmarkColdStart(b *testing.B) {
+	times := make([]time.Duration, 0, b.N)
+	var fresh float64
+	for range b.N {
+		a := prepareAgent(b, newGateway(b, testKey), "obey")
+		a.useBuilt()
+		a.run()
+		s := a.gateway.session()
+		begin := time.Now()
+		s.configure(nil)
+		s.control(link.InitDone)
+		times = append(times, time.Since(begin))
+		fresh += resident(a.pid)
+		a.signal(syscall.SIGHUP)
+		a.expectExit(0)
+	}
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/10].Microseconds()), "p10-µs")
+	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(fresh/float64(b.N), "fresh-KiB")
 }
 
 // cpu is what the process has used, in user and kernel mode.
@@ -79,10 +111,7 @@ func resident(pid int) float64 {
 // BenchmarkMemoryAfterLargeBodies shows what stays resident after 6 MiB in and 6 MiB out.
 func BenchmarkMemoryAfterLargeBodies(b *testing.B) {
 	a := prepareAgent(b, newGateway(b, testKey), "obey")
-	if program := os.Getenv("TEST_AGENT"); program != "" {
-		a.command.Path = program
-		a.command.Args = []string{program}
-	}
+	a.useBuilt()
 	a.run()
 	s := a.gateway.session()
 	s.configure(nil)

@@ -10,6 +10,7 @@ import (
 // Empty removes all that is below directory, also what CloseDirectories has closed: a container that
 // was restarted in its pod finds its own former code there. Links are removed, not followed.
 func Empty(directory string) error {
+	_ = os.Chmod(directory, 0o755) // a pod's volume is not ours, and open already
 	entries, err := os.ReadDir(directory)
 	if err != nil {
 		return err

@@ -164,10 +164,9 @@ func (t *target) explain(name string, err error) error {
 }
 
 // CloseDirectories takes the right to write from every directory below and including directory, as
-// far as it is ours to take.
+// far as it is ours to take. The function runs as the same user and can give itself the right again:
+// what holds is supervise.Confine.
 func CloseDirectories(directory string) {
-	// LIMIT: the function runs as the same user and can give itself the right again; Landlock will
-	// close that way.
 	_ = fs.WalkDir(os.DirFS(directory), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
 			_ = os.Chmod(path.Join(directory, name), 0o555)

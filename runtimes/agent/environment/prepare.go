@@ -15,6 +15,7 @@ const mountPatience = 10 * time.Second
 // prepare unpacks layers and code; that counts neither as init nor towards its limit.
 func (e *Environment) prepare(layers []link.CodeSource, source link.CodeSource) {
 	err := e.unpack(layers, source)
+	e.confine(source)
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	e.configuration.Code, e.configuration.Layers = link.CodeSource{}, nil
@@ -56,6 +57,28 @@ func (e *Environment) unpack(layers []link.CodeSource, source link.CodeSource) e
 	return err
 }
 
+// writable is where a function may change files, as far as its container lets it: /tmp, as on AWS, and
+// what is no disk. POSIX message queues are opened past /dev, so they are named.
+var writable = []string{"/tmp", "/dev", "/dev/mqueue", "/proc"}
+
+// confine closes code and layers to the processes that will be started. Where that cannot be they
+// start all the same, as on a kernel that does not know how.
+func (e *Environment) confine(source link.CodeSource) {
+	if !e.ownsCode(source) {
+		return
+	}
+	if err := e.options.Supervisor.Confine(writable); err != nil {
+		// LIMIT: without Landlock the function can reopen its own code for writing.
+		e.options.Log("the function can change its own code: %v", err)
+	}
+}
+
+// ownsCode says that the code is unpacked into a directory of this environment alone: neither used in
+// place nor in the image.
+func (e *Environment) ownsCode(source link.CodeSource) bool {
+	return e.options.Supervisor.IsInit() && source.Directory == "" && !source.Image
+}
+
 // ownDirectories are those that nobody but this environment unpacks into: in a pod, where a restarted
 // container finds them as it left them.
 func (e *Environment) ownDirectories(layers []link.CodeSource, source link.CodeSource) []string {
@@ -63,7 +86,7 @@ func (e *Environment) ownDirectories(layers []link.CodeSource, source link.CodeS
 	if e.options.Supervisor.IsInit() && len(layers) > 0 {
 		own = append(own, e.options.OptRoot)
 	}
-	if e.options.Supervisor.IsInit() && source.Directory == "" && !source.Image {
+	if e.ownsCode(source) {
 		own = append(own, e.options.TaskRoot)
 	}
 	return own

@@ -42,6 +42,7 @@ type Supervisor struct {
 	isInit  bool
 	devNull *os.File
 	mutex   sync.Mutex
+	fork    fork
 	exits   map[int]func(Status)
 }
 
@@ -55,7 +56,9 @@ func New() (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Supervisor{isInit: isInit, devNull: devNull, exits: map[int]func(Status){}}
+	s := &Supervisor{
+		isInit: isInit, devNull: devNull, fork: syscall.ForkExec, exits: map[int]func(Status){},
+	}
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
 	go func() {
@@ -73,7 +76,7 @@ func (s *Supervisor) IsInit() bool { return s.isInit }
 func (s *Supervisor) Start(spec Spec) (int, error) {
 	s.mutex.Lock() // the reaper must not see the child before its entry is here
 	defer s.mutex.Unlock()
-	pid, err := syscall.ForkExec(spec.Path, spec.Args, &syscall.ProcAttr{
+	pid, err := s.fork(spec.Path, spec.Args, &syscall.ProcAttr{
 		Dir:   spec.Directory,
 		Env:   spec.Env,
 		Files: s.descriptors(spec),
