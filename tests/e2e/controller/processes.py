@@ -31,6 +31,7 @@ class Controller:
     metrics_port: int = 0
     demand_port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _log_start: int = 0
 
     def start(self) -> None:
         self.metrics_port, self.demand_port = find_free_port(), find_free_port()
@@ -41,6 +42,7 @@ class Controller:
             "KUBELAMBDA_DEMAND_PORT": str(self.demand_port),
         }
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-c", START], env=environment, stdout=log, stderr=log
             )
@@ -88,7 +90,8 @@ class Controller:
         }
 
     def logged(self, text: str) -> bool:
-        return self.log.exists() and text in self.log.read_text()
+        """Whether ``text`` is in the log since the last ``start``."""
+        return self.log.exists() and text.encode() in self.log.read_bytes()[self._log_start :]
 
     def _url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.metrics_port}/{path}"
