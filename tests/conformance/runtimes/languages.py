@@ -153,7 +153,7 @@ LANGUAGES: Mapping[str, Language] = {
         runtime="provided.al2023",
         handler="any",
         code=inline("provided/bootstrap"),
-        # At less CPU its programs take so long to ask for the next event that a second environment has it.
+        # With less CPU it asks for the next event so late that a second environment has it.
         memory_mb=1024,
         broken_handler="any",
         broken_code=inline("provided/fails", "bootstrap"),
