@@ -48,7 +48,7 @@ func (e *Environment) startRuntime() *failure {
 		return problem
 	}
 	output := e.hub.Output(telemetry.Function)
-	relay, writer, err := logs.NewRelay(e.options.Sink, output.Take)
+	relay, writer, err := e.newRelay(output)
 	if err != nil {
 		return &failure{errorType: invalidEntrypoint, message: err.Error()}
 	}
@@ -69,6 +69,13 @@ func (e *Environment) startRuntime() *failure {
 	}
 	e.runtime = fresh
 	return nil
+}
+
+func (e *Environment) newRelay(output *telemetry.Output) (*logs.Relay, *os.File, error) {
+	if e.options.LogFrames {
+		return logs.NewFramedRelay(e.options.Sink, output.Take, output.EndLine)
+	}
+	return logs.NewRelay(e.options.Sink, output.Take)
 }
 
 // directory is where the runtime starts.

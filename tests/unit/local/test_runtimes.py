@@ -55,6 +55,16 @@ def test_the_bootstrap_is_the_images_with_its_own_runtime_directory() -> None:
     assert plan.variables == {"LAMBDA_RUNTIME_DIR": "/d/nodejs", "LC_ALL": "C.UTF-8"}
 
 
+def test_the_agent_knows_that_java_writes_its_records_in_frames() -> None:
+    plan = plan_bootstrap("java21", "a.B::c", MACHINE)
+    assert isinstance(plan, Bootstrap)
+    assert plan.variables == {
+        "LAMBDA_RUNTIME_DIR": "/d/java",
+        "LC_ALL": "C.UTF-8",
+        "KUBELAMBDA_LOG_FRAMES": "true",
+    }
+
+
 @pytest.mark.parametrize("runtime", ["provided.al2023", "provided.al2", "provided"])
 def test_a_custom_runtime_needs_nothing_of_the_machine(runtime: str) -> None:
     assert plan_bootstrap(runtime, "any", Machine()) == Bootstrap(())
