@@ -71,7 +71,7 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
     warning = _compare(language, asked, version)
     if language == "python":
         command = (interpreter, "-m", "awslambdaric", handler)
-        return Bootstrap(("/bin/sh", "-c", WRAPPED, "bootstrap", *command), warning)
+        return Bootstrap(("/bin/sh", "-c", WRAPPED, "bootstrap", *command), warning, LOG_FRAMES)
     if language not in machine.directories:
         return Unavailable(f"runtime {runtime} needs files that `make local-runtimes` prepares")
     variables = {"LAMBDA_RUNTIME_DIR": machine.directories[language], **LOCALE}

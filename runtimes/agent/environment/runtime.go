@@ -60,6 +60,7 @@ func (e *Environment) startRuntime() *failure {
 		Env:       variables,
 		Directory: e.directory(),
 		Stdout:    writer.Fd(),
+		Files:     e.logFiles(writer),
 		Exited:    func(status supervise.Status) { e.runtimeExited(fresh, status) },
 	})
 	if err != nil {
@@ -76,6 +77,14 @@ func (e *Environment) newRelay(output *telemetry.Output) (*logs.Relay, *os.File,
 		return logs.NewFramedRelay(e.options.Sink, output.Take, output.EndLine)
 	}
 	return logs.NewRelay(e.options.Sink, output.Take)
+}
+
+// logFiles is what the runtime has open beside the usual three: logDescriptor.
+func (e *Environment) logFiles(writer *os.File) []*os.File {
+	if e.options.LogFrames {
+		return []*os.File{writer}
+	}
+	return nil
 }
 
 // directory is where the runtime starts.

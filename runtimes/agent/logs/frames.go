@@ -6,8 +6,8 @@ import (
 )
 
 // AWS's clients write records of the log in frames where _LAMBDA_TELEMETRY_LOG_FD names a descriptor
-// (spec/lambda.md, section 1.9): a header of type, length and time, then the record. Here the descriptor
-// is the one of the function's output, so that records and printed lines keep their order.
+// (spec/lambda.md, section 1.9): a header of type, length and time, then the record. Here that is the pipe
+// of the function's output, so that records and printed lines keep their order.
 var frameType = []byte{0xA5, 0x5A, 0x00}
 
 const (

@@ -19,6 +19,11 @@ BEGIN = (
     info("invoked as $ARN"),
     info("logs to /aws/lambda/$FUNCTION"),
 )
+STACK = (
+    r"Traceback \(most recent call last\):",
+    "(\xa0\xa0File [^\n]*, line \\d+, in [^\n]*\n(\xa0{4}[^\n]*\n?)+)+",
+)
+"""Blanks at the beginning of a line are U+00A0 in the log (spec 1.9)."""
 
 CASES = (
     Case(
@@ -35,11 +40,11 @@ CASES = (
         ),
     ),
     Case(
-        "an event without records is a KeyError, logged as one record",
+        "an event without records is a KeyError, its stack in the log",
         BLANK,
         load("scheduled"),
         Failure("KeyError", "'Records'", "lambda_function.py"),
-        (*BEGIN, r"\[ERROR\] KeyError: 'Records'\rTraceback \(most recent call last\):\r.*"),
+        (*BEGIN, r"\[ERROR\] KeyError: 'Records'", *STACK),
     ),
     Case(
         "API Gateway 1.0: a package with an import of its own, JSON as Python writes it",
@@ -76,7 +81,8 @@ CASES = (
         ),
         (
             info("POST /now"),
-            r"\[ERROR\] Runtime\.MarshalError: Unable to marshal response: .*",
+            r"\[ERROR\] Runtime\.MarshalError: Unable to marshal response: .* serializable",
+            STACK[0],
         ),
     ),
     Case(
@@ -84,7 +90,7 @@ CASES = (
         API,
         load("http-v2", rawPath="/none"),
         Failure("NotFoundError", "no /none", "handlers/proxy.py"),
-        (info("POST /none"), r"\[ERROR\] NotFoundError: no /none\rTraceback .*"),
+        (info("POST /none"), r"\[ERROR\] NotFoundError: no /none", *STACK),
     ),
     Case(
         "S3: a file of the package, one in /tmp, a URL signed with the environment's credentials",
