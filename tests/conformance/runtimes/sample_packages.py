@@ -1,8 +1,8 @@
 """Samples built with their languages' own tools: pip's packages, npm, Maven, ``go build``.
 
 Contract: ``build_project`` gives a directory that holds what is uploaded; it is built once for the
-same sources and kept in the cache of ``make local-runtimes``. Only the first build fetches
-libraries; OfflineError where they cannot be had.
+same sources and kept in the cache of ``make local-runtimes``. Only the first build needs tools and
+a network; UnbuildableError where they cannot be had.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from conformance.lambda_api.layers import CLUSTER_PYTHON, ROOT, OfflineError
+from conformance.lambda_api.layers import CLUSTER_PYTHON, ROOT
 from kubelambda.local.machine import find_cache
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -31,6 +31,10 @@ OFFLINE = (
     "dial tcp",
 )
 """How uv, npm, Maven and Go say that there is no network."""
+
+
+class UnbuildableError(Exception):
+    """A tool is not on PATH, or cannot reach its registry; the message says which and how."""
 
 
 def build_project(project: str) -> Path:
@@ -107,10 +111,13 @@ def _digest(source: Path) -> str:
 
 
 def _run(*command: str | Path, env: Mapping[str, str] | None = None) -> None:
+    if not shutil.which(command[0]):
+        raise UnbuildableError(f"no {command[0]} on PATH")
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=BUILD_S, env=env
     )
     said = f"{done.stdout}{done.stderr}"
-    if done.returncode and any(word in said for word in OFFLINE):
-        raise OfflineError(said.strip().splitlines()[-1].strip())
+    for line in said.splitlines():
+        if done.returncode and any(word in line for word in OFFLINE):
+            raise UnbuildableError(f"{command[0]}: {line.strip()}")
     assert done.returncode == 0, f"{command[0]}: {said}"

@@ -11,19 +11,17 @@ from functools import cache
 
 import pytest
 
-from conformance.conftest import skip_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
-from conformance.lambda_api.layers import OfflineError
 from conformance.runtimes import (
     sample_cases_go,
     sample_cases_java,
     sample_cases_nodejs,
     sample_cases_python,
 )
-from conformance.runtimes.conftest import ALL_WANTED, TIMEOUT_S, skip_absent
+from conformance.runtimes.conftest import TIMEOUT_S, skip_absent
 from conformance.runtimes.languages import LANGUAGES
 from conformance.runtimes.sample_cases import Case, Failure, Sample
-from conformance.runtimes.sample_packages import build_project
+from conformance.runtimes.sample_packages import UnbuildableError, build_project
 
 CASES = [
     *sample_cases_python.CASES,
@@ -61,10 +59,8 @@ def deploy(
                 skip_absent(request, f"samples with {need}", absent[need])
         try:
             package = push(sample)
-        except OfflineError as error:
-            if ALL_WANTED:
-                raise
-            skip_impossible(request, f"libraries of samples cannot be fetched: {error}")
+        except UnbuildableError as error:
+            skip_absent(request, f"samples of {sample.project}", str(error))
         arn = invoker.put(
             runtime=sample.runtime,
             handler=sample.handler,
