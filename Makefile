@@ -38,7 +38,7 @@ conformance: venv ## Run the conformance suites of the Lambda API and the runtim
 		$(BIN)/pytest tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
 
 .PHONY: local-runtimes
-local-runtimes: ## Fetch and compile what local mode needs for Java and .NET functions (INSTALL=1: apt what is missing)
+local-runtimes: ## Fetch and compile what local mode needs for Java, Node.js (the SDK) and .NET functions (INSTALL=1: apt what is missing)
 	@hack/local-runtimes $(if $(INSTALL),--install)
 
 .PHONY: test-runtimes
@@ -74,7 +74,7 @@ lint: venv ## ruff, mypy, import-linter, gofmt, go vet, helm lint where helm is 
 format: venv ## Format Python and Go
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@gofmt -w runtimes/agent tests/cluster tests/bench/load tests/conformance/clients
+	@gofmt -w runtimes/agent tests/cluster tests/bench/load tests/conformance/clients tests/conformance/runtimes
 
 .PHONY: crds
 crds: venv ## Write crds/ and the chart's copies from the pydantic models

@@ -31,6 +31,7 @@ RUNTIME_FILES = (
     "java/bootstrap",
     "nodejs/bootstrap",
     "nodejs/local",
+    "nodejs/node_path.mjs",
     "ruby/bootstrap",
     "ruby/lib",
     "ruby/runtime.rb",

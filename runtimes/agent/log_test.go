@@ -33,6 +33,20 @@ func TestTheLogHasTheLinesOfLambda(t *testing.T) {
 	}
 }
 
+func TestRecordsOfTheRuntimesLoggerAreLinesBetweenWhatIsPrinted(t *testing.T) {
+	_, s := startReady(t, "obey", "KUBELAMBDA_LOG_FRAMES=true")
+	_, report := s.do("id-1", "records one|two", map[string]any{"tail": true})
+	wanted := "START RequestId: id-1 Version: $LATEST\none\nprinted \ntwo\nprinted \nEND RequestId: id-1\n"
+	if tail := decodeTail(t, report); !strings.HasPrefix(tail, wanted) {
+		t.Errorf("got %q", tail)
+	}
+	_, s = startReady(t, "obey")
+	_, report = s.do("id-1", "records one", map[string]any{"tail": true})
+	if tail := decodeTail(t, report); !strings.Contains(tail, "\nno descriptor\n") {
+		t.Errorf("a runtime that does not know frames was told to write them: %q", tail)
+	}
+}
+
 func TestTheTailIsTheEndOfTheEventsLog(t *testing.T) {
 	_, s := startReady(t, "obey")
 	s.do("id-1", "print before|", nil)

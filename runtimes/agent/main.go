@@ -79,6 +79,7 @@ func supervised() error {
 		CodeMount:  given.CodeMount,
 		Inherited:  environment.Inherit(os.Environ()),
 		Values:     given.Values,
+		LogFrames:  given.LogFrames,
 		IdleFreeze: given.IdleFreeze,
 		Ended:      func() { close(ended) },
 		Log:        report,

@@ -27,6 +27,9 @@ PREPARED: Mapping[str, tuple[str, str]] = {
 }
 """Languages whose files are fetched or compiled: what must be there, and the runtime directory."""
 
+MODULES: Mapping[str, str] = {"nodejs": "nodejs/node_modules"}
+"""Libraries that a language's image bundles beside its client, where they are fetched."""
+
 BUNDLED: Mapping[str, str] = {"nodejs": "nodejs/local", "ruby": "ruby"}
 """Languages whose files come with the package: the runtime directory."""
 
@@ -44,6 +47,8 @@ class Machine:
     """The language's bootstrap, the one of its image."""
     directories: Mapping[str, str] = field(default_factory=dict)
     """What takes the place of the image's /var/runtime."""
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Where bundled libraries are: the AWS SDK for Node."""
 
 
 def find_machine(cache: Path | None = None) -> Machine:
@@ -63,6 +68,9 @@ def find_machine(cache: Path | None = None) -> Machine:
         interpreters={"python": python} | find_interpreters(PROGRAMS),
         bootstraps={name: str(files / name / "bootstrap") for name in PROGRAMS},
         directories=directories,
+        modules={
+            name: str(cache / path) for name, path in MODULES.items() if (cache / path).is_dir()
+        },
     )
 
 

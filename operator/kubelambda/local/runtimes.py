@@ -36,6 +36,9 @@ WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER
 LOCALE = {"LC_ALL": "C.UTF-8"}
 """Images have the locale that LANG names; a machine may not, and would read variables as ASCII."""
 
+LOG_FRAMES: Mapping[str, str] = {"KUBELAMBDA_LOG_FRAMES": "true"}
+"""For the agent, where the language's client writes records in frames, as the image's variable."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
@@ -68,10 +71,12 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
     warning = _compare(language, asked, version)
     if language == "python":
         command = (interpreter, "-m", "awslambdaric", handler)
-        return Bootstrap(("/bin/sh", "-c", WRAPPED, "bootstrap", *command), warning)
+        return Bootstrap(("/bin/sh", "-c", WRAPPED, "bootstrap", *command), warning, LOG_FRAMES)
     if language not in machine.directories:
         return Unavailable(f"runtime {runtime} needs files that `make local-runtimes` prepares")
     variables = {"LAMBDA_RUNTIME_DIR": machine.directories[language], **LOCALE}
+    if language == "java":
+        variables |= LOG_FRAMES
     return Bootstrap(("/bin/sh", machine.bootstraps[language]), warning, variables)
 
 

@@ -39,6 +39,8 @@ type Options struct {
 	Inherited []string
 	// Values are the variables that come from Secrets and ConfigMaps.
 	Values map[string]string
+	// LogFrames has the runtime write the records of its logger in frames, between what it prints.
+	LogFrames bool
 	// IdleFreeze is how long an idle environment runs on before its processes are stopped; negative
 	// for never.
 	IdleFreeze time.Duration

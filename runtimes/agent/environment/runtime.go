@@ -48,7 +48,7 @@ func (e *Environment) startRuntime() *failure {
 		return problem
 	}
 	output := e.hub.Output(telemetry.Function)
-	relay, writer, err := logs.NewRelay(e.options.Sink, output.Take)
+	relay, writer, err := e.newRelay(output)
 	if err != nil {
 		return &failure{errorType: invalidEntrypoint, message: err.Error()}
 	}
@@ -60,6 +60,7 @@ func (e *Environment) startRuntime() *failure {
 		Env:       variables,
 		Directory: e.directory(),
 		Stdout:    writer.Fd(),
+		Files:     e.logFiles(writer),
 		Exited:    func(status supervise.Status) { e.runtimeExited(fresh, status) },
 	})
 	if err != nil {
@@ -68,6 +69,21 @@ func (e *Environment) startRuntime() *failure {
 		return &reason
 	}
 	e.runtime = fresh
+	return nil
+}
+
+func (e *Environment) newRelay(output *telemetry.Output) (*logs.Relay, *os.File, error) {
+	if e.options.LogFrames {
+		return logs.NewFramedRelay(e.options.Sink, output.Take, output.EndLine)
+	}
+	return logs.NewRelay(e.options.Sink, output.Take)
+}
+
+// logFiles is what the runtime has open beside the usual three: logDescriptor.
+func (e *Environment) logFiles(writer *os.File) []*os.File {
+	if e.options.LogFrames {
+		return []*os.File{writer}
+	}
 	return nil
 }
 

@@ -16,6 +16,8 @@ const (
 	kubernetesPrefix = "KUBERNETES_"
 	serviceHost      = "_SERVICE_HOST"
 	ownGroupPrefix   = "/aws/lambda/"
+	// logDescriptor is the pipe of standard output once more: a client may close it when it ends.
+	logDescriptor = "3"
 )
 
 // Inherit gives what of the agent's own environment the function may see: neither the agent's
@@ -71,6 +73,9 @@ func (e *Environment) runtimeVariables() []string {
 	}
 	all["AWS_LAMBDA_RUNTIME_API"] = e.runtimeAPI
 	all["LAMBDA_TASK_ROOT"] = e.taskRoot
+	if e.options.LogFrames {
+		all["_LAMBDA_TELEMETRY_LOG_FD"] = logDescriptor
+	}
 	variables := make([]string, 0, len(all))
 	for name, value := range all {
 		if strings.IndexByte(name, 0) < 0 && strings.IndexByte(value, 0) < 0 {

@@ -16,6 +16,8 @@ type Relay struct {
 	sink *Sink
 	// lines is of an extension, whose output must not cut into the function's lines.
 	lines *LineCutter
+	// frames is of a runtime that writes records in frames.
+	frames *unframer
 	// tee is given all that is read as well.
 	tee    func(data []byte)
 	reader *os.File
@@ -28,6 +30,17 @@ type Relay struct {
 // closes after handing it to a process. All that is read is given to tee as well.
 func NewRelay(sink *Sink, tee func(data []byte)) (*Relay, *os.File, error) {
 	return newRelay(&Relay{sink: sink, tee: tee, buffer: make([]byte, relayBytes)})
+}
+
+// NewFramedRelay is NewRelay for output that holds records in frames: each becomes lines of its own, and
+// endLine is called where one begins and ends.
+func NewFramedRelay(sink *Sink, tee func(data []byte), endLine func()) (*Relay, *os.File, error) {
+	relay := &Relay{sink: sink, tee: tee, buffer: make([]byte, relayBytes)}
+	relay.frames = &unframer{text: relay.takeText, edge: func() {
+		sink.endLine()
+		endLine()
+	}}
+	return newRelay(relay)
 }
 
 // NewExtensionRelay is NewRelay for the output of an extension.
@@ -101,14 +114,31 @@ func (r *Relay) readOnce(fd int) int {
 		case err == syscall.EINTR:
 			continue
 		case err != nil:
+			r.pause()
 			return -1
+		case count == 0:
+			r.pause()
 		}
 		r.take(r.buffer[:count])
 		return count
 	}
 }
 
+func (r *Relay) pause() {
+	if r.frames != nil {
+		r.frames.pause()
+	}
+}
+
 func (r *Relay) take(data []byte) {
+	if r.frames != nil {
+		r.frames.take(data)
+		return
+	}
+	r.takeText(data)
+}
+
+func (r *Relay) takeText(data []byte) {
 	if r.lines == nil {
 		r.sink.output(data)
 	} else {

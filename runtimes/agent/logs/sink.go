@@ -112,6 +112,13 @@ func (s *Sink) output(data []byte) {
 	}
 }
 
+// endLine ends a line that a process has begun.
+func (s *Sink) endLine() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.endPartial()
+}
+
 // wholeLines takes lines of an extension: what the function has begun is not cut by them.
 func (s *Sink) wholeLines(lines []byte) {
 	s.mutex.Lock()

@@ -58,6 +58,8 @@ type Settings struct {
 	Remote         fetch.Remote
 	RuntimeAPI     string
 	IdleFreeze     time.Duration
+	// LogFrames: the runtime knows how to write the records of its logger in frames.
+	LogFrames bool
 	// WorkingDirectory is empty where the runtime starts in the task root.
 	WorkingDirectory string
 }
@@ -94,6 +96,7 @@ func Read(variables []string) (Settings, error) {
 		Remote:         readRemote(given, variables),
 		RuntimeAPI:     or(given["RUNTIME_API_ADDRESS"], defaultRuntimeAPI),
 		IdleFreeze:     time.Duration(freezeMs) * time.Millisecond,
+		LogFrames:      given["LOG_FRAMES"] != "",
 
 		WorkingDirectory: given["WORKING_DIRECTORY"],
 	}

@@ -11,6 +11,7 @@ import {
   MalformedStreamingHandler,
   UserCodeSyntaxError,
 } from './errors.mjs'
+import { searchNodePath } from './node_path.mjs'
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming')
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')
@@ -67,6 +68,7 @@ async function loadModule(root, directory, name) {
     // A directory with index.js, a module of a layer, or the error that says so.
     if (file === undefined) return require(require.resolve(name, { paths: [root, path.resolve(root, directory)] }))
     if (file.endsWith('.mjs') || (file.endsWith('.js') && isInModule(path.dirname(file)))) {
+      searchNodePath()
       return await import(pathToFileURL(file))
     }
     return require(file)

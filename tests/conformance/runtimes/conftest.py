@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from conformance.conftest import note_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import TARGET
-from conformance.runtimes.languages import LANGUAGES, Code, Language, find_absent
+from conformance.runtimes.languages import LANGUAGES, NODE_SDK, Code, Language, find_absent
 
 ALL_WANTED = os.environ.get("KUBELAMBDA_ALL_RUNTIMES") == "1"
 TIMEOUT_S = 20
@@ -100,6 +100,21 @@ def absent() -> dict[str, str]:
     return find_absent(local=TARGET == "local")
 
 
+def skip_absent(request: pytest.FixtureRequest, what: str, reason: str) -> NoReturn:
+    """Skip what needs a language that is not there; a failure where all are wanted."""
+    note_impossible(request.config, what, reason)
+    if ALL_WANTED:
+        pytest.fail(f"all runtimes are wanted, but not there: {what}: {reason}")
+    pytest.skip(f"{what}: {reason}")
+
+
+@pytest.fixture
+def node_sdk(request: pytest.FixtureRequest, absent: dict[str, str]) -> None:
+    """For tests that need the SDK that Node's runtime bundles."""
+    if NODE_SDK in absent:
+        skip_absent(request, f"the SDK in {request.node.name}", absent[NODE_SDK])
+
+
 @pytest.fixture(scope="session", params=LANGUAGES)
 def row(
     request: pytest.FixtureRequest,
@@ -108,12 +123,8 @@ def row(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Row]:
     name = request.param
-    reason = absent.get(name, "")
-    if reason:
-        note_impossible(request.config, f"row {name}", reason)
-        if ALL_WANTED:
-            pytest.fail(f"all runtimes are wanted, but {name} is not there: {reason}")
-        pytest.skip(f"{name}: {reason}")
+    if name in absent:
+        skip_absent(request, f"row {name}", absent[name])
     invoker = request.getfixturevalue("invoker")
     made = Row(
         name, LANGUAGES[name], invoker, lambda part: tmp_path_factory.mktemp(f"{name}-{part}"), pool

@@ -164,10 +164,16 @@ LANGUAGES: Mapping[str, Language] = {
 }
 
 
+NODE_SDK = "nodejs-sdk"
+"""Names the AWS SDK that the runtime of Node bundles, as if it were a language."""
+
+
 def find_absent(*, local: bool) -> dict[str, str]:
     """Why a language cannot be had here, by language; ``local``: functions run on this machine."""
     machine = find_machine(find_cache(os.environ))
     reasons = {}
+    if local and "nodejs" not in machine.modules:
+        reasons[NODE_SDK] = "local mode has no AWS SDK for Node: make local-runtimes"
     for name, language in LANGUAGES.items():
         plan = plan_bootstrap(language.runtime, language.handler, machine)
         if isinstance(plan, Unavailable) and local:

@@ -108,7 +108,7 @@ def test_a_handler_that_is_missing_is_named(
     assert answer.value["errorMessage"].startswith(message)
 
 
-@pytest.mark.impossible(local="local mode bundles no SDK")
+@pytest.mark.usefixtures("node_sdk")
 @pytest.mark.parametrize(
     ("name", "code"),
     [

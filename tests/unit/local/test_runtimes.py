@@ -55,6 +55,13 @@ def test_the_bootstrap_is_the_images_with_its_own_runtime_directory() -> None:
     assert plan.variables == {"LAMBDA_RUNTIME_DIR": "/d/nodejs", "LC_ALL": "C.UTF-8"}
 
 
+@pytest.mark.parametrize("runtime", ["python3.13", "java21"])
+def test_the_agent_knows_which_clients_write_records_in_frames(runtime: str) -> None:
+    plan = plan_bootstrap(runtime, "a.B::c", MACHINE)
+    assert isinstance(plan, Bootstrap)
+    assert plan.variables["KUBELAMBDA_LOG_FRAMES"] == "true"
+
+
 @pytest.mark.parametrize("runtime", ["provided.al2023", "provided.al2", "provided"])
 def test_a_custom_runtime_needs_nothing_of_the_machine(runtime: str) -> None:
     assert plan_bootstrap(runtime, "any", Machine()) == Bootstrap(())
