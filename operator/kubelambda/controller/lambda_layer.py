@@ -62,9 +62,12 @@ def build_layer_status(
         ),
         "layerName": record.layer.name,
         "layerVersionArn": build_layer_arn(region, record.account_id, record.layer.reference),
-        "codeSha256": to_code_sha256(record.layer.sha256),
     }
-    return status if record.code_size is None else {**status, "codeSize": record.code_size}
+    if record.layer.sha256:
+        status["codeSha256"] = to_code_sha256(record.layer.sha256)
+    if record.code_size is not None:
+        status["codeSize"] = record.code_size
+    return status
 
 
 def build_layer_arn(region: str, account_id: str, reference: str) -> str:

@@ -1,6 +1,7 @@
 """What the controller remembers of each LambdaLayer, and which layers a function finds.
 
-Contract: pure; the files of a layer are gone from memory at once, a digest of them stays.
+Contract: pure; the files of a layer, or its URL, are gone from memory at once; a digest stays, and
+where S3 has it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ Reference = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class LayerRecord:
-    """A LambdaLayer without its content."""
+    """A LambdaLayer without its files."""
 
     key: Key
     uid: str
@@ -34,7 +35,7 @@ class LayerRecord:
     account_id: str
     layer: Layer
     code_size: int | None
-    """Bytes of the zip; None where only gateways see it."""
+    """Bytes of the zip; None where only gateways or agents see it."""
     verdict: Verdict
     status: Mapping[str, Any] = field(repr=False)
 
@@ -57,7 +58,7 @@ def read_layer(manifest: Mapping[str, Any]) -> LayerRecord:
         created=metadata.get("creationTimestamp", ""),
         deleting="deletionTimestamp" in metadata,
         account_id=derive_account_id(metadata["namespace"]),
-        layer=replace(layer, content=None),
+        layer=layer if layer.uses_s3 else replace(layer, content=None),
         code_size=len(content) if content is not None else None,
         verdict=_judge(manifest),
         status=dict(manifest.get("status") or {}),
@@ -86,8 +87,6 @@ def judge_layer(record: LayerRecord, claimants: Sequence[LayerRecord]) -> Verdic
     return NO_OBJECTION
 
 
-def resolve_layers(layers: Sequence[Layer], known: Mapping[Reference, str]) -> tuple[Layer, ...]:
-    """``layers`` with the SHA-256 that ``known`` has, or else the one that is remembered."""
-    return tuple(
-        replace(one, sha256=known.get((one.name, one.version), one.sha256)) for one in layers
-    )
+def resolve_layers(layers: Sequence[Layer], known: Mapping[Reference, Layer]) -> tuple[Layer, ...]:
+    """``layers`` as ``known`` has them, or else as they are remembered."""
+    return tuple(known.get((one.name, one.version), one) for one in layers)

@@ -26,6 +26,7 @@ from kubelambda.controller.status import Outcome
 from kubelambda.controller.trouble import judge_pods
 from kubelambda.controller.verdict import Verdict
 from kubelambda.core.drift import find_drift
+from kubelambda.core.function import Layer
 
 Manifest = dict[str, Any]
 
@@ -85,8 +86,8 @@ class World:
     """Digest of the code's ConfigMap; empty where there is none, or none is found."""
     image: Resolution | None = None
     """What its registry says of the function's image; None for a function without one."""
-    layers: Mapping[Reference, str] = field(default_factory=dict)
-    """SHA-256 of each layer version that is there, of those that the function names."""
+    layers: Mapping[Reference, Layer] = field(default_factory=dict)
+    """Each layer version that is there, of those that the function names."""
 
 
 def plan_function(record: FunctionRecord, world: World, platform: Platform) -> FunctionPlan:
@@ -144,7 +145,7 @@ def judge_function(record: FunctionRecord, world: World) -> Verdict:
             "namespace, or is empty; create it with the code's files as its keys",
         )
     layers = resolve_layers(record.layers, world.layers)
-    missing = [one.reference for one in layers if not one.sha256]
+    missing = [one.reference for one in layers if not one.digest]
     if missing:
         return Verdict(Reason.LAYER_NOT_FOUND, describe_missing(missing))
     return Verdict()

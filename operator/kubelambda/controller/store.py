@@ -111,13 +111,13 @@ class Store:
         """Every object that is this version of this layer, the rightful one first."""
         return self._claimants(*record.group)
 
-    def known_layers(self, namespace: str, layers: Sequence[Layer]) -> dict[Reference, str]:
-        """SHA-256 of those of ``layers`` that are there, by name and version."""
+    def known_layers(self, namespace: str, layers: Sequence[Layer]) -> dict[Reference, Layer]:
+        """Those of ``layers`` that are there, by name and version."""
         known = {}
         for one in layers:
             claimants = self._claimants(namespace, one.name, one.version)
-            if claimants and claimants[0].layer.sha256:
-                known[one.name, one.version] = claimants[0].layer.sha256
+            if claimants and claimants[0].layer.digest:
+                known[one.name, one.version] = claimants[0].layer
         return known
 
     def users_of(self, record: LayerRecord) -> list[FunctionRecord]:
