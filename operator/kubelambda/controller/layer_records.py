@@ -1,7 +1,7 @@
 """What the controller remembers of each LambdaLayer, and which layers a function finds.
 
 Contract: pure; the files of a layer, or its URL, are gone from memory at once; a digest stays, and
-where S3 has it.
+the name of a package or of an object of S3.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error
 from kubelambda.core.code_zip import read_zip
-from kubelambda.core.function import Layer, derive_account_id
+from kubelambda.core.function import Code, Layer, derive_account_id
 
 Key = tuple[str, str]
 Reference = tuple[str, int]
@@ -58,11 +58,16 @@ def read_layer(manifest: Mapping[str, Any]) -> LayerRecord:
         created=metadata.get("creationTimestamp", ""),
         deleting="deletionTimestamp" in metadata,
         account_id=derive_account_id(metadata["namespace"]),
-        layer=layer if layer.uses_s3 else replace(layer, content=None),
+        layer=layer if _is_name(layer.content) else replace(layer, content=None),
         code_size=len(content) if content is not None else None,
         verdict=_judge(manifest),
         status=dict(manifest.get("status") or {}),
     )
+
+
+def _is_name(content: Code | None) -> bool:
+    """Whether it is no more than the name of something elsewhere, and no credential."""
+    return content is not None and (content.package is not None or content.s3 is not None)
 
 
 def _judge(manifest: Mapping[str, Any]) -> Verdict:

@@ -48,6 +48,8 @@ class FunctionRecord:
     """With what the status says of those: what gateways take for current."""
     config_map: str
     """The ConfigMap with the code, if the code comes from one."""
+    package: str
+    """SHA-256 of the package with the code, if the code is one."""
     fetches_code: bool
     """Whether its pods fetch its code, layers aside, from an address that its owner has chosen."""
     uses_s3: bool
@@ -153,6 +155,7 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
         config_digest=bare.config_digest,
         serving_digest=function.config_digest,
         config_map=function.code.config_map or "",
+        package=function.code.package or "",
         fetches_code=bare.fetches_code,
         uses_s3=bare.uses_s3,
         image=_read_image(spec),

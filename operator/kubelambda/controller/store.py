@@ -113,12 +113,13 @@ class Store:
 
     def known_layers(self, namespace: str, layers: Sequence[Layer]) -> dict[Reference, Layer]:
         """Those of ``layers`` that are there, by name and version."""
-        known = {}
-        for one in layers:
-            claimants = self._claimants(namespace, one.name, one.version)
-            if claimants and claimants[0].layer.digest:
-                known[one.name, one.version] = claimants[0].layer
-        return known
+        found = self.layer_records(namespace, layers)
+        return {(one.layer.name, one.layer.version): one.layer for one in found}
+
+    def layer_records(self, namespace: str, layers: Sequence[Layer]) -> list[LayerRecord]:
+        """The rightful objects of those of ``layers`` that are there."""
+        claimants = [self._claimants(namespace, one.name, one.version) for one in layers]
+        return [one[0] for one in claimants if one and one[0].layer.digest]
 
     def users_of(self, record: LayerRecord) -> list[FunctionRecord]:
         """Functions that name this layer version."""

@@ -9,6 +9,7 @@ from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.catalog.build import build_function
 from kubelambda.catalog.layers import LayerBook, build_layer_version
+from kubelambda.controller.image_resolver import Refusal
 from kubelambda.controller.lambda_layer import build_layer_status
 from kubelambda.controller.layer_records import LayerRecord, judge_layer, read_layer
 from kubelambda.controller.plan import plan_function
@@ -42,7 +43,8 @@ def make_layer(name: str = "a-1", *, uid: str = "uid-l", **spec: Any) -> dict[st
 
 def status_of(record: LayerRecord, *claimants: LayerRecord) -> Any:
     verdict = judge_layer(record, claimants)
-    return build_layer_status(record, verdict, region="us-east-1", now=NOW)
+    refusal = Refusal(verdict) if verdict.reason is not None else None
+    return build_layer_status(record, refusal, region="us-east-1", now=NOW)
 
 
 def make_store(*layers: dict[str, Any]) -> Store:
@@ -215,9 +217,9 @@ def test_the_status_of_a_layer_is_what_the_lambda_api_would_say() -> None:
         "Stalled": "False",
     }
     settled = read_layer({**make_layer("greeting-1"), "status": status})
-    assert build_layer_status(
-        settled, judge_layer(settled, [settled]), region="us-east-1", now="later"
-    ) == dict(settled.status)
+    assert judge_layer(settled, [settled]).reason is None
+    again = build_layer_status(settled, None, region="us-east-1", now="later")
+    assert again == dict(settled.status)
 
 
 def test_the_size_of_a_package_is_not_known_here() -> None:
