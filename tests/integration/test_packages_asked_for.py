@@ -15,6 +15,7 @@ from kubelambda.controller.packages import Key, Packages
 from kubelambda.core.package_lookup import (
     LOOKUP_BYTES_MAX,
     LOOKUP_PATH,
+    NAMES_MAX,
     NoPackageStoreError,
     encode_lookup,
 )
@@ -42,6 +43,8 @@ async def test_what_was_uploaded_is_there_and_the_rest_is_missing(
     assert await lookup.ask([NAME, ABSENT]) == {NAME, ABSENT}
     await store.put(NAME, CONTENT)
     assert await lookup.ask([NAME, ABSENT]) == {ABSENT}
+    many = [f"{number:064x}" for number in range(NAMES_MAX)]
+    assert await lookup.ask(many) == set(many)
 
 
 async def test_an_upload_is_news_within_seconds_for_who_waits_for_it(

@@ -12,7 +12,6 @@ import aiohttp
 from kubelambda.core.demand import INTERNAL_KEY_INFO
 from kubelambda.core.keys import SIGNATURE_HEADER, derive_key, sign_request
 from kubelambda.core.package_lookup import (
-    LOOKUP_BYTES_MAX,
     LOOKUP_PATH,
     MalformedLookupError,
     NoPackageStoreError,
@@ -52,6 +51,6 @@ class HttpPackageLookup:
                     raise NoPackageStoreError
                 if response.status != 200:
                     raise PackagesUnavailableError(f"the gateway answered {response.status}")
-                return decode_missing(await response.content.read(LOOKUP_BYTES_MAX), names)
+                return decode_missing(await response.read(), names)
         except (aiohttp.ClientError, TimeoutError, OSError, MalformedLookupError) as error:
             raise PackagesUnavailableError(f"no gateway can be asked: {error!r}") from error
