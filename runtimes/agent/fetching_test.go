@@ -56,6 +56,12 @@ func (c *codeSite) source() map[string]any {
 // startFetching runs an agent that has a fetcher; its code comes from source.
 func startFetching(t *testing.T, source map[string]any, variables ...string) (*agent, *session) {
 	t.Helper()
+	return startWithFetcher(t, map[string]any{"code": source}, variables...)
+}
+
+// startWithFetcher runs an agent that has a fetcher and is configured with fields.
+func startWithFetcher(t *testing.T, fields map[string]any, variables ...string) (*agent, *session) {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -67,11 +73,30 @@ func startFetching(t *testing.T, source map[string]any, variables ...string) (*a
 	all := append([]string{"KUBELAMBDA_FETCH_PROGRAM=" + fetcher}, variables...)
 	a := startAgent(t, newGateway(t, testKey), "obey", all...)
 	s := a.gateway.session()
-	s.configure(map[string]any{"code": source})
+	s.configure(fields)
 	return a, s
 }
 
+// childrenOf gives the process IDs below the agent.
+func childrenOf(a *agent) []string {
+	children, _ := filepath.Glob("/proc/" + strconv.Itoa(a.pid) + "/task/*/children")
+	var running []string
+	for _, path := range children {
+		text, _ := os.ReadFile(path)
+		running = append(running, strings.Fields(string(text))...)
+	}
+	return running
+}
+
 const loopbackAllowed = "KUBELAMBDA_ALLOWED_CODE_HOSTS=127.0.0.1"
+
+// s3Variables are a namespace's Secret for S3 at this site.
+func s3Variables(site *codeSite) []string {
+	return []string{
+		loopbackAllowed, "KUBELAMBDA_S3_ENDPOINT=" + site.URL, "KUBELAMBDA_S3_ACCESS_KEY_ID=access-key-1",
+		"KUBELAMBDA_S3_SECRET_ACCESS_KEY=secret-key-1", "KUBELAMBDA_S3_SESSION_TOKEN=session-token-1",
+	}
+}
 
 func TestCodeFromAURLIsUnpackedAndItsFetcherIsGone(t *testing.T) {
 	a, s := startFetching(t, newCodeSite(t).source(), loopbackAllowed)
@@ -83,13 +108,7 @@ func TestCodeFromAURLIsUnpackedAndItsFetcherIsGone(t *testing.T) {
 	if len(left) != 1 {
 		t.Errorf("in the task root are %v", left)
 	}
-	own := strconv.Itoa(a.pid)
-	children, _ := filepath.Glob("/proc/" + own + "/task/*/children")
-	var running []string
-	for _, path := range children {
-		text, _ := os.ReadFile(path)
-		running = append(running, strings.Fields(string(text))...)
-	}
+	running := childrenOf(a)
 	if len(running) != 1 {
 		t.Errorf("besides the runtime there are %v", running)
 	}
@@ -160,10 +179,7 @@ func TestAnEnvironmentWhoseCodeWasNotThereMakesRoomForAnotherTry(t *testing.T) {
 func TestCredentialsOfS3ReachNeitherRuntimeNorLogNorError(t *testing.T) {
 	site := newCodeSite(t)
 	source := map[string]any{"s3": map[string]string{"bucket": "bucket", "key": "a.zip", "version": "v1"}}
-	variables := []string{
-		loopbackAllowed, "KUBELAMBDA_S3_ENDPOINT=" + site.URL, "KUBELAMBDA_S3_ACCESS_KEY_ID=access-key-1",
-		"KUBELAMBDA_S3_SECRET_ACCESS_KEY=secret-key-1", "KUBELAMBDA_S3_SESSION_TOKEN=session-token-1",
-	}
+	variables := s3Variables(site)
 	a, s := startFetching(t, source, variables...)
 	s.control(link.InitDone)
 	asked := site.last.Load()

@@ -58,7 +58,10 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
 
 
 def build_code(code: Mapping[str, Any], status: Mapping[str, Any]) -> Code:
-    """The code source; an empty one where the kind of source is not served by this release."""
+    """The code source; an empty one where the kind of source is not served by this release.
+
+    A layer's content is such a source too.
+    """
     if code.get("inline") is not None:
         return Code(inline=dict(code["inline"]))
     if code.get("zipFile") is not None:
@@ -93,19 +96,36 @@ def build_layers(
 ) -> tuple[Layer, ...]:
     """The layers that a function names; ``LayerBook.complete`` gives them their contents.
 
-    What ``remembered`` says of one (the function's status) is there to be fetched as a package,
-    for the time when its LambdaLayer has been deleted.
+    ``remembered`` is status.layers: what the function was completed with before.
     """
-    digests = {
-        (one["name"], one["version"]): from_code_sha256(one.get("codeSha256", ""))
-        for one in remembered
-    }
-    layers = []
-    for one in references:
-        digest = digests.get((one["name"], one["version"]), "")
-        content = Code(package=digest) if digest else None
-        layers.append(Layer(one["name"], one["version"], digest, content, bool(digest)))
-    return tuple(layers)
+    known = {(one["name"], one["version"]): _recall_layer(one) for one in remembered}
+    return tuple(
+        known.get((one["name"], one["version"])) or Layer(one["name"], one["version"])
+        for one in references
+    )
+
+
+def _recall_layer(remembered: Mapping[str, Any]) -> Layer | None:
+    """None where an entry of status.layers says too little to go on with.
+
+    What was fetched by URL is a package then, as what stood in the object is: nothing but the
+    LambdaLayer holds a URL, which may be a credential.
+    """
+    digest = from_code_sha256(remembered.get("codeSha256", ""))
+    if remembered.get("s3Bucket"):
+        content = _build_fetched_code(remembered)
+    elif digest:
+        content = Code(package=digest)
+    else:
+        return None
+    return Layer(
+        remembered["name"],
+        remembered["version"],
+        digest,
+        content,
+        remembered=True,
+        fetched="fetchedFrom" in remembered,
+    )
 
 
 def _current_conditions(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -3,16 +3,18 @@
 Contract: lives on one event loop; no I/O. Subscribers hear of a function only when it really
 changed. A name that two objects claim belongs to the older one (spec.functionName is unique in its
 namespace; the controller marks the later object Stalled). A function that was ready serves as it
-was until its new description has been judged.
+was until its new description has been judged, and until a package that it names is there.
 """
 
 import logging
 from collections.abc import Callable, Iterable
 
+from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.core.function import Function, FunctionRef, derive_account_id
 
 logger = logging.getLogger(__name__)
 
+_AWAITING_PACKAGE = (Reason.PACKAGE_NOT_FOUND, Reason.PACKAGE_STORE_MISSING)
 Subscriber = Callable[[FunctionRef], None]
 
 
@@ -102,5 +104,12 @@ class FunctionIndex:
 
 
 def _serves_meanwhile(former: Function, function: Function) -> bool:
-    """Whether ``function`` is an update of ``former`` that nobody has judged yet."""
-    return function.is_pending and former.ready and former.uid == function.uid
+    """Whether ``function`` is an update of ``former`` that has to wait: for a judgement, a package.
+
+    The package of an update has no part in what served before; one that is lacking in the same
+    configuration (a layer that was made again) has.
+    """
+    is_update = former.ready and former.uid == function.uid
+    awaits_package = function.stalled_reason in _AWAITING_PACKAGE
+    is_other = function.config_digest != former.config_digest
+    return is_update and (function.is_pending or (awaits_package and is_other))

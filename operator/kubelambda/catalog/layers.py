@@ -56,6 +56,7 @@ def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
         version,
         compute_sha256(content),
         content,
+        fetched=content.is_fetched,
     )
     key = (metadata.get("namespace", "default"), name)
     return LayerVersion(key, metadata.get("creationTimestamp", ""), layer)

@@ -6,10 +6,14 @@ becomes a condition; one it did not answer is repeated by the queue.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.images import Images
+from kubelambda.controller.layer_records import Reference, resolve_layers
+from kubelambda.controller.package_verdict import Presence, list_trusted
+from kubelambda.controller.packages import Packages
 from kubelambda.controller.plan import (
     Action,
     CreateDeployment,
@@ -30,6 +34,7 @@ from kubelambda.controller.render import Platform
 from kubelambda.controller.status import Outcome, build_status, format_moment
 from kubelambda.controller.store import Store
 from kubelambda.controller.trouble import judge_refusal
+from kubelambda.core.function import Layer
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.errors import (
     AlreadyExistsError,
@@ -58,12 +63,14 @@ class FunctionReconciler:
         store: Store,
         platform: Platform,
         images: Images,
+        packages: Packages,
         clock: Callable[[], float],
     ) -> None:
         self._client = client
         self._store = store
         self._platform = platform
         self._images = images
+        self._packages = packages
         self._clock = clock
 
     async def reconcile(self, key: Key) -> float | None:
@@ -71,6 +78,7 @@ class FunctionReconciler:
         record = self._store.functions.get(key)
         if record is None or record.deleting:
             self._images.forget(key)
+            self._packages.forget(_work_key(key))
             return None
         world, look_again_s = await self._survey(record)
         plan = plan_function(record, world, self._platform)
@@ -98,6 +106,7 @@ class FunctionReconciler:
             code_version = await self._fetch_code_version(record)
         elif record.verdict.reason is None:
             image, look_again_s = await self._images.look(record)
+        layers = self._store.known_layers(record.ref.namespace, record.layers)
         world = World(
             runtimes=self._store.runtimes,
             claimants=self._store.same_name(record),
@@ -106,9 +115,20 @@ class FunctionReconciler:
             now_s=self._clock(),
             code_version=code_version,
             image=image,
-            layers=self._store.known_layers(record.ref.namespace, record.layers),
+            layers=layers,
+            packages=await self._look_for_packages(record, layers),
         )
         return world, look_again_s
+
+    async def _look_for_packages(
+        self, record: FunctionRecord, layers: Mapping[Reference, Layer]
+    ) -> Mapping[str, Presence]:
+        namespace, name = record.ref.namespace, record.ref.name
+        found = self._store.layer_records(namespace, record.layers)
+        self._packages.trust(list_trusted(record, found))
+        needed = list_needed_packages(record.package, resolve_layers(record.layers, layers))
+        wanted = needed if record.verdict.reason is None else {}
+        return await self._packages.look(_work_key((namespace, name)), wanted)
 
     async def _fetch_code_version(self, record: FunctionRecord) -> str:
         try:
@@ -176,3 +196,7 @@ class FunctionReconciler:
         except NotFoundError:
             return
         self._store.put_function(read_function(written))
+
+
+def _work_key(key: Key) -> tuple[str, str, str]:
+    return ("function", *key)

@@ -7,16 +7,21 @@ functions that use a version remember its content (docs/limits.md).
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kubelambda.catalog.packages import find_package
+from kubelambda.controller.image_resolver import Refusal
 from kubelambda.controller.layer_records import LayerRecord, judge_layer, read_layer
+from kubelambda.controller.package_verdict import is_ready, judge_packages
+from kubelambda.controller.packages import Packages
 from kubelambda.controller.status import build_conditions, format_moment
 from kubelambda.controller.store import Store
-from kubelambda.controller.verdict import Verdict
+from kubelambda.controller.verdict import NO_OBJECTION
 from kubelambda.core.code_zip import to_code_sha256
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import LAYERS
 
 APPLY_MANAGER = "kubelambda"
+CONTENT = "content.package"
 READY_MESSAGE = "Functions of this namespace may name it."
 
 
@@ -24,10 +29,16 @@ class LayerReconciler:
     """Writes the status of one layer version after the other."""
 
     def __init__(
-        self, client: KubeClient, store: Store, region: str, clock: Callable[[], float]
+        self,
+        client: KubeClient,
+        store: Store,
+        packages: Packages,
+        region: str,
+        clock: Callable[[], float],
     ) -> None:
         self._client = client
         self._store = store
+        self._packages = packages
         self._region = region
         self._clock = clock
 
@@ -35,10 +46,11 @@ class LayerReconciler:
         """Write the status of ``key`` where it is not what it should be."""
         record = self._store.layers.get(key)
         if record is None or record.deleting:
+            self._packages.forget(_work_key(key))
             return
-        verdict = judge_layer(record, self._store.layer_claimants(record))
+        refusal = await self._judge(record)
         now = format_moment(self._clock())
-        status = build_layer_status(record, verdict, region=self._region, now=now)
+        status = build_layer_status(record, refusal, region=self._region, now=now)
         if all(record.status.get(field) == value for field, value in status.items()):
             return
         content = {"metadata": {"resourceVersion": record.version}, "status": status}
@@ -50,23 +62,44 @@ class LayerReconciler:
             return
         self._store.put_layer(read_layer(written))
 
+    async def _judge(self, record: LayerRecord) -> Refusal | None:
+        """Why functions cannot use it, if so."""
+        verdict = judge_layer(record, self._store.layer_claimants(record))
+        name = find_package(record.layer)
+        if is_ready(record.status, record.generation):
+            self._packages.trust([name] if name else [])
+        needed = {name: CONTENT} if name and verdict.reason is None else {}
+        doubtful = await self._packages.look(_work_key(record.key), needed)
+        if verdict.reason is not None:
+            return Refusal(verdict)
+        return judge_packages(needed, doubtful)
+
 
 def build_layer_status(
-    record: LayerRecord, verdict: Verdict, *, region: str, now: str
+    record: LayerRecord, refusal: Refusal | None, *, region: str, now: str
 ) -> Mapping[str, Any]:
     """The status to be; equal to the record's where there is nothing to write."""
+    verdict = refusal.verdict if refusal is not None else NO_OBJECTION
+    stalled = refusal is not None and not refusal.passing
     status: dict[str, Any] = {
         "observedGeneration": record.generation,
         "conditions": build_conditions(
-            record.status, verdict, stalled=True, ready_message=READY_MESSAGE, now=now
+            record.status, verdict, stalled=stalled, ready_message=READY_MESSAGE, now=now
         ),
         "layerName": record.layer.name,
         "layerVersionArn": build_layer_arn(region, record.account_id, record.layer.reference),
-        "codeSha256": to_code_sha256(record.layer.sha256),
     }
-    return status if record.code_size is None else {**status, "codeSize": record.code_size}
+    if record.layer.sha256:
+        status["codeSha256"] = to_code_sha256(record.layer.sha256)
+    if record.code_size is not None:
+        status["codeSize"] = record.code_size
+    return status
 
 
 def build_layer_arn(region: str, account_id: str, reference: str) -> str:
     """The ARN of a layer version; ``reference`` is ``name:version``."""
     return f"arn:aws:lambda:{region}:{account_id}:layer:{reference}"
+
+
+def _work_key(key: tuple[str, str]) -> tuple[str, str, str]:
+    return ("layer", *key)

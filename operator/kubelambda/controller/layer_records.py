@@ -1,6 +1,7 @@
 """What the controller remembers of each LambdaLayer, and which layers a function finds.
 
-Contract: pure; the files of a layer are gone from memory at once, a digest of them stays.
+Contract: pure; the files of a layer, or its URL, are gone from memory at once; a digest stays, and
+the name of a package or of an object of S3.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error
 from kubelambda.core.code_zip import read_zip
-from kubelambda.core.function import Layer, derive_account_id
+from kubelambda.core.function import Code, Layer, derive_account_id
 
 Key = tuple[str, str]
 Reference = tuple[str, int]
@@ -23,7 +24,7 @@ Reference = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class LayerRecord:
-    """A LambdaLayer without its content."""
+    """A LambdaLayer without its files."""
 
     key: Key
     uid: str
@@ -34,7 +35,7 @@ class LayerRecord:
     account_id: str
     layer: Layer
     code_size: int | None
-    """Bytes of the zip; None where only gateways see it."""
+    """Bytes of the zip; None where only gateways or agents see it."""
     verdict: Verdict
     status: Mapping[str, Any] = field(repr=False)
 
@@ -57,11 +58,16 @@ def read_layer(manifest: Mapping[str, Any]) -> LayerRecord:
         created=metadata.get("creationTimestamp", ""),
         deleting="deletionTimestamp" in metadata,
         account_id=derive_account_id(metadata["namespace"]),
-        layer=replace(layer, content=None),
+        layer=layer if _is_name(layer.content) else replace(layer, content=None),
         code_size=len(content) if content is not None else None,
         verdict=_judge(manifest),
         status=dict(manifest.get("status") or {}),
     )
+
+
+def _is_name(content: Code | None) -> bool:
+    """Whether it is no more than the name of something elsewhere, and no credential."""
+    return content is not None and (content.package is not None or content.s3 is not None)
 
 
 def _judge(manifest: Mapping[str, Any]) -> Verdict:
@@ -86,8 +92,6 @@ def judge_layer(record: LayerRecord, claimants: Sequence[LayerRecord]) -> Verdic
     return NO_OBJECTION
 
 
-def resolve_layers(layers: Sequence[Layer], known: Mapping[Reference, str]) -> tuple[Layer, ...]:
-    """``layers`` with the SHA-256 that ``known`` has, or else the one that is remembered."""
-    return tuple(
-        replace(one, sha256=known.get((one.name, one.version), one.sha256)) for one in layers
-    )
+def resolve_layers(layers: Sequence[Layer], known: Mapping[Reference, Layer]) -> tuple[Layer, ...]:
+    """``layers`` as ``known`` has them, or else as they are remembered."""
+    return tuple(known.get((one.name, one.version), one) for one in layers)

@@ -24,6 +24,8 @@ from kubelambda.controller.lambda_function import FunctionReconciler
 from kubelambda.controller.lambda_layer import LayerReconciler
 from kubelambda.controller.leader_label import claim_leader_label, drop_leader_label
 from kubelambda.controller.network_policy import PolicyReconciler
+from kubelambda.controller.package_lookup import HttpPackageLookup
+from kubelambda.controller.packages import Packages
 from kubelambda.controller.pod_writer import PodWriter
 from kubelambda.controller.render import Platform
 from kubelambda.controller.resync import Resync
@@ -81,10 +83,14 @@ class Leader:
         self._queue: WorkQueue[WorkKey] = WorkQueue()
         self._intake = Intake(self._store, self._queue.add)
         shared = Platform(settings, master_secret)
+        lookup = HttpPackageLookup(settings.gateway_address, master_secret)
+        self._packages = Packages(lookup.ask, self._queue.add, time.monotonic)
         self._workers = Workers(
             self._queue,
-            FunctionReconciler(self._client, self._store, shared, self._build_images(), time.time),
-            LayerReconciler(self._client, self._store, settings.region, time.time),
+            FunctionReconciler(
+                self._client, self._store, shared, self._build_images(), self._packages, time.time
+            ),
+            LayerReconciler(self._client, self._store, self._packages, settings.region, time.time),
             PolicyReconciler(self._client, self._store, rules),
             WorkerMetrics(registry, self._queue),
         )
@@ -106,6 +112,7 @@ class Leader:
         parts: list[Coroutine[Any, Any, None]] = [
             self._workers.run(),
             self._scaler.run(),
+            self._packages.run(),
             self._resync().run(),
         ]
         if self._settings.leader_election:

@@ -12,8 +12,10 @@ from typing import Any
 
 from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.catalog.layers import describe_missing
+from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.image_resolver import Refusal, Resolution
 from kubelambda.controller.layer_records import Reference, resolve_layers
+from kubelambda.controller.package_verdict import Presence, judge_packages
 from kubelambda.controller.records import (
     DeploymentRecord,
     FunctionRecord,
@@ -26,6 +28,7 @@ from kubelambda.controller.status import Outcome
 from kubelambda.controller.trouble import judge_pods
 from kubelambda.controller.verdict import Verdict
 from kubelambda.core.drift import find_drift
+from kubelambda.core.function import Layer
 
 Manifest = dict[str, Any]
 
@@ -85,8 +88,10 @@ class World:
     """Digest of the code's ConfigMap; empty where there is none, or none is found."""
     image: Resolution | None = None
     """What its registry says of the function's image; None for a function without one."""
-    layers: Mapping[Reference, str] = field(default_factory=dict)
-    """SHA-256 of each layer version that is there, of those that the function names."""
+    layers: Mapping[Reference, Layer] = field(default_factory=dict)
+    """Each layer version that is there, of those that the function names."""
+    packages: Mapping[str, Presence] = field(default_factory=dict)
+    """Of packages that it needs, those that are not known to be there."""
 
 
 def plan_function(record: FunctionRecord, world: World, platform: Platform) -> FunctionPlan:
@@ -94,12 +99,14 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
     verdict = judge_function(record, world)
     if verdict.reason is not None:
         return FunctionPlan(Outcome(verdict=verdict, stalled=True))
+    layers = resolve_layers(record.layers, world.layers)
+    refusal = judge_packages(list_needed_packages(record.package, layers), world.packages)
+    if refusal is not None:
+        return _plan_refused(refusal)
     if isinstance(world.image, Refusal):
-        stalled = not world.image.passing
-        return FunctionPlan(Outcome(verdict=world.image.verdict, stalled=stalled))
+        return _plan_refused(world.image)
     runtime = world.image or world.runtimes[record.runtime]
     version = world.image.digest if world.image else world.code_version
-    layers = resolve_layers(record.layers, world.layers)
     rendered = render_function(record, runtime, platform, version, layers)
     trouble = judge_pods(
         [pod for pod in world.pods if pod.revision == rendered.revision],
@@ -118,6 +125,10 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         layers=layers,
     )
     return FunctionPlan(outcome, tuple(_plan_actions(record, world, rendered)), trouble.revisit_s)
+
+
+def _plan_refused(refusal: Refusal) -> FunctionPlan:
+    return FunctionPlan(Outcome(verdict=refusal.verdict, stalled=not refusal.passing))
 
 
 def judge_function(record: FunctionRecord, world: World) -> Verdict:
@@ -144,7 +155,7 @@ def judge_function(record: FunctionRecord, world: World) -> Verdict:
             "namespace, or is empty; create it with the code's files as its keys",
         )
     layers = resolve_layers(record.layers, world.layers)
-    missing = [one.reference for one in layers if not one.sha256]
+    missing = [one.reference for one in layers if not one.digest]
     if missing:
         return Verdict(Reason.LAYER_NOT_FOUND, describe_missing(missing))
     return Verdict()

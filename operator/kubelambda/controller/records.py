@@ -48,8 +48,10 @@ class FunctionRecord:
     """With what the status says of those: what gateways take for current."""
     config_map: str
     """The ConfigMap with the code, if the code comes from one."""
+    package: str
+    """SHA-256 of the package with the code, if the code is one."""
     fetches_code: bool
-    """Whether its pods fetch the code from an address that the function's owner has chosen."""
+    """Whether its pods fetch its code, layers aside, from an address that its owner has chosen."""
     uses_s3: bool
     """Whether that needs the Secret kubelambda-s3."""
     image: ImageRequest | None
@@ -153,8 +155,9 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
         config_digest=bare.config_digest,
         serving_digest=function.config_digest,
         config_map=function.code.config_map or "",
-        fetches_code=function.fetches_code,
-        uses_s3=function.uses_s3,
+        package=function.code.package or "",
+        fetches_code=bare.fetches_code,
+        uses_s3=bare.uses_s3,
         image=_read_image(spec),
         resolved_image=_read_resolved(manifest),
         code_sha256=_compute_code_sha256(function.code),

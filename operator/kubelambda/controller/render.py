@@ -60,9 +60,11 @@ def compute_request_millis(memory_mb: int, settings: ControllerSettings) -> int:
     return max(1, min(share - 1, int(share * settings.cpu_request_fraction)))
 
 
-def _build_code_rules(record: FunctionRecord, settings: ControllerSettings) -> CodeRules | None:
+def _build_code_rules(
+    record: FunctionRecord, layers: Sequence[Layer], settings: ControllerSettings
+) -> CodeRules | None:
     """Only for pods that need them: a change of these settings rolls no others."""
-    if not record.fetches_code:
+    if not record.fetches_code and not any(one.fetched for one in layers):
         return None
     return CodeRules(settings.allowed_code_hosts, settings.private_cidrs)
 
@@ -107,7 +109,7 @@ def render_function(
             key_secret=secret_name,
             key_generation=generation,
             config_digest=combine_digest(
-                record.config_digest, code_version, [one.sha256 for one in layers]
+                record.config_digest, code_version, [one.digest for one in layers]
             ),
             memory_mb=record.memory_mb,
             timeout_s=record.timeout_s,
@@ -116,8 +118,8 @@ def render_function(
             cpu_request_millis=compute_request_millis(record.memory_mb, settings),
             values_from=record.values_from,
             code_config_map=record.config_map,
-            code_rules=_build_code_rules(record, settings),
-            uses_s3=record.uses_s3,
+            code_rules=_build_code_rules(record, layers, settings),
+            uses_s3=record.uses_s3 or any(one.uses_s3 for one in layers),
             injected=_build_injected(runtime, settings),
         )
     )

@@ -57,15 +57,7 @@ def build_status(
         "functionArn": f"{arn}:function:{record.function_name}",
     }
     if outcome.layers or (outcome.layers is not None and "layers" in record.status):
-        status["layers"] = [
-            {
-                "name": one.name,
-                "version": one.version,
-                "codeSha256": to_code_sha256(one.sha256),
-                "arn": f"{arn}:layer:{one.reference}",
-            }
-            for one in outcome.layers
-        ]
+        status["layers"] = [_build_layer(one, arn) for one in outcome.layers]
     # What served before the trouble stays: a restart must find it.
     for field, value in (
         ("revision", outcome.revision),
@@ -79,6 +71,28 @@ def build_status(
             # Code of S3 has no digest: None takes away what former code has left.
             status[field] = value or (None if outcome.revision else record.status[field])
     return status
+
+
+def _build_layer(layer: Layer, arn: str) -> dict[str, Any]:
+    """All that ``catalog.build.build_layers`` goes on with when the LambdaLayer has gone."""
+    entry = {
+        "name": layer.name,
+        "version": layer.version,
+        "arn": f"{arn}:layer:{layer.reference}",
+    }
+    if layer.sha256:
+        entry["codeSha256"] = to_code_sha256(layer.sha256)
+    if layer.fetched:
+        entry["fetchedFrom"] = "S3" if layer.uses_s3 else "URL"
+    return {**entry, **_describe_s3(layer)}
+
+
+def _describe_s3(layer: Layer) -> dict[str, str]:
+    source = layer.content.s3 if layer.content is not None else None
+    if source is None:
+        return {}
+    version = {"s3ObjectVersion": source.version} if source.version else {}
+    return {"s3Bucket": source.bucket, "s3Key": source.key, **version}
 
 
 def _build_image_config(record: FunctionRecord, image: ResolvedImage | None) -> dict[str, Any]:

@@ -111,14 +111,15 @@ class Store:
         """Every object that is this version of this layer, the rightful one first."""
         return self._claimants(*record.group)
 
-    def known_layers(self, namespace: str, layers: Sequence[Layer]) -> dict[Reference, str]:
-        """SHA-256 of those of ``layers`` that are there, by name and version."""
-        known = {}
-        for one in layers:
-            claimants = self._claimants(namespace, one.name, one.version)
-            if claimants and claimants[0].layer.sha256:
-                known[one.name, one.version] = claimants[0].layer.sha256
-        return known
+    def known_layers(self, namespace: str, layers: Sequence[Layer]) -> dict[Reference, Layer]:
+        """Those of ``layers`` that are there, by name and version."""
+        found = self.layer_records(namespace, layers)
+        return {(one.layer.name, one.layer.version): one.layer for one in found}
+
+    def layer_records(self, namespace: str, layers: Sequence[Layer]) -> list[LayerRecord]:
+        """The rightful objects of those of ``layers`` that are there."""
+        claimants = [self._claimants(namespace, one.name, one.version) for one in layers]
+        return [one[0] for one in claimants if one and one[0].layer.digest]
 
     def users_of(self, record: LayerRecord) -> list[FunctionRecord]:
         """Functions that name this layer version."""

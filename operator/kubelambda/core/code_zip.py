@@ -44,7 +44,7 @@ def read_zip(code: Code) -> bytes | None:
 def compute_sha256(code: Code) -> str:
     """SHA-256 of the zip, in hexadecimal; empty where only somebody else can know it.
 
-    LIMIT: so is that of an object of S3, which nobody but the agent reads.
+    LIMIT: so is that of an object of S3, which nobody but agents reads.
     ValueError where ``zip_base64`` is no base64.
     """
     if code.package is not None:

@@ -63,6 +63,11 @@ class Code:
     """Digest of what the controller looked up: the ConfigMap's files, or what is run of the image.
     Empty while unknown."""
 
+    @property
+    def is_fetched(self) -> bool:
+        """Whether environments fetch it from an address that its owner has chosen."""
+        return self.url is not None or self.s3 is not None
+
     def to_link(self) -> dict[str, Any]:
         """The ``code`` member of a configure frame (docs/link.md, section 4)."""
         forms = {
@@ -85,15 +90,41 @@ class Layer:
     name: str
     version: int
     sha256: str = ""
-    """Of the zip, in hexadecimal; empty while nobody knows the version's content."""
+    """Of the zip, in hexadecimal; empty while nobody knows it, and always of an object of S3."""
     content: Code | None = field(default=None, repr=False)
     remembered: bool = False
     """Known from the function's own status only: its object has gone, or is not seen yet."""
+    fetched: bool = False
+    """Environments fetch it from an address that its owner has chosen."""
 
     @property
     def reference(self) -> str:
         """As people write it: ``name:version``."""
         return f"{self.name}:{self.version}"
+
+    @property
+    def uses_s3(self) -> bool:
+        """Whether environments need the Secret ``kubelambda-s3`` for it."""
+        return self.content is not None and self.content.s3 is not None
+
+    @property
+    def package(self) -> str:
+        """SHA-256 by which environments may ask a gateway for it; empty where they never do."""
+        return "" if self.content is not None and self.content.is_fetched else self.sha256
+
+    @property
+    def digest(self) -> str:
+        """Changes with the content, or else with the object that S3 has; empty while unknown.
+
+        A package and a URL of one content differ: the pods of the one have neither the rules of
+        F19 nor credentials. The URL itself may be a credential and is no part of it.
+        """
+        if not self.fetched:
+            return self.sha256
+        source = self.content.s3 if self.content is not None else None
+        named = ["url", self.sha256] if source is None else ["s3", asdict(source)]
+        canonical = json.dumps(named, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,23 +157,23 @@ class Function:
 
     @property
     def packages(self) -> frozenset[str]:
-        """SHA-256 of each package that its environments may ask for; of its layers, each."""
-        layers = {one.sha256 for one in self.layers if one.sha256}
+        """SHA-256 of each package that its environments may ask a gateway for."""
+        layers = {one.package for one in self.layers if one.package}
         return frozenset(layers | {self.code.package} if self.code.package else layers)
 
     def find_layer(self, sha256: str) -> Layer | None:
-        """Its layer with this content."""
-        return next((one for one in self.layers if one.sha256 == sha256), None)
+        """Its layer that gateways know by this SHA-256."""
+        return next((one for one in self.layers if one.package == sha256), None)
 
     @property
     def fetches_code(self) -> bool:
         """Whether its environments fetch from addresses that its owner has chosen."""
-        return self.code.url is not None or self.code.s3 is not None
+        return self.code.is_fetched or any(one.fetched for one in self.layers)
 
     @property
     def uses_s3(self) -> bool:
         """Whether its environments need the Secret ``kubelambda-s3``."""
-        return self.code.s3 is not None
+        return self.code.s3 is not None or any(one.uses_s3 for one in self.layers)
 
     @property
     def is_pending(self) -> bool:
@@ -161,7 +192,7 @@ class Function:
             values_from=self.values_from,
             logs=self.logs,
         )
-        layers = [one.sha256 for one in self.layers]
+        layers = [one.digest for one in self.layers]
         combined = combine_digest(digest, self.code.version, layers)
         object.__setattr__(self, "config_digest", combined)  # frozen for everybody else
 
@@ -207,7 +238,7 @@ def digest_config(
 def combine_digest(digest: str, code_version: str, layers: Sequence[str] = ()) -> str:
     """A digest that changes with what the spec only names: a version of the code, layers.
 
-    ``layers`` are the SHA-256 of their contents, in the function's order.
+    ``layers`` are their digests, in the function's order.
     """
     if not code_version and not layers:
         return digest

@@ -40,6 +40,10 @@ class PackageStore(Protocol):
         """Keep ``content`` (P1, P2, P3); ValueError where it is not what ``sha256`` names."""
         ...
 
+    async def has(self, sha256: str) -> bool:
+        """Whether ``fetch`` would find it now."""
+        ...
+
     async def fetch(self, sha256: str, target: Path) -> None:
         """Write the package to the new file ``target``, or raise PackageNotFoundError."""
         ...

@@ -26,7 +26,7 @@ from kubelambda.gateway.link import LinkConnection, LinkContext
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.operations import limit_body
 from kubelambda.gateway.ownership import FindPeers, Membership
-from kubelambda.gateway.package_api import PackageApi, is_download, is_upload
+from kubelambda.gateway.package_api import PackageApi, is_download, is_lookup, is_upload
 from kubelambda.gateway.package_cache import PackageCache
 from kubelambda.gateway.pool import Pools
 from kubelambda.gateway.request import Request
@@ -96,6 +96,7 @@ class Assembly:
             _build_cache(given),
             catalog,
             self._derive_key,
+            internal_key=key,
             anonymous=settings.anonymous_invocation,
         )
         self.links = LinkContext(
@@ -128,6 +129,8 @@ class Assembly:
     def _serve_internal_request(self, request: Request) -> None:
         if is_download(request.method, request.path):
             self._package_api.serve_download(request)
+        elif is_lookup(request.method, request.path):
+            self._package_api.serve_lookup(request)
         else:
             self._internal_api.serve(request)
 

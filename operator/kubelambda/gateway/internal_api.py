@@ -14,6 +14,7 @@ from kubelambda.core.function import Function
 from kubelambda.core.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
 from kubelambda.core.keys import SIGNATURE_HEADER, verify_request
 from kubelambda.core.membership import MalformedHeartbeatError, decode_heartbeat, encode_heartbeat
+from kubelambda.core.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
 from kubelambda.core.relay import (
     META_HEADER,
     OUTCOME_HEADER,
@@ -37,6 +38,7 @@ CATCH_UP_S = 1.0
 """How long a relayed event waits for a view or a catalog that is behind its sender's."""
 CATCH_UP_STEP_S = 0.02
 _RELAY, _HEARTBEAT = RELAY_PATH.encode(), HEARTBEAT_PATH.encode()
+_LOOKUP = LOOKUP_PATH.encode()
 _SIGNATURE, _META = SIGNATURE_HEADER.encode(), META_HEADER.encode()
 _MISDIRECTED = 421
 
@@ -45,6 +47,8 @@ def limit_internal_body(method: bytes, path: bytes, _: dict[bytes, bytes]) -> in
     """How many bytes of body an internal request may have."""
     if method == b"POST" and path == _RELAY:
         return SYNC_REQUEST_BYTES_MAX
+    if method == b"POST" and path == _LOOKUP:
+        return LOOKUP_BYTES_MAX
     return HEARTBEAT_BYTES_MAX if method == b"POST" and path == _HEARTBEAT else 0
 
 

@@ -1,4 +1,5 @@
-"""Packages over HTTP: uploads on the public listener, downloads by agents on the internal one.
+"""Packages over HTTP: uploads on the public listener; on the internal one downloads by agents, and
+the controller's question which are there (``core.package_lookup``).
 
 Contract: an upload is answered when the store has it durable; its name must be its SHA-256. A
 download needs the proof of a function that names the package as its code or as a layer; anything
@@ -16,6 +17,13 @@ from typing import BinaryIO
 from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
 from kubelambda.core.function import Function
+from kubelambda.core.keys import SIGNATURE_HEADER, verify_request
+from kubelambda.core.package_lookup import (
+    LOOKUP_PATH,
+    MalformedLookupError,
+    decode_lookup,
+    encode_missing,
+)
 from kubelambda.core.packages import (
     AUTHORIZATION_HEADER,
     PACKAGE_BYTES_MAX,
@@ -35,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 PART_BYTES = 262_144
 _UPLOAD, _DOWNLOAD = UPLOAD_PATH.encode(), PACKAGES_PATH.encode()
+_LOOKUP, _SIGNATURE = LOOKUP_PATH.encode(), SIGNATURE_HEADER.encode()
 _AUTHORIZATION = AUTHORIZATION_HEADER.encode()
 _JSON = ("Content-Type", "application/json")
 _ZIP = ("Content-Type", "application/zip")
@@ -52,8 +61,13 @@ def is_download(method: bytes, path: bytes) -> bool:
     return method == b"GET" and path.startswith(_DOWNLOAD)
 
 
+def is_lookup(method: bytes, path: bytes) -> bool:
+    """Whether the controller asks which packages are there."""
+    return method == b"POST" and path == _LOOKUP
+
+
 class PackageApi:
-    """Serves both ends; ``cache`` is None where the installation keeps no packages."""
+    """Serves all of them; ``cache`` is None where the installation keeps no packages."""
 
     def __init__(
         self,
@@ -61,11 +75,13 @@ class PackageApi:
         catalog: Catalog,
         derive_key: DeriveKey,
         *,
+        internal_key: bytes,
         anonymous: bool,
     ) -> None:
         self._cache = cache
         self._catalog = catalog
         self._derive_key = derive_key
+        self._internal_key = internal_key
         self._anonymous = anonymous
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -96,6 +112,21 @@ class PackageApi:
         else:
             self._spawn(self._give(request, name, self._cache, absent))
 
+    def serve_lookup(self, request: Request) -> None:
+        """Tell the controller which packages are missing."""
+        signature = request.headers.get(_SIGNATURE, b"").decode("latin-1")
+        now_s = int(time.time())
+        if request.over_limit:
+            request.respond(413, [])
+        elif not verify_request(
+            self._internal_key, signature, "POST", LOOKUP_PATH, request.body, now_s
+        ):
+            request.respond(401, [])
+        elif self._cache is None:
+            request.respond(501, [])
+        else:
+            self._spawn(self._look_up(request, self._cache))
+
     def _judge_upload(self, request: Request, name: str) -> ApiError | None:
         if not self._anonymous:
             return ApiError(403, "AccessDeniedException", "Anonymous uploads are off")
@@ -121,6 +152,17 @@ class PackageApi:
             _refuse(request, errors.unavailable("the store of packages is not available"))
         else:
             request.respond(201, [_JSON], b'{"sha256":"%b"}' % name.encode())
+
+    async def _look_up(self, request: Request, cache: PackageCache) -> None:
+        try:
+            missing = await cache.list_missing(decode_lookup(request.body))
+        except MalformedLookupError:
+            request.respond(400, [])
+        except PackagesUnavailableError as error:
+            logger.warning("packages cannot be looked for: %s", error)
+            request.respond(503, [])
+        else:
+            request.respond(200, [_JSON], encode_missing(missing))
 
     def _find_asker(self, header: str, name: str) -> Function | None:
         """The function whose agent has proved that it may fetch ``name``."""

@@ -8,7 +8,7 @@ being read; what was used last stays longest. One fetch at a time for each packa
 import asyncio
 import shutil
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,6 +33,11 @@ class PackageCache:
     async def put(self, sha256: str, content: bytes) -> None:
         """Hand an upload to the store."""
         await self._store.put(sha256, content)
+
+    async def list_missing(self, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that were never uploaded; the store's error where it cannot tell."""
+        doubtful = [one for one in names if one not in self._sizes]
+        return [one for one in doubtful if not await self._store.has(one)]
 
     async def open(self, sha256: str) -> tuple[BinaryIO, int]:
         """The package's file and size; the store's errors where it cannot be had."""

@@ -12,7 +12,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -30,11 +30,14 @@ from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems
 from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.machine import Machine, find_cache, find_machine
+from kubelambda.local.packages import mark_missing_package
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.sqlite import SqliteQueue
 
 HOST = "127.0.0.1"
+PACKAGES_LOOK_MS = 1_000
+"""How often missing packages are looked for."""
 DISPATCH_DRAIN_S = 1.0
 RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
 
@@ -66,7 +69,9 @@ async def serve(options: LocalOptions) -> None:
 async def _serve(options: LocalOptions) -> None:
     index, master_secret = FunctionIndex(), secrets.token_bytes(32)
     machine = find_machine(find_cache(options.inherited))
-    loaded = _load(options, index, machine, Loaded((), ()))
+    packages = DirectoryPackages(options.state / "packages")
+    loader = _Loader(options, index, machine, packages)
+    loaded = loader.load()
     if not loaded.functions and not loaded.problems:
         names = ", ".join(str(path) for path in options.paths)
         raise LocalModeError(f"no LambdaFunction found under {names}")
@@ -86,7 +91,6 @@ async def _serve(options: LocalOptions) -> None:
         linger_s=0,
         package_cache=options.state / "environments" / "packages",
     )
-    packages = DirectoryPackages(options.state / "packages")
     queue = SqliteQueue(options.state / "events.sqlite", time.time)
     gateway = Gateway(settings, index, environments, master_secret, events=queue, packages=packages)
     try:
@@ -102,7 +106,7 @@ async def _serve(options: LocalOptions) -> None:
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"
     options.say(render_banner(f"http://{HOST}:{gateway.public_port}", loaded.functions, machine))
     stop = _stop_event()
-    follower = asyncio.create_task(_follow_edits(options, index, machine, loaded, stop))
+    follower = asyncio.create_task(_follow_edits(loader, stop))
     invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
     dispatcher = Dispatcher(queue, invoker, DispatchMetrics(CollectorRegistry()), time.time)
     dispatching = asyncio.create_task(dispatcher.run())
@@ -128,13 +132,41 @@ async def _stop_dispatching(
     await dispatcher.drain(DISPATCH_DRAIN_S)
 
 
-def _load(options: LocalOptions, index: FunctionIndex, machine: Machine, former: Loaded) -> Loaded:
-    loaded = keep_last_good(former, load_functions(options.paths))
-    index.replace(mark_unavailable(function, machine) for function in loaded.functions)
-    index.synced = True
-    if loaded.problems:
-        options.say(render_problems(loaded))
-    return loaded
+@dataclass(slots=True)
+class _Loader:
+    """Reads the files again and again; what was good before stays where a file is broken."""
+
+    options: LocalOptions
+    index: FunctionIndex
+    machine: Machine
+    packages: DirectoryPackages
+    _former: Loaded = field(default_factory=lambda: Loaded((), ()))
+    _lacking: bool = False
+    """Whether a function waits for a package."""
+
+    def load(self) -> Loaded:
+        """Make what is in the files, and what packages are there, all that is served."""
+        loaded = keep_last_good(self._former, load_functions(self.options.paths))
+        self._former = loaded
+        self._serve()
+        self.index.synced = True
+        if loaded.problems:
+            self.options.say(render_problems(loaded))
+        return loaded
+
+    def look_for_packages(self) -> None:
+        """Serve what has waited for a package that is there now."""
+        if self._lacking:
+            self._serve()
+
+    def _serve(self) -> None:
+        self._lacking = False
+        self.index.replace(self._judge(function) for function in self._former.functions)
+
+    def _judge(self, function: Function) -> Function:
+        marked = mark_missing_package(function, self.packages.holds)
+        self._lacking |= marked is not function
+        return mark_unavailable(marked, self.machine)
 
 
 def mark_unavailable(function: Function, machine: Machine) -> Function:
@@ -150,15 +182,20 @@ def mark_unavailable(function: Function, machine: Machine) -> Function:
     )
 
 
-async def _follow_edits(
-    options: LocalOptions,
-    index: FunctionIndex,
-    machine: Machine,
-    loaded: Loaded,
-    stop: asyncio.Event,
-) -> None:
-    async for _ in awatch(*options.paths, stop_event=stop, debounce=200, step=50):
-        loaded = _load(options, index, machine, loaded)
+async def _follow_edits(loader: _Loader, stop: asyncio.Event) -> None:
+    edits = awatch(
+        *loader.options.paths,
+        stop_event=stop,
+        debounce=200,
+        step=50,
+        rust_timeout=PACKAGES_LOOK_MS,
+        yield_on_timeout=True,
+    )
+    async for changes in edits:
+        if changes:
+            loader.load()
+        else:
+            loader.look_for_packages()
 
 
 def _stop_event() -> asyncio.Event:

@@ -23,6 +23,21 @@ class DirectoryPackages:
         """Write, sync, rename."""
         await asyncio.to_thread(self._put, sha256, content)
 
+    async def has(self, sha256: str) -> bool:
+        """Look for the file."""
+        return await asyncio.to_thread(self.holds, sha256)
+
+    def holds(self, sha256: str) -> bool:
+        """The same, at once: one look at the directory."""
+        path = self._directory / sha256
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise PackagesUnavailableError(f"cannot look for {path}: {error}") from error
+        return True
+
     async def fetch(self, sha256: str, target: Path) -> None:
         """Copy the file."""
         path = self._directory / sha256

@@ -36,9 +36,17 @@ class JetStreamPackages:
     async def put(self, sha256: str, content: bytes) -> None:
         """Keep it; nothing is sent where it is there."""
         check_content(sha256, content)
-        if await self._has(sha256):
+        if await self.has(sha256):
             return
         await _translate(self._put(sha256, content))
+
+    async def has(self, sha256: str) -> bool:
+        """Look for its description."""
+        try:
+            await _translate(self._find(sha256))
+        except PackageNotFoundError:
+            return False
+        return True
 
     async def fetch(self, sha256: str, target: Path) -> None:
         """Write it to ``target``."""
@@ -47,13 +55,6 @@ class JetStreamPackages:
     async def _put(self, sha256: str, content: bytes) -> None:
         store = await self._open()
         await store.put(sha256, content)
-
-    async def _has(self, sha256: str) -> bool:
-        try:
-            await _translate(self._find(sha256))
-        except PackageNotFoundError:
-            return False
-        return True
 
     async def _find(self, sha256: str) -> None:
         await (await self._open()).get_info(sha256)

@@ -53,6 +53,19 @@ class CodeSite:
         return (404, b"<Error><Code>NoSuchKey</Code></Error>") if found is None else (200, found)
 
 
+def build_way_to(site: CodeSite) -> dict[str, Any]:
+    """The NetworkPolicy that lets functions reach the site, which has a private address."""
+    address = urlsplit(site.url)
+    to = {"ipBlock": {"cidr": f"{address.hostname}/32"}}
+    egress = {"to": [to], "ports": [{"protocol": "TCP", "port": address.port}]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "code-site"},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [egress]},
+    }
+
+
 def is_signed(method: str, url: str, headers: dict[str, str]) -> bool:
     """Whether botocore signs these headers in the same way."""
     fields = dict(

@@ -1,4 +1,4 @@
-"""Rules of this suite that need their time."""
+"""What tests of this suite share: rules that need their time, a site that code is fetched from."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,9 +8,18 @@ from pathlib import Path
 import pytest
 
 from conformance.conftest import skip_impossible
+from conformance.lambda_api.code_site import (
+    ACCESS_KEY,
+    REGION,
+    SECRET_KEY,
+    SESSION_TOKEN,
+    CodeSite,
+    SiteServer,
+    build_way_to,
+)
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.layers import OfflineError, find_version, install_library
-from conformance.lambda_api.targets import Target
+from conformance.lambda_api.targets import TARGET, LocalTarget, Target, make_client
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +74,41 @@ def tidy(invoker: Invoker) -> Iterator[None]:
     yield
     for name in invoker.names[count:]:
         invoker.target.drop(name)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[CodeSite]:
+    """A server that code and layers are fetched from."""
+    server = SiteServer()
+    yield server.site
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def fetching(
+    site: CodeSite, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Invoker]:
+    """A target whose functions have the site's credentials."""
+    access = {
+        "endpoint": site.url,
+        "region": REGION,
+        "accessKeyId": ACCESS_KEY,
+        "secretAccessKey": SECRET_KEY,
+        "sessionToken": SESSION_TOKEN,
+    }
+    if TARGET == "cluster":
+        shared: Invoker = request.getfixturevalue("invoker")
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kubelambda-s3"}}
+        shared.target.put_object({**secret, "stringData": access})
+        shared.target.put_object(build_way_to(site))
+        yield shared
+        return
+    names = ("ENDPOINT", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    variables = {
+        f"KUBELAMBDA_S3_{name}": value for name, value in zip(names, access.values(), strict=True)
+    }
+    local = LocalTarget(tmp_path_factory.mktemp("fetching"), variables)
+    client = make_client(local.url)
+    yield Invoker(local, client)
+    client.close()
+    local.close()

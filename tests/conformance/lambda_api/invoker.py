@@ -5,12 +5,17 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from conformance.lambda_api.targets import Target
 
+ANSWER_S = 30
+"""How long a function may take to answer as a test wants it."""
 LOG_S = 60
 """How long a line may take from an environment to who reads its log."""
 
@@ -68,6 +73,22 @@ class Invoker:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def ask_until(self, name: str, event: Any, done: Callable[[Any], bool]) -> Any:
+        """What the function ``name`` answers, or the text of its refusal, once that is ``done``.
+
+        The function may not be there yet: only ``done`` ends the wait, or ANSWER_S.
+        """
+        end = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                said = self(self.target.arn_of(name), event).value
+            except ClientError as error:
+                said = str(error)
+            if done(said):
+                return said
+            assert time.monotonic() < end, said
+            time.sleep(0.02)
 
     def wait_for_log(self, function: str, *lines: str) -> str:
         """The log of a function (name or ARN) once it has every one of ``lines``.

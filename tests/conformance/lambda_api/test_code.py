@@ -1,9 +1,11 @@
 """Every form that code can come in gives the same function: DESIGN, section 2."""
 
 import base64
+import hashlib
 import http.client
 import io
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from conformance.lambda_api.invoker import Invoker
+from conformance.lambda_api.targets import build_manifest
+from kubelambda.cli.package import read_package
 
+NOTICED_S = 3
+"""For so long a function is seen to serve as it was, though its package is not there."""
 HANDLER = "package/app.handler"
 FILES = {
     "package/app.py": (
@@ -67,14 +73,46 @@ def test_a_package_of_megabytes_is_fetched_and_a_second_push_changes_nothing(
     assert invoker(arn).value["data"] == "dätä"
 
 
-def test_a_package_that_nobody_uploaded_is_named(invoker: Invoker) -> None:
-    """F11: a clear error at once, and again for the next call."""
-    arn = invoker.put("echo", code={"package": "0" * 64})
-    for _ in range(2):
-        answer = invoker(arn)
-        assert answer.is_error
-        assert answer.value["errorType"] == "Runtime.InvalidCode"
-        assert f"no package {'0' * 64} has been uploaded" in answer.value["errorMessage"]
+def put_package(invoker: Invoker, name: str, package: str) -> None:
+    """The function, of a package; whether it can run is not waited for."""
+    invoker.target.put_object(build_manifest(name, "echo", code={"package": package}))
+
+
+def test_f11_a_package_that_nobody_uploaded_is_said_and_mends_itself(
+    invoker: Invoker, tmp_path: Path
+) -> None:
+    """Ready within seconds after the upload, without an edit."""
+    content, name = build_app(tmp_path, "here"), invoker.new_name()
+    package = hashlib.sha256(content).hexdigest()
+    put_package(invoker, name, package)
+    said = invoker.ask_until(name, None, lambda said: package in said)
+    for words in ("ResourceNotReadyException", "PackageNotFound", "kubelambda package push DIR"):
+        assert words in said
+    assert invoker.push(tmp_path) == package
+    later = invoker.ask_until(name, None, lambda said: "ResourceNotReady" not in said)
+    assert later == "here"
+
+
+def test_an_update_to_a_package_that_nobody_uploaded_leaves_the_former_version_serving(
+    invoker: Invoker, tmp_path: Path
+) -> None:
+    name, before, after = invoker.new_name(), tmp_path / "before", tmp_path / "after"
+    build_app(before, "before")
+    arn = invoker.target.put(name, "echo", code={"package": invoker.push(before)})
+    assert invoker(arn).value == "before"
+    put_package(invoker, name, hashlib.sha256(build_app(after, "after")).hexdigest())
+    end = time.monotonic() + NOTICED_S
+    while time.monotonic() < end:
+        assert invoker(arn).value == "before"
+    invoker.push(after)
+    assert invoker.ask_until(name, None, lambda said: said != "before") == "after"
+
+
+def build_app(directory: Path, text: str) -> bytes:
+    """A function that answers ``text``, written to ``directory``; the package that it makes."""
+    directory.mkdir(exist_ok=True)
+    (directory / "app.py").write_text(f"def handler(event, context):\n    return {text!r}\n")
+    return read_package(directory)
 
 
 def test_a_changed_package_is_a_changed_function(invoker: Invoker, tmp_path: Path) -> None:

@@ -3,75 +3,20 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
-
-import pytest
 
 from conformance.lambda_api.code_site import (
     ACCESS_KEY,
-    REGION,
     SECRET_KEY,
     SESSION_TOKEN,
     CodeSite,
-    SiteServer,
 )
 from conformance.lambda_api.invoker import Answer, Invoker
-from conformance.lambda_api.targets import TARGET, LocalTarget, make_client
+from conformance.lambda_api.targets import SOURCES
 from conformance.lambda_api.test_code import FILES, HANDLER, make_zip
 
 BUCKET = "code.bucket"
 HEALED_S = 25
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[CodeSite]:
-    server = SiteServer()
-    yield server.site
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def fetching(
-    site: CodeSite, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Invoker]:
-    """A target whose functions have the site's credentials."""
-    access = {
-        "endpoint": site.url,
-        "region": REGION,
-        "accessKeyId": ACCESS_KEY,
-        "secretAccessKey": SECRET_KEY,
-        "sessionToken": SESSION_TOKEN,
-    }
-    if TARGET == "cluster":
-        shared: Invoker = request.getfixturevalue("invoker")
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kubelambda-s3"}}
-        shared.target.put_object({**secret, "stringData": access})
-        shared.target.put_object(build_way_to(site))
-        yield shared
-        return
-    names = ("ENDPOINT", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
-    variables = {
-        f"KUBELAMBDA_S3_{name}": value for name, value in zip(names, access.values(), strict=True)
-    }
-    local = LocalTarget(tmp_path_factory.mktemp("fetching"), variables)
-    client = make_client(local.url)
-    yield Invoker(local, client)
-    client.close()
-    local.close()
-
-
-def build_way_to(site: CodeSite) -> dict[str, Any]:
-    """The NetworkPolicy that lets functions reach the site, which has a private address."""
-    address = urlsplit(site.url)
-    to = {"ipBlock": {"cidr": f"{address.hostname}/32"}}
-    egress = {"to": [to], "ports": [{"protocol": "TCP", "port": address.port}]}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "code-site"},
-        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [egress]},
-    }
 
 
 def by_url(url: str, content: bytes) -> dict[str, Any]:
@@ -183,20 +128,7 @@ def test_f11_code_that_appears_later_is_run(fetching: Invoker, site: CodeSite) -
 
 
 def test_f22_credentials_of_s3_are_nowhere_to_be_seen(fetching: Invoker, site: CodeSite) -> None:
-    looking = (
-        "import os, pathlib\n"
-        "def read(path):\n"
-        "    try:\n"
-        "        return path.read_bytes().decode(errors='replace')\n"
-        "    except OSError:\n"
-        "        return ''\n"
-        "def handler(event, context):\n"
-        "    # root, where local mode runs as root, may read anybody's\n"
-        "    pids = [os.getpid()] + ([os.getppid()] if os.getuid() else [])\n"
-        "    paths = [pathlib.Path('/proc') / str(pid) for pid in pids]\n"
-        "    parts = ('environ', 'cmdline')\n"
-        "    return [dict(os.environ), [read(path / part) for path in paths for part in parts]]\n"
-    )
+    looking = (SOURCES / "looking.py").read_text()
     site.objects[BUCKET, "looking.zip", ""] = make_zip({"app.py": looking})
     name = fetching.new_name()
     answer = fetching(fetching.target.put(name, "", code=by_s3("looking.zip")), LogType="Tail")

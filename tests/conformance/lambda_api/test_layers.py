@@ -1,5 +1,6 @@
 """Layers: what functions find in /opt, and in which order (spec/lambda.md, 6.2, 6.3, 6.7)."""
 
+import hashlib
 import random
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 from conformance.lambda_api.conftest import Invoker, skip_impossible
 from conformance.lambda_api.layers import BOOTSTRAP, EXTENSION, build_layer, find_version, push
 from conformance.lambda_api.targets import build_manifest
+from kubelambda.cli.package import read_package
 
 TOO_LARGE = "Unzipped size must be smaller than 262144000 bytes"
 PATIENCE_S = 30
@@ -166,6 +168,22 @@ def test_a_layer_that_does_not_exist_is_said_and_mends_itself(invoker: Invoker) 
     invoker.target.put_object(build_layer(missing, 3, inline={"python/late.py": "WORD = 'late'"}))
     arn = invoker.target.put(name, "layered", layers=layers)
     assert invoker(arn, {"act": "load", "name": "late"}).value["word"] == "late"
+
+
+def test_a_layer_whose_package_nobody_uploaded_is_named_and_mends_itself(
+    invoker: Invoker, tmp_path: Path
+) -> None:
+    (tmp_path / "late.txt").write_text("late")
+    package = hashlib.sha256(read_package(tmp_path)).hexdigest()
+    layer, name = put_layer(invoker, package=package), invoker.new_name()
+    invoker.target.put_object(build_manifest(name, "layered", layers=[layer]))
+    event = {"act": "read", "name": "late.txt"}
+    said = invoker.ask_until(name, event, lambda said: package in said)
+    for words in ("ResourceNotReadyException", f"which the layer {layer['name']}:1 names"):
+        assert words in said
+    assert push(invoker.target.url, tmp_path) == package
+    later = invoker.ask_until(name, event, lambda said: "ResourceNotReady" not in said)
+    assert later == {"text": "late"}
 
 
 def test_another_version_of_a_layer_rolls_without_a_failed_request(invoker: Invoker) -> None:

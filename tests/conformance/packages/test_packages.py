@@ -70,7 +70,9 @@ async def test_p1_a_package_comes_back_as_it_was_put(
     store: PackageStore, tmp_path: Path, size: int
 ) -> None:
     content = secrets.token_bytes(size)
+    assert not await store.has(name_of(content))
     await store.put(name_of(content), content)
+    assert await store.has(name_of(content))
     await store.put(name_of(content), content)
     await store.fetch(name_of(content), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == content
@@ -96,6 +98,7 @@ async def test_p3_content_under_another_name_is_refused(
 async def test_a_package_that_was_never_put_is_not_found(
     store: PackageStore, tmp_path: Path
 ) -> None:
+    assert not await store.has(name_of(b"never"))
     with pytest.raises(PackageNotFoundError):
         await store.fetch(name_of(b"never"), tmp_path / "copy")
 
@@ -114,6 +117,8 @@ async def test_a_store_that_is_away_says_so_and_comes_back_with_what_it_kept(
     server.kill()
     with pytest.raises(PackagesUnavailableError):
         await store.put(name_of(b"lost"), b"lost")
+    with pytest.raises(PackagesUnavailableError):
+        await store.has(name_of(b"kept"))
     server.start()
     await server.wait_connected(connection)
     await store.fetch(name_of(b"kept"), tmp_path / "copy")

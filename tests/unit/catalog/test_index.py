@@ -84,3 +84,33 @@ def test_a_function_made_anew_or_stalled_is_no_update() -> None:
         index.put(former)
         index.put(successor)
         assert index.get(former.ref) == successor
+
+
+def test_an_update_to_a_package_that_is_not_there_leaves_what_served_before() -> None:
+    """As on AWS, where such an update is refused; anything else that is stalled is not served."""
+    index, former = FunctionIndex(), make_function()
+    index.put(former)
+    lacking = replace(
+        former,
+        code=Code(package="a" * 64),
+        ready=False,
+        stalled_reason="PackageNotFound",
+        stalled_message="upload it",
+    )
+    index.put(lacking)
+    assert index.get(former.ref) == former
+    index.put(replace(lacking, stalled_reason="RuntimeNotFound"))
+    found = index.get(former.ref)
+    assert found is not None
+    assert found.stalled_reason == "RuntimeNotFound"
+    index.put(lacking)
+    assert index.get(former.ref) == lacking, "it was not ready before"
+
+
+def test_a_package_that_is_lacking_in_what_serves_now_is_said() -> None:
+    """A layer that was made again: its users have it before anybody has looked for its package."""
+    index, former = FunctionIndex(), replace(make_function(), code=Code(package="a" * 64))
+    index.put(former)
+    lacking = replace(former, ready=False, stalled_reason="PackageNotFound")
+    index.put(lacking)
+    assert index.get(former.ref) == lacking

@@ -182,3 +182,40 @@ def test_contents_stay_out_of_the_repr() -> None:
     content = found(index).layers[0].content
     assert content is not None
     assert str(content.zip_base64)[:20] not in repr(found(index))
+
+
+URL = {"url": "https://x.example/a.zip?signature=s3cret", "sha256": PACKAGE}
+S3 = {"s3Bucket": "abc", "s3Key": "a.zip", "s3ObjectVersion": "v1"}
+
+
+def test_fetched_layers_travel_as_their_source_and_make_their_function_one_that_fetches() -> None:
+    index, both = joined(make_layer("a", content=URL), make_layer("b", content=S3))
+    both.put_function(make_function(("b", 1), ("a", 1)))
+    assert build_configure(found(index), "us-east-1")["layers"] == [
+        {"s3": {"bucket": "abc", "key": "a.zip", "version": "v1"}},
+        {"url": {"url": "https://x.example/a.zip?signature=s3cret", "sha256": PACKAGE}},
+    ]
+    assert (found(index).fetches_code, found(index).uses_s3) == (True, True)
+    assert found(index).packages == frozenset(), "no gateway gives what is fetched elsewhere"
+    assert found(index).find_layer(PACKAGE) is None
+    both.put_function(make_function(("a", 1)))
+    assert (found(index).fetches_code, found(index).uses_s3) == (True, False)
+
+
+def test_another_source_is_another_configuration_but_not_another_address_of_one_content() -> None:
+    def digest(content: dict[str, Any]) -> str:
+        index, both = joined(make_layer("a", content=content))
+        both.put_function(make_function(("a", 1)))
+        return found(index).config_digest
+
+    moved = {**URL, "url": "https://y.example/"}
+    assert digest(URL) == digest(moved)
+    contents = [
+        {"package": PACKAGE},
+        URL,
+        {**URL, "sha256": "cd" * 32},
+        S3,
+        {**S3, "s3Key": "b.zip"},
+        {**S3, "s3ObjectVersion": "v2"},
+    ]
+    assert len({digest(one) for one in contents}) == len(contents)

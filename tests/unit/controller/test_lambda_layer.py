@@ -3,9 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.catalog.build import build_function
 from kubelambda.catalog.layers import LayerBook, build_layer_version
+from kubelambda.controller.image_resolver import Refusal
 from kubelambda.controller.lambda_layer import build_layer_status
 from kubelambda.controller.layer_records import LayerRecord, judge_layer, read_layer
 from kubelambda.controller.plan import plan_function
@@ -39,7 +43,8 @@ def make_layer(name: str = "a-1", *, uid: str = "uid-l", **spec: Any) -> dict[st
 
 def status_of(record: LayerRecord, *claimants: LayerRecord) -> Any:
     verdict = judge_layer(record, claimants)
-    return build_layer_status(record, verdict, region="us-east-1", now=NOW)
+    refusal = Refusal(verdict) if verdict.reason is not None else None
+    return build_layer_status(record, refusal, region="us-east-1", now=NOW)
 
 
 def make_store(*layers: dict[str, Any]) -> Store:
@@ -125,6 +130,63 @@ def test_a_deleted_layer_leaves_its_users_as_they_are() -> None:
     assert plan_function(other, world(other), PLATFORM).outcome.verdict.reason is not None
 
 
+URL = {"url": "https://x.example/a?signature=s3cret", "sha256": "00ff" * 16}
+S3 = {"s3Bucket": "abc", "s3Key": "k", "s3ObjectVersion": "v1"}
+
+
+def environment_of(*layers: dict[str, Any]) -> set[str]:
+    """Names of the variables of a pod whose function names layer a."""
+    record, store = read(**SPEC), make_store(*layers)
+    known = store.known_layers("apps", record.layers)
+    rendered = render_function(record, RUNTIME, PLATFORM, layers=tuple(known.values()))
+    (container,) = rendered.deployment["spec"]["template"]["spec"]["containers"]
+    return {one["name"] for one in container["env"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "rules", "secret"),
+    [({"package": "ab" * 32}, False, False), (URL, True, False), (S3, True, True)],
+)
+def test_a_pod_holds_what_its_layers_need(
+    content: dict[str, Any], rules: bool, secret: bool
+) -> None:
+    names = environment_of(make_layer(content=content))
+    assert ("KUBELAMBDA_ALLOWED_CODE_HOSTS" in names) is rules
+    assert ("KUBELAMBDA_PRIVATE_CIDRS" in names) is rules
+    assert ("KUBELAMBDA_S3_ACCESS_KEY_ID" in names) is secret
+
+
+@pytest.mark.parametrize("content", [URL, S3], ids=["url", "s3"])
+def test_a_deleted_layer_that_was_fetched_rolls_nothing(content: dict[str, Any]) -> None:
+    """Controller and gateway agree before and after; S3 is fetched on, a URL is not remembered."""
+    manifest, layer = make_function(**SPEC), make_layer(content=content)
+    record, store = read_function(manifest), make_store(layer)
+    known = store.known_layers("apps", record.layers)
+    before = plan_function(record, replace(world(record), layers=known), PLATFORM).outcome
+    status = build_status(record, before, region="us-east-1", now=NOW)
+    LambdaFunction.model_validate({**manifest, "status": status})
+    assert "s3cret" not in repr([status, record, list(store.layers.values()), before])
+    book = LayerBook()
+    book.put(build_layer_version(layer))
+    fresh = book.complete(build_function(manifest))
+    left = LayerBook().complete(build_function({**manifest, "status": status}))
+    assert left.config_digest == fresh.config_digest
+    later = read(status=status, **SPEC)
+    assert later.serving_digest == fresh.config_digest
+    after = plan_function(later, world(later), PLATFORM).outcome
+    assert (after.verdict.reason, after.revision) == (None, before.revision)
+    assert build_status(later, after, region="us-east-1", now="later") == status
+    assert (left.layers[0].content == fresh.layers[0].content) is (content is S3)
+
+
+def test_an_object_of_s3_has_no_digest_to_show() -> None:
+    record = read_layer(make_layer(content=S3))
+    assert not {"codeSha256", "codeSize"} & status_of(record, record).keys()
+    assert status_of(record, record)["conditions"][0]["status"] == "True"
+    record = read_layer(make_layer(content=URL))
+    assert status_of(record, record)["codeSha256"].startswith("AP8A")
+
+
 def test_a_deletion_wakes_the_users_and_the_next_claimant() -> None:
     store = make_store(make_layer(), make_layer("second", uid="uid-later", layerName="a"))
     woken: list[WorkKey] = []
@@ -155,9 +217,9 @@ def test_the_status_of_a_layer_is_what_the_lambda_api_would_say() -> None:
         "Stalled": "False",
     }
     settled = read_layer({**make_layer("greeting-1"), "status": status})
-    assert build_layer_status(
-        settled, judge_layer(settled, [settled]), region="us-east-1", now="later"
-    ) == dict(settled.status)
+    assert judge_layer(settled, [settled]).reason is None
+    again = build_layer_status(settled, None, region="us-east-1", now="later")
+    assert again == dict(settled.status)
 
 
 def test_the_size_of_a_package_is_not_known_here() -> None:

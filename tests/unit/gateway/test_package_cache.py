@@ -21,6 +21,11 @@ class SlowStore:
     async def put(self, sha256: str, content: bytes) -> None:
         self.contents[sha256] = content
 
+    async def has(self, sha256: str) -> bool:
+        if self.away:
+            raise PackagesUnavailableError("away")
+        return sha256 in self.contents
+
     async def fetch(self, sha256: str, target: Path) -> None:
         self.fetches += 1
         target.write_bytes(b"half")
@@ -92,3 +97,16 @@ async def test_one_who_gives_up_does_not_end_the_fetch_of_the_others(tmp_path: P
     impatient.cancel()
     assert await patient == b"code"
     assert store.fetches == 1
+
+
+async def test_what_is_missing_is_told_without_a_fetch_and_never_guessed(tmp_path: Path) -> None:
+    store = SlowStore()
+    cache, name = PackageCache(store, tmp_path / "cache"), keep(store, b"code")
+    absent = "0" * 64
+    assert await cache.list_missing([name, absent]) == [absent]
+    assert store.fetches == 0
+    await read(cache, name)
+    store.away = True
+    assert await cache.list_missing([name]) == []
+    with pytest.raises(PackagesUnavailableError):
+        await cache.list_missing([name, absent])

@@ -1,10 +1,11 @@
 """Where a function's code comes from: exactly one source.
 
-Contract: what AWS's FunctionCode says, plus sources that only a cluster has; pure. Limits: DESIGN
-section 2, spec/lambda.md section 6.2.
+Contract: what AWS's FunctionCode says, plus sources that only a cluster has; pure. Layers share the
+fields and rules of what is fetched. Limits: DESIGN section 2, spec/lambda.md section 6.2.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -86,16 +87,9 @@ ZipText = Annotated[str, Field(min_length=1, max_length=87384), BASE64, ZIP_SIZE
 PackageName = Annotated[str, Field(max_length=64), SHA256_HEX]
 
 
-class FunctionCode(ApiModel):
-    """Exactly one source of code."""
+class FetchedSource(ApiModel):
+    """A zip that environments fetch themselves: by URL or from a bucket."""
 
-    inline: InlineFiles | None = Field(
-        None, description="File names and their text, 64 KiB in all."
-    )
-    zip_file: ZipText | None = Field(None, description="A zip of at most 64 KiB, in base64.")
-    config_map_ref: LocalReference | None = Field(
-        None, description="A ConfigMap of the same namespace whose keys are file names."
-    )
     url: Annotated[str, Field(max_length=2048), HTTP_URL] | None = Field(
         None, description="Where the agent fetches a zip; needs sha256."
     )
@@ -111,6 +105,42 @@ class FunctionCode(ApiModel):
     s3_object_version: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
         None, description="Version of that object."
     )
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.url) == has(self.sha256)",
+            message="url and sha256 go together",
+            check=lambda one: (one.url is None) == (one.sha256 is None),
+        ),
+        Rule(
+            cel=(
+                "has(self.s3Bucket) == has(self.s3Key)"
+                " && (!has(self.s3ObjectVersion) || has(self.s3Bucket))"
+            ),
+            message="s3Bucket and s3Key go together, s3ObjectVersion only with them",
+            check=lambda one: (
+                (one.s3_bucket is None) == (one.s3_key is None)
+                and (one.s3_object_version is None or one.s3_bucket is not None)
+            ),
+        ),
+    )
+
+    def count_sources(self, names: Sequence[str]) -> int:
+        """How many of the sources ``names``, as YAML has them, are set."""
+        fields = {field.alias: name for name, field in type(self).model_fields.items()}
+        return sum(getattr(self, fields[one]) is not None for one in names)
+
+
+class FunctionCode(FetchedSource):
+    """Exactly one source of code."""
+
+    inline: InlineFiles | None = Field(
+        None, description="File names and their text, 64 KiB in all."
+    )
+    zip_file: ZipText | None = Field(None, description="A zip of at most 64 KiB, in base64.")
+    config_map_ref: LocalReference | None = Field(
+        None, description="A ConfigMap of the same namespace whose keys are file names."
+    )
     package: PackageName | None = Field(
         None, description="SHA-256 of a package uploaded through the Lambda API, in hexadecimal."
     )
@@ -122,27 +152,7 @@ class FunctionCode(ApiModel):
         Rule(
             cel=f"[{', '.join(f'has(self.{one})' for one in SOURCES)}].filter(x, x).size() == 1",
             message=f"code has exactly one of {', '.join(SOURCES)}",
-            check=lambda code: len(code.list_sources()) == 1,
+            check=lambda code: code.count_sources(SOURCES) == 1,
         ),
-        Rule(
-            cel="has(self.url) == has(self.sha256)",
-            message="url and sha256 go together",
-            check=lambda code: (code.url is None) == (code.sha256 is None),
-        ),
-        Rule(
-            cel=(
-                "has(self.s3Bucket) == has(self.s3Key)"
-                " && (!has(self.s3ObjectVersion) || has(self.s3Bucket))"
-            ),
-            message="s3Bucket and s3Key go together, s3ObjectVersion only with them",
-            check=lambda code: (
-                (code.s3_bucket is None) == (code.s3_key is None)
-                and (code.s3_object_version is None or code.s3_bucket is not None)
-            ),
-        ),
+        *FetchedSource.RULES,
     )
-
-    def list_sources(self) -> list[str]:
-        """The sources that are set, by their names in YAML."""
-        fields = {field.alias: name for name, field in type(self).model_fields.items()}
-        return [one for one in SOURCES if getattr(self, fields[one]) is not None]

@@ -189,9 +189,17 @@ class ResolvedLayer(ApiModel):
 
     name: Annotated[str, Field(max_length=64)]
     version: Int
-    code_sha256: Annotated[str, Field(max_length=64)] = Field(
-        alias="codeSha256", description="Base64 of the SHA-256 of the layer's zip."
+    code_sha256: Annotated[str, Field(max_length=64)] | None = Field(
+        None,
+        alias="codeSha256",
+        description="Base64 of the SHA-256 of the layer's zip; absent for S3.",
     )
+    fetched_from: Literal["URL", "S3"] | None = Field(
+        None, description="Where environments fetch the zip, if they do so themselves."
+    )
+    s3_bucket: Annotated[str, Field(max_length=63)] | None = None
+    s3_key: Annotated[str, Field(max_length=1024)] | None = None
+    s3_object_version: Annotated[str, Field(max_length=1024)] | None = None
     arn: Annotated[str, Field(max_length=256)] | None = None
 
 

@@ -12,13 +12,13 @@ from pydantic import ConfigDict, Field
 
 from kubelambda.api.model import ApiModel, Int, ObjectMeta, Whole
 from kubelambda.api.rules import Rule, TransitionRule, build_pattern_rule
-from kubelambda.api.v1alpha1.code import InlineFiles, PackageName, ZipText
+from kubelambda.api.v1alpha1.code import FetchedSource, InlineFiles, PackageName, ZipText
 from kubelambda.api.v1alpha1.conditions import Condition
 
 LAYERS_MAX = 5
 LAYER_NAME_MAX = 64
 VERSION_MAX = 2_147_483_647
-SOURCES = ("inline", "zipFile", "package")
+SOURCES = ("inline", "zipFile", "url", "s3Bucket", "package")
 
 LAYER_NAME = build_pattern_rule(
     r"^[a-zA-Z0-9_-]+$", "the name of a layer holds letters, digits, '-' and '_'"
@@ -56,7 +56,7 @@ LayerReferences = Annotated[
 ]
 
 
-class LayerContent(ApiModel):
+class LayerContent(FetchedSource):
     """Exactly one source of files for /opt."""
 
     inline: InlineFiles | None = Field(
@@ -71,10 +71,9 @@ class LayerContent(ApiModel):
         Rule(
             cel=f"[{', '.join(f'has(self.{one})' for one in SOURCES)}].filter(x, x).size() == 1",
             message=f"content has exactly one of {', '.join(SOURCES)}",
-            check=lambda one: (
-                sum(each is not None for each in (one.inline, one.zip_file, one.package)) == 1
-            ),
+            check=lambda content: content.count_sources(SOURCES) == 1,
         ),
+        *FetchedSource.RULES,
     )
 
 
@@ -146,10 +145,10 @@ class LambdaLayerStatus(ApiModel):
     code_sha256: Annotated[str, Field(max_length=64)] | None = Field(
         None,
         alias="codeSha256",
-        description="Base64 of the SHA-256 of the zip, as the Lambda API gives it.",
+        description="Base64 of the SHA-256 of the zip; absent for S3, which only agents see.",
     )
     code_size: Int | None = Field(
-        None, description="Bytes of the zip; absent for a package, which only gateways see."
+        None, description="Bytes of the zip; absent where it is not in this object."
     )
 
 

@@ -1,0 +1,56 @@
+"""Asks a gateway which packages are there.
+
+Contract: ``core.package_lookup``. Any gateway will do. One connection at most, LOOKUP_S for each
+question; whatever is no good answer is PackagesUnavailableError.
+"""
+
+import time
+from collections.abc import Sequence
+
+import aiohttp
+
+from kubelambda.core.demand import INTERNAL_KEY_INFO
+from kubelambda.core.keys import SIGNATURE_HEADER, derive_key, sign_request
+from kubelambda.core.package_lookup import (
+    LOOKUP_PATH,
+    MalformedLookupError,
+    NoPackageStoreError,
+    decode_missing,
+    encode_lookup,
+)
+from kubelambda.core.packages import PackagesUnavailableError
+
+LOOKUP_S = 10.0
+_NO_STORE = 501
+
+
+class HttpPackageLookup:
+    """Asks the gateways' internal Service at ``address``, host:port."""
+
+    def __init__(self, address: str, master_secret: bytes) -> None:
+        self._url = f"http://{address}{LOOKUP_PATH}"
+        self._key = derive_key(master_secret, INTERNAL_KEY_INFO)
+
+    async def ask(self, names: Sequence[str]) -> frozenset[str]:
+        """Those of ``names`` that are missing; NoPackageStoreError, PackagesUnavailableError.
+
+        A connection for each question: it is balanced anew, and none is kept to a gateway that has
+        gone.
+        """
+        body = encode_lookup(names)
+        signature = sign_request(self._key, "POST", LOOKUP_PATH, body, int(time.time()))
+        timeout = aiohttp.ClientTimeout(total=LOOKUP_S)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
+                session.post(
+                    self._url, data=body, headers={SIGNATURE_HEADER: signature}
+                ) as response,
+            ):
+                if response.status == _NO_STORE:
+                    raise NoPackageStoreError
+                if response.status != 200:
+                    raise PackagesUnavailableError(f"the gateway answered {response.status}")
+                return decode_missing(await response.read(), names)
+        except (aiohttp.ClientError, TimeoutError, OSError, MalformedLookupError) as error:
+            raise PackagesUnavailableError(f"no gateway can be asked: {error!r}") from error

@@ -1,0 +1,33 @@
+"""Functions of local mode whose packages were never uploaded: the same words as on a cluster.
+
+Contract: a directory that cannot be looked at says nothing against a function.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.catalog.packages import describe_missing_package, list_needed_packages
+from kubelambda.core.function import Function
+from kubelambda.core.packages import PackagesUnavailableError
+
+
+def mark_missing_package(function: Function, holds: Callable[[str], bool]) -> Function:
+    """The function itself, or Stalled where a package that it needs is not there."""
+    needed = list_needed_packages(function.code.package or "", function.layers)
+    for name, what in needed.items():
+        if not _may_be_there(name, holds):
+            return replace(
+                function,
+                ready=False,
+                stalled_reason=str(Reason.PACKAGE_NOT_FOUND),
+                stalled_message=describe_missing_package(name, what),
+            )
+    return function
+
+
+def _may_be_there(name: str, holds: Callable[[str], bool]) -> bool:
+    try:
+        return holds(name)
+    except PackagesUnavailableError:
+        return True
