@@ -12,6 +12,7 @@ import pytest
 from conformance.conftest import note_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import TARGET
+from conformance.runtimes.gate import Gate
 from conformance.runtimes.languages import LANGUAGES, Code, Language, find_absent
 
 ALL_WANTED = os.environ.get("KUBELAMBDA_ALL_RUNTIMES") == "1"
@@ -120,6 +121,13 @@ def row(
     )
     yield made
     made.drop(made.arn)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    made = Gate()
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)
