@@ -46,6 +46,15 @@ test-runtimes: venv ## Install every language (root) and run the whole conforman
 	@hack/local-runtimes --install
 	@KUBELAMBDA_ALL_RUNTIMES=1 $(BIN)/pytest tests/conformance/runtimes $(PYTEST_ARGS)
 
+.PHONY: node-runtimes
+node-runtimes: ## Build nodejs22.x and nodejs24.x with AWS's clients for local mode, as their images have them (two minutes)
+	@hack/node-runtimes
+
+.PHONY: test-node-runtimes
+test-node-runtimes: venv ## The same in build/, and Node's part of the conformance suite on it
+	@export KUBELAMBDA_CACHE=$(CURDIR)/build/cache && hack/node-runtimes && \
+		$(BIN)/pytest tests/conformance/runtimes -k nodejs $(PYTEST_ARGS)
+
 .PHONY: test-clients
 test-clients: venv ## Fetch AWS's SDKs for JavaScript and Go and run them against local mode
 	@built=$$(hack/client-sdks --install) && KUBELAMBDA_CLIENTS=$$built $(BIN)/pytest tests/conformance/clients $(PYTEST_ARGS)

@@ -184,19 +184,21 @@ func TestAnErrorInTheTrailersReplacesABufferedStream(t *testing.T) {
 	}
 }
 
-func TestAStreamIsRelayedWhileItIsMade(t *testing.T) {
+func TestAResponseIsRelayedWhileItIsMadeWhereTheCallerTakesAStream(t *testing.T) {
 	_, s := startReady(t, "obey")
-	s.invoke("id-1", []byte("stream a b c"), map[string]any{"stream": true})
-	if head := s.control(link.Response); head["mode"] != "streaming" {
-		t.Fatalf("got %v", head)
-	}
-	for _, wanted := range []string{"a", "b", "c"} {
-		if frame, _ := s.frame(); frame.Type != link.ResponseBody || string(frame.Payload) != wanted {
-			t.Fatalf("got 0x%02x %s", uint8(frame.Type), frame.Payload)
+	for _, act := range []string{"stream", "stream-modeless"} {
+		s.invoke(act, []byte(act+" a b c"), map[string]any{"stream": true})
+		if head := s.control(link.Response); head["mode"] != "streaming" {
+			t.Fatalf("%s: got %v", act, head)
 		}
+		for _, wanted := range []string{"a", "b", "c"} {
+			if frame, _ := s.frame(); frame.Type != link.ResponseBody || string(frame.Payload) != wanted {
+				t.Fatalf("%s: got 0x%02x %s", act, uint8(frame.Type), frame.Payload)
+			}
+		}
+		s.control(link.ResponseEnd)
+		s.control(link.Idle)
 	}
-	s.control(link.ResponseEnd)
-	s.control(link.Idle)
 }
 
 func TestAStreamIsBufferedForACallerWhoWantsItWhole(t *testing.T) {
@@ -256,6 +258,18 @@ func TestNextWhileRunningGivesTheSameEventAgain(t *testing.T) {
 	got, _ := s.do("id-1", "next-again", nil)
 	if string(got.body) != "next-again" {
 		t.Errorf("got %s", got.body)
+	}
+}
+
+func TestACallOfNextWaitsForTheAnswerThatIsUnderWay(t *testing.T) {
+	_, s := startReady(t, "obey")
+	for _, order := range []string{"next-before-answer", "next-amid-answer"} {
+		if got, _ := s.do(order, order, nil); string(got.body) != "answered" {
+			t.Errorf("%s: got %s", order, got.body)
+		}
+		if got, _ := s.do(order+"-2", "another event", nil); string(got.body) != "another event" {
+			t.Errorf("%s: the event was given twice: %s", order, got.body)
+		}
 	}
 }
 

@@ -225,14 +225,29 @@ var commands = map[string]func(a *api, id, rest string, headers http.Header){
 		fmt.Println("status", status)
 	},
 	"stream": func(a *api, id, rest string, _ http.Header) {
-		a.raw("POST /2018-06-01/runtime/invocation/" + id + "/response HTTP/1.1\r\n" +
-			"Host: x\r\nTransfer-Encoding: chunked\r\n" +
-			"Lambda-Runtime-Function-Response-Mode: streaming\r\n\r\n")
+		a.beginStream(id, "Lambda-Runtime-Function-Response-Mode: streaming\r\n")
 		for _, piece := range strings.Fields(rest) {
 			a.raw(fmt.Sprintf("%x\r\n%s\r\n", len(piece), piece))
 			time.Sleep(50 * time.Millisecond)
 		}
 		a.do("0\r\n\r\n")
+	},
+	// As aws-lambda-go does with a reader: chunks as they come, and no word of a mode.
+	"stream-modeless": func(a *api, id, rest string, _ http.Header) {
+		a.beginStream(id, "")
+		for _, piece := range strings.Fields(rest) {
+			a.raw(fmt.Sprintf("%x\r\n%s\r\n", len(piece), piece))
+			time.Sleep(50 * time.Millisecond)
+		}
+		a.do("0\r\n\r\n")
+	},
+	// As aws-lambda-ric 4 does after a stream that failed: next, and only then the answer.
+	"next-before-answer": func(a *api, id, _ string, _ http.Header) {
+		a.answerNext(func() { a.respond(id, "answered") })
+	},
+	"next-amid-answer": func(a *api, id, _ string, _ http.Header) {
+		a.beginStream(id, "")
+		a.answerNext(func() { a.do("8\r\nanswered\r\n0\r\n\r\n") })
 	},
 	"truncate": func(a *api, id, _ string, _ http.Header) {
 		other := dialAPI()
@@ -278,6 +293,25 @@ var commands = map[string]func(a *api, id, rest string, headers http.Header){
 		lost.raw("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
 		time.Sleep(20 * time.Millisecond)
 	},
+}
+
+func (a *api) beginStream(id, mode string) {
+	a.raw("POST /2018-06-01/runtime/invocation/" + id + "/response HTTP/1.1\r\n" +
+		"Host: x\r\nTransfer-Encoding: chunked\r\n" + mode + "\r\n")
+}
+
+// answerNext has a call of next wait when the answer goes out; the event that it gives comes back.
+func (a *api) answerNext(answer func()) {
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		other := dialAPI()
+		id, _, event := other.next()
+		other.respond(id, event)
+	}()
+	time.Sleep(50 * time.Millisecond)
+	answer()
+	<-asked
 }
 
 var scenarios = map[string]func(){

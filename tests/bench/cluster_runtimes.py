@@ -122,7 +122,7 @@ def measure_identifiers(starter: Starter, runtimes: list[str], directory: Path) 
     broken: dict[str, str] = {}
     rows: list[Row] = []
     for runtime in runtimes:
-        names = [name for name, one in LANGUAGES.items() if is_akin(one.runtime, runtime)]
+        names = find_rows(runtime)
         if not names:
             rows.append(not_measured(title(runtime), "the conformance matrix has no handler"))
         for name in names:
@@ -141,6 +141,12 @@ def measure_identifiers(starter: Starter, runtimes: list[str], directory: Path) 
                     starter.start(found[label], spec)
     rows += [not_measured(title(label), reason) for label, reason in broken.items()]
     return rows + [build_row(title(name), one) for name, one in found.items() if name not in broken]
+
+
+def find_rows(runtime: str) -> list[str]:
+    """The matrix's rows of the identifier, else those of its language."""
+    exact = [name for name, one in LANGUAGES.items() if one.runtime == runtime]
+    return exact or [name for name, one in LANGUAGES.items() if is_akin(one.runtime, runtime)]
 
 
 def is_akin(runtime: str, other: str) -> bool:

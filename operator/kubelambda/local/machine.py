@@ -2,7 +2,7 @@
 
 Contract: looks, runs interpreters for their versions, changes nothing. A language's files come with
 the package (``bootstraps``), from the repository in a checkout, or, where they have to be fetched
-or compiled, from the cache that ``make local-runtimes`` fills.
+or compiled, from the cache that ``make local-runtimes`` and ``make node-runtimes`` fill.
 """
 
 import re
@@ -33,6 +33,9 @@ MODULES: Mapping[str, str] = {"nodejs": "nodejs/node_modules"}
 BUNDLED: Mapping[str, str] = {"nodejs": "nodejs/local", "ruby": "ruby"}
 """Languages whose files come with the package: the runtime directory."""
 
+BUILT = ("nodejs22.x", "nodejs24.x")
+"""Identifiers that ``make node-runtimes`` builds whole, each as its image has it."""
+
 VERSION = re.compile(r"\d+(\.\d+)*")
 ASK_S = 10.0
 
@@ -49,6 +52,8 @@ class Machine:
     """What takes the place of the image's /var/runtime."""
     modules: Mapping[str, str] = field(default_factory=dict)
     """Where bundled libraries are: the AWS SDK for Node."""
+    built: Mapping[str, str] = field(default_factory=dict)
+    """By identifier: the directory that holds the image's var/lang and var/runtime."""
 
 
 def find_machine(cache: Path | None = None) -> Machine:
@@ -71,6 +76,7 @@ def find_machine(cache: Path | None = None) -> Machine:
         modules={
             name: str(cache / path) for name, path in MODULES.items() if (cache / path).is_dir()
         },
+        built=find_built(cache),
     )
 
 
@@ -78,6 +84,11 @@ def find_cache(variables: Mapping[str, str]) -> Path:
     """The directory of ``make local-runtimes``, from a user's environment."""
     home = variables.get("HOME", "/nonexistent")
     return Path(variables.get("KUBELAMBDA_CACHE") or f"{home}/.cache/kubelambda") / "runtimes"
+
+
+def find_built(cache: Path) -> dict[str, str]:
+    """What ``make node-runtimes`` has finished, by identifier."""
+    return {name: str(cache / name) for name in BUILT if (cache / name / "complete").exists()}
 
 
 def find_runtime_files() -> Path:

@@ -2,8 +2,9 @@
 
 Contract: pure over what was found on the machine (``machine.Machine``). An identifier whose
 language is absent gives a sentence that says what is missing; another version than the machine's
-runs on what is there, with a warning. The bootstraps are those of the runtimes' images, with
-LAMBDA_RUNTIME_DIR pointing at what an image has in /var/runtime.
+runs on what is there, with a warning; a runtime that was built for this machine runs on itself. The
+bootstraps are those of the runtimes' images, with LAMBDA_RUNTIME_DIR pointing at what an image has
+in /var/runtime.
 """
 
 import re
@@ -33,6 +34,12 @@ MISSING: Mapping[str, str] = {
 WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"; exec "$@"'
 """Runs a command, under the wrapper script where there is one (spec 6.5)."""
 
+BUILT = (
+    'PATH="$1/lang/bin:$PATH" NODE_PATH="$NODE_PATH:$1/runtime/node_modules" '
+    'exec /bin/sh "$1/runtime/bootstrap"'
+)
+"""Runs a whole runtime from the directory that takes the place of /var."""
+
 LOCALE = {"LC_ALL": "C.UTF-8"}
 """Images have the locale that LANG names; a machine may not, and would read variables as ASCII."""
 
@@ -61,10 +68,17 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
     """The command for ``runtime``, or why there is none."""
     if PROVIDED.fullmatch(runtime):
         return Bootstrap(())  # the file named bootstrap of the code or of a layer
+    if runtime in machine.built:
+        return _plan_built(machine.built[runtime])
     known = IDENTIFIER.fullmatch(runtime)
     if known is None:
         return Unavailable(_explain_unknown(runtime))
-    language, asked = known.groups()
+    return _plan_language(known, handler, machine)
+
+
+def _plan_language(known: re.Match[str], handler: str, machine: Machine) -> Bootstrap | Unavailable:
+    """On what the machine has of the language that is named."""
+    runtime, language, asked = known[0], known[1], known[2]
     if language not in machine.interpreters:
         return Unavailable(f"runtime {runtime} needs {MISSING[language]}, which is not on PATH")
     interpreter, version = machine.interpreters[language]
@@ -78,6 +92,11 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
     if language == "java":
         variables |= LOG_FRAMES
     return Bootstrap(("/bin/sh", machine.bootstraps[language]), warning, variables)
+
+
+def _plan_built(directory: str) -> Bootstrap:
+    variables = {"LAMBDA_RUNTIME_DIR": f"{directory}/var/runtime", **LOCALE}
+    return Bootstrap(("/bin/sh", "-c", BUILT, "bootstrap", f"{directory}/var"), variables=variables)
 
 
 def _explain_unknown(runtime: str) -> str:

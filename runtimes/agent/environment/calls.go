@@ -10,9 +10,13 @@ import (
 
 const streaming = "streaming"
 
+// answerPatience is how long a runtime that asks for its next event may have its answer still under way.
+const answerPatience = 500 * time.Millisecond
+
 // Next waits for an event. The first call ends init, a later one ends the event before; a runtime
 // that asks again without an answer is given the same event again.
 func (e *Environment) Next() (link.Event, runtimeapi.Reply, bool) {
+	e.awaitAnswer()
 	waiter, given, refusal := e.ask()
 	if refusal != nil {
 		return link.Event{}, *refusal, true
@@ -22,6 +26,37 @@ func (e *Environment) Next() (link.Event, runtimeapi.Reply, bool) {
 	}
 	event, more := <-waiter
 	return event, runtimeapi.Reply{}, more
+}
+
+// awaitAnswer lets an answer that is under way come first: aws-lambda-ric 4 sends the end of a stream that
+// failed on one connection and asks for its next event on another, without waiting. Judged by what came
+// first, its handler would be run twice for one event, or its process be told 403 and end.
+func (e *Environment) awaitAnswer() {
+	if state, answered, gone := e.pendingAnswer(); state == running {
+		patience := time.NewTimer(answerPatience)
+		defer patience.Stop()
+		select {
+		case <-answered:
+		case <-gone:
+		case <-patience.C:
+		}
+	}
+	if state, answered, gone := e.pendingAnswer(); state == invocationResponse {
+		select {
+		case <-answered:
+		case <-gone:
+		}
+	}
+}
+
+// pendingAnswer tells the runtime's state, and what ends the wait for its answer.
+func (e *Environment) pendingAnswer() (state runtimeState, answered, gone <-chan struct{}) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.runtime == nil {
+		return started, nil, nil
+	}
+	return e.runtime.state, e.runtime.answered, e.runtime.gone
 }
 
 func (e *Environment) ask() (chan link.Event, *link.Event, *runtimeapi.Reply) {
@@ -88,7 +123,8 @@ func (e *Environment) outcome() string {
 }
 
 // BeginResponse admits a response before its body is read; a sink, where there is one, takes the
-// body as it comes.
+// body as it comes. That is the caller's choice alone, as on AWS: aws-lambda-go sends what a reader gives
+// as it comes, and names no mode.
 func (e *Environment) BeginResponse(
 	requestID, mode string,
 ) (runtimeapi.StreamSink, *runtimeapi.Reply) {
@@ -98,7 +134,7 @@ func (e *Environment) BeginResponse(
 		return nil, refusal
 	}
 	if mode != "" && mode != streaming {
-		e.runtime.state = responseSent
+		e.runtime.endResponse()
 		reason := failure{errorType: invalidModeHeader, message: "Invalid response mode header"}
 		e.respondError(reason.errorType, reason.payload(requestID))
 		reply := runtimeapi.Refusal(400, "InvalidFunctionResponseMode",
@@ -107,7 +143,7 @@ func (e *Environment) BeginResponse(
 	}
 	e.runtime.state = invocationResponse
 	e.event.responseBegan = time.Now()
-	if mode == streaming && e.event.Stream && e.event.conn != nil {
+	if e.event.Stream && e.event.conn != nil {
 		e.event.sink = newStream(e.event)
 		return e.event.sink, nil
 	}
@@ -126,7 +162,7 @@ func (e *Environment) FinishResponse(
 	if e.runtime.state != invocationResponse {
 		return e.refuseTransition(invocationResponse)
 	}
-	e.runtime.state = responseSent
+	e.runtime.endResponse()
 	if e.event.sink != nil {
 		return e.finishStream(outcome)
 	}
@@ -177,7 +213,7 @@ func (e *Environment) InvocationError(
 	if refusal := e.refuse(requestID, invocationErrorResponse); refusal != nil {
 		return *refusal
 	}
-	e.runtime.state = responseSent
+	e.runtime.endResponse()
 	e.event.responseBegan = time.Now()
 	if reported.TooLarge {
 		e.respondTooLarge()

@@ -126,10 +126,7 @@ func (e *Environment) deliver() {
 	e.event.delivered = true
 	e.event.deliveredAt = time.Now()
 	e.giveInvoke()
-	e.runtime.state = running
-	waiter := e.runtime.waiter
-	e.runtime.waiter = nil
-	waiter <- e.event.Event
+	e.runtime.begin(e.event.Event)
 }
 
 func (e *Environment) writeStart() {

@@ -36,6 +36,8 @@ type runtime struct {
 	initError *runtimeapi.Failure
 	pid       int
 	output    *telemetry.Output
+	// answered is closed when the event that it was given has its answer.
+	answered chan struct{}
 	// gone is closed when the process has ended.
 	gone chan struct{}
 }
@@ -140,4 +142,19 @@ func (r *runtime) supersede(waiter chan link.Event) {
 		close(r.waiter)
 	}
 	r.waiter = waiter
+}
+
+// begin gives the runtime an event to answer.
+func (r *runtime) begin(event link.Event) {
+	r.state = running
+	r.answered = make(chan struct{})
+	waiter := r.waiter
+	r.waiter = nil
+	waiter <- event
+}
+
+// endResponse notes that nothing of an answer is to come any more.
+func (r *runtime) endResponse() {
+	r.state = responseSent
+	close(r.answered)
 }

@@ -1,7 +1,7 @@
 // Calls of the Runtime API (spec 1.2 to 1.5).
 import http from 'node:http'
 
-import { toRapidError, toXRayCause } from './errors.mjs'
+import { toXRayCause } from './errors.mjs'
 
 const VERSION = '/2018-06-01/runtime'
 const JSON_TYPE = 'application/json'
@@ -13,26 +13,29 @@ export function nextInvocation() {
   return call('GET', '/invocation/next')
 }
 
-/** `result` as JSON; throws what AWS's client does where it cannot be. */
-export function serialize(result) {
+/** `result` as JSON; throws what AWS's clients do where it cannot be, which for most is a `Refusal`. */
+export function serialize(result, Refusal) {
+  let text
   try {
-    return JSON.stringify(result === undefined ? null : result) ?? ''
+    text = JSON.stringify(result === undefined ? null : result)
   } catch {
-    throw new Error('Unable to stringify response body')
+    throw new Refusal('Unable to stringify response body')
   }
+  if (text === undefined) throw new TypeError('Wrong arguments') // a function, a symbol
+  return text
 }
 
 export function postResponse(id, text) {
   return call('POST', pathOf(id, 'response'), { 'Content-Type': JSON_TYPE }, text)
 }
 
-export function postError(id, error) {
-  const headers = { 'Content-Type': JSON_TYPE, 'Lambda-Runtime-Function-XRay-Error-Cause': toXRayCause(error) }
-  return call('POST', pathOf(id, 'error'), headers, JSON.stringify(toRapidError(error)))
+/** `answer` is the error's body, of errors.mjs. */
+export function postError(id, answer) {
+  const headers = { 'Content-Type': JSON_TYPE, 'Lambda-Runtime-Function-XRay-Error-Cause': toXRayCause(answer) }
+  return call('POST', pathOf(id, 'error'), headers, JSON.stringify(answer))
 }
 
-export function postInitError(error) {
-  const answer = toRapidError(error)
+export function postInitError(answer) {
   const headers = { 'Content-Type': JSON_TYPE, 'Lambda-Runtime-Function-Error-Type': answer.errorType }
   return call('POST', '/init/error', headers, JSON.stringify(answer))
 }

@@ -1,5 +1,11 @@
 // How a buffered invocation is completed: the callback, context.done/succeed/fail, or an empty event loop.
 
+/** `act` once nothing is left to run, in the place of whatever waited for that before. */
+export function runWhenEmpty(act) {
+  process.removeAllListeners('beforeExit')
+  process.once('beforeExit', () => setImmediate(act))
+}
+
 /**
  * The callback and the members of the context for one invocation; whatever comes first counts.
  * `succeed` and `fail` are what is done with the outcome.
@@ -13,15 +19,13 @@ export function completion({ succeed, fail }) {
     process.removeAllListeners('beforeExit')
     act()
   }
-  const whenEmpty = (act) => process.once('beforeExit', () => setImmediate(act))
   const done = (error, result) =>
     finish(() => (error === undefined || error === null ? succeed(result) : fail(error)))
   const callback = (error, result) => {
-    if ((error === undefined || error === null) && waits) finish(() => whenEmpty(() => succeed(result)))
+    if ((error === undefined || error === null) && waits) finish(() => runWhenEmpty(() => succeed(result)))
     else done(error, result)
   }
-  process.removeAllListeners('beforeExit')
-  whenEmpty(() => finish(() => succeed(null))) // neither callback nor promise, and nothing left to run
+  runWhenEmpty(() => finish(() => succeed(null))) // neither callback nor promise, and nothing left to run
   const members = {
     get callbackWaitsForEmptyEventLoop() {
       return waits

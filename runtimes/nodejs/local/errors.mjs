@@ -12,21 +12,33 @@ export const HandlerNotFound = named('HandlerNotFound')
 export const MalformedHandlerName = named('MalformedHandlerName')
 export const MalformedStreamingHandler = named('MalformedStreamingHandler')
 export const UserCodeSyntaxError = named('UserCodeSyntaxError')
+export const InvalidStreamingOperation = named('InvalidStreamingOperation')
 export const UnhandledPromiseRejection = named('UnhandledPromiseRejection')
+export const CallbackHandlerDeprecated = named('CallbackHandlerDeprecated')
+export const JSONStringifyError = named('JSONStringifyError')
 
 const escape = (text) => text?.replace(/\x7F/g, '%7F')
 
-/** The body of an error; the order of its keys is the client's. */
-export function toRapidError(error) {
+/** The body of an error, as 3.3.0 makes it: what looks like an error is one. */
+export function describeLoosely(error) {
+  const isError = (one) => util.types.isNativeError(one) || (one?.name && one.message && one.stack)
+  return describe(error, isError, (one) => one.toString())
+}
+
+/** The body of an error, as 4.0.2 makes it. */
+export function describeStrictly(error) {
+  return describe(error, (one) => one instanceof Error, String)
+}
+
+/** The order of the keys is the client's. */
+function describe(error, isError, toText) {
   try {
-    if (util.types.isNativeError(error) || (error?.name && error.message && error.stack)) {
-      return {
-        errorType: escape(error.name),
-        errorMessage: escape(error.message),
-        trace: escape(error.stack).split('\n'),
-      }
+    if (!isError(error)) return { errorType: typeof error, errorMessage: toText(error), trace: [] }
+    return {
+      errorType: escape(error.name),
+      errorMessage: escape(error.message),
+      trace: escape(error.stack).split('\n'),
     }
-    return { errorType: typeof error, errorMessage: error.toString(), trace: [] }
   } catch {
     return {
       errorType: 'handled',
@@ -39,17 +51,16 @@ export function toRapidError(error) {
 
 /** One line for the log, with an error's own properties. */
 export function toLine(error) {
-  const known = error instanceof Error ? error : new Error(error)
+  const known = error instanceof Error ? error : new Error(String(error))
   try {
     return '\t' + JSON.stringify(known, (_, value) => withProperties(value))
   } catch {
-    return '\t' + JSON.stringify(toRapidError(known))
+    return '\t' + JSON.stringify(describeStrictly(known))
   }
 }
 
 /** The value of the X-Ray header: no byte outside ASCII, or Node refuses it. */
-export function toXRayCause(error) {
-  const { errorType, errorMessage } = toRapidError(error)
+export function toXRayCause({ errorType, errorMessage }) {
   const cause = { working_directory: process.cwd(), exceptions: [{ type: errorType, message: errorMessage, stack: [] }], paths: [] }
   return JSON.stringify(cause).replace(/[^\x20-\x7E]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

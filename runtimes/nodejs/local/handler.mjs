@@ -1,8 +1,5 @@
-// Finding the handler: <directory>/<module>.<export>[.<member>], CommonJS or ES module.
-import fs from 'node:fs'
-import { createRequire } from 'node:module'
+// Finding the handler: <directory>/<module>.<export>[.<member>]; and the global by which one says that it streams.
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 
 import {
   HandlerNotFound,
@@ -11,7 +8,6 @@ import {
   MalformedStreamingHandler,
   UserCodeSyntaxError,
 } from './errors.mjs'
-import { searchNodePath } from './node_path.mjs'
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming')
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')
@@ -27,8 +23,9 @@ export function installGlobals() {
     HttpResponseStream: {
       from(stream, prelude) {
         stream.setContentType('application/vnd.awslambda.http-integration-response')
+        const text = JSON.stringify(prelude)
         stream._onBeforeFirstWrite = (write) => {
-          write(JSON.stringify(prelude))
+          write(text)
           write(new Uint8Array(8))
         }
         return stream
@@ -43,8 +40,11 @@ export function isStreaming(handler) {
   return Boolean(mark)
 }
 
-/** The function that `name` means below `root`; throws errors of the names that AWS gives them. */
-export async function loadHandler(root, name) {
+/**
+ * The function that `name` means below `root`; throws errors of the names that AWS gives them.
+ * `loadModule(root, directory, name)` loads its module, `find(module, path)` walks to it.
+ */
+export async function loadHandler(root, name, loadModule, find) {
   if (name.includes('..')) {
     throw new MalformedHandlerName(
       `'${name}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`
@@ -53,39 +53,18 @@ export async function loadHandler(root, name) {
   const file = path.basename(name)
   const parts = file.match(/^([^.]*)\.(.*)$/)
   if (!parts) throw new MalformedHandlerName('Bad handler')
-  const loaded = await loadModule(root, name.slice(0, -file.length), parts[1])
-  const found = parts[2].split('.').reduce((value, member) => value && value[member], loaded)
+  const found = find(await load(loadModule, root, name.slice(0, -file.length), parts[1]), parts[2].split('.'))
   if (!found) throw new HandlerNotFound(`${name} is undefined or not exported`)
   if (typeof found !== 'function') throw new HandlerNotFound(`${name} is not a function`)
   return found
 }
 
-async function loadModule(root, directory, name) {
-  const place = path.resolve(root, directory, name)
-  const require = createRequire(import.meta.url)
+async function load(loadModule, ...where) {
   try {
-    const file = ['', '.js', '.mjs', '.cjs'].map((end) => place + end).find(isFile)
-    // A directory with index.js, a module of a layer, or the error that says so.
-    if (file === undefined) return require(require.resolve(name, { paths: [root, path.resolve(root, directory)] }))
-    if (file.endsWith('.mjs') || (file.endsWith('.js') && isInModule(path.dirname(file)))) {
-      searchNodePath()
-      return await import(pathToFileURL(file))
-    }
-    return require(file)
+    return await loadModule(...where)
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(error)
     if (error?.code === 'MODULE_NOT_FOUND') throw new ImportModuleError(error)
     throw error
   }
-}
-
-function isFile(place) {
-  return fs.statSync(place, { throwIfNoEntry: false })?.isFile() ?? false
-}
-
-function isInModule(directory) {
-  if (directory.endsWith('/node_modules')) return false
-  const description = path.join(directory, 'package.json')
-  if (isFile(description)) return JSON.parse(fs.readFileSync(description)).type === 'module'
-  return directory !== '/' && isInModule(path.dirname(directory))
 }

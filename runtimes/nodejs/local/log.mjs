@@ -15,9 +15,9 @@ export function patchConsole() {
   const format = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON' ? formatJson : formatText
   const lowest = Math.max(0, LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL?.toLowerCase()))
   LEVELS.forEach((level, number) => {
-    console[level] = (...words) => {
+    console[level] = (message, ...more) => {
       if (number < lowest) return
-      const line = format(new Date().toISOString(), level.toUpperCase(), words)
+      const line = format(new Date().toISOString(), level.toUpperCase(), [message, ...more])
       process.stdout.write(line.replace(/\n/g, '\r') + '\n')
     }
   })

@@ -1,78 +1,80 @@
 // Streamed responses (spec 1.3): chunks as they are written, an error in trailers.
-import { Writable } from 'node:stream'
-
-import { openResponse, postError } from './api.mjs'
-import { toRapidError } from './errors.mjs'
-import { logError } from './log.mjs'
+import { openResponse } from './api.mjs'
+import { InvalidStreamingOperation } from './errors.mjs'
 
 const ERROR_TYPE = 'Lambda-Runtime-Function-Error-Type'
 const ERROR_BODY = 'Lambda-Runtime-Function-Error-Body'
 
-class ResponseStream extends Writable {
-  #id
-  #type = 'application/octet-stream'
-  #request
-  #answered
+const METHODS = [
+  ...['cork', 'destroy', 'end', 'uncork', 'write', 'setContentType'],
+  ...['addListener', 'emit', 'eventNames', 'getMaxListeners', 'listenerCount', 'listeners', 'off', 'on', 'once'],
+  ...['prependListener', 'prependOnceListener', 'rawListeners', 'removeAllListeners', 'removeListener'],
+  'setMaxListeners',
+]
+const PROPERTIES = [
+  ...['destroyed', 'writable', 'writableCorked', 'writableEnded', 'writableFinished', 'writableHighWaterMark'],
+  ...['writableLength', 'writableNeedDrain', 'writableObjectMode', '_onBeforeFirstWrite'],
+]
 
-  constructor(id) {
-    super({ decodeStrings: true })
-    this.#id = id
-    this.whenAnswered = new Promise((resolve) => (this.#answered = resolve))
+/**
+ * The response of one invocation: the `stream` for the handler, `whenAnswered` it has been taken, and `fail`, which
+ * ends it with an error and is fulfilled when that has been sent. `describe` makes an error's body.
+ */
+export function openStream(id, describe) {
+  let answered, broken
+  const whenAnswered = new Promise((resolve, reject) => ([answered, broken] = [resolve, reject]))
+  const headers = {
+    'Lambda-Runtime-Function-Response-Mode': 'streaming',
+    'Content-Type': 'application/octet-stream',
+    Trailer: [ERROR_TYPE, ERROR_BODY],
+    'Transfer-Encoding': 'chunked',
   }
-
-  get isBegun() {
-    return this.#request !== undefined
-  }
-
-  setContentType(type) {
-    this.#type = type
-  }
-
-  _write(chunk, _, taken) {
-    this.#begin().write(chunk, taken)
-  }
-
-  _final(taken) {
-    this.#begin().end(taken)
-  }
-
-  /** End what has begun with the error in its trailers. */
-  abort(error) {
-    const answer = toRapidError(error)
+  const request = openResponse(id, headers, answered)
+  request.on('error', broken)
+  addWriting(request)
+  const fail = (error) => {
+    const answer = describe(error)
     const body = Buffer.from(JSON.stringify(answer)).toString('base64')
-    this.#request.addTrailers({ [ERROR_TYPE]: answer.errorType, [ERROR_BODY]: body })
-    this.#request.end()
-    return this.whenAnswered
+    request.addTrailers({ [ERROR_TYPE]: answer.errorType, [ERROR_BODY]: body })
+    return new Promise((resolve) => request.end(resolve))
   }
+  return { stream: hideRequest(request), whenAnswered, fail }
+}
 
-  #begin() {
-    if (!this.#request) {
-      const headers = {
-        'Lambda-Runtime-Function-Response-Mode': 'streaming',
-        'Content-Type': this.#type,
-        Trailer: [ERROR_TYPE, ERROR_BODY],
-        'Transfer-Encoding': 'chunked',
-      }
-      this.#request = openResponse(this.#id, headers, this.#answered)
-      this.#request.on('error', (error) => this.destroy(error))
-      this._onBeforeFirstWrite?.((part) => this.#request.write(part))
-    }
-    return this.#request
+/**
+ * One invocation of a streaming handler; fulfilled when its response has been taken. `complain` makes what is
+ * thrown of a message.
+ */
+export async function runStreaming(handler, event, { stream, whenAnswered }, context, complain) {
+  const result = handler(event, stream, context)
+  if (typeof result?.then !== 'function') throw complain('Streaming does not support non-async handlers.')
+  if ((await result) !== undefined) console.warn('Streaming handlers ignore return values.')
+  await whenAnswered
+  if (!stream.writableFinished) throw complain('Response stream is not finished.')
+}
+
+/** Whatever is no text and no bytes goes out as JSON; the prelude goes before the first write, not before an end. */
+function addWriting(request) {
+  const write = request.write.bind(request)
+  let isBegun = false
+  request.write = (chunk, encoding, callback) => {
+    void chunk.length // of null a TypeError, here as there
+    const isPlain = typeof chunk === 'string' || chunk instanceof Uint8Array
+    if (!isBegun) request._onBeforeFirstWrite?.((part) => write(part))
+    isBegun = true
+    return write(isPlain ? chunk : JSON.stringify(chunk), encoding, callback)
+  }
+  request.setContentType = (type) => {
+    if (isBegun) throw new InvalidStreamingOperation('Cannot set content-type, too late.')
+    request.setHeader('Content-Type', type)
   }
 }
 
-/** One invocation of a streaming handler; `goOn` is called when its response is over. */
-export async function runStreaming(handler, { id, body, context }, goOn) {
-  const stream = new ResponseStream(id)
-  try {
-    const result = handler(JSON.parse(body), stream, context)
-    if (typeof result?.then !== 'function') throw new Error('Streaming does not support non-async handlers.')
-    if ((await result) !== undefined) console.warn('Streaming handlers ignore return values.')
-    if (!stream.writableEnded) throw new Error('Response stream is not finished.')
-    await stream.whenAnswered
-  } catch (error) {
-    logError('Invoke Error', error)
-    await (stream.isBegun ? stream.abort(error) : postError(id, error))
+/** What of the request is a stream's. */
+function hideRequest(request) {
+  const stream = Object.fromEntries(METHODS.map((name) => [name, request[name].bind(request)]))
+  for (const name of PROPERTIES) {
+    Object.defineProperty(stream, name, { get: () => request[name], set: (value) => (request[name] = value) })
   }
-  goOn()
+  return stream
 }

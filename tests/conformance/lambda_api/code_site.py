@@ -53,15 +53,15 @@ class CodeSite:
         return (404, b"<Error><Code>NoSuchKey</Code></Error>") if found is None else (200, found)
 
 
-def build_way_to(site: CodeSite) -> dict[str, Any]:
-    """The NetworkPolicy that lets functions reach the site, which has a private address."""
-    address = urlsplit(site.url)
+def build_way_to(name: str, url: str) -> dict[str, Any]:
+    """The NetworkPolicy ``name`` that lets functions reach a server of ours at ``url``."""
+    address = urlsplit(url)
     to = {"ipBlock": {"cidr": f"{address.hostname}/32"}}
     egress = {"to": [to], "ports": [{"protocol": "TCP", "port": address.port}]}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": "code-site"},
+        "metadata": {"name": name},
         "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [egress]},
     }
 

@@ -100,7 +100,7 @@ def fetching(
         shared: Invoker = request.getfixturevalue("invoker")
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kubelambda-s3"}}
         shared.target.put_object({**secret, "stringData": access})
-        shared.target.put_object(build_way_to(site))
+        shared.target.put_object(build_way_to("code-site", site.url))
         yield shared
         return
     names = ("ENDPOINT", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ class Language:
     init_error_message: str = "not today"
     log_lines: tuple[str, ...] = ("line one", "line two")
     """Patterns of the lines that the scenario "log" leaves in the log."""
+    stream_handler: str = ""
+    """The handler of the scenario "stream"; empty for the languages of BUFFERED."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Patterns of the variables that the runtime's image adds (spec 6.5)."""
 
@@ -64,6 +66,26 @@ PROVIDED_PATH = {
 }
 NODE_LINE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t%s\t%s\t%s"
 
+NODEJS = Language(
+    runtime="nodejs22.x",
+    handler="app.handler",
+    code=inline("nodejs/app.js"),
+    broken_handler="fails.handler",
+    broken_code=inline("nodejs/fails.js"),
+    error_keys=("errorType", "errorMessage", "trace"),
+    stack_word="app.js",
+    absent={"handler": "absent.handler"},
+    absent_error_type="Runtime.ImportModuleError",
+    init_error_type="RangeError",
+    log_lines=(
+        NODE_LINE % ("{request}", "INFO", "line one"),
+        NODE_LINE % ("{request}", "WARN", "line two"),
+        "line three",
+    ),
+    stream_handler="app.stream",
+    variables=IMAGE_PATH | {"NODE_PATH": r"/opt/nodejs/node22/node_modules:.*:/var/task"},
+)
+
 LANGUAGES: Mapping[str, Language] = {
     "python": Language(
         runtime="python3.13",
@@ -78,23 +100,11 @@ LANGUAGES: Mapping[str, Language] = {
         init_error_type="ValueError",
         variables=IMAGE_PATH | {"PYTHONPATH": "/var/runtime", "LC_CTYPE": r"C\.UTF-8"},
     ),
-    "nodejs": Language(
-        runtime="nodejs22.x",
-        handler="app.handler",
-        code=inline("nodejs/app.js"),
-        broken_handler="fails.handler",
-        broken_code=inline("nodejs/fails.js"),
-        error_keys=("errorType", "errorMessage", "trace"),
-        stack_word="app.js",
-        absent={"handler": "absent.handler"},
-        absent_error_type="Runtime.ImportModuleError",
-        init_error_type="RangeError",
-        log_lines=(
-            NODE_LINE % ("{request}", "INFO", "line one"),
-            NODE_LINE % ("{request}", "WARN", "line two"),
-            "line three",
-        ),
-        variables=IMAGE_PATH | {"NODE_PATH": r"/opt/nodejs/node22/node_modules:.*:/var/task"},
+    "nodejs": NODEJS,
+    "nodejs24": replace(
+        NODEJS,
+        runtime="nodejs24.x",
+        variables=IMAGE_PATH | {"NODE_PATH": r"/opt/nodejs/node24/node_modules:.*:/var/task"},
     ),
     "java": Language(
         runtime="java21",
@@ -147,6 +157,7 @@ LANGUAGES: Mapping[str, Language] = {
         error_keys=("errorMessage", "errorType"),
         init_error_type="Runtime.ExitError",
         init_error_message="exit status 2",
+        stream_handler="bootstrap",
         variables=PROVIDED_PATH,
     ),
     "provided": Language(
@@ -159,6 +170,7 @@ LANGUAGES: Mapping[str, Language] = {
         broken_code=inline("provided/fails", "bootstrap"),
         stack_word="bootstrap",
         init_error_type="Custom.Unable",
+        stream_handler="any",
         variables=PROVIDED_PATH,
     ),
 }
@@ -167,12 +179,20 @@ LANGUAGES: Mapping[str, Language] = {
 NODE_SDK = "nodejs-sdk"
 """Names the AWS SDK that the runtime of Node bundles, as if it were a language."""
 
+BUFFERED: Mapping[str, str] = {
+    "python": "awslambdaric takes whole responses only",
+    "java": "AWS's client collects what a RequestStreamHandler writes",
+    "ruby": "AWS's client takes whole responses only, ours as well",
+    "dotnet": "our client takes whole responses only",
+}
+"""Languages whose handlers cannot stream, and why."""
+
 
 def find_absent(*, local: bool) -> dict[str, str]:
     """Why a language cannot be had here, by language; ``local``: functions run on this machine."""
     machine = find_machine(find_cache(os.environ))
     reasons = {}
-    if local and "nodejs" not in machine.modules:
+    if local and "nodejs" not in machine.modules and not machine.built:
         reasons[NODE_SDK] = "local mode has no AWS SDK for Node: make local-runtimes"
     for name, language in LANGUAGES.items():
         plan = plan_bootstrap(language.runtime, language.handler, machine)

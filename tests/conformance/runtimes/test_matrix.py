@@ -6,10 +6,14 @@ import re
 
 import pytest
 
+from conformance.lambda_api.test_streaming import invoke_streaming
 from conformance.runtimes.conftest import GREETING, TIMEOUT_S, Row
+from conformance.runtimes.gate import Gate
+from conformance.runtimes.languages import BUFFERED, LANGUAGES
 
 REQUEST_BYTES_MAX = 6_291_456
 RESPONSE_BYTES_MAX = 6_291_556
+STREAMING = [name for name, one in LANGUAGES.items() if one.stream_handler]
 VALUES = [{"k": ["ü", "\U0001f600", 1, 2.5, None, True]}, [], "text", "", 0, None, False]
 
 
@@ -165,3 +169,37 @@ def test_log_lines_are_between_start_and_end(row: Row) -> None:
 def test_a_second_invocation_is_in_the_same_environment(row: Row) -> None:
     first = row.ask("count").value
     assert [row.ask("count").value for _ in range(3)] == [first + 1, first + 2, first + 3]
+
+
+def test_a_language_either_streams_or_says_why_it_does_not() -> None:
+    assert set(STREAMING) ^ set(BUFFERED) == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("row", STREAMING, indirect=True)
+def test_parts_of_a_response_arrive_before_the_handler_has_ended(row: Row, gate: Gate) -> None:
+    """Spec 1.3 and 2.3: the handler writes on when the caller has the first part."""
+    raw = row.invoker.client.invoke_with_response_stream(
+        FunctionName=row.put(handler=row.language.stream_handler),
+        Payload=json.dumps({"ask": "stream", "gate": gate.url}),
+    )
+    events = iter(raw["EventStream"])
+    assert next(events)["PayloadChunk"]["Payload"] == b"first "
+    gate.open()
+    assert next(events)["PayloadChunk"]["Payload"] == b"second"
+    assert list(events) == [{"InvokeComplete": {}}]
+
+
+def test_a_whole_response_is_streamed_to_a_caller_who_wants_a_stream(row: Row) -> None:
+    """Spec 2.3."""
+    event = {"ask": "text", "length": 1_000_000}
+    streamed = invoke_streaming(row.invoker, row.arn, event)
+    assert json.loads(streamed.body) == "z" * 1_000_000
+    assert (streamed.end, streamed.count) == ({}, 1)
+
+
+def test_an_error_is_told_in_the_end_of_a_stream(row: Row) -> None:
+    """Spec 2.3: for an error that was posted, not sent in mid-stream, ``Unhandled``."""
+    streamed = invoke_streaming(row.invoker, row.arn, {"ask": "raise"})
+    assert streamed.body == b""
+    assert streamed.end["ErrorCode"] == "Unhandled"
+    assert json.loads(streamed.end["ErrorDetails"])["errorType"] == row.language.error_type

@@ -1,7 +1,9 @@
-"""Shapes of handlers that only Node has: callback, empty event loop, ES modules, streams."""
+"""Shapes of handlers that only Node has: callback, empty event loop, ES modules, streams.
+
+nodejs22.x has aws-lambda-ric 3, nodejs24.x aws-lambda-ric 4 (docs/adr/0005).
+"""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -10,14 +12,28 @@ from conformance.lambda_api.invoker import Answer
 from conformance.runtimes.conftest import Row
 from conformance.runtimes.packages import SOURCES
 
-pytestmark = pytest.mark.parametrize("row", ["nodejs"], indirect=True)
+pytestmark = pytest.mark.parametrize("row", ["nodejs", "nodejs24"], indirect=True)
+
+REFUSAL = (
+    "ERROR: AWS Lambda has removed support for callback-based function handlers starting with "
+    "Node.js 24. You need to modify this function to use a supported handler signature to use "
+    "Node.js 24 or later. For more information see "
+    "https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html."
+)
+
+
+def put(node: Row, handler: str) -> str:
+    names = ("forms.js", "module.mjs")
+    files = {name: (SOURCES / "nodejs" / name).read_text() for name in names}
+    return node.put(handler=handler, code={"inline": files})
 
 
 def invoke(node: Row, handler: str, event: Any = None, **asked: Any) -> Answer:
-    names = ("forms.js", "module.mjs")
-    files = {name: (SOURCES / "nodejs" / name).read_text() for name in names}
-    arn = node.put(handler=handler, code={"inline": files})
-    return node.invoker(arn, event, **asked)
+    return node.invoker(put(node, handler), event, **asked)
+
+
+def of_each(row: Row, *, nodejs22: object, nodejs24: object) -> object:
+    return nodejs24 if row.name == "nodejs24" else nodejs22
 
 
 @pytest.mark.parametrize(
@@ -25,19 +41,63 @@ def invoke(node: Row, handler: str, event: Any = None, **asked: Any) -> Answer:
     [
         ("forms.callback", "called back with you"),
         ("forms.hurries", "at once"),
-        ("forms.done", "done"),
-        ("forms.nothing", None),
-        ("forms.nested.inner.handler", "nested"),
-        ("module.handler", "module.mjs awaited at the top"),
+        ("forms.waits", True),
     ],
 )
-def test_the_answer_is_the_first_that_the_handler_gives(
+def test_a_callback_is_taken_by_nodejs22_and_refused_by_nodejs24_every_time(
     row: Row, handler: str, expected: object
 ) -> None:
-    assert invoke(row, handler, {"value": "you"}).value == expected
+    arn = put(row, handler)
+    for _ in range(2):
+        answer = row.invoker(arn, {"value": "you"})
+        if row.name == "nodejs":
+            assert answer.value == expected
+            continue
+        assert answer.is_error
+        assert list(answer.value) == ["errorType", "errorMessage", "trace"]
+        assert answer.value["errorType"] == "Runtime.CallbackHandlerDeprecated"
+        assert answer.value["errorMessage"] == REFUSAL
+
+
+@pytest.mark.parametrize(
+    ("handler", "nodejs22", "nodejs24"),
+    [
+        ("forms.nothing", None, None),
+        ("forms.returns", None, "without a promise"),
+        ("forms.counted", 3, 2),
+        ("forms.nested.inner.handler", "nested", "nested"),
+        ("module.handler", "module.mjs awaited at the top", "module.mjs awaited at the top"),
+    ],
+)
+def test_the_answer_is_what_the_handler_gives(
+    row: Row, handler: str, nodejs22: object, nodejs24: object
+) -> None:
+    answer = invoke(row, handler, {"value": "you"})
+    assert not answer.is_error
+    assert answer.value == of_each(row, nodejs22=nodejs22, nodejs24=nodejs24)
+
+
+def test_an_export_is_looked_for_in_the_default_export_by_nodejs24_only(row: Row) -> None:
+    answer = invoke(row, "module.inner")
+    if row.name == "nodejs24":
+        assert answer.value == "of the default export"
+    else:
+        assert answer.value["errorType"] == "Runtime.HandlerNotFound"
+
+
+def test_context_done_is_gone_in_nodejs24(row: Row) -> None:
+    answer = invoke(row, "forms.done")
+    if row.name == "nodejs":
+        assert answer.value == "done"
+    else:
+        assert answer.is_error
+        assert answer.value["errorMessage"] == "context.done is not a function"
 
 
 def test_a_callback_waits_for_the_empty_event_loop(row: Row) -> None:
+    if row.name == "nodejs24":
+        assert invoke(row, "forms.waits").value["errorMessage"] == REFUSAL
+        return
     answer = invoke(row, "forms.waits", LogType="Tail")
     assert answer.value is True
     assert "INFO\tdone before the answer\nEND" in answer.tail
@@ -46,22 +106,42 @@ def test_a_callback_waits_for_the_empty_event_loop(row: Row) -> None:
 def test_a_callback_may_give_an_error(row: Row) -> None:
     answer = invoke(row, "forms.callbackError")
     assert answer.is_error
-    assert (answer.value["errorType"], answer.value["errorMessage"]) == ("TypeError", "by callback")
+    assert (answer.value["errorType"], answer.value["errorMessage"]) == of_each(
+        row,
+        nodejs22=("TypeError", "by callback"),
+        nodejs24=("Runtime.CallbackHandlerDeprecated", REFUSAL),
+    )
 
 
-def test_a_rejection_that_nobody_handles_is_the_answer_at_once(row: Row) -> None:
-    began = time.monotonic()
-    answer = invoke(row, "forms.rejects")
+@pytest.mark.parametrize("handler", ["forms.rejects", "forms.throwsLater"])
+def test_an_error_that_nobody_handles_is_the_answer_at_once(row: Row, handler: str) -> None:
+    """nodejs22.x posts it; in nodejs24.x it ends the process. The handler waits on, for longer
+    than its timeout."""
+    answer = invoke(row, handler)
     assert answer.is_error
-    assert answer.value["errorType"] == "Runtime.UnhandledPromiseRejection"
-    assert answer.value["errorMessage"] == "TypeError: nobody looks"
-    assert time.monotonic() - began < 5
+    posted = {
+        "forms.rejects": ("Runtime.UnhandledPromiseRejection", "TypeError: nobody looks"),
+        "forms.throwsLater": ("RangeError", "later"),
+    }
+    exited = f"RequestId: {answer.request_id} Error: Runtime exited with error: exit status 1"
+    assert (answer.value["errorType"], answer.value["errorMessage"]) == of_each(
+        row, nodejs22=posted[handler], nodejs24=("Runtime.ExitError", exited)
+    )
 
 
-def test_a_result_that_is_no_json_is_an_error(row: Row) -> None:
-    answer = invoke(row, "forms.cyclic")
+@pytest.mark.parametrize("handler", ["forms.cyclic", "forms.largeNumber"])
+def test_a_result_that_is_no_json_is_an_error(row: Row, handler: str) -> None:
+    answer = invoke(row, handler)
     assert answer.is_error
-    assert answer.value["errorMessage"].endswith("Unable to stringify response body")
+    error_type = of_each(row, nodejs22="Error", nodejs24="Runtime.JSONStringifyError")
+    assert answer.value["errorType"] == error_type
+    assert answer.value["errorMessage"] == "Unable to stringify response body"
+
+
+def test_a_thrown_text_is_described_by_its_type(row: Row) -> None:
+    answer = invoke(row, "forms.throwsText")
+    assert answer.is_error
+    assert answer.value == {"errorType": "string", "errorMessage": "a text", "trace": []}
 
 
 def test_an_error_is_logged_with_its_request(row: Row) -> None:

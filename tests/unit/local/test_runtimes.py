@@ -35,6 +35,7 @@ def test_the_same_minor_version_runs_without_a_warning() -> None:
     [
         ("python3.13", "runs on this machine's Python 3.11"),
         ("nodejs22.x", "runs on this machine's Node.js 20"),
+        ("nodejs24.x", "runs on this machine's Node.js 20"),
         ("java21", "runs on this machine's Java 17"),
         ("java8.al2", "runs on this machine's Java 17"),
         ("ruby3.3", "runs on this machine's Ruby 3.1"),
@@ -60,6 +61,23 @@ def test_the_agent_knows_which_clients_write_records_in_frames(runtime: str) -> 
     plan = plan_bootstrap(runtime, "a.B::c", MACHINE)
     assert isinstance(plan, Bootstrap)
     assert plan.variables["KUBELAMBDA_LOG_FRAMES"] == "true"
+
+
+def test_a_runtime_that_was_built_runs_on_its_own_node_without_a_warning() -> None:
+    machine = Machine(
+        MACHINE.interpreters,
+        MACHINE.bootstraps,
+        MACHINE.directories,
+        built={"nodejs24.x": "/c/nodejs24.x"},
+    )
+    plan = plan_bootstrap("nodejs24.x", "app.h", machine)
+    assert isinstance(plan, Bootstrap)
+    assert plan.warning == ""
+    assert plan.argv[-1] == "/c/nodejs24.x/var"
+    assert plan.variables["LAMBDA_RUNTIME_DIR"] == "/c/nodejs24.x/var/runtime"
+    assert plan_bootstrap("nodejs22.x", "app.h", machine) == plan_bootstrap(
+        "nodejs22.x", "app.h", MACHINE
+    )
 
 
 @pytest.mark.parametrize("runtime", ["provided.al2023", "provided.al2", "provided"])

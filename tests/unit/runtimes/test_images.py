@@ -1,5 +1,6 @@
 """Every runtime image keeps the contract of runtimes/README.md and is installed by the chart."""
 
+import json
 import re
 from pathlib import Path
 
@@ -26,6 +27,9 @@ VARIABLES = (
     "LAMBDA_TASK_ROOT=/var/task",
 )
 
+BUILT = {"nodejs": {"nodejs22", "nodejs24"}}
+"""Images of hack/images that one Dockerfile gives, where they are not named after its directory."""
+
 
 def read_dockerfile(name: str) -> str:
     return (ROOT / "runtimes" / name / "Dockerfile").read_text()
@@ -47,7 +51,21 @@ def test_an_image_is_a_value_of_the_chart_and_of_the_test_installation(name: str
     keys = [key for key, image in images.items() if image.startswith(f"kubelambda/runtime-{name}:")]
     assert keys
     install = (ROOT / "hack/install").read_text()
-    assert all(f"use_image {key} {name}" in install for key in keys)
+    used = [re.search(rf"^use_image {key} (\S+)", install, re.MULTILINE) for key in keys]
+    assert {built[1] for built in used if built} == BUILT.get(name, {name})
+    assert all(used)
+
+
+@pytest.mark.parametrize("major", ["22", "24"])
+def test_nodes_images_differ_by_the_packages_of_one_argument(major: str) -> None:
+    """ADR 5: the client that AWS's runtime of this Node has, and the Node that it is built for."""
+    package = json.loads((ROOT / f"runtimes/nodejs/node{major}/package.json").read_text())
+    clients = {"22": "3.", "24": "4."}
+    assert package["engines"]["node"].startswith(f"{major}.")
+    assert package["dependencies"]["aws-lambda-ric"].startswith(clients[major])
+    assert f"echo runtime-nodejs{major} " in (ROOT / "hack/images").read_text()
+    text = read_dockerfile("nodejs")
+    assert "NODE_PATH=/opt/nodejs/node${NODE}/node_modules:" in text
 
 
 @pytest.mark.parametrize("name", [name for name in RUNTIMES if name != "provided"])

@@ -4,6 +4,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -19,6 +21,7 @@ type event struct {
 	Seconds int      `json:"seconds"`
 	Length  int      `json:"length"`
 	Text    string   `json:"text"`
+	Gate    string   `json:"gate"`
 }
 
 // Refused is the error that "raise" returns.
@@ -59,10 +62,26 @@ func handle(ctx context.Context, asked event) (any, error) {
 	case "log":
 		fmt.Println("line one")
 		fmt.Println("line two")
+	case "stream":
+		return stream(asked.Gate), nil
 	case "count":
 		return count, nil
 	}
 	return nil, nil
+}
+
+func stream(gate string) io.Reader {
+	reader, writer := io.Pipe()
+	go func() {
+		_, _ = writer.Write([]byte("first "))
+		passed, err := http.Get(gate)
+		if err == nil {
+			_ = passed.Body.Close()
+			_, _ = writer.Write([]byte("second"))
+		}
+		_ = writer.CloseWithError(err)
+	}()
+	return reader
 }
 
 func environment(names []string) map[string]*string {

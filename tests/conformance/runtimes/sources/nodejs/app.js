@@ -48,3 +48,9 @@ exports.handler = async (event, context) => {
   count += 1
   return answers[event.ask](event, context)
 }
+
+exports.stream = awslambda.streamifyResponse(async (event, stream) => {
+  stream.write('first ')
+  await fetch(event.gate)
+  stream.end('second')
+})

@@ -21,12 +21,29 @@ exports.done = (event, context) => context.done(null, 'done')
 
 exports.nothing = () => {}
 
+exports.returns = () => 'without a promise'
+
+exports.counted = async (...all) => all.length
+
 exports.nested = { inner: { handler: async () => 'nested' } }
 
 exports.rejects = async () => {
   Promise.reject(new TypeError('nobody looks'))
-  await new Promise((resolve) => setTimeout(resolve, 5000))
+  await new Promise((resolve) => setTimeout(resolve, 60000))
 }
+
+exports.throwsLater = async () => {
+  setTimeout(() => {
+    throw new RangeError('later')
+  }, 10)
+  await new Promise((resolve) => setTimeout(resolve, 60000))
+}
+
+exports.throwsText = async () => {
+  throw 'a text'
+}
+
+exports.largeNumber = async () => 1n
 
 exports.cyclic = async () => {
   const ring = {}

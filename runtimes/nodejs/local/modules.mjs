@@ -1,0 +1,46 @@
+// Loading the module that a handler's name means, below the task root.
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+import { searchNodePath } from './node_path.mjs'
+
+const require = createRequire(import.meta.url)
+const ENDS = ['', '.js', '.mjs', '.cjs']
+
+/** As 3.3.0: require where it can be, import for what is an ES module by its name or its package. */
+export async function requireModule(root, directory, name) {
+  const place = path.resolve(root, directory, name)
+  const file = ENDS.map((end) => place + end).find(isFile)
+  if (file === undefined) return resolveModule(root, path.resolve(root, directory), name)
+  if (file.endsWith('.mjs') || (file.endsWith('.js') && isInModule(path.dirname(file)))) {
+    searchNodePath()
+    return import(pathToFileURL(file))
+  }
+  return require(file)
+}
+
+/** As 4.0.2: import, whatever it is. */
+export async function importModule(root, directory, name) {
+  const place = path.resolve(root, directory, name)
+  const file = ENDS.map((end) => place + end).find((one) => fs.existsSync(one))
+  searchNodePath()
+  return file ? import(pathToFileURL(file)) : resolveModule(root, path.join(root, directory), name)
+}
+
+/** A directory with index.js, a module of a layer, or the error that says so. */
+function resolveModule(root, directory, name) {
+  return require(require.resolve(name, { paths: [root, directory] }))
+}
+
+function isFile(place) {
+  return fs.statSync(place, { throwIfNoEntry: false })?.isFile() ?? false
+}
+
+function isInModule(directory) {
+  if (directory.endsWith('/node_modules')) return false
+  const description = path.join(directory, 'package.json')
+  if (isFile(description)) return JSON.parse(fs.readFileSync(description)).type === 'module'
+  return directory !== '/' && isInModule(path.dirname(directory))
+}

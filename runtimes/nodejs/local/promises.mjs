@@ -1,0 +1,75 @@
+// The life of a function as aws-lambda-ric 4.0.2 has it: what the handler returns, or its promise gives, is the
+// answer; a handler with a third parameter is refused; an error that nobody handles ends the process.
+import { nextInvocation, postError, postInitError, postResponse, serialize } from './api.mjs'
+import { describeContext } from './context.mjs'
+import { CallbackHandlerDeprecated, describeStrictly, JSONStringifyError } from './errors.mjs'
+import { isStreaming, loadHandler } from './handler.mjs'
+import { logError, setRequestId } from './log.mjs'
+import { importModule } from './modules.mjs'
+import { openStream, runStreaming } from './stream.mjs'
+
+const REFUSAL =
+  'ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. You need ' +
+  'to modify this function to use a supported handler signature to use Node.js 24 or later. For more information ' +
+  'see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.'
+
+/** Not to be waited for: a function that waits for nothing ends the process with 0. */
+export function start() {
+  setRequestId('-')
+  serve()
+}
+
+async function serve() {
+  const { handler, run } = await load()
+  for (;;) {
+    const { headers, body } = await nextInvocation()
+    const context = { ...describeContext(headers), xRayTraceId: headers['lambda-runtime-trace-id'] }
+    setRequestId(context.awsRequestId)
+    await run(handler, JSON.parse(body), context)
+  }
+}
+
+async function load() {
+  try {
+    const handler = await loadHandler(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, importFirst, find)
+    const streams = isStreaming(handler)
+    if (handler.length >= 3 && !streams) throw new CallbackHandlerDeprecated(REFUSAL)
+    return { handler, run: streams ? runStreamed : runBuffered }
+  } catch (error) {
+    logError('Init Error', error)
+    await postInitError(describeStrictly(error))
+    throw error
+  }
+}
+
+/** The module with its default export behind its own names. */
+async function importFirst(...where) {
+  const loaded = await importModule(...where)
+  return { loaded, fallback: loaded?.default }
+}
+
+function find({ loaded, fallback }, path) {
+  const walk = (from) =>
+    path.reduce((found, member) => (found && typeof found === 'object' ? found[member] : undefined), from)
+  return walk(loaded) || walk(fallback)
+}
+
+async function runBuffered(handler, event, context) {
+  try {
+    const text = serialize(await handler(event, context), JSONStringifyError)
+    await postResponse(context.awsRequestId, text)
+  } catch (error) {
+    logError('Invoke Error', error)
+    await postError(context.awsRequestId, describeStrictly(error))
+  }
+}
+
+async function runStreamed(handler, event, context) {
+  const response = openStream(context.awsRequestId, describeStrictly)
+  try {
+    await runStreaming(handler, event, response, context, (message) => new Error(message))
+  } catch (error) {
+    logError('Invoke Error', error)
+    response.fail(error)
+  }
+}

@@ -1,0 +1,48 @@
+"""A gate that a function waits at until the test has seen what it was to see.
+
+Contract: a GET of ``url`` is answered when the test has called ``open``, so that nothing that a
+function does behind it can have happened before. One gate is for one test. Listens where functions
+reach it: on loopback for local mode; the host of LAMBDA_CODE_HOST for a cluster's pods.
+"""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from conformance.lambda_api.code_site import CODE_HOST
+
+HELD_S = 15
+"""How long a request is held; a test whose function still waits then has failed."""
+
+
+class Gate:
+    """Closed until ``open``."""
+
+    def __init__(self) -> None:
+        opened = threading.Event()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200 if opened.wait(HELD_S) else 504)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Nothing: the test's output is not for requests."""
+
+        host = CODE_HOST.rpartition(":")[0]
+        self._server = ThreadingHTTPServer((host, 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://{host}:{self._server.server_port}/"
+        self.open = opened.set
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let everybody through and free the port."""
+        self.open()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
