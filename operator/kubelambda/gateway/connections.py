@@ -9,34 +9,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Times in seconds, and how much."""
-
-    head_s: float = 10.0
-    """From the first byte of a head to its last, and from a new connection to its first byte."""
-    body_s: float = 10.0
-    """How long a body may take longer than its bytes need at ``bytes_per_s_min``."""
-    write_s: float = 30.0
-    """How long an answer may be read at less than ``bytes_per_s_min``."""
-    idle_s: float = 75.0
-    """Between requests."""
-    linger_s: float = 2.0
-    """After a refusal, until the client has read it."""
-    bytes_per_s_min: int = 16_384
-    connections_max: int = 10_000
-    connections_per_address_max: int = 1_000
-    bodies_bytes_max: int = 134_217_728
-    """Bytes of all requests that are being received or wait for their answer."""
-
-    def allow(self, body_bytes: int) -> float:
-        """How long a body may take of which so many bytes have come."""
-        return self.body_s + body_bytes / self.bytes_per_s_min
-
-    def least_read(self) -> int:
-        """How much of an answer must be read in ``write_s``."""
-        return int(self.write_s * self.bytes_per_s_min)
+from kubelambda.core.client_limits import ClientLimits
 
 
 class Connection(Protocol):
@@ -61,7 +34,7 @@ class Connection(Protocol):
 class Connections:
     """All open connections of a listener."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: ClientLimits = field(default_factory=ClientLimits)
     open: set[Connection] = field(default_factory=set)
     by_address: dict[str, int] = field(default_factory=dict)
     leaving: bool = False
