@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from kubelambda.core.client_limits import ClientLimits
+from kubelambda.core.client_limits import ANSWERS_BYTES_LEAST, ClientLimits
 from kubelambda.core.image_reference import AllowedRegistries, ImageReferenceError
 from kubelambda.core.keys import MASTER_BYTES_MIN
 
@@ -235,6 +235,11 @@ class GatewaySettings(QueueSettings, ClientLimits):
         if bool(self.tls_certificate_file) != bool(self.tls_key_file):
             raise SettingError(
                 f"{_PREFIX}TLS_CERTIFICATE_FILE and {_PREFIX}TLS_KEY_FILE are set together or not"
+            )
+        if self.answers_bytes_max < ANSWERS_BYTES_LEAST:
+            raise SettingError(
+                f"{_PREFIX}ANSWERS_BYTES_MAX is {self.answers_bytes_max}; it wants at least "
+                f"{ANSWERS_BYTES_LEAST}, which one answer may need"
             )
 
 

@@ -354,6 +354,7 @@ def test_names_stay_short_enough_for_a_long_release(render: Render) -> None:
         ("gateway.replicas=many", "replicas"),
         ("gateway.service.nodePort=70000", "nodePort"),
         ("gateway.service.type=ExternalName", "type"),
+        ("gateway.answersBytesMax=1000000", "answersBytesMax"),
         ("functions.cpuRequestFraction=1", "cpuRequestFraction"),
         ("functions.imagePullPolicy=Sometimes", "imagePullPolicy"),
         ("runtimes.python3_13.image=", "image"),

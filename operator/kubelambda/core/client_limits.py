@@ -13,6 +13,9 @@ IDLE_S = 75.0
 REFUSED_S = 2.0
 """How long a refused client gets to read why."""
 
+ANSWERS_BYTES_LEAST = 8_388_608
+"""Room for one answer of 6 MB, its head and its frames."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClientLimits:
@@ -30,6 +33,8 @@ class ClientLimits:
     """Of one address: raise it where all clients come by way of one proxy or a node's address."""
     bodies_bytes_max: int = 134_217_728
     """Bytes of all requests that arrive or are unanswered; beyond that 503. Bounds the memory."""
+    answers_bytes_max: int = 134_217_728
+    """Bytes of all answers that clients have not taken; beyond that the slowest are cut off."""
 
     def allow_body_s(self, body_bytes: int) -> float:
         """How long a body may take of which so many bytes have come."""

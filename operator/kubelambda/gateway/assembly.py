@@ -58,7 +58,7 @@ class Assembly:
         self._given = given
         settings, catalog = given.settings, given.catalog
         key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
-        self.connections = Connections(settings)
+        self.connections = Connections(settings, on_cut=given.metrics.count_cut)
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(key)
         self.forwarder = Forwarder(key)
@@ -111,7 +111,7 @@ class Assembly:
         )
         catalog.subscribe(self._follow_function)
 
-    def build_public(self) -> asyncio.Protocol:
+    def build_public(self) -> HttpConnection:
         """A connection of the public listener."""
         return HttpConnection(self._serve_public_request, _limit_public_body, self.connections)
 

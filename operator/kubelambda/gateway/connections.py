@@ -6,10 +6,12 @@ rate; an answer for as long as it is read at a least rate. ``sweep`` ends those 
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from kubelambda.core.client_limits import ClientLimits
+from kubelambda.gateway.waiting_answers import WaitingAnswers
 
 
 class Connection(Protocol):
@@ -30,6 +32,10 @@ class Connection(Protocol):
         ...
 
 
+def _ignore(_: str) -> None:
+    """Nobody counts."""
+
+
 @dataclass(slots=True)
 class Connections:
     """All open connections of a listener."""
@@ -40,7 +46,14 @@ class Connections:
     leaving: bool = False
     """Set while the server is about to stop: each answer is the last one of its connection."""
     bodies_bytes: int = 0
+    on_cut: Callable[[str], None] = _ignore
+    """Called for each client that is cut for reading slowly: below the least ``pace``, or the
+    slowest where ``room`` is short."""
+    answers: WaitingAnswers = field(init=False)
     _emptied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.answers = WaitingAnswers(self.limits.answers_bytes_max)
 
     def admit(self, connection: Connection, address: str) -> bool:
         """Count ``connection`` in; False where a cap is reached."""

@@ -7,10 +7,6 @@ Answers a refused request by its status and closes. Knows nothing of Lambda.
 """
 
 import asyncio
-import contextlib
-import fcntl
-import sys
-import termios
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -18,6 +14,7 @@ from typing import cast
 from kubelambda.core.client_limits import IDLE_S, REFUSED_S
 from kubelambda.gateway.answer_head import encode_head
 from kubelambda.gateway.connections import Connections
+from kubelambda.gateway.outbox import PIECE_BYTES, Outbox
 from kubelambda.gateway.request import Request
 from kubelambda.gateway.request_reader import BodyLimit, RefusedError, RequestReader
 
@@ -40,12 +37,12 @@ class HttpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(self, body_limit, connections.limits)
         self._transport: asyncio.Transport | None = None
-        self._address = ""
+        self._address: str | None = None
         self._queue: deque[Request] = deque()
         self._current: Request | None = None
         self._held_bytes = 0
         self._unread_bytes = 0
-        self._writing_paused = False
+        self._outbox = Outbox(connections.answers, self._make_room)
         self._chunked = False
         self._keep_alive = False
         self._reading_paused = False
@@ -53,22 +50,33 @@ class HttpConnection(asyncio.Protocol):
         self._last_request = False
         self.deadline = self._loop.time() + self._limits.head_timeout_s
 
+    def admit(self, address: str) -> bool:
+        """Count it in, before it is made where that takes time; False where a cap is reached."""
+        self._address = address
+        return self._connections.admit(self, address)
+
+    def release(self) -> None:
+        """Count it out; by itself once it has been made."""
+        self._connections.release(self, self._address or "")
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
         self._transport = cast("asyncio.Transport", transport)
+        self._outbox.open(self._transport)
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else ""
-        if not self._connections.admit(self, self._address):
+        if self._address is None and not self.admit(str(peer[0]) if peer else ""):
             # Not counted, so nothing would end it later.
             self._write_refusal(503, "too many connections")
             self._closing = True
+        if self._closing:
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client has gone; whoever works for it is told so."""
-        self._connections.release(self, self._address)
+        self.release()
+        self._outbox.clear()
         self.let_go(self._held_bytes)
         self._closing = True
         abandoned = [self._current, *self._queue]
@@ -83,8 +91,12 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A half-closed client still gets the answers it waits for (TLS has no half-closed)."""
         self._last_request = True
-        is_half_open = self._transport is not None and self._transport.can_write_eof()
-        return is_half_open and self._current is not None
+        if self._transport is None or not self._transport.can_write_eof():
+            self._outbox.hand_over()
+            return False
+        if self._current is None:
+            self._close()
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Parse; refuse and close at the first broken rule."""
@@ -97,14 +109,14 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client reads slowly: no more is read from it, and nothing more is done for it."""
-        self._writing_paused = True
-        self._begin_writing()
+        if self._outbox.pause():
+            self._begin_writing()
         self._pace_reading()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
-        self._writing_paused = False
-        if self._closing:
+        self._outbox.resume()
+        if self._closing or self._outbox.is_paused:
             return
         self._rest()
         current = self._current
@@ -128,7 +140,7 @@ class HttpConnection(asyncio.Protocol):
 
     def invite_body(self) -> None:
         """Write the interim answer that a client with ``Expect`` waits for."""
-        self._write(_CONTINUE)
+        self._outbox.write(_CONTINUE)
 
     def receive(self, request: Request) -> None:
         """Queue a request, and begin it if it is the only one."""
@@ -149,7 +161,12 @@ class HttpConnection(asyncio.Protocol):
             return
         self.let_go(len(request.body))
         keep_alive = self._may_stay(request)
-        self._write(encode_head(status, headers, len(body), keep_alive) + body)
+        head = encode_head(status, headers, len(body), keep_alive)
+        if len(body) <= PIECE_BYTES:
+            self._outbox.write(head + body)
+        else:
+            self._outbox.write(head)
+            self._outbox.write(body)
         self._complete(request, keep_alive)
 
     def begin(
@@ -162,22 +179,24 @@ class HttpConnection(asyncio.Protocol):
         request.body = b""
         self._chunked = length is None and request.http_version != "1.0"
         self._keep_alive = self._may_stay(request) and (self._chunked or length is not None)
-        self._write(encode_head(status, headers, length, self._keep_alive, chunked=self._chunked))
+        self._outbox.write(
+            encode_head(status, headers, length, self._keep_alive, chunked=self._chunked)
+        )
 
     def send(self, request: Request, data: bytes) -> bool:
         """Write a part; whether the client takes more."""
         if request is not self._current or self._closing:
             return False
         if data:
-            self._write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-        return not self._writing_paused
+            self._outbox.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return not self._outbox.is_paused
 
     def end(self, request: Request) -> None:
         """Write what ends the answer; begin the next request."""
         if request is not self._current or self._closing:
             return
         if self._chunked:
-            self._write(b"0\r\n\r\n")
+            self._outbox.write(b"0\r\n\r\n")
         self._complete(request, self._keep_alive)
 
     def _may_stay(self, request: Request) -> bool:
@@ -190,14 +209,14 @@ class HttpConnection(asyncio.Protocol):
             self._close_lingering()
         elif not keep_alive:
             self._close()
-        elif not self._writing_paused:
+        elif not (self._closing or self._outbox.is_paused):
             self._rest()
             self._serve_next()
 
     def announce(self, request: Request) -> None:
         """Write the interim answer to the request that is being served."""
         if request is self._current and not self._closing:
-            self._write(_PROCESSING)
+            self._outbox.write(_PROCESSING)
 
     def drop(self, request: Request) -> None:
         """Close at once, without the answer to the request that is being served."""
@@ -221,8 +240,10 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._is_being_read():
             self._begin_writing()
-        elif self._closing or self._transport.get_write_buffer_size():
-            self._closing = True
+        elif not self._outbox.is_empty:
+            self._connections.on_cut("pace")
+            self._cut()
+        elif self._closing:
             self._transport.abort()
         elif self._current is not None:
             self.deadline = self._loop.time() + IDLE_S
@@ -233,14 +254,21 @@ class HttpConnection(asyncio.Protocol):
 
     def _is_being_read(self) -> bool:
         """Whether the client has read fast enough since ``_begin_writing``, and more is left."""
-        if self._transport is None or not self._transport.get_write_buffer_size():
+        if self._outbox.is_empty:
             return False
-        return _count_unread(self._transport) <= self._unread_bytes - self._limits.least_read()
+        return self._outbox.count_unread() <= self._unread_bytes - self._limits.least_read()
+
+    def _make_room(self) -> None:
+        self._connections.on_cut("room")
+        self._cut()
+
+    def _cut(self) -> None:
+        self._closing = True
+        self.abort()
 
     def _begin_writing(self) -> None:
         self.deadline = self._loop.time() + self._limits.write_timeout_s
-        if self._transport is not None:
-            self._unread_bytes = _count_unread(self._transport)
+        self._unread_bytes = self._outbox.count_unread()
 
     def _rest(self) -> None:
         """Nothing is owed: what the client is in the middle of sending has a time of its own."""
@@ -248,14 +276,14 @@ class HttpConnection(asyncio.Protocol):
         self.deadline = self._loop.time() + (self._limits.head_timeout_s if in_request else IDLE_S)
 
     def _serve_next(self) -> None:
-        if self._current is None and self._queue and not self._writing_paused:
+        if self._current is None and self._queue and not (self._closing or self._outbox.is_paused):
             self._current = self._queue.popleft()
             self._application(self._current)
         self._pace_reading()
 
     def _pace_reading(self) -> None:
         transport = self._transport
-        pause = not self._closing and (self._writing_paused or bool(self._queue))
+        pause = not self._closing and (self._outbox.is_paused or bool(self._queue))
         if pause == self._reading_paused or transport is None or transport.is_closing():
             return
         self._reading_paused = pause
@@ -271,17 +299,18 @@ class HttpConnection(asyncio.Protocol):
 
     def _write_refusal(self, status: int, reason: str) -> None:
         body = reason.encode() + b"\n"
-        self._write(encode_head(status, [("Content-Type", "text/plain")], len(body), False) + body)
-
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+        self._outbox.write(
+            encode_head(status, [("Content-Type", "text/plain")], len(body), False) + body
+        )
 
     def _close_lingering(self) -> None:
         """Close, but go on reading for a moment: unread bytes would reset what was answered."""
         self._closing = True
         self.deadline = self._loop.time() + REFUSED_S
         self._pace_reading()
+        self._outbox.finish(self._end_writing)
+
+    def _end_writing(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         if self._transport.can_write_eof():
@@ -293,13 +322,4 @@ class HttpConnection(asyncio.Protocol):
         self._closing = True
         self._begin_writing()
         if self._transport is not None:
-            self._transport.close()
-
-
-def _count_unread(transport: asyncio.Transport) -> int:
-    """Bytes that the client has not taken; the kernel's share moves long before the transport's."""
-    queued = bytearray(4)
-    sock = transport.get_extra_info("socket")
-    with contextlib.suppress(OSError, ValueError):
-        fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, queued)
-    return transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+            self._outbox.finish(self._transport.close)
