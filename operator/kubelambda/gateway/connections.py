@@ -1,8 +1,9 @@
-"""What the clients of a listener may cost: connections, times, bytes of bodies (F14, F15).
+"""What the clients of a listener may cost: connections, times, bytes (F14, F15).
 
-Contract: counts what it is told of and says no where a limit is reached; does no I/O itself. Each
-phase of a request has its time: the head as a whole; a body for as long as it comes at a least
-rate; an answer for as long as it is read at a least rate. ``sweep`` ends those that are late.
+Contract: counts what it is told of and says no where a limit is reached; with answers the slowest
+readers make room instead (``gateway.waiting_answers``). Does no I/O itself. Each phase of a request
+has its time: the head as a whole; a body for as long as it comes at a least rate; an answer for as
+long as it is read at a least rate. ``sweep`` ends those that are late.
 """
 
 import asyncio

@@ -14,11 +14,13 @@ from typing import cast
 from kubelambda.core.client_limits import IDLE_S, REFUSED_S
 from kubelambda.gateway.answer_head import encode_head
 from kubelambda.gateway.connections import Connections
-from kubelambda.gateway.outbox import PIECE_BYTES, Outbox
+from kubelambda.gateway.outbox import Outbox
 from kubelambda.gateway.request import Request
 from kubelambda.gateway.request_reader import BodyLimit, RefusedError, RequestReader
 
 PIPELINE_MAX = 16
+JOINED_BYTES_MAX = 65_536
+"""A body up to this is copied behind its head: one system call less."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
@@ -162,7 +164,7 @@ class HttpConnection(asyncio.Protocol):
         self.let_go(len(request.body))
         keep_alive = self._may_stay(request)
         head = encode_head(status, headers, len(body), keep_alive)
-        if len(body) <= PIECE_BYTES:
+        if len(body) <= JOINED_BYTES_MAX:
             self._outbox.write(head + body)
         else:
             self._outbox.write(head)

@@ -1,9 +1,9 @@
 """The way of answers to one client: no more than it takes goes to its transport, the rest waits.
 
 Contract: bytes leave in the order of ``write``. What waits is counted with the answers of all
-clients (``gateway.waiting_answers``), each piece whole until its last byte is with the transport,
-since it is kept whole for so long. Of what a transport holds less than ``TRANSPORT_BYTES`` are not
-counted; TLS keeps up to 128 KiB more out of sight, in the transport below its own.
+clients (``gateway.waiting_answers``): each write whole until its last byte is with the transport,
+since it is kept whole for so long, then what the transport has left. Less than ``TRANSPORT_BYTES``
+there are not counted; TLS keeps up to 128 KiB more out of sight, in the transport below its own.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from collections.abc import Callable
 
 from kubelambda.gateway.waiting_answers import WaitingAnswers
 
-PIECE_BYTES = 65_536
+PIECE_BYTES = 262_144
+TLS_PIECE_BYTES = 65_536
+"""Smaller, since TLS shows only with the next piece that one is stuck."""
 TRANSPORT_BYTES = 4_096
 
 
@@ -28,14 +30,16 @@ class Outbox:
         self._on_cut = on_cut
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._piece_bytes = PIECE_BYTES
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._first_taken = 0
-        """How much of the first that waits is with the transport."""
+        """How much of the first of them is with the transport."""
         self._written_bytes = 0
         self._taken_before = 0
         self._then: Callable[[], None] | None = None
         self._is_waiting = False
+        self._is_over = False
         self.waits_since = 0.0
         self.is_paused = False
         """The transport has enough."""
@@ -43,12 +47,16 @@ class Outbox:
     def open(self, transport: asyncio.Transport) -> None:
         """From here on there is somebody to write to."""
         self._transport = transport
+        if transport.get_extra_info("sslcontext") is not None:
+            self._piece_bytes = TLS_PIECE_BYTES
         transport.set_write_buffer_limits(TRANSPORT_BYTES)
 
     def write(self, data: bytes) -> None:
-        """Write, now or when the client has taken what is before it."""
+        """Write, now or when the client has taken what is before it; nothing after ``clear``."""
+        if self._is_over:
+            return
         self._written_bytes += len(data)
-        if self.is_paused or len(data) > PIECE_BYTES:
+        if self.is_paused or len(data) > self._piece_bytes:
             self._waiting.append(data)
             self._waiting_bytes += len(data)
             self._pump()
@@ -92,8 +100,9 @@ class Outbox:
 
     def clear(self) -> None:
         """Nobody takes anything any more."""
+        self._is_over = True
         self._waiting.clear()
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._first_taken = 0
         self._then = None
         self._answers.hold(self, 0, 0.0)
 
@@ -132,7 +141,7 @@ class Outbox:
 
     def _hand_piece(self) -> None:
         first, start = self._waiting[0], self._first_taken
-        end = start + PIECE_BYTES
+        end = start + self._piece_bytes
         if end < len(first):
             self._first_taken = end
             piece: bytes | memoryview = memoryview(first)[start:end]

@@ -88,7 +88,7 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Parse; RefusedError at the first broken rule."""
-        if not self.is_in_request:
+        if not self._in_head and not self._body_max:
             self._begin_head()
         if self._in_head:
             self._head_bytes += len(data)
