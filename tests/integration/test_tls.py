@@ -2,16 +2,14 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from integration.certificates import CertificateFiles
-from integration.conftest import Installation
+from integration.conftest import Installation, MakeInstallation
 
 ECHO = "def handler(event, context):\n    return event\n"
-MakeInstallation = Callable[..., Awaitable[Installation]]
 
 
 async def ask(installation: Installation, context: ssl.SSLContext, request: bytes) -> bytes:

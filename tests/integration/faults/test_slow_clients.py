@@ -2,15 +2,15 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration.certificates import CertificateFiles
-from integration.conftest import Installation
+from integration.conftest import Installation, MakeInstallation
 from integration.faults.wire import (
+    BIG,
     ECHO,
     count_connections,
     count_held,
@@ -22,13 +22,6 @@ from integration.faults.wire import (
     wait_until,
 )
 
-MakeInstallation = Callable[..., Awaitable[Installation]]
-BIG = """
-def handler(event, context):
-    with open(event, "a") as runs:
-        runs.write("x")
-    return "z" * 6_000_000
-"""
 SHORT: dict[str, Any] = {"head_timeout_s": 0.3, "body_timeout_s": 0.3, "write_timeout_s": 0.5}
 LONG_BODY = b'"' + b"x" * 100_000 + b'"'
 

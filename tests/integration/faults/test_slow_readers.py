@@ -2,14 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from integration.conftest import MASTER, Installation, make_function
+from integration.conftest import (
+    Installation,
+    MakeInstallation,
+    build_environments,
+    make_function,
+)
 from integration.faults.lone_gateway import LoneGateway
 from integration.faults.wire import (
+    BIG,
     count_held,
     dial,
     encode_request,
@@ -18,19 +24,9 @@ from integration.faults.wire import (
     wait_until,
 )
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.config import read_environment
 from kubelambda.core.demand import DemandReport, FunctionDemand
 from kubelambda.core.frames import WINDOW_BYTES
-from kubelambda.local.environments import LocalEnvironments, find_agent
-from kubelambda.local.machine import find_machine
 
-MakeInstallation = Callable[..., Awaitable[Installation]]
-BIG = """
-def handler(event, context):
-    with open(event, "a") as runs:
-        runs.write("x")
-    return "z" * 6_000_000
-"""
 STREAM = """
 import http.client, os
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -61,14 +57,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[LoneGateway]:
     function = make_function("big", BIG)
     index = FunctionIndex()
     index.put(function)
-    environments = LocalEnvironments(
-        index=index,
-        machine=find_machine(),
-        agent=find_agent(),
-        state=tmp_path,
-        master_secret=MASTER,
-        inherited=read_environment(),
-    )
+    environments = build_environments(index, tmp_path)
     environments.gateway_address = f"127.0.0.1:{one.internal_port}"
     wanted = FunctionDemand("default", "big", function.uid, waiting=1)
     await environments.report(DemandReport("gateway-0", 1, (wanted,)))

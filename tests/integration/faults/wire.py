@@ -12,6 +12,12 @@ from botocore.exceptions import ClientError
 from integration.conftest import Installation
 
 ECHO = "def handler(event, context):\n    return event\n"
+BIG = """
+def handler(event, context):
+    with open(event, "a") as runs:
+        runs.write("x")
+    return "z" * 6_000_000
+"""
 CLOSED = (ConnectionError, asyncio.IncompleteReadError)
 
 
