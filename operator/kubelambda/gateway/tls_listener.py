@@ -40,12 +40,12 @@ class TlsListener:
         """Begin to accept."""
         self._listening.listen(backlog)
         self._accepting = self._loop.create_task(self._accept())
+        self._accepting.add_done_callback(lambda _: self._listening.close())
 
     def close(self) -> None:
-        """Accept no more."""
+        """Accept no more; the port is free a moment later, when nobody waits on it."""
         if self._accepting is not None:
             self._accepting.cancel()
-        self._listening.close()
 
     async def _accept(self) -> None:
         while True:
