@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
+from kubelambda.core.client_limits import ANSWERS_BYTES_LEAST, ClientLimits
 from kubelambda.core.image_reference import AllowedRegistries, ImageReferenceError
 from kubelambda.core.keys import MASTER_BYTES_MIN
 
@@ -186,7 +187,7 @@ class DispatcherSettings(QueueSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings(QueueSettings):
+class GatewaySettings(QueueSettings, ClientLimits):
     """Settings of ``kubelambda gateway``."""
 
     host: str = "0.0.0.0"  # noqa: S104  # a pod listens on its own address, whatever that is
@@ -221,18 +222,6 @@ class GatewaySettings(QueueSettings):
     """How long a stopping gateway still takes new requests: until nobody is sent to it any more."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""
-    head_timeout_s: float = 10.0
-    """A request's head that takes longer is answered 408 and its connection closed."""
-    body_timeout_s: float = 10.0
-    """A body may take so much longer than its bytes need at 16 KiB/s; then 408."""
-    write_timeout_s: float = 30.0
-    """A client that reads its answer at less than 16 KiB/s for so long is cut off."""
-    connections_max: int = 10_000
-    """Client connections in all; one more is answered 503."""
-    connections_per_address_max: int = 1_000
-    """Of one address: raise it where all clients come by way of one proxy or a node's address."""
-    bodies_bytes_max: int = 134_217_728
-    """Bytes of all requests that arrive or are unanswered; beyond that 503. Bounds the memory."""
     package_cache: Path = Path("/var/cache/kubelambda/packages")
     """Directory of packages that agents ask for, up to 1 GiB; emptied at the start."""
     link_ping_s: float = 5.0
@@ -246,6 +235,11 @@ class GatewaySettings(QueueSettings):
         if bool(self.tls_certificate_file) != bool(self.tls_key_file):
             raise SettingError(
                 f"{_PREFIX}TLS_CERTIFICATE_FILE and {_PREFIX}TLS_KEY_FILE are set together or not"
+            )
+        if self.answers_bytes_max < ANSWERS_BYTES_LEAST:
+            raise SettingError(
+                f"{_PREFIX}ANSWERS_BYTES_MAX is {self.answers_bytes_max}; it wants at least "
+                f"{ANSWERS_BYTES_LEAST}, which one answer may need"
             )
 
 

@@ -13,35 +13,23 @@ from botocore.exceptions import ClientError
 
 from e2e.functions import Functions, build_function
 from e2e.kubectl import Kubectl
+from leak_markers import (
+    ACTS,
+    CODE,
+    PAYLOAD,
+    REFERENCE,
+    RESULT,
+    SECRET,
+    SOURCE,
+    VARIABLE,
+    find_marked_lines,
+)
 
 RELEASE = "kubelambda"
 METRICS_PORT = 9002
-VARIABLE, CODE = "leak-variable-5e1f", "leak-code-0c3d"
-SECRET, PAYLOAD, RESULT = "leak-secret-77ab", "leak-payload-91ee", "leak-result-b2b2"
 IN_SPEC = (VARIABLE, CODE, RESULT)
 NOWHERE = (SECRET, base64.b64encode(SECRET.encode()).decode(), PAYLOAD)
 MADE_BY_US = "deployments,replicasets,pods,networkpolicies,services,configmaps,events"
-SOURCE = f"""
-import os
-import time
-
-OWN = "{CODE}"
-
-def handler(event, context):
-    act = event.get("act")
-    if act == "raise":
-        raise RuntimeError("no")
-    if act == "exit":
-        os._exit(3)
-    if act == "sleep":
-        time.sleep(60)
-    return "{RESULT}" + os.environ["TOKEN"] + os.environ["PASSWORD"]
-"""
-REFERENCE = {"name": "PASSWORD", "secretKeyRef": {"name": "db", "key": "password"}}
-
-
-def find_leaks(text: str, markers: tuple[str, ...]) -> list[str]:
-    return [line for line in text.splitlines() if any(one in line for one in markers)]
 
 
 def build_quiet(name: str = "quiet", **spec: Any) -> dict[str, Any]:
@@ -52,7 +40,7 @@ def build_quiet(name: str = "quiet", **spec: Any) -> dict[str, Any]:
 def exercise(functions: Functions, arn: str) -> None:
     """Every way in which an event ends, and one that is no JSON."""
     assert functions.invoke(arn, {"text": PAYLOAD})[0] == RESULT + VARIABLE + SECRET
-    for act in ("raise", "exit", "sleep"):
+    for act in ACTS:
         _, answer = functions.invoke(arn, {"act": act, "text": PAYLOAD})
         assert answer["FunctionError"] == "Unhandled"
     with pytest.raises(ClientError):
@@ -117,10 +105,10 @@ def test_f22_nothing_that_we_write_holds_a_value_code_or_a_payload(
     functions.apply(build_quiet(memorySize=256))
     functions.invoke(arn, {"text": PAYLOAD})
     texts += [*read_objects(kubectl, namespace), *read_processes(kubectl)]
-    leaks = {what: find_leaks(text, (*IN_SPEC, *NOWHERE)) for what, text in texts}
+    leaks = {what: find_marked_lines(text, (*IN_SPEC, *NOWHERE)) for what, text in texts}
     assert {what: lines for what, lines in leaks.items() if lines} == {}
     described = kubectl.text("-n", namespace, "describe", "lfn")
-    assert find_leaks(described, NOWHERE) == []
+    assert find_marked_lines(described, NOWHERE) == []
 
     names = {what for what, text in texts if text}
     for component in ("controller", "gateway", "dispatcher"):

@@ -37,6 +37,18 @@ def make_function(name: str, source: str, **changes: Any) -> Function:
     return Function(**(values | changes))
 
 
+def build_environments(index: FunctionIndex, state: Path) -> LocalEnvironments:
+    """Starts real agents for what ``index`` holds, once it is told the gateway's address."""
+    return LocalEnvironments(
+        index=index,
+        machine=find_machine(),
+        agent=find_agent(),
+        state=state,
+        master_secret=MASTER,
+        inherited=read_environment(),
+    )
+
+
 class Installation:
     """What a test works with: put functions, invoke them with boto3 or over a raw socket."""
 
@@ -113,14 +125,7 @@ async def make_installation(
         settings = GatewaySettings(host="127.0.0.1", **(values | {"linger_s": 0} | changes))
         index = FunctionIndex()
         index.synced = True
-        environments = LocalEnvironments(
-            index=index,
-            machine=find_machine(),
-            agent=find_agent(),
-            state=tmp_path,
-            master_secret=MASTER,
-            inherited=read_environment(),
-        )
+        environments = build_environments(index, tmp_path)
         gateway = Gateway(settings, index, environments, MASTER, events=events, packages=packages)
         await gateway.start()
         environments.gateway_address = f"127.0.0.1:{gateway.internal_port}"

@@ -11,14 +11,13 @@ from typing import Any
 
 import aiohttp
 
-from integration.conftest import MASTER, make_function
+from integration.conftest import MASTER, build_environments, make_function
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.config import GatewaySettings, read_environment
+from kubelambda.config import GatewaySettings
 from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function
 from kubelambda.gateway.server import Gateway
-from kubelambda.local.environments import LocalEnvironments, find_agent
-from kubelambda.local.machine import find_machine
+from kubelambda.local.environments import LocalEnvironments
 
 
 @dataclass(slots=True)
@@ -66,14 +65,7 @@ class Gateways:
     def __init__(self, state: Path) -> None:
         self.index = FunctionIndex()
         self.index.synced = True
-        self.environments = LocalEnvironments(
-            index=self.index,
-            machine=find_machine(),
-            agent=find_agent(),
-            state=state,
-            master_secret=MASTER,
-            inherited=read_environment(),
-        )
+        self.environments = build_environments(self.index, state)
         self._demand = JoinedDemand(self.environments)
         self._session: aiohttp.ClientSession | None = None
         self.running: dict[str, Running] = {}

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from integration.conftest import MASTER, free_port, make_function
+from integration.conftest import MASTER, build_environments, free_port, make_function
 from integration.gateways import JoinedDemand
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
@@ -19,8 +19,6 @@ from kubelambda.core.demand import INTERNAL_KEY_INFO, DemandReport, Drain
 from kubelambda.core.function import Function
 from kubelambda.core.keys import derive_key
 from kubelambda.core.routing import choose_owner
-from kubelambda.local.environments import LocalEnvironments, find_agent
-from kubelambda.local.machine import find_machine
 
 TESTS = Path(__file__).resolve().parents[1]
 NAMES = ("gateway-0", "gateway-1")
@@ -52,14 +50,7 @@ class Cluster:
         self._index = FunctionIndex()
         for function in self._build_functions():
             self._index.put(function)
-        self.environments = LocalEnvironments(
-            index=self._index,
-            machine=find_machine(),
-            agent=find_agent(),
-            state=state,
-            master_secret=MASTER,
-            inherited=read_environment(),
-        )
+        self.environments = build_environments(self._index, state)
         self._joined = JoinedDemand(self.environments)
         self._reports: set[asyncio.Task[Sequence[Drain]]] = set()
         key = derive_key(MASTER, INTERNAL_KEY_INFO)

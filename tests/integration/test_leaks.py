@@ -25,42 +25,34 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from integration.conftest import MakeInstallation, free_port
+from leak_markers import (
+    ACTS,
+    CODE,
+    PAYLOAD,
+    REFERENCE,
+    RESULT,
+    SECRET,
+    SOURCE,
+    VARIABLE,
+    find_marked_lines,
+)
 
-VARIABLE, SECRET = "leak-variable-5e1f", "leak-secret-77ab"
-CODE, PAYLOAD, RESULT = "leak-code-0c3d", "leak-payload-91ee", "leak-result-b2b2"
 MARKERS = {
     *(VARIABLE, SECRET, CODE, PAYLOAD, RESULT),
     *(base64.b64encode(one.encode()).decode() for one in (SECRET, PAYLOAD)),
 }
-SOURCE = f"""
-import os
-import time
-
-OWN = "{CODE}"
-
-
-def handler(event, context):
-    act = event.get("act")
-    if act == "raise":
-        raise RuntimeError("no")
-    if act == "exit":
-        os._exit(3)
-    if act == "sleep":
-        time.sleep(60)
-    return "{RESULT}" + os.environ["TOKEN"] + os.environ.get("PASSWORD", "")
-"""
-ACTS = ("nothing", "raise", "exit", "sleep")
+WAYS = ("nothing", *ACTS)
 
 
 def find_leaks(text: str) -> list[str]:
     """The lines that hold a marker."""
-    return [line for line in text.splitlines() if any(one in line for one in MARKERS)]
+    return find_marked_lines(text, MARKERS)
 
 
 def exercise(client: Any, name: str) -> None:
     """Every way in which a payload comes and an event ends."""
     context = base64.b64encode(json.dumps({"custom": {"k": PAYLOAD}}).encode()).decode()
-    for act in ACTS:
+    for act in WAYS:
         event = json.dumps({"act": act, "text": PAYLOAD}).encode()
         answer = client.invoke(
             FunctionName=name, Payload=event, ClientContext=context, LogType="Tail"
@@ -151,13 +143,12 @@ SECRET_DOCUMENT = {
 
 
 def build_document(**changes: Any) -> str:
-    reference = {"name": "PASSWORD", "secretKeyRef": {"name": "db", "key": "password"}}
     spec: dict[str, Any] = {
         "runtime": "python3.13",
         "handler": "app.handler",
         "timeout": 1,
         "code": {"inline": {"app.py": SOURCE}},
-        "environment": {"variables": {"TOKEN": VARIABLE}, "valuesFrom": [reference]},
+        "environment": {"variables": {"TOKEN": VARIABLE}, "valuesFrom": [REFERENCE]},
     }
     document = {
         "apiVersion": "kubelambda.io/v1alpha1",
@@ -205,7 +196,7 @@ def test_local_mode_tells_nothing_of_what_it_reads_and_carries(
         client.invoke(
             FunctionName="quiet", InvocationType="Event", Payload=json.dumps(event).encode()
         )
-    local.wait_for("END RequestId", count=len(ACTS) + 3)
+    local.wait_for("END RequestId", count=len(WAYS) + 3)
     for number, text in enumerate(BROKEN_EDITS.values(), start=1):
         file.write_text(text)
         local.wait_for("not served: ", count=number)

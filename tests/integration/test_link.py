@@ -16,6 +16,7 @@ from kubelambda.core.keys import derive_function_key
 UPGRADE = (
     b"GET /link/v1 HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: kubelambda-link/1\r\n\r\n"
 )
+NOBODYS = "absent1.0"
 SLOW = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return event\n"
 
 
@@ -99,8 +100,16 @@ class Peer:
 
 
 def put_unstarted(installation: Installation, **changes: Any) -> Function:
-    """A function whose environments are the test's peers: local mode cannot start its runtime."""
-    return installation.put("peer", SLOW, runtime="provided.al2023", **changes)
+    """A function whose environments are the test's peers: nobody else can start its runtime."""
+    return installation.put("peer", SLOW, runtime=NOBODYS, **changes)
+
+
+async def link_idle(installation: Installation, **changes: Any) -> Peer:
+    """An idle environment of that function."""
+    function = put_unstarted(installation, **changes)
+    peer = await Peer.dial(installation)
+    await peer.become_idle(function)
+    return peer
 
 
 async def test_a_wrong_proof_is_turned_away(installation: Installation) -> None:
@@ -115,7 +124,7 @@ async def test_a_wrong_proof_is_turned_away(installation: Installation) -> None:
 async def test_a_key_of_another_function_is_turned_away(installation: Installation) -> None:
     """P6: a function's key opens nothing of another function."""
     function = put_unstarted(installation)
-    other = installation.put("other", SLOW, runtime="provided.al2023")
+    other = installation.put("other", SLOW, runtime=NOBODYS)
     peer = await Peer.dial(installation)
     await peer.greet(function, key=derive_function_key(MASTER, other.uid, 1))
     with pytest.raises(ConnectionError):
@@ -162,9 +171,7 @@ async def test_a_link_that_is_lost_in_the_middle_is_signal_killed(
     installation: Installation,
 ) -> None:
     """Spec 2.5 and DESIGN 3.1: 200 with Runtime.ExitError, never a 5xx once it has begun."""
-    function = put_unstarted(installation)
-    peer = await Peer.dial(installation)
-    await peer.become_idle(function)
+    peer = await link_idle(installation)
     call = asyncio.create_task(installation.invoke("peer", 1))
     await peer.take_event()
     peer.hang_up()
@@ -179,9 +186,7 @@ async def test_a_link_that_is_lost_in_the_middle_is_signal_killed(
 
 async def test_a_response_to_another_request_ends_the_link(installation: Installation) -> None:
     """F24: a fake result for another request reaches nobody."""
-    function = put_unstarted(installation)
-    peer = await Peer.dial(installation)
-    await peer.become_idle(function)
+    peer = await link_idle(installation)
     call = asyncio.create_task(installation.invoke("peer", 1))
     await peer.take_event()
     peer.answer("00000000-0000-0000-0000-000000000000", b'"stolen"')
@@ -192,9 +197,7 @@ async def test_an_agent_that_is_silent_past_the_deadline_is_answered_for_and_kee
     installation: Installation,
 ) -> None:
     """DESIGN 3.2: at deadline + 250 ms the gateway answers itself; the slot stays taken."""
-    function = put_unstarted(installation, timeout_s=1, reserved_concurrency=1)
-    peer = await Peer.dial(installation)
-    await peer.become_idle(function)
+    peer = await link_idle(installation, timeout_s=1, reserved_concurrency=1)
     call = asyncio.create_task(installation.invoke("peer", 1))
     event = await peer.take_event()
     assert (await call)["Payload"]["errorType"] == "Sandbox.Timedout"
@@ -212,12 +215,8 @@ async def test_an_agent_that_is_silent_past_the_deadline_is_answered_for_and_kee
 async def test_an_environment_of_an_older_configuration_gets_no_event(
     installation: Installation,
 ) -> None:
-    function = put_unstarted(installation)
-    peer = await Peer.dial(installation)
-    await peer.become_idle(function)
-    changed = put_unstarted(installation, memory_mb=512)
-    newer = await Peer.dial(installation)
-    await newer.become_idle(changed)
+    await link_idle(installation)
+    newer = await link_idle(installation, memory_mb=512)
     call = asyncio.create_task(installation.invoke("peer", 1))
     event = await newer.take_event()
     newer.answer(event["requestId"], b'"new"')
@@ -251,9 +250,7 @@ async def test_a_hello_that_nobody_knows_is_refused_after_a_while(
 async def test_a_leaving_agent_is_drained_and_gets_no_more_events(
     installation: Installation,
 ) -> None:
-    function = put_unstarted(installation)
-    peer = await Peer.dial(installation)
-    await peer.become_idle(function)
+    peer = await link_idle(installation)
     peer.send(frames.encode_control(FrameType.LEAVING, {}))
     await peer.expect(FrameType.DRAIN)
 

@@ -2,42 +2,14 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import trustme
 
-from integration.conftest import Installation
+from integration.certificates import CertificateFiles
+from integration.conftest import Installation, MakeInstallation
 
 ECHO = "def handler(event, context):\n    return event\n"
-MakeInstallation = Callable[..., Awaitable[Installation]]
-
-
-class Files:
-    """A CA of the test's own, and a certificate on disk as kubelet would put it there."""
-
-    def __init__(self, directory: Path) -> None:
-        self.certificate, self.key = directory / "tls.crt", directory / "tls.key"
-        self.issue()
-
-    def issue(self) -> None:
-        """Write a certificate of a new CA."""
-        self.authority = trustme.CA()
-        issued = self.authority.issue_cert("127.0.0.1")
-        self.certificate.write_bytes(b"".join(one.bytes() for one in issued.cert_chain_pems))
-        self.key.write_bytes(issued.private_key_pem.bytes())
-
-    def settings(self) -> dict[str, str]:
-        return {
-            "tls_certificate_file": str(self.certificate),
-            "tls_key_file": str(self.key),
-        }
-
-    def trust(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        self.authority.configure_trust(context)
-        return context
 
 
 async def ask(installation: Installation, context: ssl.SSLContext, request: bytes) -> bytes:
@@ -55,7 +27,7 @@ def build_request(name: str, body: bytes) -> bytes:
 
 
 async def test_an_invocation_over_tls(make_installation: MakeInstallation, tmp_path: Path) -> None:
-    files = Files(tmp_path)
+    files = CertificateFiles(tmp_path)
     installation = await make_installation(**files.settings())
     installation.put("echo", ECHO)
     body = b'"' + b"x" * 1_000_000 + b'"'
@@ -68,7 +40,7 @@ async def test_hostile_requests_are_answered_and_closed_over_tls_as_well(
     make_installation: MakeInstallation, tmp_path: Path
 ) -> None:
     """FAULTS section 5: a refusal does not need a half-closed connection."""
-    files = Files(tmp_path)
+    files = CertificateFiles(tmp_path)
     installation = await make_installation(**files.settings())
     request = b"POST /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"
     assert (await ask(installation, files.trust(), request)).startswith(b"HTTP/1.1 400 ")
@@ -77,7 +49,7 @@ async def test_hostile_requests_are_answered_and_closed_over_tls_as_well(
 async def test_plain_http_to_a_tls_port_gets_no_answer(
     make_installation: MakeInstallation, tmp_path: Path
 ) -> None:
-    installation = await make_installation(**Files(tmp_path).settings())
+    installation = await make_installation(**CertificateFiles(tmp_path).settings())
     assert not (await installation.converse(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")).startswith(
         b"HTTP"
     )
@@ -86,7 +58,7 @@ async def test_plain_http_to_a_tls_port_gets_no_answer(
 async def test_a_renewed_certificate_is_taken_up_without_a_restart(
     make_installation: MakeInstallation, tmp_path: Path
 ) -> None:
-    files = Files(tmp_path)
+    files = CertificateFiles(tmp_path)
     installation = await make_installation(**files.settings())
     request = b"GET /nothing HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"
     assert (await ask(installation, files.trust(), request)).startswith(b"HTTP/1.1 404")

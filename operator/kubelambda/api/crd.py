@@ -52,6 +52,14 @@ class Kind:
     categories: Sequence[str] = ("kubelambda",)
 
 
+_AGE_COLUMN = Column("Age", ".metadata.creationTimestamp", "date")
+_READY_COLUMNS = (
+    Column("Ready", _CONDITION.format("Ready", "status")),
+    Column("Reason", _CONDITION.format("Ready", "reason")),
+    _AGE_COLUMN,
+)
+_MESSAGE_COLUMN = Column("Message", _CONDITION.format("Ready", "message"), wide=True)
+
 KINDS = (
     Kind(
         model=LambdaFunction,
@@ -63,10 +71,8 @@ KINDS = (
             Column("Runtime", ".spec.runtime"),
             Column("Memory", ".spec.memorySize", "integer"),
             Column("Timeout", ".spec.timeout", "integer"),
-            Column("Ready", _CONDITION.format("Ready", "status")),
-            Column("Reason", _CONDITION.format("Ready", "reason")),
-            Column("Age", ".metadata.creationTimestamp", "date"),
-            Column("Message", _CONDITION.format("Ready", "message"), wide=True),
+            *_READY_COLUMNS,
+            _MESSAGE_COLUMN,
             Column("Revision", ".status.revision", wide=True),
             Column("ARN", ".status.functionArn", wide=True),
         ),
@@ -81,11 +87,9 @@ KINDS = (
             Column("Layer", ".status.layerName"),
             Column("Version", ".spec.version", "integer"),
             Column("Runtimes", ".spec.compatibleRuntimes"),
-            Column("Ready", _CONDITION.format("Ready", "status")),
-            Column("Reason", _CONDITION.format("Ready", "reason")),
-            Column("Age", ".metadata.creationTimestamp", "date"),
+            *_READY_COLUMNS,
             Column("Size", ".status.codeSize", "integer", wide=True),
-            Column("Message", _CONDITION.format("Ready", "message"), wide=True),
+            _MESSAGE_COLUMN,
             Column("ARN", ".status.layerVersionArn", wide=True),
         ),
     ),
@@ -96,7 +100,7 @@ KINDS = (
         scope="Cluster",
         columns=(
             Column("Image", ".spec.image"),
-            Column("Age", ".metadata.creationTimestamp", "date"),
+            _AGE_COLUMN,
         ),
     ),
 )

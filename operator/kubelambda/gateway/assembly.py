@@ -15,7 +15,7 @@ from kubelambda.core.membership import Member
 from kubelambda.core.packages import PACKAGE_BYTES_MAX, PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.admission import Admissions
-from kubelambda.gateway.connections import Connections, Limits
+from kubelambda.gateway.connections import Connections
 from kubelambda.gateway.demand import DemandReporter
 from kubelambda.gateway.forward import Forwarder
 from kubelambda.gateway.heartbeats import HttpHeartbeats
@@ -58,7 +58,7 @@ class Assembly:
         self._given = given
         settings, catalog = given.settings, given.catalog
         key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
-        self.connections = Connections(_limit_clients(settings))
+        self.connections = Connections(settings, on_cut=given.metrics.count_cut)
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(key)
         self.forwarder = Forwarder(key)
@@ -112,7 +112,7 @@ class Assembly:
         )
         catalog.subscribe(self._follow_function)
 
-    def build_public(self) -> asyncio.Protocol:
+    def build_public(self) -> HttpConnection:
         """A connection of the public listener."""
         return HttpConnection(self._serve_public_request, _limit_public_body, self.connections)
 
@@ -171,17 +171,6 @@ class Assembly:
 
     def _notify(self) -> None:
         self.reporter.notify()
-
-
-def _limit_clients(settings: GatewaySettings) -> Limits:
-    return Limits(
-        head_s=settings.head_timeout_s,
-        body_s=settings.body_timeout_s,
-        write_s=settings.write_timeout_s,
-        connections_max=settings.connections_max,
-        connections_per_address_max=settings.connections_per_address_max,
-        bodies_bytes_max=settings.bodies_bytes_max,
-    )
 
 
 class _Elsewhere:

@@ -1,42 +1,18 @@
-"""What the clients of a listener may cost: connections, times, bytes of bodies (F14, F15).
+"""What the clients of a listener may cost: connections, times, bytes (F14, F15).
 
-Contract: counts what it is told of and says no where a limit is reached; does no I/O itself. Each
-phase of a request has its time: the head as a whole; a body for as long as it comes at a least
-rate; an answer for as long as it is read at a least rate. ``sweep`` ends those that are late.
+Contract: counts what it is told of and says no where a limit is reached; with answers the slowest
+readers make room instead (``gateway.waiting_answers``). Does no I/O itself. Each phase of a request
+has its time: the head as a whole; a body for as long as it comes at a least rate; an answer for as
+long as it is read at a least rate. ``sweep`` ends those that are late.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Times in seconds, and how much."""
-
-    head_s: float = 10.0
-    """From the first byte of a head to its last, and from a new connection to its first byte."""
-    body_s: float = 10.0
-    """How long a body may take longer than its bytes need at ``bytes_per_s_min``."""
-    write_s: float = 30.0
-    """How long an answer may be read at less than ``bytes_per_s_min``."""
-    idle_s: float = 75.0
-    """Between requests."""
-    linger_s: float = 2.0
-    """After a refusal, until the client has read it."""
-    bytes_per_s_min: int = 16_384
-    connections_max: int = 10_000
-    connections_per_address_max: int = 1_000
-    bodies_bytes_max: int = 134_217_728
-    """Bytes of all requests that are being received or wait for their answer."""
-
-    def allow(self, body_bytes: int) -> float:
-        """How long a body may take of which so many bytes have come."""
-        return self.body_s + body_bytes / self.bytes_per_s_min
-
-    def least_read(self) -> int:
-        """How much of an answer must be read in ``write_s``."""
-        return int(self.write_s * self.bytes_per_s_min)
+from kubelambda.core.client_limits import ClientLimits
+from kubelambda.gateway.waiting_answers import WaitingAnswers
 
 
 class Connection(Protocol):
@@ -57,17 +33,28 @@ class Connection(Protocol):
         ...
 
 
+def _ignore(_: str) -> None:
+    """Nobody counts."""
+
+
 @dataclass(slots=True)
 class Connections:
     """All open connections of a listener."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: ClientLimits = field(default_factory=ClientLimits)
     open: set[Connection] = field(default_factory=set)
     by_address: dict[str, int] = field(default_factory=dict)
     leaving: bool = False
     """Set while the server is about to stop: each answer is the last one of its connection."""
     bodies_bytes: int = 0
+    on_cut: Callable[[str], None] = _ignore
+    """Called for each client that is cut for reading slowly: below the least ``pace``, or the
+    slowest where ``room`` is short."""
+    answers: WaitingAnswers = field(init=False)
     _emptied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.answers = WaitingAnswers(self.limits.answers_bytes_max)
 
     def admit(self, connection: Connection, address: str) -> bool:
         """Count ``connection`` in; False where a cap is reached."""

@@ -1,49 +1,30 @@
-"""HTTP/1.1 of the public listener: a raw asyncio Protocol over httptools.
+"""HTTP/1.1 of a listener: one client connection over a raw asyncio Protocol.
 
-Contract: hands complete, checked requests to an application, one at a time per connection, and
-writes what it answers. Refuses every row of FAULTS section 5 with 400 or 431 and closes; caps the
-head, the body and the time of each phase (``gateway.connections``), and reads no further while a
-client does not take its answers or has another request waiting. llhttp lets through a missing or
-doubled Host, large and many headers: those checks are made here. Trailers are passed over, offers
-to change protocols are refused. Knows nothing of Lambda.
+Contract: hands complete, checked requests (``gateway.request_reader``) to an application, one at a
+time, and writes what it answers, in order. Holds the time of each phase (``gateway.connections``),
+and reads no further while a client does not take its answers or has another request waiting.
+Answers a refused request by its status and closes. Knows nothing of Lambda.
 """
 
 import asyncio
-import contextlib
-import fcntl
-import sys
-import termios
 from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-import httptools
-
+from kubelambda.core.client_limits import IDLE_S, REFUSED_S
 from kubelambda.gateway.answer_head import encode_head
 from kubelambda.gateway.connections import Connections
+from kubelambda.gateway.outbox import Outbox
 from kubelambda.gateway.request import Request
+from kubelambda.gateway.request_reader import BodyLimit, RefusedError, RequestReader
 
-HEAD_BYTES_MAX = 65_536
-HEADER_BYTES_MAX = 16_384
-HEADERS_MAX = 100
-TARGET_BYTES_MAX = 8_192
 PIPELINE_MAX = 16
+JOINED_BYTES_MAX = 65_536
+"""A body up to this is copied behind its head: one system call less."""
 
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
-SINGLE_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding"})
-
-
-class RefusedError(Exception):
-    """The request breaks a rule: answer ``status`` and close."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
 Application = Callable[[Request], None]
-BodyLimit = Callable[[bytes, bytes, dict[bytes, bytes]], int]
 
 
 class HttpConnection(asyncio.Protocol):
@@ -53,55 +34,52 @@ class HttpConnection(asyncio.Protocol):
         self, application: Application, body_limit: BodyLimit, connections: Connections
     ) -> None:
         self._application = application
-        self._body_limit = body_limit
         self._connections = connections
         self._limits = connections.limits
         self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpRequestParser(self)
+        self._reader = RequestReader(self, body_limit, connections.limits)
         self._transport: asyncio.Transport | None = None
-        self._address = ""
+        self._address: str | None = None
         self._queue: deque[Request] = deque()
         self._current: Request | None = None
-        self._in_head = False
-        self._head_bytes = 0
         self._held_bytes = 0
         self._unread_bytes = 0
-        self._writing_paused = False
+        self._outbox = Outbox(connections.answers, self._make_room)
         self._chunked = False
         self._keep_alive = False
         self._reading_paused = False
         self._closing = False
         self._last_request = False
-        self.deadline = self._loop.time() + self._limits.head_s
-        self._clear()
+        self.deadline = self._loop.time() + self._limits.head_timeout_s
 
-    def _clear(self) -> None:
-        self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._body: bytes | bytearray = b""
-        self._body_bytes = 0
-        self._body_max = 0
-        self._body_began = 0.0
-        self._framing_bytes = 0
-        self._over_limit = 0
+    def admit(self, address: str) -> bool:
+        """Count it in, before it is made where that takes time; False where a cap is reached."""
+        self._address = address
+        return self._connections.admit(self, address)
+
+    def release(self) -> None:
+        """Count it out; by itself once it has been made."""
+        self._connections.release(self, self._address or "")
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
         self._transport = cast("asyncio.Transport", transport)
+        self._outbox.open(self._transport)
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else ""
-        if not self._connections.admit(self, self._address):
+        if self._address is None and not self.admit(str(peer[0]) if peer else ""):
             # Not counted, so nothing would end it later.
             self._write_refusal(503, "too many connections")
             self._closing = True
+        if self._closing:
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client has gone; whoever works for it is told so."""
-        self._connections.release(self, self._address)
-        self._let_go(self._held_bytes)
+        self.release()
+        self._outbox.clear()
+        self.let_go(self._held_bytes)
         self._closing = True
         abandoned = [self._current, *self._queue]
         self._current = None
@@ -115,40 +93,32 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A half-closed client still gets the answers it waits for (TLS has no half-closed)."""
         self._last_request = True
-        is_half_open = self._transport is not None and self._transport.can_write_eof()
-        return is_half_open and self._current is not None
+        if self._transport is None or not self._transport.can_write_eof():
+            self._outbox.hand_over()
+            return False
+        if self._current is None:
+            self._close()
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Parse; refuse and close at the first broken rule."""
         if self._closing or self._last_request:
             return
         try:
-            self._count_head(data)
-            body_bytes, body_began = self._body_bytes, self._body_began
-            self._parser.feed_data(data)
-            self._check_head()
-            if self._body_max and (body_bytes, body_began) == (self._body_bytes, self._body_began):
-                self._count_framing(len(data))
+            self._reader.feed(data)
         except RefusedError as refusal:
-            self._fail(refusal.status, str(refusal))
-        except httptools.HttpParserCallbackError as error:
-            refused = error.__context__
-            if not isinstance(refused, RefusedError):
-                raise
-            self._fail(refused.status, str(refused))
-        except (httptools.HttpParserUpgrade, httptools.HttpParserError):
-            self._fail(400, "malformed request")
+            self._fail(refusal.status, refusal.reason)
 
     def pause_writing(self) -> None:
         """The client reads slowly: no more is read from it, and nothing more is done for it."""
-        self._writing_paused = True
-        self._begin_writing()
+        if self._outbox.pause():
+            self._begin_writing()
         self._pace_reading()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
-        self._writing_paused = False
-        if self._closing:
+        self._outbox.resume()
+        if self._closing or self._outbox.is_paused:
             return
         self._rest()
         current = self._current
@@ -156,78 +126,32 @@ class HttpConnection(asyncio.Protocol):
             current.on_writable()
         self._serve_next()
 
-    # httptools
+    # request_reader.Receiver
 
-    def on_message_begin(self) -> None:
-        """A request line is coming."""
-        if not self._in_head:
-            self._begin_head()
-        self._clear()
+    def hold(self, count: int) -> bool:
+        """Count bytes of a body in."""
+        if not self._connections.hold(count):
+            return False
+        self._held_bytes += count
+        return True
 
-    def on_url(self, url: bytes) -> None:
-        """Part of the request target."""
-        self._target += url
-        if len(self._target) > TARGET_BYTES_MAX:
-            raise RefusedError(431, "the request target is too long")
+    def let_go(self, count: int) -> None:
+        """Count bytes out that were held."""
+        self._held_bytes -= count
+        self._connections.let_go(count)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; doubled ones that decide about framing or routing are refused."""
-        if len(name) + len(value) > HEADER_BYTES_MAX:
-            raise RefusedError(431, "a header is too large")
-        if not self._in_head:
-            return  # a trailer: what it might say was decided by the head
-        if len(self._headers) >= HEADERS_MAX:
-            raise RefusedError(431, "too many headers")
-        lowered = name.lower()
-        if lowered in self._headers and lowered in SINGLE_HEADERS:
-            raise RefusedError(400, "a header occurs twice")
-        self._headers[lowered] = value
+    def invite_body(self) -> None:
+        """Write the interim answer that a client with ``Expect`` waits for."""
+        self._outbox.write(_CONTINUE)
 
-    def on_headers_complete(self) -> None:
-        """Decide whether the body is wanted before any of it is kept."""
-        headers = self._headers
-        if not headers.get(b"host") and self._parser.get_http_version() == "1.1":
-            raise RefusedError(400, "Host is missing")
-        if self._parser.should_upgrade():
-            # The parser would take the body for the beginning of what comes after it.
-            raise RefusedError(400, "only HTTP/1.1 is spoken here")
-        self._in_head = False
-        self._head_bytes = 0
-        path = self._target.partition(b"?")[0]
-        self._body_max = self._body_limit(self._parser.get_method(), path, headers)
-        length = headers.get(b"content-length", b"")
-        announced = int(length) if length.isdigit() else 0
-        self._body_began = self._loop.time()
-        self.deadline = self._body_began + self._limits.body_s
-        if announced > self._body_max:
-            self._refuse_body()
-        elif headers.get(b"expect", b"").lower() == b"100-continue":
-            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, body: bytes) -> None:
-        """Part of the body, counted against its limit and against that of all bodies."""
-        if self._over_limit:
-            return
-        self._body_bytes += len(body)
-        if self._body_bytes > self._body_max:
-            self._refuse_body()
-            return
-        if not self._connections.hold(len(body)):
-            raise RefusedError(503, "too many requests are being received")
-        self._held_bytes += len(body)
-        self.deadline = self._body_began + self._limits.allow(self._body_bytes)
-        self._framing_bytes = 0
-        if not self._body:
-            self._body = body  # as a rule the only part
-            return
-        if isinstance(self._body, bytes):
-            self._body = bytearray(self._body)
-        self._body += body
-
-    def on_message_complete(self) -> None:
-        """The whole request is here."""
-        if not self._over_limit:
-            self._enqueue()
+    def receive(self, request: Request) -> None:
+        """Queue a request, and begin it if it is the only one."""
+        if len(self._queue) >= PIPELINE_MAX:
+            raise RefusedError(400, "too many pipelined requests")
+        self._queue.append(request)
+        self._serve_next()
+        if request.over_limit:
+            self._last_request = True
 
     # answers
 
@@ -237,9 +161,14 @@ class HttpConnection(asyncio.Protocol):
         """Write the answer to the request that is being served; begin the next one."""
         if request is not self._current or self._closing:
             return
-        self._let_go(len(request.body))
+        self.let_go(len(request.body))
         keep_alive = self._may_stay(request)
-        self._write(encode_head(status, headers, len(body), keep_alive) + body)
+        head = encode_head(status, headers, len(body), keep_alive)
+        if len(body) <= JOINED_BYTES_MAX:
+            self._outbox.write(head + body)
+        else:
+            self._outbox.write(head)
+            self._outbox.write(body)
         self._complete(request, keep_alive)
 
     def begin(
@@ -248,26 +177,28 @@ class HttpConnection(asyncio.Protocol):
         """Write the head of an answer that comes in parts; the next request waits for its end."""
         if request is not self._current or self._closing:
             return
-        self._let_go(len(request.body))
+        self.let_go(len(request.body))
         request.body = b""
         self._chunked = length is None and request.http_version != "1.0"
         self._keep_alive = self._may_stay(request) and (self._chunked or length is not None)
-        self._write(encode_head(status, headers, length, self._keep_alive, chunked=self._chunked))
+        self._outbox.write(
+            encode_head(status, headers, length, self._keep_alive, chunked=self._chunked)
+        )
 
     def send(self, request: Request, data: bytes) -> bool:
         """Write a part; whether the client takes more."""
         if request is not self._current or self._closing:
             return False
         if data:
-            self._write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-        return not self._writing_paused
+            self._outbox.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return not self._outbox.is_paused
 
     def end(self, request: Request) -> None:
         """Write what ends the answer; begin the next request."""
         if request is not self._current or self._closing:
             return
         if self._chunked:
-            self._write(b"0\r\n\r\n")
+            self._outbox.write(b"0\r\n\r\n")
         self._complete(request, self._keep_alive)
 
     def _may_stay(self, request: Request) -> bool:
@@ -280,14 +211,14 @@ class HttpConnection(asyncio.Protocol):
             self._close_lingering()
         elif not keep_alive:
             self._close()
-        elif not self._writing_paused:
+        elif not (self._closing or self._outbox.is_paused):
             self._rest()
             self._serve_next()
 
     def announce(self, request: Request) -> None:
         """Write the interim answer to the request that is being served."""
         if request is self._current and not self._closing:
-            self._write(_PROCESSING)
+            self._outbox.write(_PROCESSING)
 
     def drop(self, request: Request) -> None:
         """Close at once, without the answer to the request that is being served."""
@@ -311,97 +242,50 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._is_being_read():
             self._begin_writing()
-        elif self._closing or self._transport.get_write_buffer_size():
-            self._closing = True
+        elif not self._outbox.is_empty:
+            self._connections.on_cut("pace")
+            self._cut()
+        elif self._closing:
             self._transport.abort()
         elif self._current is not None:
-            self.deadline = self._loop.time() + self._limits.idle_s
-        elif self._is_in_request():
+            self.deadline = self._loop.time() + IDLE_S
+        elif self._reader.is_in_request:
             self._fail(408, "the request did not arrive in time")
         else:
             self._close()
 
-    def _is_in_request(self) -> bool:
-        return self._in_head or self._body_max > 0
-
     def _is_being_read(self) -> bool:
         """Whether the client has read fast enough since ``_begin_writing``, and more is left."""
-        if self._transport is None or not self._transport.get_write_buffer_size():
+        if self._outbox.is_empty:
             return False
-        return _count_unread(self._transport) <= self._unread_bytes - self._limits.least_read()
+        return self._outbox.count_unread() <= self._unread_bytes - self._limits.least_read()
+
+    def _make_room(self) -> None:
+        self._connections.on_cut("room")
+        self._cut()
+
+    def _cut(self) -> None:
+        self._closing = True
+        self.abort()
 
     def _begin_writing(self) -> None:
-        self.deadline = self._loop.time() + self._limits.write_s
-        if self._transport is not None:
-            self._unread_bytes = _count_unread(self._transport)
+        self.deadline = self._loop.time() + self._limits.write_timeout_s
+        self._unread_bytes = self._outbox.count_unread()
 
     def _rest(self) -> None:
         """Nothing is owed: what the client is in the middle of sending has a time of its own."""
-        in_request = self._is_in_request()
-        self.deadline = self._loop.time() + (
-            self._limits.head_s if in_request else self._limits.idle_s
-        )
-
-    def _begin_head(self) -> None:
-        self._in_head = True
-        self.deadline = self._loop.time() + self._limits.head_s
-
-    def _count_head(self, data: bytes) -> None:
-        if not self._is_in_request():
-            self._begin_head()
-        if self._in_head:
-            self._head_bytes += len(data)
-
-    def _check_head(self) -> None:
-        if self._in_head and self._head_bytes > HEAD_BYTES_MAX:
-            raise RefusedError(431, "the request's head is too large")
-
-    def _count_framing(self, count: int) -> None:
-        """Extensions of chunks, and trailers, which the parser keeps until they end."""
-        self._framing_bytes += count
-        if self._framing_bytes > HEAD_BYTES_MAX:
-            raise RefusedError(431, "too much between the chunks of the body")
-
-    def _refuse_body(self) -> None:
-        self._over_limit = self._body_max
-        self._let_go(len(self._body))
-        self._body = b""
-        self._enqueue()
-        self._last_request = True
-
-    def _let_go(self, count: int) -> None:
-        self._held_bytes -= count
-        self._connections.let_go(count)
-
-    def _enqueue(self) -> None:
-        path, _, query = self._target.partition(b"?")
-        request = Request(
-            method=self._parser.get_method(),
-            path=path,
-            query=query,
-            headers=self._headers,
-            body=bytes(self._body),
-            connection=self,
-            keep_alive=self._parser.should_keep_alive(),
-            over_limit=self._over_limit,
-            http_version=self._parser.get_http_version(),
-        )
-        self._body = b""
-        self._body_max = 0
-        if len(self._queue) >= PIPELINE_MAX:
-            raise RefusedError(400, "too many pipelined requests")
-        self._queue.append(request)
-        self._serve_next()
+        in_request = self._reader.is_in_request
+        self.deadline = self._loop.time() + (self._limits.head_timeout_s if in_request else IDLE_S)
 
     def _serve_next(self) -> None:
-        if self._current is None and self._queue and not self._writing_paused:
+        if self._current is None and self._queue and not (self._closing or self._outbox.is_paused):
             self._current = self._queue.popleft()
             self._application(self._current)
         self._pace_reading()
 
     def _pace_reading(self) -> None:
         transport = self._transport
-        pause = not self._closing and (self._writing_paused or bool(self._queue))
+        pause = not self._closing and (self._outbox.is_paused or bool(self._queue))
         if pause == self._reading_paused or transport is None or transport.is_closing():
             return
         self._reading_paused = pause
@@ -417,17 +301,18 @@ class HttpConnection(asyncio.Protocol):
 
     def _write_refusal(self, status: int, reason: str) -> None:
         body = reason.encode() + b"\n"
-        self._write(encode_head(status, [("Content-Type", "text/plain")], len(body), False) + body)
-
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+        self._outbox.write(
+            encode_head(status, [("Content-Type", "text/plain")], len(body), False) + body
+        )
 
     def _close_lingering(self) -> None:
         """Close, but go on reading for a moment: unread bytes would reset what was answered."""
         self._closing = True
-        self.deadline = self._loop.time() + self._limits.linger_s
+        self.deadline = self._loop.time() + REFUSED_S
         self._pace_reading()
+        self._outbox.finish(self._end_writing)
+
+    def _end_writing(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         if self._transport.can_write_eof():
@@ -439,13 +324,4 @@ class HttpConnection(asyncio.Protocol):
         self._closing = True
         self._begin_writing()
         if self._transport is not None:
-            self._transport.close()
-
-
-def _count_unread(transport: asyncio.Transport) -> int:
-    """Bytes that the client has not taken; the kernel's share moves long before the transport's."""
-    queued = bytearray(4)
-    sock = transport.get_extra_info("socket")
-    with contextlib.suppress(OSError, ValueError):
-        fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, queued)
-    return transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+            self._outbox.finish(self._transport.close)

@@ -16,7 +16,7 @@ from typing import Any, cast
 from kubelambda.core import frames
 from kubelambda.core.frames import FrameDecoder, FrameType, ProtocolError
 from kubelambda.core.function import FunctionRef
-from kubelambda.gateway.environment import Environment, Identity
+from kubelambda.gateway.environment import Environment, EnvironmentListener, Identity
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class LinkContext:
     """Decides on an agent that has proved itself, at once or within a few seconds."""
     attach: Callable[[Environment], None]
     detach: Callable[[Environment], None]
-    listener: Any
+    listener: EnvironmentListener
     read_epoch: Callable[[], int]
     """The epoch of this gateway's view."""
     serve_http: Callable[[asyncio.Transport, bytes], None]

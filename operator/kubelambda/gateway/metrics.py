@@ -26,6 +26,22 @@ class GatewayMetrics:
             "Linked environments",
             registry=registry,
         )
+        self.held_bytes = Gauge(
+            "kubelambda_gateway_held_bytes",
+            "Bytes of requests (received or unanswered) and of answers (not taken by clients)",
+            ["kind"],
+            registry=registry,
+        )
+        self.clients_cut = Counter(
+            "kubelambda_gateway_clients_cut_total",
+            "Clients cut for reading slowly: below the least pace, or the slowest for want of room",
+            ["reason"],
+            registry=registry,
+        )
+
+    def count_cut(self, reason: str) -> None:
+        """One client cut."""
+        self.clients_cut.labels(reason).inc()
 
     def count(self, outcome: str) -> None:
         """One request answered."""

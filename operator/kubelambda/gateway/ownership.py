@@ -92,8 +92,9 @@ class Membership:
         self._incarnation = time.time_ns() // 1_000_000
         self._peers: dict[str, Peer] = {}
         self._former: list[Peer] = []
-        self._silent: set[str] = set()
         """Former selves of restarted gateways: what they held counts a while longer (M5)."""
+        self._silent: set[str] = set()
+        """Addresses of those that are not heard of any more; ``on_dead`` was told."""
         self._highest_epoch = 0
         self._settled = find_peers is None
         self._leaving = False

@@ -19,9 +19,12 @@ from kubelambda.core.membership import Member, View
 from kubelambda.core.packages import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.assembly import Assembly, Surroundings
+from kubelambda.gateway.connections import Connections
+from kubelambda.gateway.http import HttpConnection
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.ownership import FindPeers
-from kubelambda.gateway.tls import HANDSHAKE_S, TlsFiles
+from kubelambda.gateway.tls import TlsFiles
+from kubelambda.gateway.tls_listener import TlsListener
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry
 
@@ -67,7 +70,7 @@ class Gateway:
         )
         self._tls: TlsFiles | None = None
         self._assembly: Assembly | None = None
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | TlsListener] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.public_port = settings.public_port
@@ -90,8 +93,12 @@ class Gateway:
             self._assembly = assembly
             self._metrics.in_flight.set_function(assembly.pools.in_flight)
             self._metrics.environments.set_function(lambda: len(assembly.pools.environments()))
+            _observe_held_bytes(self._metrics, assembly.connections)
             await self._listen(assembly.build_internal, internal)
-            await self._listen(assembly.build_public, public, self._tls)
+            if self._tls is None:
+                await self._listen(assembly.build_public, public)
+            else:
+                self._listen_tls(assembly.build_public, public, self._tls)
             unused.pop_all()
         assembly.membership.start()
         self._tasks = [
@@ -114,20 +121,17 @@ class Gateway:
         return self._assembly.membership.view if self._assembly is not None else View()
 
     async def _listen(
-        self,
-        protocol: Callable[[], asyncio.Protocol],
-        listening: socket.socket,
-        tls: TlsFiles | None = None,
+        self, build: Callable[[], asyncio.Protocol], listening: socket.socket
     ) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            protocol,
-            sock=listening,
-            backlog=BACKLOG,
-            ssl=tls.context if tls is not None else None,
-            ssl_handshake_timeout=HANDSHAKE_S if tls is not None else None,
-        )
-        self._servers.append(server)
+        self._servers.append(await loop.create_server(build, sock=listening, backlog=BACKLOG))
+
+    def _listen_tls(
+        self, build: Callable[[], HttpConnection], listening: socket.socket, tls: TlsFiles
+    ) -> None:
+        listener = TlsListener(listening, tls.context, build)
+        listener.start(BACKLOG)
+        self._servers.append(listener)
 
     async def _close(self) -> None:
         self._stopping = True
@@ -178,6 +182,11 @@ class Gateway:
         if self._assembly is None or not self._assembly.membership.view.members:
             return "the gateways have not found each other yet"
         return "" if self._catalog.synced else "the catalog of functions is not read yet"
+
+
+def _observe_held_bytes(metrics: GatewayMetrics, connections: Connections) -> None:
+    metrics.held_bytes.labels("requests").set_function(lambda: connections.bodies_bytes)
+    metrics.held_bytes.labels("answers").set_function(lambda: connections.answers.bytes_held)
 
 
 def _bind(host: str, port: int) -> socket.socket:

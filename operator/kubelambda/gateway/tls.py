@@ -10,8 +10,6 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-HANDSHAKE_S = 10.0
-
 
 class TlsFiles:
     """A certificate chain and its key, as cert-manager and kubelet write them."""

@@ -1,6 +1,7 @@
 """Every package store keeps what it was given, whole or not at all (``core.packages``)."""
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
 import signal
@@ -45,20 +46,42 @@ DirectoryPackages(Path("{directory}"))._put("{name}", b"half")
 DRIVERS = ["directory", pytest.param("jetstream", marks=pytest.mark.nats)]
 
 
+class NatsStore:
+    """The store in a NATS server that can be killed, and the connection to it."""
+
+    def __init__(self, server: NatsServer) -> None:
+        self.server = server
+        self.connection = NatsConnection(server.url)
+        self.packages = JetStreamPackages(self.connection)
+
+    async def wait_connected(self) -> None:
+        await self.server.wait_connected(self.connection)
+
+
+@contextlib.asynccontextmanager
+async def open_nats_store(server: NatsServer) -> AsyncIterator[NatsStore]:
+    one = NatsStore(server)
+    await one.connection.open()
+    await one.wait_connected()
+    yield one
+    await one.connection.close()
+
+
+@pytest.fixture
+async def nats_store(nats_server: Callable[[], NatsServer]) -> AsyncIterator[NatsStore]:
+    async with open_nats_store(nats_server()) as one:
+        yield one
+
+
 @pytest.fixture(params=DRIVERS)
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, nats_server: Callable[[], NatsServer]
 ) -> AsyncIterator[PackageStore]:
     if request.param == "directory":
         yield DirectoryPackages(tmp_path / "packages")
-        return
-    server = nats_server()
-    connection = NatsConnection(server.url)
-    packages = JetStreamPackages(connection)
-    await connection.open()
-    await server.wait_connected(connection)
-    yield packages
-    await connection.close()
+    else:
+        async with open_nats_store(nats_server()) as one:
+            yield one.packages
 
 
 def name_of(content: bytes) -> str:
@@ -105,41 +128,32 @@ async def test_a_package_that_was_never_put_is_not_found(
 
 @pytest.mark.nats
 async def test_a_store_that_is_away_says_so_and_comes_back_with_what_it_kept(
-    tmp_path: Path, nats_server: Callable[[], NatsServer]
+    tmp_path: Path, nats_store: NatsStore
 ) -> None:
     """F7: nothing is accepted meanwhile."""
-    server = nats_server()
-    connection = NatsConnection(server.url)
-    store = JetStreamPackages(connection)
-    await connection.open()
-    await server.wait_connected(connection)
+    store = nats_store.packages
     await store.put(name_of(b"kept"), b"kept")
-    server.kill()
+    nats_store.server.kill()
     with pytest.raises(PackagesUnavailableError):
         await store.put(name_of(b"lost"), b"lost")
     with pytest.raises(PackagesUnavailableError):
         await store.has(name_of(b"kept"))
-    server.start()
-    await server.wait_connected(connection)
+    nats_store.server.start()
+    await nats_store.wait_connected()
     await store.fetch(name_of(b"kept"), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"kept"
-    await connection.close()
 
 
 @pytest.mark.nats
 async def test_a_server_that_comes_back_empty_is_made_ready_anew(
-    tmp_path: Path, nats_server: Callable[[], NatsServer]
+    tmp_path: Path, nats_store: NatsStore
 ) -> None:
     """F7, stream deleted: what was lost is not found, what comes now is kept."""
-    server = nats_server()
-    connection = NatsConnection(server.url)
-    store = JetStreamPackages(connection)
-    await connection.open()
-    await server.wait_connected(connection)
+    store = nats_store.packages
     await store.put(name_of(b"lost"), b"lost")
-    server.kill()
-    server.lose_storage()
-    server.start()
+    nats_store.server.kill()
+    nats_store.server.lose_storage()
+    nats_store.server.start()
     async with asyncio.timeout(20):
         while True:
             try:
@@ -151,7 +165,6 @@ async def test_a_server_that_comes_back_empty_is_made_ready_anew(
     await store.fetch(name_of(b"kept"), tmp_path / "copy")
     with pytest.raises(PackageNotFoundError):
         await store.fetch(name_of(b"lost"), tmp_path / "other")
-    await connection.close()
 
 
 @pytest.mark.parametrize("step", ["write", "flush", "fsync", "rename"])

@@ -3,8 +3,9 @@
 import json
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from integration.conftest import free_port
 from integration.faults.wire import ECHO
@@ -14,23 +15,24 @@ TESTS = Path(__file__).resolve().parents[2]
 
 
 class LoneGateway:
-    """Knows the function ``echo``; nobody starts environments for it."""
+    """Knows one function, as a rule ``echo``; nobody starts environments for it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], ports: dict[str, int]) -> None:
         self._process = process
-        self.port = port
+        self.port = ports["public_port"]
+        self.internal_port = ports["internal_port"]
+        self._metrics_port = ports["metrics_port"]
         self._status = Path(f"/proc/{process.pid}/status")
         self._at_rest_kb = 0
 
     @classmethod
-    def start(cls, state: Path) -> "LoneGateway":
-        public, internal = free_port(), free_port()
-        settings: dict[str, Any] = {"host": "127.0.0.1", "pod_name": "gateway-0"}
-        ports = {"public_port": public, "internal_port": internal, "metrics_port": 0}
+    def start(cls, state: Path, name: str = "echo", source: str = ECHO, **changes: Any) -> Self:
+        ports = {f"{one}_port": free_port() for one in ("public", "internal", "metrics")}
+        settings: dict[str, Any] = {"host": "127.0.0.1", "pod_name": "gateway-0", "linger_s": 0}
         given = {
-            "settings": settings | ports | {"linger_s": 0},
-            "functions": [{"name": "echo", "source": ECHO}],
-            "addresses": [f"127.0.0.1:{internal}"],
+            "settings": settings | ports | changes,
+            "functions": [{"name": name, "source": source}],
+            "addresses": [f"127.0.0.1:{ports['internal_port']}"],
             "controller": f"http://127.0.0.1:{free_port()}",
         }
         path = state / "gateway.json"
@@ -42,7 +44,7 @@ class LoneGateway:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        return cls(process, public)
+        return cls(process, ports)
 
     def forget_peak(self) -> None:
         """Measure from here on."""
@@ -52,6 +54,12 @@ class LoneGateway:
     def grown_mb(self) -> float:
         """The most memory it has held since ``forget_peak``, beyond what it held then."""
         return (self._read("VmHWM") - self._at_rest_kb) / 1024
+
+    def read_metric(self, name: str) -> float:
+        """The value of a metric's line, named with its labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(name + " "))
 
     def close(self) -> None:
         self._process.kill()

@@ -1,16 +1,19 @@
 """F14: clients that send or read at a snail's pace, and clients that are too many."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration.conftest import Installation
+from integration.certificates import CertificateFiles
+from integration.conftest import Installation, MakeInstallation
 from integration.faults.wire import (
+    BIG,
     ECHO,
     count_connections,
+    count_held,
     dial,
     encode_request,
     read_all,
@@ -19,13 +22,6 @@ from integration.faults.wire import (
     wait_until,
 )
 
-MakeInstallation = Callable[..., Awaitable[Installation]]
-BIG = """
-def handler(event, context):
-    with open(event, "a") as runs:
-        runs.write("x")
-    return "z" * 6_000_000
-"""
 SHORT: dict[str, Any] = {"head_timeout_s": 0.3, "body_timeout_s": 0.3, "write_timeout_s": 0.5}
 LONG_BODY = b'"' + b"x" * 100_000 + b'"'
 
@@ -91,13 +87,16 @@ async def test_f14_a_body_at_a_fair_rate_is_not_cut(make_installation: MakeInsta
 
 
 @pytest.mark.parametrize("connection", [b"keep-alive", b"close"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_f14_a_client_that_does_not_read_its_answer_is_cut_off(
-    make_installation: MakeInstallation, tmp_path: Path, connection: bytes
+    make_installation: MakeInstallation, tmp_path: Path, connection: bytes, scheme: str
 ) -> None:
-    installation = await make_installation(**SHORT)
+    settings, trust = secure(scheme, tmp_path)
+    installation = await make_installation(**SHORT, **settings)
     installation.put("big", BIG, timeout_s=30)
     body = f'"{tmp_path / "runs"}"'.encode()
-    async with dial(installation.gateway.public_port, receive_buffer=4_096) as (_, writer):
+    port = installation.gateway.public_port
+    async with dial(port, receive_buffer=4_096, trust=trust) as (_, writer):
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(encode_request("big", b"Connection: " + connection, body=body))
         await wait_until((tmp_path / "runs").exists)
@@ -105,15 +104,26 @@ async def test_f14_a_client_that_does_not_read_its_answer_is_cut_off(
         await wait_until(lambda: count_connections(installation) == 0)
 
 
+def secure(scheme: str, directory: Path) -> tuple[dict[str, str], ssl.SSLContext | None]:
+    """The gateway's settings and the client's trust."""
+    if scheme == "http":
+        return {}, None
+    files = CertificateFiles(directory)
+    return files.settings(), files.trust()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_f14_a_client_that_reads_slowly_but_surely_gets_its_answer(
-    make_installation: MakeInstallation, tmp_path: Path
+    make_installation: MakeInstallation, tmp_path: Path, scheme: str
 ) -> None:
     """F14: as long as it reads 16 KiB a second."""
-    installation = await make_installation(**SHORT)
+    settings, trust = secure(scheme, tmp_path)
+    installation = await make_installation(**SHORT, **settings)
     installation.put("big", BIG, timeout_s=30)
     request = encode_request("big", b"Connection: close", body=f'"{tmp_path / "runs"}"'.encode())
     received = b""
-    async with dial(installation.gateway.public_port, receive_buffer=65_536) as (reader, writer):
+    port = installation.gateway.public_port
+    async with dial(port, receive_buffer=65_536, trust=trust) as (reader, writer):
         writer.write(request)
         for _ in range(15):
             received += await reader.read(65_536)
@@ -144,6 +154,27 @@ async def test_f14_answers_that_are_not_read_hold_back_the_next_requests(
     ] * 2
 
 
+async def test_f14_an_answer_is_whole_for_a_slow_client_that_has_sent_all_it_will(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """F14: what still waits for it leaves before its half-closed connection is closed."""
+    installation.put("big", BIG, timeout_s=30)
+    request = encode_request("big", body=f'"{tmp_path / "runs"}"'.encode())
+    async with dial(installation.gateway.public_port, receive_buffer=65_536) as (reader, writer):
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(request)
+        await wait_until((tmp_path / "runs").exists)
+        await wait_until(lambda: count_held(installation) > 0)
+        writer.write_eof()
+        await asyncio.sleep(0.2)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        received = await read_all(reader)
+    assert [(status, len(body)) for status, _, body in split_answers(received)] == [
+        (200, 6_000_002)
+    ]
+    await wait_until(lambda: count_held(installation) == 0)
+
+
 @pytest.mark.parametrize("cap", ["connections_max", "connections_per_address_max"])
 async def test_f14_connections_over_a_cap_are_refused_and_really_closed(
     make_installation: MakeInstallation, cap: str
@@ -163,6 +194,25 @@ async def test_f14_connections_over_a_cap_are_refused_and_really_closed(
     assert (await installation.converse(encode_request("echo", b"Connection: close"))).startswith(
         b"HTTP/1.1 200 "
     )
+
+
+async def test_f14_a_client_is_counted_while_its_tls_handshake_lasts(
+    make_installation: MakeInstallation, tmp_path: Path
+) -> None:
+    """F14: one that only connects takes a place like any other, and gives it back."""
+    settings, trust = secure("https", tmp_path)
+    installation = await make_installation(connections_max=2, **settings)
+    port = installation.gateway.public_port
+    async with dial(port), dial(port):
+        await wait_until(lambda: count_connections(installation) == 2)
+        async with dial(port) as (reader, _):
+            assert await read_all(reader) == b""
+        assert count_connections(installation) == 2
+    await wait_until(lambda: count_connections(installation) == 0)
+    async with dial(port, trust=trust) as (reader, writer):
+        writer.write(encode_request("none", b"Connection: close"))
+        assert (await read_all(reader)).startswith(b"HTTP/1.1 404 ")
+    await wait_until(lambda: count_connections(installation) == 0)
 
 
 async def send_until_refused(writer: asyncio.StreamWriter) -> None:

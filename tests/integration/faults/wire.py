@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +12,12 @@ from botocore.exceptions import ClientError
 from integration.conftest import Installation
 
 ECHO = "def handler(event, context):\n    return event\n"
+BIG = """
+def handler(event, context):
+    with open(event, "a") as runs:
+        runs.write("x")
+    return "z" * 6_000_000
+"""
 CLOSED = (ConnectionError, asyncio.IncompleteReadError)
 
 
@@ -38,16 +45,26 @@ def split_answers(received: bytes) -> list[tuple[int, dict[str, str], bytes]]:
 
 @contextlib.asynccontextmanager
 async def dial(
-    port: int, *, receive_buffer: int = 0, local: str = "127.0.0.1"
+    port: int,
+    *,
+    receive_buffer: int = 0,
+    local: str = "127.0.0.1",
+    trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection; ``receive_buffer`` makes its kernel take little that is not read."""
+    """A connection; ``receive_buffer`` makes its kernel take little that is not read.
+
+    With ``trust`` it speaks TLS.
+    """
     sock = socket.socket()
     sock.setblocking(False)
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     sock.bind((local, 0))
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-    reader, writer = await asyncio.open_connection(sock=sock, limit=4_096)
+    host = "127.0.0.1" if trust else None
+    reader, writer = await asyncio.open_connection(
+        sock=sock, limit=4_096, ssl=trust, server_hostname=host
+    )
     try:
         yield reader, writer
     finally:
@@ -97,3 +114,10 @@ def count_connections(installation: Installation) -> int:
     assembly = installation.gateway._assembly
     assert assembly is not None
     return len(assembly.connections.open)
+
+
+def count_held(installation: Installation) -> int:
+    """Bytes of answers that wait in the gateway for clients to take them."""
+    assembly = installation.gateway._assembly
+    assert assembly is not None
+    return assembly.connections.answers.bytes_held

@@ -32,6 +32,7 @@ def test_fields_are_read_from_variables_of_their_names() -> None:
         ({"KUBELAMBDA_ANONYMOUS_INVOCATION": "yes"}, "it wants true or false"),
         ({"KUBELAMBDA_SCOPE": "Galaxy"}, "it wants Cluster or Namespaced"),
         ({"KUBELAMBDA_SCOPE": "Namespaced"}, "KUBELAMBDA_WATCH_NAMESPACES is empty"),
+        ({"KUBELAMBDA_ANSWERS_BYTES_MAX": "1000000"}, "which one answer may need"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(variables: dict[str, str], message: str) -> None:

@@ -7,7 +7,7 @@ its way; Stalled that nothing happens before somebody changes something.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from kubelambda.api.model import ApiModel, Int
 
@@ -82,3 +82,26 @@ class Condition(ApiModel):
         str | None, Field(max_length=64, json_schema_extra={"format": "date-time"})
     ] = None
     observed_generation: Int | None = None
+
+
+class ConditionedStatus(ApiModel):
+    """What the status of every kind begins with; fields of a newer release are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    observed_generation: Int | None = Field(
+        None, description="metadata.generation that this status speaks of."
+    )
+    conditions: (
+        Annotated[
+            list[Condition],
+            Field(
+                max_length=16,
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["type"],
+                },
+            ),
+        ]
+        | None
+    ) = Field(None, description="Ready, Reconciling and Stalled, as kstatus wants them.")

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from kubelambda.api.model import ApiModel, Entries, Int, ObjectMeta, Whole
 from kubelambda.api.rules import Rule, TransitionRule, build_pattern_rule
 from kubelambda.api.v1alpha1.code import FunctionCode
-from kubelambda.api.v1alpha1.conditions import Condition
+from kubelambda.api.v1alpha1.conditions import ConditionedStatus
 from kubelambda.api.v1alpha1.environment import Environment
 from kubelambda.api.v1alpha1.layer import LayerReferences
 from kubelambda.api.v1alpha1.options import (
@@ -203,27 +203,9 @@ class ResolvedLayer(ApiModel):
     arn: Annotated[str, Field(max_length=256)] | None = None
 
 
-class LambdaFunctionStatus(ApiModel):
+class LambdaFunctionStatus(ConditionedStatus):
     """What the controller found; fields of a newer release are passed over."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    observed_generation: Int | None = Field(
-        None, description="metadata.generation that this status speaks of."
-    )
-    conditions: (
-        Annotated[
-            list[Condition],
-            Field(
-                max_length=16,
-                json_schema_extra={
-                    "x-kubernetes-list-type": "map",
-                    "x-kubernetes-list-map-keys": ["type"],
-                },
-            ),
-        ]
-        | None
-    ) = Field(None, description="Ready, Reconciling and Stalled, as kstatus wants them.")
     function_arn: Annotated[str, Field(max_length=256)] | None = Field(
         None, description="ARN of the function, without a qualifier."
     )

@@ -8,12 +8,12 @@ spec/lambda.md sections 6.2, 6.3 and 6.7.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from kubelambda.api.model import ApiModel, Int, ObjectMeta, Whole
 from kubelambda.api.rules import Rule, TransitionRule, build_pattern_rule
 from kubelambda.api.v1alpha1.code import FetchedSource, InlineFiles, PackageName, ZipText
-from kubelambda.api.v1alpha1.conditions import Condition
+from kubelambda.api.v1alpha1.conditions import ConditionedStatus
 
 LAYERS_MAX = 5
 LAYER_NAME_MAX = 64
@@ -115,27 +115,9 @@ class LambdaLayerSpec(ApiModel):
     )
 
 
-class LambdaLayerStatus(ApiModel):
+class LambdaLayerStatus(ConditionedStatus):
     """What the controller found; fields of a newer release are passed over."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    observed_generation: Int | None = Field(
-        None, description="metadata.generation that this status speaks of."
-    )
-    conditions: (
-        Annotated[
-            list[Condition],
-            Field(
-                max_length=16,
-                json_schema_extra={
-                    "x-kubernetes-list-type": "map",
-                    "x-kubernetes-list-map-keys": ["type"],
-                },
-            ),
-        ]
-        | None
-    ) = Field(None, description="Ready, Reconciling and Stalled, as kstatus wants them.")
     layer_name: Annotated[str, Field(max_length=LAYER_NAME_MAX)] | None = Field(
         None, description="The layer's name, as functions give it."
     )

@@ -1,0 +1,54 @@
+"""Finding one's way in what the chart renders, and the settings that its variants are held to."""
+
+from typing import Any
+
+from charts.conftest import Manifest
+from kubelambda.config import ControllerSettings, DispatcherSettings, GatewaySettings, Settings
+
+NAMESPACED = ("rbac.scope=Namespaced", "rbac.namespaces={team-a,team-b}")
+MANY = ("controller.replicas=2", "gateway.replicas=3")
+VARIANTS = ((), NAMESPACED, MANY, ("masterSecret.existingSecret=mine",))
+CLUSTER_SCOPED = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "LambdaRuntime",
+    "Namespace",
+    "PriorityClass",
+}
+SETTINGS: dict[str, type[Settings]] = {
+    "controller": ControllerSettings,
+    "gateway": GatewaySettings,
+    "dispatcher": DispatcherSettings,
+}
+
+
+def of_kind(objects: list[Manifest], *kinds: str) -> list[Manifest]:
+    return [one for one in objects if one["kind"] in kinds]
+
+
+def named(objects: list[Manifest], kind: str, name: str) -> Manifest:
+    return next(one for one in of_kind(objects, kind) if one["metadata"]["name"] == name)
+
+
+def pod_templates(objects: list[Manifest]) -> list[Manifest]:
+    workloads = of_kind(objects, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
+    return [one["spec"]["template"] for one in workloads]
+
+
+def our_templates(objects: list[Manifest]) -> list[Manifest]:
+    """Of pods that run a role of ours, with its settings."""
+    return [
+        one
+        for one in pod_templates(objects)
+        if one["metadata"]["labels"]["app.kubernetes.io/component"] in SETTINGS
+    ]
+
+
+def rules(objects: list[Manifest]) -> list[dict[str, Any]]:
+    return [rule for one in of_kind(objects, "Role", "ClusterRole") for rule in one["rules"]]
+
+
+def environment(template: Manifest) -> dict[str, str]:
+    container = template["spec"]["containers"][0]
+    return {one["name"]: one.get("value", "from-field") for one in container["env"]}

@@ -1,0 +1,67 @@
+"""Where a release works: the whole cluster, or the namespaces named; and its runtimes in both."""
+
+import yaml
+
+from charts.conftest import Render
+from charts.manifests import CLUSTER_SCOPED, NAMESPACED, environment, named, of_kind, our_templates
+from kubelambda.api.v1alpha1.runtime import LambdaRuntime
+
+
+def test_scope_namespaced_renders_nothing_cluster_wide(render: Render) -> None:
+    objects = render(*NAMESPACED)
+    assert not {one["kind"] for one in objects} & CLUSTER_SCOPED
+    assert all(one["metadata"]["namespace"] for one in objects)
+    assert not [one for one in objects if "helm.sh/hook" in one["metadata"].get("annotations", {})]
+
+
+def test_scope_namespaced_gives_rights_in_just_the_namespaces_named(render: Render) -> None:
+    bindings = of_kind(render(*NAMESPACED), "RoleBinding")
+    where = {(one["metadata"]["name"], one["metadata"]["namespace"]) for one in bindings}
+    assert where == {
+        ("kubelambda-controller", "team-a"),
+        ("kubelambda-controller", "team-b"),
+        ("kubelambda-gateway", "team-a"),
+        ("kubelambda-gateway", "team-b"),
+        ("kubelambda-controller-own", "kl"),
+    }
+    for template in our_templates(render(*NAMESPACED)):
+        assert environment(template)["KUBELAMBDA_WATCH_NAMESPACES"] == "team-a,team-b"
+
+
+def test_scope_namespaced_without_namespaces_means_the_releases_own(render: Render) -> None:
+    """An empty list never means all namespaces."""
+    objects = render("rbac.scope=Namespaced")
+    gateway = named(objects, "StatefulSet", "kubelambda-gateway")["spec"]["template"]
+    assert environment(gateway)["KUBELAMBDA_DEFAULT_NAMESPACE"] == "kl"
+    assert {one["metadata"]["namespace"] for one in of_kind(objects, "Role")} == {"kl"}
+    for template in our_templates(objects):
+        assert environment(template)["KUBELAMBDA_WATCH_NAMESPACES"] == "kl"
+
+
+def test_runtimes_are_the_same_in_both_scopes(render: Render) -> None:
+    runtimes = of_kind(render(), "LambdaRuntime")
+    names = [LambdaRuntime.model_validate(one).metadata.name for one in runtimes]
+    nodes = {"nodejs22.x", "nodejs24.x"}
+    wanted = {"python3.13", "java21", "ruby3.3", "provided.al2023", "provided.al2"}
+    assert set(names) == wanted | nodes
+    data = named(render(*NAMESPACED), "ConfigMap", "kubelambda-runtimes")["data"]
+    assert [yaml.safe_load(data[f"{name}.yaml"]) for name in names] == runtimes
+    controller = named(render(*NAMESPACED), "Deployment", "kubelambda-controller")
+    variables = environment(controller["spec"]["template"])
+    assert variables["KUBELAMBDA_RUNTIMES_CONFIG_MAP"] == "kubelambda-runtimes"
+
+
+def test_a_runtime_can_be_added_and_left_out(render: Render) -> None:
+    objects = render(
+        "runtimes.python3_13.enabled=false",
+        "runtimes.dotnet8.enabled=true",
+        "runtimes.other.identifier=other1",
+        "runtimes.other.image=x",
+    )
+    found = {
+        one["metadata"]["name"]: one["spec"]["bootstrap"]
+        for one in of_kind(objects, "LambdaRuntime")
+    }
+    assert "python3.13" not in found
+    assert found["provided.al2023"] == []
+    assert found["other1"] == found["dotnet8"] == ["/var/runtime/bootstrap"]
