@@ -12,6 +12,10 @@ from botocore.exceptions import ClientError
 
 from conformance.lambda_api.invoker import Invoker
 
+STREAM_BYTES_MAX = 209_715_200
+PIECE_BYTES = 65_536
+"""What takeover.py writes at once."""
+
 
 @dataclass(slots=True)
 class Streamed:
@@ -123,6 +127,20 @@ def test_more_than_a_buffered_response_can_hold_passes(invoker: Invoker) -> None
     streamed = invoke_streaming(invoker, arn, {"act": "stream", "megabytes": 20})
     assert len(streamed.body) == 20 << 20
     assert streamed.end == {}
+
+
+@pytest.mark.timeout(180)
+def test_200_mb_pass_and_one_byte_more_ends_the_stream_with_an_error(invoker: Invoker) -> None:
+    """Spec 2.4."""
+    arn = invoker.put("takeover", timeout=60, memorySize=1769)
+    whole = invoke_streaming(invoker, arn, {"act": "stream", "megabytes": 200})
+    assert (sum(map(len, whole.chunks)), whole.end) == (STREAM_BYTES_MAX, {})
+    event = {"act": "stream", "chunks": ["x"], "megabytes": 200}
+    more = invoke_streaming(invoker, arn, event)
+    assert STREAM_BYTES_MAX - PIECE_BYTES <= sum(map(len, more.chunks)) <= STREAM_BYTES_MAX
+    assert more.end["ErrorCode"] == "Function.ResponseSizeTooLarge"
+    assert "(209715200 bytes)" in more.end["ErrorDetails"]
+    assert invoker(arn, {"act": "pid"}).value > 0
 
 
 def test_a_caller_who_leaves_does_not_hold_the_function_up(invoker: Invoker) -> None:
