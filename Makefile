@@ -23,7 +23,7 @@ run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (POR
 	@exec $(BIN)/kubelambda local start examples --port $(PORT)
 
 .PHONY: test
-test: venv ## Run all tests that need neither root nor a cluster (about five minutes on two cores)
+test: venv ## Run all tests that need neither root nor a cluster (about ten minutes on two cores)
 	@KUBELAMBDA_NATS_SERVER=$$(hack/nats-server) $(BIN)/pytest $(PYTEST_ARGS) -m ""
 	@hack/agent-test
 
