@@ -16,9 +16,9 @@ import yaml
 from pydantic import ValidationError
 
 from kubelambda.api.model import ApiModel
-from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.layer import LambdaLayer
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
 from kubelambda.catalog.layers import (
     LayerBook,

@@ -9,7 +9,7 @@ was until its new description has been judged, and until a package that it names
 import logging
 from collections.abc import Callable, Iterable
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.core.function import Function, FunctionRef, derive_account_id
 
 logger = logging.getLogger(__name__)

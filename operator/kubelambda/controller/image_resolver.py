@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.registry import (
     BadAnswerError,
     ImageAbsentError,

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.image_resolver import Refusal, Resolution
 from kubelambda.controller.records import FunctionRecord, Key
 from kubelambda.controller.verdict import Verdict

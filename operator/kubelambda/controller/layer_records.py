@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.layer import LambdaLayer
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error
 from kubelambda.core.code_zip import read_zip

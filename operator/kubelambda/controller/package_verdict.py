@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.packages import describe_missing_package, find_package
 from kubelambda.controller.image_resolver import Refusal
 from kubelambda.controller.layer_records import LayerRecord

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import describe_missing
 from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.image_resolver import Refusal, Resolution

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.records import FunctionRecord
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
 from kubelambda.core.code_zip import to_code_sha256

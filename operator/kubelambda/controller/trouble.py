@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.records import PodRecord
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
 

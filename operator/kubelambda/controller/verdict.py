@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.function import LambdaFunction
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.api.v1alpha1.support import unsupported_fields
 
 

@@ -6,7 +6,7 @@ Contract: a directory that cannot be looked at says nothing against a function.
 from collections.abc import Callable
 from dataclasses import replace
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.packages import describe_missing_package, list_needed_packages
 from kubelambda.core.function import Function
 from kubelambda.core.packages import PackagesUnavailableError

@@ -14,19 +14,18 @@ export async function requireModule(root, directory, name) {
   const place = path.resolve(root, directory, name)
   const file = ENDS.map((end) => place + end).find(isFile)
   if (file === undefined) return resolveModule(root, path.resolve(root, directory), name)
-  if (file.endsWith('.mjs') || (file.endsWith('.js') && isInModule(path.dirname(file)))) {
-    searchNodePath()
-    return import(pathToFileURL(file))
-  }
-  return require(file)
+  if (!isModule(file)) return require(file)
+  searchNodePath()
+  return import(pathToFileURL(file))
 }
 
 /** As 4.0.2: import, whatever it is. */
 export async function importModule(root, directory, name) {
   const place = path.resolve(root, directory, name)
   const file = ENDS.map((end) => place + end).find((one) => fs.existsSync(one))
-  searchNodePath()
-  return file ? import(pathToFileURL(file)) : resolveModule(root, path.join(root, directory), name)
+  if (file === undefined) return resolveModule(root, path.join(root, directory), name)
+  if (isModule(file)) searchNodePath()
+  return import(pathToFileURL(file))
 }
 
 /** A directory with index.js, a module of a layer, or the error that says so. */
@@ -36,6 +35,10 @@ function resolveModule(root, directory, name) {
 
 function isFile(place) {
   return fs.statSync(place, { throwIfNoEntry: false })?.isFile() ?? false
+}
+
+function isModule(file) {
+  return file.endsWith('.mjs') || (file.endsWith('.js') && isInModule(path.dirname(file)))
 }
 
 function isInModule(directory) {

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.environment import measure_variables
 from kubelambda.api.v1alpha1.function import LambdaFunctionSpec
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.api.v1alpha1.support import unsupported_fields
 
 SPEC: dict[str, Any] = {

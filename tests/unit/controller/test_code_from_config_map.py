@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
 from kubelambda.controller.plan import plan_function
 from kubelambda.controller.records import digest_config_map, read_function

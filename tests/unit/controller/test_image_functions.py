@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.function import LambdaFunctionStatus
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.image_resolver import Refusal
 from kubelambda.controller.plan import plan_function
 from kubelambda.controller.records import read_function, read_pod

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
 from kubelambda.controller import images as subject
 from kubelambda.controller.image_resolver import Refusal, Resolution

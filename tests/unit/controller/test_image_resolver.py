@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.image_resolver import Refusal, resolve_image
 from kubelambda.controller.registry import ANSWER_BYTES_MAX
 from kubelambda.core.image_config import ImageConfig, ImageRequest, ResolvedImage

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kubelambda.api.v1alpha1.conditions import Reason
 from kubelambda.api.v1alpha1.function import LambdaFunction
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
 from kubelambda.catalog.layers import LayerBook, build_layer_version
 from kubelambda.controller.image_resolver import Refusal

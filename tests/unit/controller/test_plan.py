@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.plan import RepairDeployment, plan_function, plan_policy
 from kubelambda.controller.records import PolicyRecord, read_deployment, read_policy
 from kubelambda.controller.render import render_function

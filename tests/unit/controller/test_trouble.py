@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubelambda.api.v1alpha1.conditions import Reason
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.trouble import judge_pods, judge_refusal
 from unit.controller.builders import NOW_S, make_pod
 

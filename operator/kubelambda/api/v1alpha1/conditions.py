@@ -1,4 +1,4 @@
-"""Conditions and their reasons: defined once, used for status, metrics and documentation.
+"""Conditions, whose reasons are in ``reason``.
 
 Contract: kstatus. Ready says whether invocations can be served; Reconciling that something is on
 its way; Stalled that nothing happens before somebody changes something.
@@ -18,57 +18,6 @@ class ConditionType(StrEnum):
     READY = "Ready"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
-
-
-class Reason(StrEnum):
-    """Why a condition is as it is."""
-
-    READY = "Ready"
-    """Serving, or able to from zero."""
-    PROGRESSING = "Progressing"
-    """Objects are being made."""
-    INVALID_SPEC = "InvalidSpec"
-    """The spec breaks a rule (a CRD of an older release let it pass)."""
-    FEATURE_NOT_AVAILABLE = "FeatureNotAvailable"
-    """The spec sets a field that this release does not act upon."""
-    DUPLICATE_FUNCTION_NAME = "DuplicateFunctionName"
-    """An older object of the namespace has the same functionName."""
-    RUNTIME_NOT_FOUND = "RuntimeNotFound"
-    """No LambdaRuntime has this identifier."""
-    CODE_NOT_FOUND = "CodeNotFound"
-    """The ConfigMap with the code is missing or empty."""
-    PACKAGE_NOT_FOUND = "PackageNotFound"
-    """No package of the SHA-256 that function or layer names was uploaded; it is looked for."""
-    PACKAGE_STORE_MISSING = "PackageStoreMissing"
-    """A package is named, and this installation keeps none."""
-    REGISTRY_NOT_ALLOWED = "RegistryNotAllowed"
-    """code.imageURI names a registry that the installation does not allow."""
-    REGISTRY_UNAVAILABLE = "RegistryUnavailable"
-    """The registry of code.imageURI does not answer; it is asked again."""
-    REGISTRY_ACCESS_DENIED = "RegistryAccessDenied"
-    """The registry tells the controller nothing about the image of code.imageURI."""
-    IMAGE_NOT_FOUND = "ImageNotFound"
-    """The registry has no image of that name; it is looked for every minute."""
-    INVALID_IMAGE = "InvalidImage"
-    """What the registry has under that name cannot be run."""
-    LAYER_NOT_FOUND = "LayerNotFound"
-    """No LambdaLayer is the version that the function names."""
-    DUPLICATE_LAYER_VERSION = "DuplicateLayerVersion"
-    """An older object of the namespace is the same version of the same layer."""
-    IMAGE_PULL_FAILED = "ImagePullFailed"
-    """An image that pods need cannot be pulled."""
-    CONTAINER_CONFIG_ERROR = "ContainerConfigError"
-    """A Secret or ConfigMap key that the function names is missing."""
-    CONTAINER_START_FAILED = "ContainerStartFailed"
-    """The container or the agent in it ends at once."""
-    UNSCHEDULABLE = "Unschedulable"
-    """No node has room."""
-    QUOTA_EXCEEDED = "QuotaExceeded"
-    """A ResourceQuota of the namespace leaves no room."""
-    LIMIT_RANGE = "LimitRange"
-    """A LimitRange of the namespace refuses the pod."""
-    REFUSED = "Refused"
-    """The API server refuses an object of ours."""
 
 
 class Condition(ApiModel):
