@@ -130,9 +130,12 @@ def test_a_log_group_of_its_own_choice_is_seen_and_names_the_function_in_the_str
 
 
 def test_what_is_printed_when_the_runtime_ends_arrives_after_its_records(invoker: Invoker) -> None:
-    """The client closes its log descriptor (spec 1.9) before that."""
-    source = "import atexit\natexit.register(print, 'farewell')\nraise ValueError('not today')\n"
+    """The client closes its log descriptor (spec 1.9) before that.
+
+    The words are this test's own, since local mode has one log for all functions.
+    """
+    source = "import atexit\natexit.register(print, 'farewell')\nraise ValueError('leaving')\n"
     arn = invoker.put(code={"inline": {"app.py": source}})
     assert invoker(arn, {}).is_error
-    log = invoker.wait_for_log(arn, "farewell").split("[ERROR] ValueError: not today\n")[1]
+    log = invoker.wait_for_log(arn, "farewell").split("[ERROR] ValueError: leaving\n")[1]
     assert "\nfarewell\n" in log
