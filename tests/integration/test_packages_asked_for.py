@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from integration.conftest import MASTER, MakeInstallation, free_port
+from integration.conftest import MASTER, Installation, MakeInstallation, free_port
 from kubelambda.cli.package import upload
 from kubelambda.controller.package_lookup import HttpPackageLookup
 from kubelambda.controller.package_verdict import Presence
@@ -34,12 +34,17 @@ class AwayPackages(DirectoryPackages):
         raise PackagesUnavailableError(f"not now: {sha256}")
 
 
+def find_address(installation: Installation) -> str:
+    """Where a controller asks."""
+    return f"127.0.0.1:{installation.gateway.internal_port}"
+
+
 async def test_what_was_uploaded_is_there_and_the_rest_is_missing(
     make_installation: MakeInstallation, tmp_path: Path
 ) -> None:
     store = DirectoryPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
-    lookup = HttpPackageLookup(f"127.0.0.1:{installation.gateway.internal_port}", MASTER)
+    lookup = HttpPackageLookup(find_address(installation), MASTER)
     assert await lookup.ask([NAME, ABSENT]) == {NAME, ABSENT}
     await store.put(NAME, CONTENT)
     assert await lookup.ask([NAME, ABSENT]) == {ABSENT}
@@ -53,7 +58,7 @@ async def test_an_upload_is_news_within_seconds_for_who_waits_for_it(
     """As users upload it: through the public listener."""
     store = DirectoryPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
-    lookup = HttpPackageLookup(f"127.0.0.1:{installation.gateway.internal_port}", MASTER)
+    lookup = HttpPackageLookup(find_address(installation), MASTER)
     told: asyncio.Queue[Key] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     packages = Packages(lookup.ask, told.put_nowait, loop.time)
@@ -72,7 +77,7 @@ async def test_an_installation_without_a_store_says_so(
     make_installation: MakeInstallation,
 ) -> None:
     installation = await make_installation()
-    lookup = HttpPackageLookup(f"127.0.0.1:{installation.gateway.internal_port}", MASTER)
+    lookup = HttpPackageLookup(find_address(installation), MASTER)
     with pytest.raises(NoPackageStoreError):
         await lookup.ask([NAME])
 
@@ -82,7 +87,7 @@ async def test_a_store_that_is_away_is_no_answer(
 ) -> None:
     store = AwayPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
-    lookup = HttpPackageLookup(f"127.0.0.1:{installation.gateway.internal_port}", MASTER)
+    lookup = HttpPackageLookup(find_address(installation), MASTER)
     with pytest.raises(PackagesUnavailableError, match="503"):
         await lookup.ask([NAME])
 
@@ -98,7 +103,7 @@ async def test_only_the_installations_own_processes_are_told(
     """FAULTS rule 4.6: which packages there are is nobody else's business."""
     store = DirectoryPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
-    address = f"127.0.0.1:{installation.gateway.internal_port}"
+    address = find_address(installation)
     with pytest.raises(PackagesUnavailableError, match="401"):
         await HttpPackageLookup(address, b"x" * 32).ask([NAME])
     async with aiohttp.ClientSession() as session:
