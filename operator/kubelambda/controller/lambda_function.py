@@ -107,6 +107,8 @@ class FunctionReconciler:
         elif record.verdict.reason is None:
             image, look_again_s = await self._images.look(record)
         layers = self._store.known_layers(record.ref.namespace, record.layers)
+        packages = await self._look_for_packages(record, layers)
+        # Nothing is waited for from here on: deployments and pods are as they are at this moment.
         world = World(
             runtimes=self._store.runtimes,
             claimants=self._store.same_name(record),
@@ -116,7 +118,7 @@ class FunctionReconciler:
             code_version=code_version,
             image=image,
             layers=layers,
-            packages=await self._look_for_packages(record, layers),
+            packages=packages,
         )
         return world, look_again_s
 
