@@ -15,6 +15,7 @@ from kubelambda.core.function import Function, FunctionRef, derive_account_id
 logger = logging.getLogger(__name__)
 
 _AWAITING_PACKAGE = (Reason.PACKAGE_NOT_FOUND, Reason.PACKAGE_STORE_MISSING)
+DELETED_UIDS_MAX = 10_000
 Subscriber = Callable[[FunctionRef], None]
 
 
@@ -26,6 +27,8 @@ class FunctionIndex:
         self._functions: dict[FunctionRef, Function] = {}
         self._refs_by_name: dict[tuple[str, str], list[FunctionRef]] = {}
         self._refs_by_uid: dict[str, FunctionRef] = {}
+        self._deleted_uids: dict[str, None] = {}
+        """The last DELETED_UIDS_MAX, the latest last: an event may still name them."""
         self._namespaces: dict[str, str] = {}
         self._subscribers: list[Subscriber] = []
 
@@ -42,6 +45,10 @@ class FunctionIndex:
         """The function whose object has this uid."""
         ref = self._refs_by_uid.get(uid)
         return self._functions[ref] if ref is not None else None
+
+    def was_deleted(self, uid: str) -> bool:
+        """Whether the function with this uid was here and has been deleted."""
+        return uid in self._deleted_uids
 
     def namespace_of_account(self, account_id: str) -> str | None:
         """The namespace that ``account_id`` stands for, if any function lives there."""
@@ -66,6 +73,8 @@ class FunctionIndex:
             return
         if former is not None:
             self._forget_names(former)
+            if former.uid != function.uid:
+                self._note_deleted(former.uid)
         self._functions[function.ref] = function
         self._refs_by_uid[function.uid] = function.ref
         self._namespaces[function.account_id] = function.ref.namespace
@@ -79,6 +88,7 @@ class FunctionIndex:
         former = self._functions.pop(ref, None)
         if former is not None:
             self._forget_names(former)
+            self._note_deleted(former.uid)
             self._tell(ref)
 
     def replace(self, functions: Iterable[Function], namespace: str | None = None) -> None:
@@ -97,6 +107,11 @@ class FunctionIndex:
         names.remove(function.ref)
         if not names:
             del self._refs_by_name[key]
+
+    def _note_deleted(self, uid: str) -> None:
+        self._deleted_uids[uid] = None
+        while len(self._deleted_uids) > DELETED_UIDS_MAX:
+            del self._deleted_uids[next(iter(self._deleted_uids))]
 
     def _tell(self, ref: FunctionRef) -> None:
         for callback in self._subscribers:

@@ -5,7 +5,7 @@ the message member differs by shape, and SDKs show the message only under the mo
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CAPITAL_MESSAGE = frozenset(
     {
@@ -28,6 +28,8 @@ class ApiError:
     message: str
     reason: str = ""
     retry_after_s: int | None = None
+    is_gone: bool = False
+    """Between processes only: the function was seen to be deleted, so it will not come back."""
 
     def body(self) -> bytes:
         """The JSON that AWS sends."""
@@ -43,6 +45,11 @@ class ApiError:
 def function_not_found(arn: str) -> ApiError:
     """404; ``arn`` carries the qualifier, ``$LATEST`` where the caller gave none."""
     return ApiError(404, "ResourceNotFoundException", f"Function not found: {arn}")
+
+
+def function_deleted(arn: str) -> ApiError:
+    """The same 404, where the catalog has seen the deletion of this very function."""
+    return replace(function_not_found(arn), is_gone=True)
 
 
 def wrong_region(given: str, own: str) -> ApiError:

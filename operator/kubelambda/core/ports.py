@@ -42,6 +42,10 @@ class Catalog(Protocol):
         """The function whose object has this uid."""
         ...
 
+    def was_deleted(self, uid: str) -> bool:
+        """Whether the deletion of the function with this uid was seen; False proves nothing."""
+        ...
+
     def namespace_of_account(self, account_id: str) -> str | None:
         """The namespace that ``account_id`` stands for."""
         ...

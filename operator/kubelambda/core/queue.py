@@ -44,6 +44,8 @@ class QueuedEvent:
     qualifier: str = ""
     """As the caller gave it; resolved when the event is run."""
     trace_id: str = ""
+    function_uid: str = ""
+    """The function's object when the event was accepted; empty in events of older releases."""
     attempt: int = 1
     """Which run this is to be, by the rule for function errors."""
     deferrals: int = 0

@@ -41,6 +41,8 @@ class RelayRequest:
     request_id: str
     namespace: str
     function_name: str
+    function_uid: str = ""
+    """The function's object, where the sender knows it: tells "deleted" from "not known yet"."""
     qualifier: str = ""
     """As the caller gave it; resolved where the event is run."""
     trace_id: str = ""

@@ -1,0 +1,5 @@
+"""What every process role needs to live and end well: supervised tasks and signals.
+
+Contract: knows nothing of functions, events or Kubernetes. A task of ours that ends unexpectedly is
+logged and started again, or the process says that it is not ready; nothing dies in silence.
+"""
