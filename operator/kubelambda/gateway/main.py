@@ -16,6 +16,7 @@ from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.heartbeats import DnsPeers
 from kubelambda.gateway.layer_keeper import LayerKeeper
 from kubelambda.gateway.server import Gateway
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.jetstream_packages import JetStreamPackages
 from kubelambda.stores.nats_connection import NatsConnection
@@ -59,18 +60,20 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     packages = JetStreamPackages(connection, replicas=replicas) if connection else None
     keeping = asyncio.create_task(LayerKeeper(index, packages).run()) if packages else None
     gateway = Gateway(settings, index, sink, master_secret, find_peers, queue, packages)
+    supervisor = Supervisor()
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if connection is not None:
         await connection.open()
     await gateway.start()
-    await catalog.start()
+    await catalog.start(supervisor)
     try:
         await gateway.serve_until(stop)
     finally:
         if keeping is not None:
             keeping.cancel()
+        await supervisor.close()
         await catalog.close()
         await sink.close()
         if connection is not None:
