@@ -8,6 +8,7 @@ their config digests agree. Defaults: spec/lambda.md section 6.1.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS
 from kubelambda.core.code_zip import from_code_sha256
 from kubelambda.core.function import (
     Code,
@@ -15,6 +16,7 @@ from kubelambda.core.function import (
     FunctionRef,
     Layer,
     S3Package,
+    Stall,
     UrlPackage,
     derive_account_id,
 )
@@ -31,9 +33,9 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
     metadata, spec = manifest["metadata"], manifest["spec"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
     conditions = _current_conditions(manifest)
-    stalled = conditions.get(STALLED, {})
+    stalled = _find_stalled(conditions)
+    stall = _classify_stall(stalled.get("reason", ""))
     environment = spec.get("environment") or {}
-    is_stalled = stalled.get("status") == "True"
     return Function(
         ref=FunctionRef(namespace, name),
         uid=metadata.get("uid", ""),
@@ -51,9 +53,10 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
         ),
         reserved_concurrency=spec.get("reservedConcurrentExecutions"),
         logs=build_log_config(spec.get("loggingConfig")),
-        ready=conditions.get(READY, {}).get("status") == "True",
-        stalled_reason=stalled.get("reason", "") if is_stalled else "",
-        stalled_message=stalled.get("message", "") if is_stalled else "",
+        ready=conditions.get(READY, {}).get("status") == "True" or stall is not Stall.CANNOT_RUN,
+        stalled_reason=stalled.get("reason", ""),
+        stalled_message=stalled.get("message", ""),
+        stall=stall,
     )
 
 
@@ -126,6 +129,23 @@ def _recall_layer(remembered: Mapping[str, Any]) -> Layer | None:
         remembered=True,
         fetched="fetchedFrom" in remembered,
     )
+
+
+def _find_stalled(conditions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The condition that says why requests, or some of them, find no environment; or nothing.
+
+    A function that is Ready may lack room for more environments: any of its conditions says so.
+    """
+    stalled = conditions.get(STALLED, {})
+    if stalled.get("status") == "True":
+        return stalled
+    return next((one for one in conditions.values() if one.get("reason") in CAPACITY_REASONS), {})
+
+
+def _classify_stall(reason: str) -> Stall:
+    if reason in CAPACITY_REASONS:
+        return Stall.NO_ROOM
+    return Stall.CANNOT_START if reason in START_REASONS else Stall.CANNOT_RUN
 
 
 def _current_conditions(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

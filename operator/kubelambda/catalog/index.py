@@ -80,7 +80,7 @@ class FunctionIndex:
         self._namespaces[function.account_id] = function.ref.namespace
         names = self._refs_by_name.setdefault((function.ref.namespace, function.function_name), [])
         names.append(function.ref)
-        names.sort(key=lambda ref: self._functions[ref].stalled_reason != "")
+        names.sort(key=lambda ref: _rank_claim(self._functions[ref]))
         self._tell(function.ref)
 
     def remove(self, ref: FunctionRef) -> None:
@@ -116,6 +116,11 @@ class FunctionIndex:
     def _tell(self, ref: FunctionRef) -> None:
         for callback in self._subscribers:
             callback(ref)
+
+
+def _rank_claim(function: Function) -> tuple[bool, bool]:
+    """The lower one has the name; who lacks environments only has a claim like any other."""
+    return function.stalled_reason == Reason.DUPLICATE_FUNCTION_NAME, function.cannot_run
 
 
 def _serves_meanwhile(former: Function, function: Function) -> bool:

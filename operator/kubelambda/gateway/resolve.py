@@ -20,7 +20,11 @@ class Resolver:
         self.region = region
 
     def resolve(self, target: Target) -> Function | ApiError:
-        """The function that ``target`` means, if it can run."""
+        """The function that ``target`` means, if it can run or an environment of it may serve.
+
+        Events are refused by the same rule: AWS looks at the state of a function before it accepts.
+        What only lacks environments (``core.function.Stall``) is accepted; its pool decides.
+        """
         namespace: str | None = self._default_namespace
         if target.account_id:
             namespace = self._catalog.namespace_of_account(target.account_id)
@@ -41,6 +45,6 @@ class Resolver:
                 f"arn:aws:lambda:{self.region}:{account}:function:"
                 f"{target.function_name}:{target.qualifier or LATEST}"
             )
-        if function.stalled_reason:
+        if function.cannot_run:
             return errors.stalled(function.stalled_reason, function.stalled_message)
         return function if function.ready else errors.pending()
