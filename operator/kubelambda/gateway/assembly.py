@@ -63,7 +63,10 @@ class Assembly:
         self.heartbeats = HttpHeartbeats(key)
         self.forwarder = Forwarder(key)
         self.pools = Pools(
-            start_wait_s=settings.start_wait_s, notify=self._notify, elsewhere=_Elsewhere(self)
+            start_wait_s=settings.start_wait_s,
+            notify=self._notify,
+            elsewhere=_Elsewhere(self),
+            find=catalog.get,
         )
         self.membership = Membership(
             own,
