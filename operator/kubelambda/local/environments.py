@@ -43,9 +43,12 @@ class LocalEnvironment:
 
     pod: str
     ref: FunctionRef
+    uid: str
     config_digest: str
     process: asyncio.subprocess.Process
     directory: Path
+    is_former: bool = False
+    """Its function was deleted: it ends by itself, and serves no successor of the name."""
 
 
 @dataclass(slots=True)
@@ -63,6 +66,9 @@ class LocalEnvironments:
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
     _started_count: int = 0
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.index.subscribe(self._note_deletion)
 
     async def report(self, report: DemandReport) -> Sequence[Drain]:
         """Make as many environments as ``report`` wants; answer which idle ones may go."""
@@ -96,13 +102,21 @@ class LocalEnvironments:
             return
         digest = function.config_digest
         running = [
-            one for one in self._running.values() if one.ref == ref and one.config_digest == digest
+            one
+            for one in self._running.values()
+            if one.ref == ref and one.config_digest == digest and not one.is_former
         ]
         taken = sum(
             one.state == "busy" and one.config_digest == digest for one in demand.environments
         )
         for _ in range(taken + demand.waiting - len(running)):
             await self._start(function)
+
+    def _note_deletion(self, ref: FunctionRef) -> None:
+        function = self.index.get(ref)
+        for one in self._running.values():
+            if one.ref == ref and (function is None or function.uid != one.uid):
+                one.is_former = True
 
     async def _start(self, function: Function) -> None:
         bootstrap = plan_bootstrap(function.runtime, function.handler, self.machine)
@@ -122,7 +136,7 @@ class LocalEnvironments:
             start_new_session=True,
         )
         environment = LocalEnvironment(
-            pod, function.ref, function.config_digest, process, directory
+            pod, function.ref, function.uid, function.config_digest, process, directory
         )
         self._running[pod] = environment
         watcher = asyncio.create_task(self._forget_when_over(environment))
