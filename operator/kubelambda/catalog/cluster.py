@@ -11,6 +11,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from kubelambda.catalog.build import build_function
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
 from kubelambda.catalog.layers import ObjectKey, build_layer_version
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -79,24 +81,22 @@ class ClusterCatalog:
         self._tls = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
         self._scopes: tuple[str | None, ...] = namespaces or (None,)
         self._listed: set[tuple[str, str | None]] = set()
-        self._tasks: list[asyncio.Task[None]] = []
         self._session: aiohttp.ClientSession | None = None
 
-    async def start(self) -> None:
-        """Begin to follow; returns at once, ``index.synced`` tells when the first list is in."""
+    async def start(self, supervisor: Supervisor) -> None:
+        """Begin to follow, until ``supervisor`` is closed; returns at once.
+
+        ``index.synced`` tells when the first list is in.
+        """
         timeout = aiohttp.ClientTimeout(total=WATCH_S + 15, sock_connect=5)
         self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
-        self._tasks = [
-            asyncio.create_task(self._follow(feed, scope))
-            for feed in (self._functions, self._layers)
-            for scope in self._scopes
-        ]
+        for feed in (self._functions, self._layers):
+            for scope in self._scopes:
+                name = f"the catalog of {feed.plural} in {scope or 'the cluster'}"
+                supervisor.keep(name, partial(self._follow, feed, scope))
 
     async def close(self) -> None:
-        """Stop following; the index keeps what it holds."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Close the connections, once the supervisor is closed; the index keeps what it holds."""
         if self._session is not None:
             await self._session.close()
 

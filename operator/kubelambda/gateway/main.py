@@ -67,7 +67,7 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     if connection is not None:
         await connection.open()
     await gateway.start()
-    await catalog.start()
+    await catalog.start(supervisor)
     try:
         await gateway.serve_until(stop)
     finally:

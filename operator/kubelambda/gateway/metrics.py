@@ -28,8 +28,8 @@ class GatewayMetrics:
         )
         self.held_bytes = Gauge(
             "kubelambda_gateway_held_bytes",
-            "Bytes of requests (received or unanswered) and answers (not taken by clients) in memory,"
-            " and of uploads (not stored yet) on disk",
+            "Bytes of requests (received or unanswered) and of answers (not taken by clients) in"
+            " memory, of uploads (not stored yet) on disk",
             ["kind"],
             registry=registry,
         )
