@@ -252,7 +252,7 @@ class RequestReader:
         if coding is not None and version == "1.0":
             raise RefusedError(400, "HTTP/1.0 has no Transfer-Encoding")
         if coding is not None and coding.strip().lower() != b"chunked":
-            raise RefusedError(501, "chunked is the only transfer coding here")
+            raise RefusedError(400, "chunked is the only transfer coding here")
         if self._parser.should_upgrade():
             # The parser would take the body for the beginning of what comes after it.
             raise RefusedError(400, "only HTTP/1.1 is spoken here")
