@@ -5,6 +5,7 @@ owns sockets, tasks and the order of starting and stopping.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kubelambda.config import GatewaySettings
@@ -17,6 +18,7 @@ from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.admission import Admissions
 from kubelambda.gateway.connections import Connections
 from kubelambda.gateway.demand import DemandReporter
+from kubelambda.gateway.failure import answer_failure
 from kubelambda.gateway.forward import Forwarder
 from kubelambda.gateway.heartbeats import HttpHeartbeats
 from kubelambda.gateway.http import HttpConnection
@@ -30,8 +32,14 @@ from kubelambda.gateway.package_api import PackageApi, is_download, is_lookup, i
 from kubelambda.gateway.package_cache import PackageCache
 from kubelambda.gateway.pool import Pools
 from kubelambda.gateway.request import Request
+from kubelambda.gateway.request_reader import BodyRule
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.router import Router
+from kubelambda.gateway.spool import Spool
+from kubelambda.process.supervisor import Supervisor
+
+UPLOADS_DIRECTORY = "uploads"
+"""Of the package cache's directory: where uploads wait until they are whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,8 @@ class Surroundings:
     demand_sink: DemandSink
     master_secret: bytes
     metrics: GatewayMetrics
+    supervisor: Supervisor
+    """Owns every task of the gateway."""
     find_peers: FindPeers | None = None
     """How to find other gateways; None for one that is alone."""
     events: EventSink | None = None
@@ -58,7 +68,9 @@ class Assembly:
         self._given = given
         settings, catalog = given.settings, given.catalog
         key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
-        self.connections = Connections(settings, on_cut=given.metrics.count_cut)
+        self.connections = Connections(
+            settings, on_cut=given.metrics.count_cut, open_spool=self._open_spool
+        )
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(key)
         self.forwarder = Forwarder(key)
@@ -91,6 +103,7 @@ class Assembly:
             submit=self.router.submit,
             count=given.metrics.count,
             events=given.events,
+            supervisor=given.supervisor,
         )
         self._internal_api = InternalApi(
             key, membership=self.membership, resolver=resolver, submit=self.router.submit
@@ -101,6 +114,7 @@ class Assembly:
             self._derive_key,
             internal_key=key,
             anonymous=settings.anonymous_invocation,
+            supervisor=given.supervisor,
         )
         self.links = LinkContext(
             derive_key=self._derive_key,
@@ -117,7 +131,9 @@ class Assembly:
 
     def build_public(self) -> HttpConnection:
         """A connection of the public listener."""
-        return HttpConnection(self._serve_public_request, _limit_public_body, self.connections)
+        return HttpConnection(
+            self._serve_public_request, self._rule_public_body, self.connections, answer_failure
+        )
 
     def build_internal(self) -> asyncio.Protocol:
         """A connection of the internal listener: an agent, until it proves to be a request."""
@@ -139,11 +155,26 @@ class Assembly:
 
     def _serve_internal(self, transport: asyncio.Transport, received: bytes) -> None:
         connection = HttpConnection(
-            self._serve_internal_request, limit_internal_body, self.internal_connections
+            self._serve_internal_request,
+            _rule_internal_body,
+            self.internal_connections,
+            answer_failure,
         )
         transport.set_protocol(connection)
         connection.connection_made(transport)
         connection.data_received(received)
+
+    def _rule_public_body(
+        self, method: bytes, path: bytes, headers: dict[bytes, bytes]
+    ) -> BodyRule:
+        if is_upload(method, path):
+            keeps = self._given.packages is not None and self._given.settings.anonymous_invocation
+            return BodyRule(PACKAGE_BYTES_MAX if keeps else 0, is_upload=True)
+        return BodyRule(limit_body(method, path, headers))
+
+    def _open_spool(self, on_room: Callable[[], None]) -> Spool:
+        directory = self._given.settings.package_cache / UPLOADS_DIRECTORY
+        return Spool(directory, self._given.supervisor, on_room)
 
     def _follow_view(self) -> None:
         epoch = self.membership.view.epoch
@@ -195,5 +226,5 @@ def _build_cache(given: Surroundings) -> PackageCache | None:
     return PackageCache(given.packages, given.settings.package_cache)
 
 
-def _limit_public_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> int:
-    return PACKAGE_BYTES_MAX if is_upload(method, path) else limit_body(method, path, headers)
+def _rule_internal_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:
+    return BodyRule(limit_internal_body(method, path, headers))
