@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kubelambda.core.demand import FunctionDemand
 from kubelambda.core.errors import ApiError
 from kubelambda.core.frames import FrameType, encode_control
 from kubelambda.core.function import Code, Function, FunctionRef
@@ -110,7 +111,7 @@ class World:
         self.agents: list[Agent] = []
         self.linked = 0
 
-    def note(self) -> None:
+    def note(self, _: FunctionRef) -> None:
         self.notified += 1
 
     # what callers, agents and the catalog do
@@ -176,8 +177,12 @@ class World:
         (answer,) = self.answers[str(number)]
         return answer
 
+    def reports(self) -> tuple[FunctionDemand, ...]:
+        found = (self.pools.report_of(ref) for ref in self.pools.refs())
+        return tuple(one for one in found if one is not None)
+
     def count_waiting(self) -> int:
-        return sum(one.waiting for one in self.pools.reports())
+        return sum(one.waiting for one in self.reports())
 
     def count_parked(self) -> int:
         return sum(len(one.parked) for one in self.pools._pools.values())

@@ -24,7 +24,7 @@ def stall(kind: Stall) -> Change:
 
 
 def relinquish(world: World) -> object:
-    return world.pools.relinquish(lambda _: "10.0.0.9:8443", 7)
+    return world.pools.relinquish(lambda _: "10.0.0.9:8443", 7, "proof")
 
 
 CHANGES: dict[str, Change] = {
@@ -123,7 +123,7 @@ async def test_what_waits_or_is_parked_goes_uncounted_to_the_new_owner() -> None
     agents[0].respond()
     world.submit()
     assert world.count_parked() == 1
-    given_away = world.pools.relinquish(lambda _: "10.0.0.9:8443", 7)
+    given_away = world.pools.relinquish(lambda _: "10.0.0.9:8443", 7, "proof")
     assert [one.request_id for one in given_away] == ["3", "4"]
     assert world.pools.in_flight() == 2, "what runs stays counted here"
     assert world.pools.in_flight_by_function() == {REF: 2}
@@ -138,7 +138,7 @@ async def test_functions_without_a_successor_stay() -> None:
     agent = world.link()
     world.submit()
     world.submit()
-    assert world.pools.relinquish(lambda _: None, 7) == []
+    assert world.pools.relinquish(lambda _: None, 7, "proof") == []
     agent.finish()
     assert agent.request_id == "2"
 
@@ -146,7 +146,7 @@ async def test_functions_without_a_successor_stay() -> None:
 async def test_right_after_a_change_of_owners_nothing_is_said_to_wait() -> None:
     """Warm environments are on their way."""
     world = World()
-    world.pools.relinquish(lambda _: None, 7)
+    world.pools.relinquish(lambda _: None, 7, "proof")
     world.submit()
     assert world.count_waiting() == 0
     assert HANDOVER_S < 1
@@ -155,7 +155,7 @@ async def test_right_after_a_change_of_owners_nothing_is_said_to_wait() -> None:
 async def test_an_environment_that_was_given_away_gets_nothing_here() -> None:
     world = World()
     agent = world.link()
-    world.pools.relinquish(lambda _: "10.0.0.9:8443", 7)
+    world.pools.relinquish(lambda _: "10.0.0.9:8443", 7, "proof")
     world.submit()
     assert agent.environment.invocation is None
 
