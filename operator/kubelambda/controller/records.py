@@ -2,7 +2,8 @@
 
 Contract: pure; built on receipt, so inline code, environment values, managedFields and
 last-applied-configuration are gone from memory at once (a digest of them stays). Nothing here is
-ever logged whole.
+ever logged whole. A function whose spec cannot be read has a record all the same: its verdict says
+so, and the controller can write that into its status.
 """
 
 import base64
@@ -12,7 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
+from kubelambda.controller.status_shape import (
+    CANNOT_BE_READ,
+    FUNCTION_STATUS,
+    is_number,
+    is_text,
+    keep_shapely,
+)
 from kubelambda.controller.verdict import Verdict, judge_manifest
 from kubelambda.core.code_digest import digest_files
 from kubelambda.core.code_zip import compute_sha256, to_code_sha256
@@ -133,8 +142,47 @@ class PolicyRecord:
         return unpacked
 
 
+def check_metadata(manifest: Mapping[str, Any]) -> None:
+    """TypeError where the metadata are not as every API server writes them."""
+    metadata = manifest["metadata"]
+    texts = [metadata["uid"], metadata["resourceVersion"], metadata.get("creationTimestamp", "")]
+    for key in ("labels", "annotations"):
+        texts += [text for one in (metadata.get(key) or {}).items() for text in one]
+    if not all(map(is_text, texts)) or not is_number(metadata.get("generation", 0)):
+        raise TypeError("metadata of another type")
+
+
 def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
-    """The record of a LambdaFunction as it comes over the wire."""
+    """The record of a LambdaFunction as it comes over the wire, whatever its spec and status."""
+    verdict = judge_manifest(manifest)
+    shapely = {**manifest, "status": keep_shapely(manifest.get("status"), FUNCTION_STATUS)}
+    try:
+        record = _read_function(shapely, verdict)
+        _check_types(record)
+    except CANNOT_BE_READ as error:
+        if verdict.reason is None:
+            verdict = Verdict(Reason.INVALID_SPEC, f"spec cannot be read: {type(error).__name__}")
+        return _read_function({**shapely, "spec": _pick_identity(manifest.get("spec"))}, verdict)
+    return record
+
+
+def _pick_identity(spec: Any) -> dict[str, Any]:
+    """What names the function, of a spec that cannot be read."""
+    name = spec.get("functionName") if isinstance(spec, Mapping) else None
+    return {"functionName": name} if isinstance(name, str) else {}
+
+
+def _check_types(record: FunctionRecord) -> None:
+    """TypeError where a value has not the type that everything else relies on."""
+    texts = [record.function_name, record.runtime, record.config_map, record.package]
+    texts += [one.name for one in record.layers]
+    numbers = [record.memory_mb, record.timeout_s, record.ephemeral_mb]
+    numbers += [record.reserved_concurrency or 0, *(one.version for one in record.layers)]
+    if not all(map(is_text, texts)) or not all(map(is_number, numbers)):
+        raise TypeError("a field of another type")
+
+
+def _read_function(manifest: Mapping[str, Any], verdict: Verdict) -> FunctionRecord:
     metadata, spec = manifest["metadata"], manifest["spec"]
     function = build_function(manifest)
     bare = replace(function, code=replace(function.code, version=""), layers=())
@@ -163,8 +211,8 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
         code_sha256=_compute_code_sha256(function.code),
         layers=function.layers,
         reserved_concurrency=function.reserved_concurrency,
-        verdict=judge_manifest(manifest),
-        status=dict(manifest.get("status") or {}),
+        verdict=verdict,
+        status=manifest["status"],
     )
 
 
@@ -175,7 +223,7 @@ def _read_image(spec: Mapping[str, Any]) -> ImageRequest | None:
 
 def _read_resolved(manifest: Mapping[str, Any]) -> ResolvedImage | None:
     """None where the spec has changed since: the same tag may mean another image then."""
-    status = manifest.get("status") or {}
+    status = manifest["status"]
     config, uri = status.get("imageConfig") or {}, status.get("resolvedImageUri")
     if not uri or config.get("observedGeneration") != manifest["metadata"].get("generation", 0):
         return None
@@ -200,12 +248,22 @@ def digest_config_map(manifest: Mapping[str, Any]) -> str:
 def read_runtime(manifest: Mapping[str, Any]) -> RuntimeRecord:
     """The record of a LambdaRuntime."""
     spec, metadata = manifest["spec"], manifest["metadata"]
+    image, bootstrap = spec["image"], spec.get("bootstrap") or []
+    if not is_text(image) or not isinstance(bootstrap, list) or not all(map(is_text, bootstrap)):
+        raise TypeError("spec.image is a string, spec.bootstrap a list of strings")
     return RuntimeRecord(
-        name=spec.get("identifier") or metadata["name"],
+        name=find_runtime_name(manifest),
         version=metadata.get("resourceVersion", "0"),
-        image=spec["image"],
-        bootstrap=tuple(spec.get("bootstrap") or ()),
+        image=image,
+        bootstrap=tuple(bootstrap),
     )
+
+
+def find_runtime_name(manifest: Mapping[str, Any]) -> str:
+    """The identifier of a LambdaRuntime, whatever the rest of it."""
+    spec = manifest.get("spec")
+    named = spec.get("identifier") if isinstance(spec, Mapping) else None
+    return named if isinstance(named, str) and named else str(manifest["metadata"]["name"])
 
 
 def read_deployment(manifest: Mapping[str, Any]) -> DeploymentRecord:
