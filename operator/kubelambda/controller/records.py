@@ -7,6 +7,7 @@ so, and the controller can write that into its status.
 """
 
 import base64
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
+from kubelambda.controller.field_managers import list_foreign_fields
 from kubelambda.controller.status_shape import (
     CANNOT_BE_READ,
     FUNCTION_STATUS,
@@ -27,6 +29,7 @@ from kubelambda.core.code_digest import digest_files
 from kubelambda.core.code_zip import compute_sha256, to_code_sha256
 from kubelambda.core.function import Code, FunctionRef, Layer
 from kubelambda.core.image_config import ImageRequest, ResolvedImage, read_image_config
+from kubelambda.kube.paths import FUNCTIONS
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import parse_cpu_millis
 
@@ -94,10 +97,15 @@ class DeploymentRecord:
     uid: str
     version: str
     function_uid: str
+    """As the selector has it, which nobody can change."""
     revision: str
     replicas: int
     failure: str
     packed: bytes = field(repr=False)
+    foreign: tuple[str, ...] = ()
+    """Fields of its spec that somebody else has written."""
+    digest: str = ""
+    """Of all that is kept as it should be: everything that is packed, but for the replicas."""
 
     def unpack(self) -> dict[str, Any]:
         """What drift is looked for in."""
@@ -125,6 +133,10 @@ class PodRecord:
     cpu_limit_millis: int
     trouble: tuple[str, str]
     """Reason and message why it cannot start; both empty while nothing is known to be wrong."""
+    direct: bool = False
+    """The function owns it directly, without a Deployment between them."""
+    stray: bool = False
+    """It has lost its owner or one of our labels: nobody counts it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +147,10 @@ class PolicyRecord:
     uid: str
     version: str
     packed: bytes = field(repr=False)
+    foreign: tuple[str, ...] = ()
+    """Fields of its spec that somebody else has written."""
+    digest: str = ""
+    """Of everything that is packed."""
 
     def unpack(self) -> dict[str, Any]:
         """What drift is looked for in."""
@@ -227,7 +243,9 @@ def _read_resolved(manifest: Mapping[str, Any]) -> ResolvedImage | None:
     config, uri = status.get("imageConfig") or {}, status.get("resolvedImageUri")
     if not uri or config.get("observedGeneration") != manifest["metadata"].get("generation", 0):
         return None
-    return ResolvedImage(uri, read_image_config(config))
+    resolved = ResolvedImage(uri, read_image_config(config))
+    # Not what hands have put there: somebody else's image would run.
+    return resolved if resolved.digest == config.get("digest") else None
 
 
 def _compute_code_sha256(code: Code) -> str:
@@ -269,33 +287,40 @@ def find_runtime_name(manifest: Mapping[str, Any]) -> str:
 def read_deployment(manifest: Mapping[str, Any]) -> DeploymentRecord:
     """The record of a Deployment that carries our labels."""
     metadata, spec = manifest["metadata"], manifest["spec"]
-    own = metadata.get("labels") or {}
+    selector = spec["selector"].get("matchLabels") or {}
     conditions = (manifest.get("status") or {}).get("conditions") or []
     failures = [
         one.get("message", "")
         for one in conditions
         if one["type"] == "ReplicaFailure" and one["status"] == "True"
     ]
+    kept = {key: value for key, value in spec.items() if key != "replicas"}
+    own = _pick_metadata(metadata)
     return DeploymentRecord(
         key=(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
-        function_uid=own.get(labels.FUNCTION_UID, ""),
-        revision=own.get(labels.REVISION, ""),
+        function_uid=selector.get(labels.FUNCTION_UID, ""),
+        revision=selector.get(labels.REVISION, ""),
         replicas=spec.get("replicas", 1),
         failure=failures[0] if failures else "",
-        packed=_pack({"metadata": _pick_metadata(metadata), "spec": spec}),
+        packed=_pack({"metadata": own, "spec": spec}),
+        foreign=list_foreign_fields(metadata),
+        digest=_digest({"metadata": own, "spec": kept}),
     )
 
 
 def read_policy(manifest: Mapping[str, Any]) -> PolicyRecord:
     """The record of a NetworkPolicy."""
     metadata = manifest["metadata"]
+    kept = {"metadata": _pick_metadata(metadata), "spec": manifest["spec"]}
     return PolicyRecord(
         key=(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
-        packed=_pack({"metadata": _pick_metadata(metadata), "spec": manifest["spec"]}),
+        packed=_pack(kept),
+        foreign=list_foreign_fields(metadata),
+        digest=_digest(kept),
     )
 
 
@@ -303,17 +328,19 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
     """The record of a function pod."""
     metadata, status = manifest["metadata"], manifest.get("status") or {}
     own = metadata.get("labels") or {}
-    container = manifest["spec"]["containers"][0]
+    container = _find_container(manifest["spec"])
     statuses = status.get("containerStatuses") or []
     all_statuses = [*(status.get("initContainerStatuses") or []), *statuses]
     environment = {one["name"]: one.get("value", "") for one in container.get("env") or ()}
+    function_uid = environment.get("KUBELAMBDA_FUNCTION_UID") or own.get(labels.FUNCTION_UID, "")
+    owner = _find_controller(metadata)
     cpu = ((container.get("resources") or {}).get("limits") or {}).get("cpu", "0")
     return PodRecord(
         key=(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
         created=metadata.get("creationTimestamp", ""),
-        function_uid=own.get(labels.FUNCTION_UID, ""),
+        function_uid=function_uid,
         revision=own.get(labels.REVISION, ""),
         config_digest=environment.get("KUBELAMBDA_CONFIG_DIGEST", ""),
         pending=status.get("phase", "Pending") == "Pending",
@@ -323,6 +350,32 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
         victim=labels.DELETION_COST in (metadata.get("annotations") or {}),
         cpu_limit_millis=parse_cpu_millis(cpu),
         trouble=_find_trouble(status, all_statuses),
+        direct=owner == FUNCTIONS.kind,
+        stray=not owner or not _has_labels(own, function_uid),
+    )
+
+
+def _find_container(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ours: a webhook may have put one of its own before it."""
+    containers = spec["containers"]
+    ours = [one for one in containers if one.get("name") == labels.FUNCTION_CONTAINER]
+    found: Mapping[str, Any] = (ours or containers)[0]
+    return found
+
+
+def _find_controller(metadata: Mapping[str, Any]) -> str:
+    """The kind of the owner that controls the object."""
+    owners = metadata.get("ownerReferences") or ()
+    return next((str(one["kind"]) for one in owners if one.get("controller")), "")
+
+
+def _has_labels(own: Mapping[str, str], function_uid: str) -> bool:
+    """By which ReplicaSets count the pod, the NetworkPolicy holds it and the controller sees it."""
+    return (
+        own.get(labels.FUNCTION_UID) == function_uid
+        and bool(own.get(labels.REVISION))
+        and own.get(labels.NETWORK) == labels.NETWORK_DEFAULT
+        and own.get(labels.MANAGED_BY) == labels.MANAGER
     )
 
 
@@ -348,3 +401,8 @@ def _pick_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pack(content: Mapping[str, Any]) -> bytes:
     return zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
