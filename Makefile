@@ -118,7 +118,7 @@ images: ## Build every Dockerfile with docker or buildah and load the images int
 	@hack/images
 
 .PHONY: install
-install: ## Install or upgrade the chart with the images of `make images` (SCOPE=Namespaced for one namespace)
+install: ## Install or upgrade the chart with the images of `make images` (SCOPE=Namespaced for one namespace, STORAGE=none for no volume)
 	@hack/install
 
 .PHONY: uninstall
