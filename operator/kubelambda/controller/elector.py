@@ -24,7 +24,7 @@ from kubelambda.core.election import (
     note_sighting,
     renew_deadline_s,
 )
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -82,7 +82,7 @@ class Elector:
     """Competes for one Lease; ``client`` has no fence and no pace."""
 
     def __init__(
-        self, client: KubeClient, candidacy: Candidacy, clock: ElectionClock = SYSTEM_CLOCK
+        self, client: KubeApi, candidacy: Candidacy, clock: ElectionClock = SYSTEM_CLOCK
     ) -> None:
         self._client = client
         self._candidacy = candidacy

@@ -1,9 +1,9 @@
 """The parts of a process that only make sense together.
 
-Contract: ``run_parts`` returns only because ``stop`` was set. The first part that ends otherwise, by
-an exception or by returning, ends all of them: it is logged by its name and PartEndedError is
+Contract: ``run_parts`` returns only because ``stop`` was set. The first part that ends otherwise,
+by an exception or by returning, ends all of them: it is logged by its name and PartEndedError is
 raised. All parts have been cancelled by then; one that does not heed that is left behind after
-CANCEL_S, and said so.
+CANCEL_S, and the log says so.
 """
 
 import asyncio
