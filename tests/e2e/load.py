@@ -58,7 +58,9 @@ class SteadyLoad:
 
     HUNG_S = 10.0
 
-    def __init__(self, gateway_url: str, arn: str, rate_per_s: float, *, event: bool = False):
+    def __init__(
+        self, gateway_url: str, arn: str, rate_per_s: float, *, event: bool = False
+    ) -> None:
         self.outcomes: Counter[str] = Counter()
         self.request_ids: list[str] = []
         self._address = urlsplit(gateway_url)
