@@ -9,6 +9,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine
+from typing import Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.elector import Candidacy, Elector
@@ -54,16 +55,31 @@ async def _serve(settings: ControllerSettings) -> int:
     stop = asyncio.Event()
     set_on_stop(stop)
     try:
-        return await _stand_by_then_lead(settings, elector, leader, stop)
+        return await stand_by_then_lead(
+            elector, leader, stop, with_election=settings.leader_election
+        )
     finally:
         await health.close()
         election_client.close()
 
 
-async def _stand_by_then_lead(
-    settings: ControllerSettings, elector: Elector, leader: Leader, stop: asyncio.Event
+class Leadership(Protocol):
+    """What a controller does while it leads, and how it hands over (``Leader``)."""
+
+    async def lead(self, stop: asyncio.Event) -> None:
+        """Return after ``stop``; raise what ended it otherwise."""
+        ...
+
+    async def hand_over(self) -> None:
+        """Let a standby lead at once."""
+        ...
+
+
+async def stand_by_then_lead(
+    elector: Elector, leader: Leadership, stop: asyncio.Event, *, with_election: bool
 ) -> int:
-    if not settings.leader_election:
+    """The life of a controller; its exit code."""
+    if not with_election:
         elector.lead_unopposed()
     elif not await _first_of(elector.wait_for_leadership(), stop):
         return 0
