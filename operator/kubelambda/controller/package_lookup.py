@@ -1,7 +1,8 @@
 """Asks a gateway which packages are there.
 
 Contract: ``core.package_lookup``. Any gateway will do. One connection at most, LOOKUP_S for each
-question, no longer an answer than a question; whatever is no good answer is PackagesUnavailableError.
+question, and an answer no longer than a question may be; whatever is no good answer is
+PackagesUnavailableError.
 """
 
 import time
