@@ -47,7 +47,7 @@ async def test_a_task_that_fails_again_and_again_ends_readiness_and_then_the_pro
     assert await look(gateway, "/readyz") == (200, "ok\n")
     assert await look(gateway, "/healthz") == (200, "ok\n")
     go.set()
-    await wait_until(lambda: supervisor.check_live())
+    await wait_until(supervisor.check_live)
     status, text = await look(gateway, "/readyz")
     assert (status, text) == (503, "the odd task is failing: KeyError('unforeseen')\n")
     assert (await look(gateway, "/healthz"))[0] == 503
