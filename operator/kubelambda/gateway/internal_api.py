@@ -88,7 +88,7 @@ class InternalApi:
         if request.method != b"POST" or request.path not in (_RELAY, _HEARTBEAT):
             request.keep_alive = False
             request.respond(404, [])
-        elif request.over_limit:
+        elif request.over_limit is not None:
             request.respond(413, [])
         elif request.path == _RELAY:
             self._serve_relay(request)
