@@ -18,7 +18,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from watchfiles import awatch
 
-from kubelambda.catalog.files import Loaded, keep_last_good, load_functions
+from kubelambda.catalog.files import Loaded, keep_last_good, list_new_remarks, load_functions
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.core.function import Function
@@ -27,7 +27,7 @@ from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.gateway.server import Gateway
-from kubelambda.local.banner import render_banner, render_problems
+from kubelambda.local.banner import render_banner, render_problems, render_remarks
 from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.machine import Machine, find_cache, find_machine
 from kubelambda.local.packages import mark_missing_package
@@ -147,11 +147,14 @@ class _Loader:
     def load(self) -> Loaded:
         """Make what is in the files, and what packages are there, all that is served."""
         loaded = keep_last_good(self._former, load_functions(self.options.paths))
+        remarks = list_new_remarks(self._former, loaded)
         self._former = loaded
         self._serve()
         self.index.synced = True
         if loaded.problems:
             self.options.say(render_problems(loaded))
+        if remarks:
+            self.options.say(render_remarks(remarks))
         return loaded
 
     def look_for_packages(self) -> None:
