@@ -72,6 +72,8 @@ class Feed:
         self.namespace = namespace
         self.version = ""
         """Empty: nothing is known, or a list has to come first."""
+        self.events_taken = 0
+        """Events and bookmarks of watches that were news."""
         self._progress = ""
         self._known: dict[ObjectKey, Record] = {}
         self._complained: dict[ObjectKey, tuple[str, str]] = {}
@@ -127,6 +129,7 @@ class Feed:
             return
         if kind != "BOOKMARK":
             self._take(kind, manifest)
+        self.events_taken += 1
         self.version = self._progress = version
 
     def list_again(self) -> None:

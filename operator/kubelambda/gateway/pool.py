@@ -9,6 +9,7 @@ Lives on the event loop and does no I/O: frames go out through environments, dem
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from kubelambda.gateway.environment import FINISHING_S, Environment
 from kubelambda.gateway.function_pool import FunctionPool
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.slots import Elsewhere, Slots
+
+logger = logging.getLogger(__name__)
 
 HANDOVER_S = 0.3
 
@@ -78,7 +81,7 @@ class Pools:
         self._count(pool, invocation)
         environment = pool.take_idle()
         if environment is not None:
-            environment.invoke(invocation)
+            _hand_over(environment, invocation)
             return
         invocation.timer = self._loop.call_later(
             self._start_wait_s, self._give_up, pool, invocation
@@ -269,7 +272,7 @@ class Pools:
         while pool.waiting and (environment := pool.take_idle()) is not None:
             invocation = pool.waiting.popleft()
             invocation.stop_timer()
-            environment.invoke(invocation)
+            _hand_over(environment, invocation)
 
     def _review(self, pool: FunctionPool) -> None:
         """Refuse what waits for nothing."""
@@ -315,7 +318,7 @@ class Pools:
         if environment is None:
             return False
         self._count(pool, invocation)
-        environment.invoke(invocation)
+        _hand_over(environment, invocation)
         return True
 
     def _abandon(self, pool: FunctionPool, invocation: Invocation) -> None:
@@ -335,3 +338,12 @@ class Pools:
         empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)
         if empty and self._pools.get(pool.function.ref) is pool:
             del self._pools[pool.function.ref]
+
+
+def _hand_over(environment: Environment, invocation: Invocation) -> None:
+    """Whoever answers, the slot comes back: half handed over is lost, with its environment."""
+    try:
+        environment.invoke(invocation)
+    except Exception:
+        logger.exception("request %s could not be handed over", invocation.request_id)
+        environment.abort()
