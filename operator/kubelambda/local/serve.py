@@ -7,6 +7,7 @@ the state directory is written.
 import asyncio
 import contextlib
 import fcntl
+import logging
 import secrets
 import shutil
 import signal
@@ -34,6 +35,8 @@ from kubelambda.local.packages import mark_missing_package
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.sqlite import SqliteQueue
+
+logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 PACKAGES_LOOK_MS = 1_000
@@ -195,10 +198,13 @@ async def _follow_edits(loader: _Loader, stop: asyncio.Event) -> None:
         yield_on_timeout=True,
     )
     async for changes in edits:
-        if changes:
-            loader.load()
-        else:
-            loader.look_for_packages()
+        try:
+            if changes:
+                loader.load()
+            else:
+                loader.look_for_packages()
+        except Exception:
+            logger.exception("the files cannot be read; what was read before is served")
 
 
 def _stop_event() -> asyncio.Event:
