@@ -10,7 +10,7 @@ Lives on the event loop and does no I/O: frames go out through environments, dem
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kubelambda.core.demand import FunctionDemand
@@ -37,7 +37,7 @@ class Pools:
         self,
         *,
         start_wait_s: float,
-        notify: Callable[[], None],
+        notify: Callable[[FunctionRef], None],
         elsewhere: Elsewhere,
         find: Callable[[FunctionRef], Function | None],
     ) -> None:
@@ -88,9 +88,9 @@ class Pools:
         )
         pool.waiting.append(invocation)
         invocation.on_abandoned = lambda: self._abandon(pool, invocation)
-        self._notify()
+        self._notify(pool.function.ref)
         if self._count_finishing(pool):
-            self._loop.call_later(FINISHING_S, self._notify)
+            self._loop.call_later(FINISHING_S, self._notify, pool.function.ref)
 
     def attach(self, environment: Environment) -> None:
         """An environment has linked itself. Its function was known when it was admitted."""
@@ -101,7 +101,7 @@ class Pools:
             return
         self._homes[environment] = pool
         pool.environments.add(environment)
-        self._notify()
+        self._notify(environment.identity.ref)
 
     def detach(self, environment: Environment) -> None:
         """An environment's link is gone."""
@@ -111,7 +111,7 @@ class Pools:
         pool.forget(environment)
         self._review(pool)
         self._drop_if_empty(pool)
-        self._notify()
+        self._notify(pool.function.ref)
 
     def environment_idle(self, environment: Environment, *, first: bool) -> None:
         """Give it the request that has waited longest, if it may have it.
@@ -125,7 +125,7 @@ class Pools:
         if not environment.recovered_request:
             pool.recovered.discard(environment)
         if first or pool.waiting:
-            self._notify()
+            self._notify(pool.function.ref)
         if environment not in pool.idle:
             pool.idle.append(environment)
         self._hand_out(pool)
@@ -135,7 +135,7 @@ class Pools:
         pool = self._homes.get(environment)
         if pool is not None:
             pool.recovered.add(environment)
-        self._notify()
+            self._notify(environment.identity.ref)
 
     def environment_changed(self, environment: Environment) -> None:
         """It is leaving: no more events for it."""
@@ -144,7 +144,7 @@ class Pools:
             if environment in pool.idle:
                 pool.idle.remove(environment)
             self._review(pool)
-        self._notify()
+            self._notify(environment.identity.ref)
 
     def drain(self, ref: FunctionRef, pod: str) -> None:
         """Let an environment go, if it is still idle."""
@@ -166,7 +166,7 @@ class Pools:
         self._hand_out(pool)
         self._admit_parked(pool)
         self._drop_if_empty(pool)
-        self._notify()
+        self._notify(pool.function.ref)
 
     def remove(self, ref: FunctionRef) -> None:
         """The function is gone: what waits is told so, its environments end once they are idle."""
@@ -185,10 +185,10 @@ class Pools:
                 environment.shut_down("spindown")
         for invocation in pool.take_pending():
             invocation.finish(function_deleted(invocation.invoked_arn))
-        self._notify()
+        self._notify(pool.function.ref)
 
     def relinquish(
-        self, find_successor: Callable[[FunctionRef], str | None], epoch: int
+        self, find_successor: Callable[[FunctionRef], str | None], epoch: int, epoch_proof: str
     ) -> list[Invocation]:
         """Give away the functions that have a successor, and name its address to the agents.
 
@@ -207,27 +207,34 @@ class Pools:
                 invocation.release()
                 homeless.append(invocation)
             for environment in pool.environments:
-                environment.go_away(successor, epoch)
+                environment.go_away(successor, epoch, epoch_proof)
             pool.idle.clear()
             self._drop_if_empty(pool)
-        self._notify()
+            self._notify(pool.function.ref)
         return homeless
 
     def open(self, function: Function) -> None:
         """Make sure that there is a pool to attach an environment of ``function`` to."""
         self._pool(function)
 
-    def reports(self) -> tuple[FunctionDemand, ...]:
-        """The whole demand.
+    def refs(self) -> Sequence[FunctionRef]:
+        """The functions that there is demand of."""
+        return list(self._pools)
+
+    def report_of(self, ref: FunctionRef) -> FunctionDemand | None:
+        """The demand of one function; None where there is none.
 
         Right after a change of owners nothing is said to wait: warm environments are on their way.
         """
+        pool = self._pools.get(ref)
+        if pool is None:
+            return None
         now = self._loop.time()
-        reports = tuple(pool.report(now) for pool in self._pools.values())
-        if now < self._handover_until:
-            self._loop.call_at(self._handover_until, self._notify)
-            return tuple(replace(one, waiting=0) for one in reports)
-        return reports
+        report = pool.report(now)
+        if report.waiting and now < self._handover_until:
+            self._loop.call_at(self._handover_until, self._notify, ref)
+            return replace(report, waiting=0)
+        return report
 
     def in_flight(self) -> int:
         """Requests that have not been answered or still hold an environment."""
@@ -326,13 +333,13 @@ class Pools:
         if not invocation.begun and not invocation.answered:
             pool.waiting.remove(invocation)
             invocation.finish(unavailable("the client has gone"))
-            self._notify()
+            self._notify(pool.function.ref)
 
     def _give_up(self, pool: FunctionPool, invocation: Invocation) -> None:
         if not invocation.begun and invocation in pool.waiting:
             pool.waiting.remove(invocation)
             invocation.finish(pool.build_wait_error(self._start_wait_s))
-            self._notify()
+            self._notify(pool.function.ref)
 
     def _drop_if_empty(self, pool: FunctionPool) -> None:
         empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)

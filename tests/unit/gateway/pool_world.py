@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kubelambda.core.demand import FunctionDemand
 from kubelambda.core.errors import ApiError
 from kubelambda.core.frames import FrameType, encode_control
 from kubelambda.core.function import Code, Function, FunctionRef
@@ -110,7 +111,7 @@ class World:
         self.agents: list[Agent] = []
         self.linked = 0
 
-    def note(self) -> None:
+    def note(self, _: FunctionRef) -> None:
         self.notified += 1
 
     # what callers, agents and the catalog do
@@ -176,8 +177,15 @@ class World:
         (answer,) = self.answers[str(number)]
         return answer
 
+    def reports(self) -> list[FunctionDemand]:
+        reports = [self.pools.report_of(ref) for ref in self.pools.refs()]
+        return [one for one in reports if one is not None]
+
     def count_waiting(self) -> int:
-        return sum(one.waiting for one in self.pools.reports())
+        return sum(one.waiting for one in self.reports())
+
+    def relinquish(self, successor: str | None = "10.0.0.9:8443") -> list[Invocation]:
+        return self.pools.relinquish(lambda _: successor, 7, "proof")
 
     def count_parked(self) -> int:
         return sum(len(one.parked) for one in self.pools._pools.values())

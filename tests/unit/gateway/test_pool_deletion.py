@@ -50,7 +50,7 @@ async def test_what_waits_and_what_comes_is_told_that_the_function_is_gone() -> 
         assert isinstance(answer, ApiError)
         assert (answer.status, answer.is_gone) == (404, True)
     assert world.pools.in_flight() == 0
-    assert world.pools.reports() == ()
+    assert world.reports() == []
 
 
 async def test_a_request_resolved_before_the_deletion_does_not_bring_the_function_back() -> None:
@@ -59,7 +59,7 @@ async def test_a_request_resolved_before_the_deletion_does_not_bring_the_functio
     world.recreate()
     world.submit(resolved)
     assert world.answer(1).status == 404
-    assert [one.uid for one in world.pools.reports()] in ([], [world.function.uid])
+    assert [one.uid for one in world.reports()] in ([], [world.function.uid])
     world.submit()
     assert world.answers["2"] == [], "the successor is another function"
 
@@ -129,7 +129,7 @@ async def test_a_successor_of_the_name_has_environments_and_counts_of_its_own(
     assert world.answers["2"] == [], "an environment of the old object serves the new one never"
     fresh = world.link()
     assert fresh.request_id == "2"
-    (report,) = world.pools.reports()
+    (report,) = world.reports()
     assert (report.uid, [one.pod for one in report.environments]) == ("successor", ["pod-2"])
     world.submit()
     assert world.answer(3).status == 429
