@@ -174,7 +174,7 @@ class InternalApi:
 
     def _resolve(self, meta: RelayRequest) -> Function | ApiError:
         target = Target(meta.function_name, "", meta.qualifier)
-        return self._resolver.resolve_in(meta.namespace, target)
+        return self._resolver.resolve_in(meta.namespace, target, meta.function_uid)
 
     def _begin(self, event: "_Event", function: Function) -> None:
         request, meta = event.request, event.meta
