@@ -16,6 +16,7 @@ from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.heartbeats import DnsPeers
 from kubelambda.gateway.layer_keeper import LayerKeeper
 from kubelambda.gateway.server import Gateway
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.jetstream_packages import JetStreamPackages
 from kubelambda.stores.nats_connection import NatsConnection
@@ -62,8 +63,9 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    supervisor = Supervisor()
     if connection is not None:
-        await connection.open()
+        await connection.open(supervisor)
     await gateway.start()
     await catalog.start()
     try:
@@ -73,5 +75,6 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
             keeping.cancel()
         await catalog.close()
         await sink.close()
+        await supervisor.close()
         if connection is not None:
             await connection.close()
