@@ -6,9 +6,11 @@ owns sockets, tasks and the order of starting and stopping.
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.demand import INTERNAL_KEY_INFO, Drain
+from kubelambda.core.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.keys import derive_function_key, derive_key
 from kubelambda.core.membership import Member
@@ -32,6 +34,7 @@ from kubelambda.gateway.pool import Pools
 from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.router import Router
+from kubelambda.process.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Assembly:
         self.connections = Connections(settings, on_cut=given.metrics.count_cut)
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(key)
-        self.forwarder = Forwarder(key)
+        self.supervisor = Supervisor()
+        self.forwarder = Forwarder(key, self.supervisor)
         self.pools = Pools(
             start_wait_s=settings.start_wait_s, notify=self._notify, elsewhere=_Elsewhere(self)
         )
@@ -75,10 +79,15 @@ class Assembly:
             on_dead=self.forwarder.drop,
         )
         self.router = Router(self.membership, self.pools, self.forwarder)
+        self._epoch_key = derive_key(given.master_secret, EPOCH_KEY_INFO)
         self.admissions = Admissions(
-            catalog, self.membership, region=settings.region, open_pool=self.pools.open
+            catalog,
+            self.membership,
+            region=settings.region,
+            open_pool=self.pools.open,
+            is_epoch_proved=partial(is_epoch_proved, self._epoch_key),
         )
-        self.reporter = DemandReporter(own.name, given.demand_sink, self.pools.reports, self._drain)
+        self.reporter = DemandReporter(own.name, given.demand_sink, self.pools, self._drain)
         resolver = Resolver(
             catalog, region=settings.region, default_namespace=settings.default_namespace
         )
@@ -90,7 +99,12 @@ class Assembly:
             events=given.events,
         )
         self._internal_api = InternalApi(
-            key, membership=self.membership, resolver=resolver, submit=self.router.submit
+            key,
+            membership=self.membership,
+            resolver=resolver,
+            submit=self.router.submit,
+            was_deleted=catalog.was_deleted,
+            supervisor=self.supervisor,
         )
         self._package_api = PackageApi(
             _build_cache(given),
@@ -106,6 +120,7 @@ class Assembly:
             detach=self.pools.detach,
             listener=self.pools,
             read_epoch=lambda: self.membership.view.epoch,
+            prove_epoch=partial(prove_epoch, self._epoch_key),
             serve_http=self._serve_internal,
             ping_s=settings.link_ping_s,
             dead_s=settings.link_dead_s,
@@ -144,7 +159,8 @@ class Assembly:
 
     def _follow_view(self) -> None:
         epoch = self.membership.view.epoch
-        for invocation in self.pools.relinquish(self._find_successor, epoch):
+        epoch_proof = prove_epoch(self._epoch_key, epoch)
+        for invocation in self.pools.relinquish(self._find_successor, epoch, epoch_proof):
             self.router.submit(invocation)
         self.admissions.reconsider_all()
 
@@ -169,8 +185,8 @@ class Assembly:
             return None
         return derive_function_key(self._given.master_secret, uid, key_generation)
 
-    def _notify(self) -> None:
-        self.reporter.notify()
+    def _notify(self, ref: FunctionRef) -> None:
+        self.reporter.notify(ref)
 
 
 class _Elsewhere:

@@ -8,7 +8,7 @@ Lives on the event loop and does no I/O: frames go out through environments, dem
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -39,7 +39,7 @@ class Pools:
     """All functions that this gateway owns; the listener of their environments."""
 
     def __init__(
-        self, *, start_wait_s: float, notify: Callable[[], None], elsewhere: Elsewhere
+        self, *, start_wait_s: float, notify: Callable[[FunctionRef], None], elsewhere: Elsewhere
     ) -> None:
         self._start_wait_s = start_wait_s
         self._notify = notify
@@ -74,16 +74,16 @@ class Pools:
         )
         pool.waiting.append(invocation)
         invocation.on_abandoned = lambda: self._abandon(pool, invocation)
-        self._notify()
+        self._notify(pool.function.ref)
         if pool.count_finishing(self._loop.time()):
-            self._loop.call_later(FINISHING_S, self._notify)
+            self._loop.call_later(FINISHING_S, self._notify, pool.function.ref)
 
     def attach(self, environment: Environment) -> None:
         """An environment has linked itself. Its function was known when it was admitted."""
         pool = self._pools.get(environment.identity.ref)
         if pool is not None:
             pool.environments.add(environment)
-        self._notify()
+        self._notify(environment.identity.ref)
 
     def detach(self, environment: Environment) -> None:
         """An environment's link is gone."""
@@ -94,7 +94,7 @@ class Pools:
             if environment in pool.idle:
                 pool.idle.remove(environment)
             self._drop_if_empty(pool)
-        self._notify()
+        self._notify(environment.identity.ref)
 
     def environment_idle(self, environment: Environment, *, first: bool) -> None:
         """Give it the request that has waited longest, if it may have it.
@@ -108,7 +108,7 @@ class Pools:
         if not environment.recovered_request:
             pool.recovered.discard(environment)
         if first or pool.waiting:
-            self._notify()
+            self._notify(pool.function.ref)
         if pool.waiting and pool.is_current(environment):
             invocation = pool.waiting.popleft()
             invocation.stop_timer()
@@ -121,14 +121,14 @@ class Pools:
         pool = self._pools.get(environment.identity.ref)
         if pool is not None:
             pool.recovered.add(environment)
-        self._notify()
+        self._notify(environment.identity.ref)
 
     def environment_changed(self, environment: Environment) -> None:
         """It is leaving: no more events for it."""
         pool = self._pools.get(environment.identity.ref)
         if pool is not None and environment in pool.idle:
             pool.idle.remove(environment)
-        self._notify()
+        self._notify(environment.identity.ref)
 
     def drain(self, ref: FunctionRef, pod: str) -> None:
         """Let an environment go, if it is still idle."""
@@ -148,7 +148,7 @@ class Pools:
             for invocation in pool.take_pending():
                 invocation.finish(stalled(function.stalled_reason, function.stalled_message))
         self._drop_if_empty(pool)
-        self._notify()
+        self._notify(function.ref)
 
     def remove(self, ref: FunctionRef) -> None:
         """The function is gone: what waits is told so, its environments end."""
@@ -161,9 +161,10 @@ class Pools:
             environment.shut_down("spindown")
         pool.idle.clear()
         self._drop_if_empty(pool)
+        self._notify(ref)
 
     def relinquish(
-        self, find_successor: Callable[[FunctionRef], str | None], epoch: int
+        self, find_successor: Callable[[FunctionRef], str | None], epoch: int, epoch_proof: str
     ) -> list[Invocation]:
         """Give away the functions that have a successor, and name its address to the agents.
 
@@ -182,27 +183,34 @@ class Pools:
                 invocation.release()
                 homeless.append(invocation)
             for environment in pool.environments:
-                environment.go_away(successor, epoch)
+                environment.go_away(successor, epoch, epoch_proof)
             pool.idle.clear()
             self._drop_if_empty(pool)
-        self._notify()
+            self._notify(pool.function.ref)
         return homeless
 
     def open(self, function: Function) -> None:
         """Make sure that there is a pool to attach an environment of ``function`` to."""
         self._pool(function)
 
-    def reports(self) -> tuple[FunctionDemand, ...]:
-        """The whole demand.
+    def refs(self) -> Sequence[FunctionRef]:
+        """The functions that there is demand of."""
+        return list(self._pools)
+
+    def report_of(self, ref: FunctionRef) -> FunctionDemand | None:
+        """The demand of one function; None where there is none.
 
         Right after a change of owners nothing is said to wait: warm environments are on their way.
         """
+        pool = self._pools.get(ref)
+        if pool is None:
+            return None
         now = self._loop.time()
-        reports = tuple(pool.report(now) for pool in self._pools.values())
-        if now < self._handover_until:
-            self._loop.call_at(self._handover_until, self._notify)
-            return tuple(replace(one, waiting=0) for one in reports)
-        return reports
+        report = pool.report(now)
+        if report.waiting and now < self._handover_until:
+            self._loop.call_at(self._handover_until, self._notify, ref)
+            return replace(report, waiting=0)
+        return report
 
     def in_flight(self) -> int:
         """Requests that have not been answered or still hold an environment."""
@@ -304,7 +312,7 @@ class Pools:
         if not invocation.begun and not invocation.answered:
             pool.waiting.remove(invocation)
             invocation.finish(unavailable("the client has gone"))
-            self._notify()
+            self._notify(pool.function.ref)
 
     def _give_up(self, pool: FunctionPool, invocation: Invocation) -> None:
         if not invocation.begun and invocation in pool.waiting:
@@ -316,7 +324,7 @@ class Pools:
                     f"{pool.function.ref.name} says why"
                 )
             )
-            self._notify()
+            self._notify(pool.function.ref)
 
     def _drop_if_empty(self, pool: FunctionPool) -> None:
         empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)

@@ -163,6 +163,7 @@ class Gateway:
         connections.abort()
         assembly.internal_connections.abort()
         assembly.forwarder.close()
+        await assembly.supervisor.close()
         await assembly.heartbeats.close()
 
     async def _sweep(self, assembly: Assembly) -> None:

@@ -11,12 +11,12 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
+from kubelambda.core.demand import DemandReply, DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
 from kubelambda.local.layer_paths import build_layer_paths
@@ -64,7 +64,7 @@ class LocalEnvironments:
     _started_count: int = 0
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def report(self, report: DemandReport) -> Sequence[Drain]:
+    async def report(self, report: DemandReport) -> DemandReply:
         """Make as many environments as ``report`` wants; answer which idle ones may go."""
         drains: list[Drain] = []
         for demand in report.functions:
@@ -75,7 +75,7 @@ class LocalEnvironments:
                 for one in demand.environments
                 if one.state == "idle" and one.idle_s > self.idle_timeout_s
             ]
-        return drains
+        return DemandReply(tuple(drains))
 
     async def close(self) -> None:
         """End every agent: SIGTERM, and SIGKILL for what is still there after STOP_S."""

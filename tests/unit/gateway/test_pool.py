@@ -58,7 +58,7 @@ class World:
         self.environments: list[Environment] = []
         self.count = 0
 
-    def note(self) -> None:
+    def note(self, _: FunctionRef) -> None:
         self.notified += 1
 
     def submit(self) -> None:
@@ -106,7 +106,8 @@ class World:
             environment.receive(FrameType.IDLE, encode_control(FrameType.IDLE, fields)[5:])
 
     def count_waiting(self) -> int:
-        return sum(one.waiting for one in self.pools.reports())
+        reports = (self.pools.report_of(ref) for ref in self.pools.refs())
+        return sum(one.waiting for one in reports if one is not None)
 
     def lose(self, number: int) -> None:
         environment = self.pick(number)
