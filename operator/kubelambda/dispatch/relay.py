@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
-from aiohttp.abc import AddrInfoType
 
 from kubelambda.core.demand import INTERNAL_KEY_INFO
 from kubelambda.core.errors import ApiError, unavailable
@@ -145,8 +144,8 @@ def _describe(event: QueuedEvent) -> RelayRequest:
     )
 
 
-def _open_socket(address: AddrInfoType) -> socket.socket:
-    """One whose peer's host is noticed when it is gone; options that a system lacks are left out."""
+def _open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """One that notices when the peer's host is gone, where the system has the options for it."""
     family, kind, protocol, _, _ = address
     opened = socket.socket(family, kind, protocol)
     opened.setblocking(False)
