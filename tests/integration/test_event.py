@@ -77,9 +77,7 @@ class Asynchronous:
                 await asyncio.sleep(0.05)
                 samples = [one for family in self.registry.collect() for one in family.samples]
                 found = {
-                    one.labels["settlement"]: int(one.value)
-                    for one in samples
-                    if one.name == name
+                    one.labels["settlement"]: int(one.value) for one in samples if one.name == name
                 }
         return found
 
@@ -97,12 +95,13 @@ class Asynchronous:
         await self.queue.close()
 
 
-@pytest.fixture
+@pytest.fixture(params=[1.0])
 async def asynchronous(
-    make_installation: MakeInstallation, tmp_path: Path
+    request: pytest.FixtureRequest, make_installation: MakeInstallation, tmp_path: Path
 ) -> AsyncIterator[Asynchronous]:
+    """The parameter is how long a lease of the queue lasts, in seconds."""
     clock = JumpingClock()
-    queue = SqliteQueue(tmp_path / "events.sqlite", clock, lease_s=1.0)
+    queue = SqliteQueue(tmp_path / "events.sqlite", clock, lease_s=request.param)
     one = Asynchronous(make_installation, queue, clock)
     await queue.open()
     yield one
@@ -278,6 +277,7 @@ async def test_f7_without_its_queue_a_gateway_accepts_no_event_and_then_does_aga
     await connection.close()
 
 
+@pytest.mark.parametrize("asynchronous", [30.0], indirect=True)
 @pytest.mark.parametrize(
     ("count", "reservation", "work_s"), [(60, 2, 0.2), (15, 1, 0.3)], ids=["60 by two", "15 by one"]
 )
@@ -306,6 +306,7 @@ async def test_l3_throttled_events_use_each_slot_as_it_becomes_free(
     assert throttles <= count
 
 
+@pytest.mark.parametrize("asynchronous", [30.0], indirect=True)
 async def test_two_dispatchers_share_a_function_with_one_slot(
     asynchronous: Asynchronous, tmp_path: Path
 ) -> None:

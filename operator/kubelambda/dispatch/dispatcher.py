@@ -145,19 +145,15 @@ class Dispatcher:
             await self._take(leases)
 
     async def _take(self, leases: Sequence[Lease]) -> None:
-        functions: dict[str, None] = {}
-        for lease in leases:
-            event = lease.event
-            if self._hands.take(lease):
-                function = _lane_of(event)
-                size = len(event.payload)
-                now = self._loop.time()
-                self._lanes.add(function, event.message_id, event.accepted_at, size, now)
-                functions[function] = None
+        new = [lease.event for lease in leases if self._hands.take(lease)]
         if self._stopping:
-            await self._release(lease.event.message_id for lease in leases)
+            await self._release(event.message_id for event in new)
             return
-        for function in functions:
+        now = self._loop.time()
+        for event in new:
+            size = len(event.payload)
+            self._lanes.add(_lane_of(event), event.message_id, event.accepted_at, size, now)
+        for function in {_lane_of(event): None for event in new}:
             self._start_next(function)
 
     async def _look_at_lanes(self) -> None:
@@ -191,7 +187,8 @@ class Dispatcher:
         self._spawn(returned.key, self._carry_out(returned.key, settlement))
 
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
-        task = self._supervisor.spawn("an event", work, lambda _: self._hands.drop(key))
+        name = f"the event {self._hands.get(key).event.request_id}"
+        task = self._supervisor.spawn(name, work, lambda _: self._hands.drop(key))
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._forget_task(key, done))
 
