@@ -66,11 +66,14 @@ class Lane:
     def __init__(self, now: float) -> None:
         self.width = WIDTH_MIN
         self.waiting_bytes = 0
-        self.throttles = 0
         self.active_at = now
         """When it last had an event, waiting or running."""
         self._waiting: list[tuple[float, str, int]] = []
         self._running: dict[str, _Run] = {}
+        self._unbegun: dict[str, _Run] = {}
+        """Those of the running events that have not been handed to an environment."""
+        self._begun_at_sum = 0.0
+        self._begun_last_at = _LONG_AGO
         self._put_off: deque[float] = deque()
         """When those are due that were given back for want of room, in ascending order."""
         self._duration_s: float | None = None
@@ -91,6 +94,11 @@ class Lane:
     def running(self) -> int:
         """Events under way."""
         return len(self._running)
+
+    @property
+    def _begun(self) -> int:
+        """Those of them that were handed to an environment."""
+        return len(self._running) - len(self._unbegun)
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing here refers to an event."""
@@ -124,7 +132,7 @@ class Lane:
             return None
         accepted_at, key, size = self._waiting.pop(0)
         self.waiting_bytes -= size
-        self._running[key] = _Run(now, accepted_at, size)
+        self._running[key] = self._unbegun[key] = _Run(now, accepted_at, size)
         return key
 
     def give_up_youngest(self) -> str:
@@ -135,18 +143,22 @@ class Lane:
 
     def begin(self, key: str, now: float) -> None:
         """The event was handed to an environment."""
-        if key in self._running:
-            self._running[key].begun_at = now
+        run = self._unbegun.pop(key, None)
+        if run is not None:
+            run.begun_at = self._begun_last_at = now
+            self._begun_at_sum += now
 
     def end(self, key: str, ending: Ending, now: float, chance: float) -> None:
         """The run has ended; a throttled event waits again."""
         self.active_at = now
         run = self._running.pop(key)
+        self._unbegun.pop(key, None)
+        if run.begun_at is not None:
+            self._begun_at_sum = self._begun_at_sum - run.begun_at if self._has_begun() else 0.0
         if ending is Ending.COMPLETED:
             self._note_completed(run, now)
         elif ending is Ending.THROTTLED:
             self._keep(key, run.accepted_at, run.size)
-            self.throttles += 1
             self._throttled_at = now
             self._narrow(self.running, now)
             if not self._running:
@@ -183,27 +195,25 @@ class Lane:
     def _may_widen(self, now: float) -> bool:
         if now - self._widened_at < (PROBE_S if self._is_probing(now) else WIDEN_S):
             return False
-        runs = self._running.values()
-        if any(run.begun_at is None and now - run.started_at > UNBEGUN_S for run in runs):
+        if any(now - run.started_at > UNBEGUN_S for run in self._unbegun.values()):
             return False
         if self._completed_at > self._widened_at:
             return True
-        return all(run.begun_at is not None and now - run.begun_at >= BUSY_S for run in runs)
+        return not self._unbegun and now - self._begun_last_at >= BUSY_S
 
     def _needs_more(self, now: float) -> bool:
         drain_s = self.estimate_drain_s(now)
         return drain_s is not None and drain_s > DRAIN_S
 
     def _has_begun(self) -> bool:
-        return any(run.begun_at is not None for run in self._running.values())
+        return self._begun > 0
 
     def _is_probing(self, now: float) -> bool:
         return now - self._throttled_at <= PROBE_FOR_S
 
     def _estimate_duration_s(self, now: float) -> float | None:
         """The mean of the last runs, or of those under way where they take longer already."""
-        begun = [run.begun_at for run in self._running.values() if run.begun_at is not None]
-        elapsed_s = now - sum(begun) / len(begun) if begun else None
+        elapsed_s = now - self._begun_at_sum / self._begun if self._has_begun() else None
         known = [one for one in (self._duration_s, elapsed_s) if one is not None]
         return max(known) if known else None
 
