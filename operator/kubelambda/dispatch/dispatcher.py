@@ -188,9 +188,13 @@ class Dispatcher:
 
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         name = f"the event {self._hands.get(key).event.request_id}"
-        task = self._supervisor.spawn(name, work, lambda _: self._hands.drop(key))
+        task = self._supervisor.spawn(name, work, lambda _: self._forget(key))
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._forget_task(key, done))
+
+    def _forget(self, key: str) -> None:
+        """Something went wrong with it: its lease runs out, and it is delivered again (D5)."""
+        self._hands.drop(key)
 
     def _forget_task(self, key: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(key) is task:
@@ -246,8 +250,9 @@ class Dispatcher:
         await asyncio.gather(*(self._release_one(key) for key in list(keys)))
 
     async def _release_one(self, key: str) -> None:
-        lease = self._hands.get(key)
-        self._hands.drop(key)
+        lease = self._hands.drop(key)
+        if lease is None:
+            return
         try:
             await self._queue.release(lease)
         except Exception as error:  # noqa: BLE001  # stopping goes on; the lease runs out

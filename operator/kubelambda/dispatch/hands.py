@@ -44,10 +44,10 @@ class Hands:
         """The lease that holds the event now."""
         return self._leases[key]
 
-    def drop(self, key: str) -> None:
-        """Extend it no more."""
-        self._leases.pop(key, None)
+    def drop(self, key: str) -> Lease | None:
+        """Extend it no more; the lease, unless it was dropped before."""
         self._extended_at.pop(key, None)
+        return self._leases.pop(key, None)
 
     def list_keys(self) -> list[str]:
         """All events that are held."""

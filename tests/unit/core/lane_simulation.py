@@ -1,4 +1,4 @@
-"""A function, its environments and one dispatcher's lanes, in simulated time."""
+"""Functions, their environments and the lanes of one or more dispatchers, in simulated time."""
 
 import heapq
 import itertools
@@ -28,8 +28,9 @@ class SimulatedFunction:
 class Simulation:
     """``offer`` events, then ``run_until``; what comes back from the lanes returns when due."""
 
-    def __init__(self, lanes: Lanes, functions: dict[str, SimulatedFunction]) -> None:
-        self.lanes = lanes
+    def __init__(self, dispatchers: list[Lanes], functions: dict[str, SimulatedFunction]) -> None:
+        self._dispatchers = dispatchers
+        self._holder: dict[str, Lanes] = {}
         self.functions = functions
         self.now = 0.0
         self.done_at: dict[str, float] = {}
@@ -63,14 +64,19 @@ class Simulation:
         heapq.heappush(self._steps, (self.now + delay_s, next(self._number), step))
 
     def _tick(self) -> None:
-        while self.lanes.room and self._backlog and self._backlog[0][0] <= self.now:
+        while self._backlog and self._backlog[0][0] <= self.now:
+            lanes = max(self._dispatchers, key=lambda one: one.room)
+            if not lanes.room:
+                break
             _, _, function, key = heapq.heappop(self._backlog)
-            self.lanes.add(function, key, self._accepted_at[key], 100, self.now)
-        for key in self.lanes.take(self.now):
-            self._start(key)
-        for one in self.lanes.give_back(self.now):
-            self._return(one)
-        self.lanes.forget_idle(self.now)
+            lanes.add(function, key, self._accepted_at[key], 100, self.now)
+            self._holder[key] = lanes
+        for lanes in self._dispatchers:
+            for key in lanes.take(self.now):
+                self._start(key)
+            for one in lanes.give_back(self.now):
+                self._return(one)
+            lanes.forget_idle(self.now)
         self._later(TICK_S, self._tick)
 
     def _return(self, one: Returned) -> None:
@@ -104,7 +110,7 @@ class Simulation:
         while function.idle and function.queue:
             function.idle -= 1
             key = function.queue.pop(0)
-            self.lanes.begin(key, self.now)
+            self._holder[key].begin(key, self.now)
             self.begun.append(key)
             self._later(function.work_s, lambda key=key: self._finish(function, key))  # type: ignore[misc]
 
@@ -115,6 +121,7 @@ class Simulation:
         self._later(RELAY_S, lambda: self._end(key, Ending.COMPLETED))
 
     def _end(self, key: str, ending: Ending) -> None:
-        self.lanes.end(key, ending, self.now, 0.5)
-        for taken in list(self.lanes.take_of(key.partition("/")[0], self.now)):
+        lanes = self._holder[key]
+        lanes.end(key, ending, self.now, 0.5)
+        for taken in list(lanes.take_of(key.partition("/")[0], self.now)):
             self._start(taken)

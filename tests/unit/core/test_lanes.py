@@ -9,8 +9,8 @@ from kubelambda.core.lanes import FORGET_S, RETURN_S_MAX, Lanes
 from unit.core.lane_simulation import SimulatedFunction, Simulation
 
 
-def simulate(**functions: SimulatedFunction) -> Simulation:
-    return Simulation(Lanes(), functions)
+def simulate(dispatchers: int = 1, **functions: SimulatedFunction) -> Simulation:
+    return Simulation([Lanes() for _ in range(dispatchers)], functions)
 
 
 def fill(lane: Lane, count: int, now: float = 0.0) -> None:
@@ -34,6 +34,14 @@ def test_f34_a_burst_of_short_events_wants_a_handful_of_environments() -> None:
     assert simulation.functions["short"].wanted <= 4
 
 
+def test_f34_two_dispatchers_side_by_side_want_a_handful_as_well() -> None:
+    simulation = simulate(2, short=SimulatedFunction(work_s=0.001))
+    simulation.offer("short", 1_000, every_s=0.01)
+    simulation.run_until(15.0)
+    assert len(simulation.done_at) == 1_000
+    assert simulation.functions["short"].wanted <= 6
+
+
 @pytest.mark.parametrize("cold_start_s", [0.3, 1.0, 4.0])
 def test_f34_long_events_are_spread_over_many_environments(cold_start_s: float) -> None:
     simulation = simulate(long=SimulatedFunction(work_s=60.0, cold_start_s=cold_start_s))
@@ -46,9 +54,9 @@ def test_f34_long_events_are_spread_over_many_environments(cold_start_s: float) 
 
 def test_f34_a_great_backlog_of_short_events_is_worked_off_without_rest() -> None:
     simulation = simulate(short=SimulatedFunction(work_s=0.01))
-    simulation.offer("short", 20_000)
+    simulation.offer("short", 10_000)
     simulation.run_until(120.0)
-    assert len(simulation.done_at) == 20_000
+    assert len(simulation.done_at) == 10_000
     assert simulation.functions["short"].wanted <= 250
 
 
@@ -74,6 +82,16 @@ def test_l3_throttled_events_drain_as_fast_as_slots_become_free(
     assert not simulation.returned
 
 
+@pytest.mark.parametrize("dispatchers", [2, 3])
+def test_l3_dispatchers_side_by_side_share_the_slots(dispatchers: int) -> None:
+    """Whoever finds no slot asks again within PAUSE_S_MAX; nothing is left behind."""
+    simulation = simulate(dispatchers, few=SimulatedFunction(0.2, reservation=2))
+    simulation.offer("few", 60)
+    simulation.run_until(10.0 + dispatchers * PAUSE_S_MAX)
+    assert len(simulation.done_at) == 60
+    assert not simulation.returned
+
+
 def test_l3_a_function_without_slots_is_asked_rarely_and_found_free_soon() -> None:
     function = SimulatedFunction(work_s=0.1, reservation=0)
     simulation = simulate(taken=function)
@@ -85,11 +103,11 @@ def test_l3_a_function_without_slots_is_asked_rarely_and_found_free_soon() -> No
     assert len(simulation.done_at) == 50
 
 
-def test_f2_a_neighbour_is_served_beside_ten_thousand_throttled_events() -> None:
+def test_f2_a_neighbour_is_served_beside_thousands_of_throttled_events() -> None:
     simulation = simulate(
         noisy=SimulatedFunction(work_s=1.0, reservation=1), quiet=SimulatedFunction(work_s=0.1)
     )
-    simulation.offer("noisy", 10_000)
+    simulation.offer("noisy", 5_000)
     simulation.run_until(1.0)
     simulation.offer("quiet", 20, every_s=1.0)
     simulation.run_until(40.0)
@@ -97,11 +115,11 @@ def test_f2_a_neighbour_is_served_beside_ten_thousand_throttled_events() -> None
     assert max(at for key, at in simulation.done_at.items() if "quiet" in key) < 25.0
 
 
-def test_f2_a_neighbour_is_served_beside_ten_thousand_events_that_cannot_run() -> None:
+def test_f2_a_neighbour_is_served_beside_thousands_of_events_that_cannot_run() -> None:
     simulation = simulate(
         noisy=SimulatedFunction(work_s=1.0, reservation=0), quiet=SimulatedFunction(work_s=0.1)
     )
-    simulation.offer("noisy", 10_000)
+    simulation.offer("noisy", 5_000)
     simulation.run_until(1.0)
     simulation.offer("quiet", 20, every_s=1.0)
     simulation.run_until(40.0)
@@ -110,10 +128,10 @@ def test_f2_a_neighbour_is_served_beside_ten_thousand_events_that_cannot_run() -
 
 def test_f3_what_goes_back_is_not_put_off_for_long_while_its_function_makes_progress() -> None:
     simulation = simulate(slow=SimulatedFunction(work_s=1.0, reservation=1))
-    simulation.offer("slow", 3_000)
-    simulation.run_until(3_200.0)
-    assert len(simulation.done_at) >= 2_900
-    late = [one.delay_s for one in simulation.returned[2_500:]]
+    simulation.offer("slow", 1_500)
+    simulation.run_until(1_600.0)
+    assert len(simulation.done_at) >= 1_400
+    late = [one.delay_s for one in simulation.returned[1_000:]]
     assert late
     assert all(one is not None and one <= RETURN_S_MAX for one in late)
 
