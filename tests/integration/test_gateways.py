@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
+from integration.conftest import free_port
 from integration.gateways import Gateways, count_outcomes
 from kubelambda.core.function import Function
 
@@ -167,6 +168,21 @@ async def test_a_new_gateway_takes_its_share_with_the_environments(gateways: Gat
     for function in functions:
         status, answer = await gateways.invoke("gateway-2", function.ref.name)
         assert (status, answer["pid"]) == (200, before[function.ref])
+
+
+async def test_environments_find_a_gateway_again_after_all_were_restarted(
+    gateways: Gateways,
+) -> None:
+    """Nobody is left who knows the epoch that the agents have obeyed; none is started anew."""
+    port = free_port()
+    await gateways.add("gateway-0", internal_port=port)
+    function = gateways.put("stays", ECHO)
+    before = (await gateways.invoke("gateway-0", function.ref.name))[1]["pid"]
+    epoch = gateways.running["gateway-0"].gateway.view.epoch
+    await gateways.remove("gateway-0")
+    await gateways.add("gateway-0", internal_port=port)
+    assert gateways.running["gateway-0"].gateway.view.epoch > epoch
+    assert (await gateways.invoke("gateway-0", function.ref.name))[1]["pid"] == before
 
 
 async def test_a_gateway_that_leaves_loses_nothing(gateways: Gateways, tmp_path: Path) -> None:

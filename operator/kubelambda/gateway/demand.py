@@ -35,7 +35,7 @@ from kubelambda.process.answers import AnswerTooLongError, read_answer
 logger = logging.getLogger(__name__)
 
 PERIOD_S = 1.0
-WHOLE_S = 60.0
+WHOLE_S = 300.0
 COALESCE_S = 0.005
 FAILURE_LOG_S = 30.0
 POST_S = 3.0
