@@ -34,14 +34,13 @@ from kubelambda.core.relay import (
     encode_request,
     sign_relay,
 )
+from kubelambda.process.keepalive import set_keepalive
 
 CONNECT_S = 5.0
 HEADER_BYTES_MAX = 32_768
 OLD_GATEWAY_S_MAX = 1_020.0
 """The longest timeout and the longest cold start: a gateway of the release before gives no sign of
 life, so this is when it is given up."""
-KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 5, 5, 3
-UNACKNOWLEDGED_MS_MAX = 15_000
 _BAD_REQUEST = 400
 
 Answer = tuple[int, str, bytes]
@@ -145,17 +144,9 @@ def _describe(event: QueuedEvent) -> RelayRequest:
 
 
 def _open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """One that notices when the peer's host is gone, where the system has the options for it."""
+    """One that notices when the peer's host is gone."""
     family, kind, protocol, _, _ = address
     opened = socket.socket(family, kind, protocol)
     opened.setblocking(False)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (
-        ("TCP_KEEPIDLE", KEEPALIVE_IDLE_S),
-        ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL_S),
-        ("TCP_KEEPCNT", KEEPALIVE_PROBES),
-        ("TCP_USER_TIMEOUT", UNACKNOWLEDGED_MS_MAX),
-    ):
-        if hasattr(socket, name):
-            opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    set_keepalive(opened)
     return opened

@@ -1,7 +1,7 @@
 """Rules L1 to L6 of core.lane and F1 to F4 of core.lanes, on a simulated clock."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelambda.core.lane import PAUSE_S_MAX, WIDTH_MIN, Ending, Lane
@@ -223,6 +223,7 @@ def test_f4_a_lane_without_events_is_forgotten() -> None:
     assert lanes.room == 1_000
 
 
+@settings(deadline=None)  # on a loaded machine any example may take long
 @given(
     st.lists(
         st.tuples(

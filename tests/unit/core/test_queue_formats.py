@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelambda.core.queue import (
@@ -106,6 +106,7 @@ def test_q7_what_cannot_be_read_says_so(header: str) -> None:
         decode_event(header, b"")
 
 
+@settings(deadline=None)  # on a loaded machine any example may take long
 @given(st.text() | st.binary())
 def test_q7_no_header_is_an_error_of_another_kind(header: str | bytes) -> None:
     with pytest.raises(UnreadableEventError):

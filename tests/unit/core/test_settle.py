@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelambda.core.errors import (
@@ -128,6 +128,7 @@ RESULTS = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # on a loaded machine any example may take long
 @given(st.lists(st.tuples(RESULTS, st.floats(0, 1, exclude_max=True)), min_size=1, max_size=200))
 def test_every_event_ends_or_goes_on_and_never_both(results: list[tuple[Result, float]]) -> None:
     """P2: at most three runs by function errors, each successor later than its predecessor."""
@@ -148,6 +149,7 @@ def test_every_event_ends_or_goes_on_and_never_both(results: list[tuple[Result, 
     assert errors <= 3
 
 
+@settings(deadline=None)  # on a loaded machine any example may take long
 @given(st.lists(st.lists(RESULTS, max_size=8), max_size=20))
 def test_nothing_is_lost_whatever_the_results(runs: list[list[Result]]) -> None:
     """P2: enqueued = in flight + done + dead + dropped, and dropped only after ``is_gone``."""
