@@ -102,7 +102,7 @@ class Invocation:
             self.release()
 
     def share(self, other: "Invocation") -> None:
-        """Tell ``other`` as well, which is of the same request id, that it begins and how it ends."""
+        """Tell ``other``, of the same request id, as well that it begins and how it ends."""
         former, former_on_begun, answer = self.answer, self.on_begun, other.answer
 
         def answer_both(outcome: Outcome | ApiError | Dropped) -> None:
