@@ -70,7 +70,7 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
         await supervisor.close()
         return EXIT_SETTINGS
     if connection is not None:
-        await connection.open()
+        await connection.open(supervisor)
     await catalog.start(supervisor)
     try:
         await gateway.serve_until(stop)

@@ -319,7 +319,7 @@ class Pools:
         """Whether the very event runs already, or ran at a gateway that is gone."""
         running = pool.find_running(invocation.request_id)
         if running is not None:
-            running.share(invocation.answer)
+            running.share(invocation)
             return True
         environment = pool.take_recovered(invocation.request_id)
         if environment is None:

@@ -33,6 +33,7 @@ from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.machine import Machine, find_cache, find_machine
 from kubelambda.local.packages import mark_missing_package
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.sqlite import SqliteQueue
 
@@ -94,6 +95,7 @@ async def _serve(options: LocalOptions) -> None:
         linger_s=0,
         package_cache=options.state / "environments" / "packages",
     )
+    supervisor, metrics = Supervisor(), DispatchMetrics(CollectorRegistry())
     queue = SqliteQueue(options.state / "events.sqlite", time.time)
     gateway = Gateway(settings, index, environments, master_secret, events=queue, packages=packages)
     try:
@@ -111,27 +113,24 @@ async def _serve(options: LocalOptions) -> None:
     stop = _stop_event()
     follower = asyncio.create_task(_follow_edits(loader, stop))
     invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
-    dispatcher = Dispatcher(queue, invoker, DispatchMetrics(CollectorRegistry()), time.time)
-    dispatching = asyncio.create_task(dispatcher.run())
-    stopping = asyncio.create_task(_stop_dispatching(stop, dispatching, dispatcher))
+    dispatcher = Dispatcher(queue, invoker, metrics, time.time, supervisor=supervisor)
+    dispatcher.open()
+    stopping = asyncio.create_task(_stop_dispatching(stop, dispatcher))
     try:
         await gateway.serve_until(stop)
     finally:
         stop.set()
         await stopping
         await follower
+        await supervisor.close()
         await invoker.close()
         await queue.close()
         await environments.close()
 
 
-async def _stop_dispatching(
-    stop: asyncio.Event, dispatching: asyncio.Task[None], dispatcher: Dispatcher
-) -> None:
+async def _stop_dispatching(stop: asyncio.Event, dispatcher: Dispatcher) -> None:
     """What still runs is given back: it is run again when local mode is started again."""
     await stop.wait()
-    dispatching.cancel()
-    await asyncio.gather(dispatching, return_exceptions=True)
     await dispatcher.drain(DISPATCH_DRAIN_S)
 
 
