@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kubelambda.controller.lambda_function import SCALE_MANAGER
+from kubelambda.controller.field_managers import SCALE_MANAGER
 from kubelambda.controller.records import (
     DeploymentRecord,
     PodRecord,
