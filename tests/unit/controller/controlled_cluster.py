@@ -124,6 +124,7 @@ class ControlledCluster:
     async def pass_time(self, seconds: float) -> None:
         """Let the clock go on, and do what is due meanwhile."""
         until_s = self.now_s + seconds
+        await self.settle()
         while due := {key: at for key, at in self.revisits.items() if at <= until_s}:
             key = min(due, key=lambda one: due[one])
             self.now_s = max(self.now_s, self.revisits.pop(key))

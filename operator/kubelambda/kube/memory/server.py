@@ -116,6 +116,10 @@ class MemoryApi:
         """
         self._watches.append(_Watch(watcher, resource, label_selector))
 
+    def admit(self, webhook: Callable[[Resource, Manifest], None]) -> None:
+        """Let ``webhook`` change every object that is about to be written."""
+        self._objects.admit = webhook
+
     def fail_next(self, verb: str, resource: str, error: Exception, *, after: bool = False) -> None:
         """The next such request fails; with ``after`` it takes effect and its answer is lost."""
         self._faults.append(_Fault(verb, resource, error, after, once=True))
