@@ -119,6 +119,9 @@ class ControlledCluster:
                 await self._reconcile(key)
             except ConflictError:
                 self.keys[key] = None
+            except Exception:
+                self.keys[key] = None
+                raise
         raise AssertionError(f"no end of work: {list(self.keys)}")
 
     async def pass_time(self, seconds: float) -> None:
