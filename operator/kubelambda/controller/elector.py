@@ -20,7 +20,7 @@ from kubelambda.core.election import (
     note_sighting,
     renew_deadline_s,
 )
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -45,7 +45,7 @@ class Elector:
 
     def __init__(
         self,
-        client: KubeClient,
+        client: KubeApi,
         *,
         namespace: str,
         name: str,

@@ -35,7 +35,7 @@ from kubelambda.controller.status import Outcome, build_status, format_moment
 from kubelambda.controller.store import Store
 from kubelambda.controller.trouble import judge_refusal
 from kubelambda.core.function import Layer
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import (
     AlreadyExistsError,
     ForbiddenError,
@@ -59,7 +59,7 @@ class FunctionReconciler:
 
     def __init__(
         self,
-        client: KubeClient,
+        client: KubeApi,
         store: Store,
         platform: Platform,
         images: Images,

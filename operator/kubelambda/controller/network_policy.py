@@ -8,7 +8,7 @@ from kubelambda.controller.lambda_function import APPLY_MANAGER
 from kubelambda.controller.plan import plan_policy
 from kubelambda.controller.records import PolicyRecord, read_policy
 from kubelambda.controller.store import Store
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import ForbiddenError, NotFoundError
 from kubelambda.kube.paths import FUNCTIONS, NETWORK_POLICIES
 from kubelambda.kube.resources.network_policy import (
@@ -21,7 +21,7 @@ from kubelambda.kube.resources.network_policy import (
 class PolicyReconciler:
     """Keeps one policy per namespace."""
 
-    def __init__(self, client: KubeClient, store: Store, rules: NetworkRules) -> None:
+    def __init__(self, client: KubeApi, store: Store, rules: NetworkRules) -> None:
         self._client = client
         self._store = store
         self._rules = rules

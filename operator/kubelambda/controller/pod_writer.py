@@ -17,7 +17,7 @@ from kubelambda.controller.records import (
     read_pod,
 )
 from kubelambda.controller.store import Store
-from kubelambda.kube.client import STRATEGIC_PATCH, KubeClient
+from kubelambda.kube.api import STRATEGIC_PATCH, KubeApi
 from kubelambda.kube.errors import ConflictError, KubeError, NotFoundError
 from kubelambda.kube.paths import DEPLOYMENTS, PODS
 from kubelambda.kube.resources import labels
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class PodWriter:
     """Scales, marks, deletes and resizes."""
 
-    def __init__(self, client: KubeClient, store: Store, registry: CollectorRegistry) -> None:
+    def __init__(self, client: KubeApi, store: Store, registry: CollectorRegistry) -> None:
         self._client = client
         self._store = store
         self._resized: set[str] = set()

@@ -12,7 +12,7 @@ from typing import Any
 
 from kubelambda.controller.store import Store, Table
 from kubelambda.controller.watch import Intake
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
@@ -34,7 +34,7 @@ class Resync:
     """Compares the store with complete lists."""
 
     def __init__(
-        self, client: KubeClient, store: Store, intake: Intake, namespaces: Sequence[str]
+        self, client: KubeApi, store: Store, intake: Intake, namespaces: Sequence[str]
     ) -> None:
         self._client = client
         self._intake = intake
