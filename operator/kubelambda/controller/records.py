@@ -18,11 +18,14 @@ from kubelambda.core.code_digest import digest_files
 from kubelambda.core.code_zip import compute_sha256, to_code_sha256
 from kubelambda.core.function import Code, FunctionRef, Layer
 from kubelambda.core.image_config import ImageRequest, ResolvedImage, read_image_config
+from kubelambda.kube.paths import FUNCTIONS
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import parse_cpu_millis
 
 Key = tuple[str, str]
 DEFAULT_EPHEMERAL_MB = 512
+UNSCHEDULABLE = "Unschedulable"
+EXIT_MESSAGE_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,17 @@ class PodRecord:
     cpu_limit_millis: int
     trouble: tuple[str, str]
     """Reason and message why it cannot start; both empty while nothing is known to be wrong."""
+    direct: bool
+    """Its controller is the LambdaFunction itself, not a ReplicaSet."""
+    exit: str
+    """How its container ended last, such as "OOMKilled, exit code 137"; empty if it never did."""
+    node: str
+    """Where it runs, or will; empty until the scheduler has decided."""
+
+    @property
+    def is_unschedulable(self) -> bool:
+        """Whether the scheduler has found no node for it."""
+        return self.pending and self.trouble[0] == UNSCHEDULABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +279,12 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
         victim=labels.DELETION_COST in (metadata.get("annotations") or {}),
         cpu_limit_millis=parse_cpu_millis(cpu),
         trouble=_find_trouble(status, all_statuses),
+        direct=any(
+            one.get("controller") and one["kind"] == FUNCTIONS.kind
+            for one in metadata.get("ownerReferences") or ()
+        ),
+        exit=_find_exit(all_statuses),
+        node=manifest["spec"].get("nodeName", ""),
     )
 
 
@@ -273,14 +293,26 @@ def _find_end(status: Mapping[str, Any]) -> str:
     return str(status.get("reason") or phase) if phase in ("Failed", "Succeeded") else ""
 
 
+def _find_exit(statuses: list[Mapping[str, Any]]) -> str:
+    for one in statuses:
+        for state in (one.get("state") or {}, one.get("lastState") or {}):
+            ended = state.get("terminated") or {}
+            if ended.get("exitCode"):
+                words = [ended.get("reason", ""), f"exit code {ended['exitCode']}"]
+                if message := " ".join(ended.get("message", "").split()):
+                    words.append(message[:EXIT_MESSAGE_CHARS])
+                return ", ".join(word for word in words if word not in ("", "Error"))
+    return ""
+
+
 def _find_trouble(status: Mapping[str, Any], statuses: list[Mapping[str, Any]]) -> tuple[str, str]:
     for one in statuses:
         waiting = (one.get("state") or {}).get("waiting") or {}
         if waiting.get("reason", "") not in ("", "ContainerCreating", "PodInitializing"):
             return waiting["reason"], waiting.get("message", "")
     for one in status.get("conditions") or []:
-        if one["type"] == "PodScheduled" and one.get("reason") == "Unschedulable":
-            return "Unschedulable", one.get("message", "")
+        if one["type"] == "PodScheduled" and one.get("reason") == UNSCHEDULABLE:
+            return UNSCHEDULABLE, one.get("message", "")
     return "", ""
 
 

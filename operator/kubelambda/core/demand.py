@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 DEMAND_PATH = "/v1/demand"
+DURATION_MS_MAX = 900_000.0
 INTERNAL_KEY_INFO = "kubelambda/internal"
 
 EnvironmentState = Literal["starting", "idle", "busy"]
@@ -41,6 +42,8 @@ class FunctionDemand:
     uid: str
     waiting: int
     environments: tuple[EnvironmentReport, ...] = ()
+    duration_ms: float | None = None
+    """The mean length of its latest events; None where none has ended here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,14 @@ def _decode_function(item: dict[str, Any]) -> FunctionDemand:
         uid=str(item["uid"]),
         waiting=max(0, int(item["waiting"])),
         environments=tuple(_decode_environment(one) for one in item["environments"]),
+        duration_ms=_decode_duration(item.get("duration_ms")),
     )
+
+
+def _decode_duration(value: Any) -> float | None:
+    """None for what is absent, or no length of an event."""
+    duration_ms = float(value) if value is not None else -1.0
+    return duration_ms if 0 <= duration_ms <= DURATION_MS_MAX else None
 
 
 def _decode_environment(item: dict[str, Any]) -> EnvironmentReport:

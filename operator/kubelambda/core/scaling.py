@@ -6,7 +6,8 @@ and repeating a plan that was carried out changes nothing. Rules, named in the t
 - S1 up at once: environments of the current revision cover what is busy and what waits, whether
   their pods are a Deployment's or direct ones, there or still owed by the Deployment.
 - S2 never over the reservation, whichever revision the environments belong to.
-- S3 down only idle environments, only after the idle time, never below the floor, direct pods first.
+- S3 down only idle environments, only after the idle time, never below the floor; direct pods go
+  first.
 - S4 no Deployment goes down for an idle victim while one of its pods is Pending: that one would be
   taken instead of the victim.
 - S5 replicas fall, and a direct victim is deleted, only when the victim has left the link.
@@ -105,7 +106,7 @@ class FunctionLoad:
 
 @dataclass(frozen=True, slots=True)
 class ScalingPlan:
-    """``replicas`` only ever falls here; what rises is ``start``, to be split by ``split_start``."""
+    """``replicas`` only ever fall here; what rises is ``start``, which ``split_start`` divides."""
 
     replicas: Mapping[str, int] = field(default_factory=dict)
     start: int = 0
@@ -134,8 +135,10 @@ def plan_scaling(load: FunctionLoad, idle_timeout_s: float) -> ScalingPlan:
         replace(current, drain=current.drain + _choose_idle(load, mine, current, idle_timeout_s))
     ]
     older = {pod.revision for pod in alive} | set(load.replicas)
-    for revision in sorted(older - {load.current}):
-        parts.append(_plan_old(load, revision, alive, idle_timeout_s))
+    parts += [
+        _plan_old(load, revision, alive, idle_timeout_s)
+        for revision in sorted(older - {load.current})
+    ]
     return ScalingPlan(
         replicas={revision: count for one in parts for revision, count in one.replicas.items()},
         start=parts[0].start,
