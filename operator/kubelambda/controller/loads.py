@@ -5,6 +5,7 @@ past is kept here: since when somebody waits, since when a Deployment owes pods,
 deleted although the watch has not said so yet.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.core.room import MOMENT_S, IdleEnvironment, RoomLoad
 from kubelambda.core.scaling import FunctionLoad, PodLoad
+
+LATELY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Loads:
         self._links = links
         self._starts = starts
         self._waiting_since: dict[str, float] = {}
+        self._waited: dict[str, deque[tuple[float, int]]] = {}
         self._owed_since: dict[str, float] = {}
         self._deleted: set[str] = set()
 
@@ -49,9 +53,9 @@ class Loads:
     def forget(self, functions: set[str], pods: set[str]) -> None:
         """Keep nothing about what is gone; both hold uids."""
         self._deleted &= pods
-        for since in (self._waiting_since, self._owed_since):
-            for uid in since.keys() - functions:
-                del since[uid]
+        for known in (self._waiting_since, self._owed_since, self._waited):
+            for uid in known.keys() - functions:
+                del known[uid]
 
     def build(
         self,
@@ -65,7 +69,7 @@ class Loads:
     ) -> Look:
         """What is known of ``record`` now; ``no_gateways``: none is alive that could report."""
         busy_s = float(record.timeout_s) if no_gateways else None
-        records = self._store.pods.group(record.uid)
+        records = [one for one in self._store.pods.group(record.uid) if not one.stray]
         pods = tuple((one, self._load_pod(record, one, demand, now, busy_s)) for one in records)
         self._starts.observe(record, revision, pods, now)
         deployments = self._store.deployments.group(record.uid)
@@ -76,6 +80,7 @@ class Loads:
             replicas=replicas,
             pods=[one for _, one in pods],
             waiting=waiting,
+            waiting_lately=self._find_waiting_lately(record.uid, waiting, now),
             cap=record.reserved_concurrency,
             duration_s=None if demand.duration_ms is None else demand.duration_ms / 1000,
             waited_s=_measure(self._waiting_since, record.uid, waiting > 0, now),
@@ -93,6 +98,16 @@ class Loads:
             self._count_unscheduled(pods, revision, now),
             any(one.failure for one in deployments if one.revision == revision),
         )
+
+    def _find_waiting_lately(self, uid: str, waiting: int, now: float) -> int:
+        """The most that have waited within LATELY_S: a queue that falls and rises is one queue."""
+        waited = self._waited.setdefault(uid, deque())
+        while waited and (now - waited[0][0] > LATELY_S):
+            waited.popleft()
+        while waited and waited[-1][1] <= waiting:
+            waited.pop()
+        waited.append((now, waiting))
+        return waited[0][1]
 
     def _load_pod(
         self,

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kubelambda.controller.lambda_function import APPLY_MANAGER, SCALE_MANAGER
+from kubelambda.controller.field_managers import APPLY_MANAGER, SCALE_MANAGER
 from kubelambda.controller.records import (
     DeploymentRecord,
     PodRecord,

@@ -83,6 +83,8 @@ class FunctionLoad:
     """What each revision's Deployment asks for."""
     pods: Sequence[PodLoad] = ()
     waiting: int = 0
+    waiting_lately: int = 0
+    """The most that have waited within the last moments."""
     floor: int = 0
     """Provisioned concurrency."""
     cap: int | None = None
@@ -211,7 +213,9 @@ def _plan_current(
     replaced, marked = dead[:start], dead[start:]
     start -= len(replaced)
 
-    surplus = max(0, good + owed - wanted)
+    # Not what the next rise of the same queue would ask for again.
+    lately = replace(load, waiting=max(load.waiting, load.waiting_lately))
+    surplus = max(0, good + owed - count_wanted(lately, idle_timeout_s))
     given_back = min(owed, surplus) if load.owed_s >= OWED_S else 0
     withdrawn = _choose_withdrawn(mine, going, max(0, surplus - given_back))
     fallen = asked - given_back - sum(not pod.direct for pod in withdrawn)

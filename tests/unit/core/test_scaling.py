@@ -383,6 +383,7 @@ def test_direct_pods_go(
 STUCK = {"state": "unlinked", "pending": True, "stuck": True}
 WITHDRAWALS = [
     ("S8 demand that has gone takes them all", 4, {"waiting": 0}, {NOW: 1}),
+    ("S8 not while the queue may rise again", 4, {"waiting": 0, "waiting_lately": 3}, {}),
     ("S8 as many as are waited for stay", 4, {"waiting": 2}, {NOW: 3}),
     ("S8 all are waited for", 4, {"waiting": 3}, {}),
     ("S8 what the Deployment owes may come", 6, {"waiting": 3}, {NOW: 4}),
