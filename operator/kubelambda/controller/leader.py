@@ -20,6 +20,7 @@ from kubelambda.controller.demand_server import DemandServer
 from kubelambda.controller.elector import Elector
 from kubelambda.controller.image_resolver import resolve_image
 from kubelambda.controller.images import Images
+from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.lambda_function import FunctionReconciler
 from kubelambda.controller.lambda_layer import LayerReconciler
 from kubelambda.controller.leader_label import claim_leader_label, drop_leader_label
@@ -28,6 +29,7 @@ from kubelambda.controller.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages import Packages
 from kubelambda.controller.pod_writer import PodWriter
 from kubelambda.controller.render import Platform
+from kubelambda.controller.renderings import Renderings
 from kubelambda.controller.resync import Resync
 from kubelambda.controller.runtimes import RuntimesFromConfigMap
 from kubelambda.controller.scaler import Scaler
@@ -83,12 +85,21 @@ class Leader:
         self._queue: WorkQueue[WorkKey] = WorkQueue()
         self._intake = Intake(self._store, self._queue.add)
         shared = Platform(settings, master_secret)
+        self._renderings = Renderings(shared)
+        self._key_secrets = KeySecrets(self._client, time.monotonic)
         lookup = HttpPackageLookup(settings.gateway_address, master_secret)
         self._packages = Packages(lookup.ask, self._queue.add, time.monotonic)
         self._workers = Workers(
             self._queue,
             FunctionReconciler(
-                self._client, self._store, shared, self._build_images(), self._packages, time.time
+                self._client,
+                self._store,
+                shared,
+                self._build_images(),
+                self._packages,
+                time.time,
+                self._renderings,
+                self._key_secrets,
             ),
             LayerReconciler(self._client, self._store, self._packages, settings.region, time.time),
             PolicyReconciler(self._client, self._store, rules),
