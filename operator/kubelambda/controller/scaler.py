@@ -26,7 +26,7 @@ from kubelambda.controller.scaling_hand import Decision, ScalingHand
 from kubelambda.controller.start_pace import StartPace
 from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
-from kubelambda.core.demand import DemandReport, Drain
+from kubelambda.core.demand import DemandReply, DemandReport, Drain
 from kubelambda.core.room import choose_victims
 from kubelambda.core.scaling import SLOW_S, plan_scaling, split_start
 
@@ -73,28 +73,32 @@ class Scaler:
         self._working: dict[str, asyncio.Task[None]] = {}
         self._missed: set[str] = set()
         self._wake = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
         self._slow_until = float("-inf")
         self._heard_at = clock()
         self._ask_at = 0.0
         self._asking: asyncio.Task[None] | None = None
         self._is_deserted = False
 
-    def take_report(self, report: DemandReport) -> Sequence[Drain]:
+    def take_report(self, report: DemandReport) -> DemandReply:
         """Remember a gateway's demand; the victims among its environments."""
         self._heard_at = self._clock()
         self._is_deserted = False
         if self._book.record(report, self._heard_at):
             self._wake.set()
-        return [
+        drains = tuple(
             Drain(one.namespace, one.name, environment.pod)
-            for one in report.functions
+            for one in self._book.functions_of(report.gateway)
             for environment in one.environments
             if self._is_victim((one.namespace, environment.pod))
-        ]
+        )
+        return DemandReply(drains, self._book.sequence_of(report.gateway))
 
-    def wake(self) -> None:
-        """A pod has changed: look soon."""
-        self._wake.set()
+    def look_soon(self) -> None:
+        """Something has changed that many others may follow: look at all of it together."""
+        if self._soon is None:
+            loop = asyncio.get_running_loop()
+            self._soon = loop.call_later(LOOK_AGAIN_S, self._wake.set)
 
     async def run(self) -> None:
         """Scale for ever."""
@@ -122,6 +126,7 @@ class Scaler:
     def look(self) -> None:
         """Look at everything once, and begin what follows from it."""
         now = self._clock()
+        self._soon = None
         self._book.expire(now)
         if not self._can_decide(now):
             self._links.hold(now)
@@ -159,7 +164,7 @@ class Scaler:
             self._wake.set()
 
     def _look_at_all(self, now: float) -> list[Look]:
-        demands = self._book.combine()
+        demands = self._book.combine(now)
         looks: list[Look] = []
         for record in self._store.functions.values():
             demand = demands.get(record.ref, CombinedDemand(record.uid))
@@ -215,7 +220,7 @@ class Scaler:
         granted = self._pace.grant_direct([(one.look, one.direct) for one in split], now)
         limited = [one.limit_direct(granted.get(one.look.record.uid, 0)) for one in split]
         if any(one.direct < before.direct for one, before in zip(limited, split, strict=True)):
-            self._look_again()
+            self.look_soon()
         return limited
 
     def _begin(self, decision: Decision, now: float) -> None:
@@ -231,16 +236,13 @@ class Scaler:
 
     async def _carry_out(self, decision: Decision, now: float) -> None:
         if not await self._hand.carry_out(decision, now, self._loads.mark_deleted):
-            self._look_again()
+            self.look_soon()
 
     def _end(self, uid: str) -> None:
         del self._working[uid]
         if uid in self._missed:
             self._missed.discard(uid)
             self._wake.set()
-
-    def _look_again(self) -> None:
-        asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._wake.set)
 
     def _is_victim(self, key: Key) -> bool:
         pod = self._store.pods.get(key)

@@ -1,6 +1,6 @@
 """Starts of environments that failed, by function: what holds further ones back, and why.
 
-Contract: lives on one event loop; no I/O, time comes in. Two kinds: the API server refused a pod
+Contract: lives on one event loop; no I/O. Two kinds: the API server refused a pod
 (a quota, a LimitRange), or an environment ended, or got stuck at its node, before it had served
 (F11). ``changed`` is called when the condition of the function may have to say something else.
 """
@@ -25,6 +25,8 @@ REFUSED_FORGET_S = 10.0
 class StartReport:
     """What the conditions of a function say about its starts."""
 
+    revision: str = ""
+    """Whose environments have failed."""
     refusal: str = ""
     """The API server's words; empty where it refuses nothing."""
     failures: int = 0
@@ -32,6 +34,10 @@ class StartReport:
     """Why the latest environment ended."""
     held_s: float = 0.0
     """How long nothing is started; 0: the next request starts one."""
+
+    def of(self, revision: str) -> "StartReport":
+        """What of it concerns ``revision``: another one may fare better."""
+        return self if self.revision in ("", revision) else StartReport(refusal=self.refusal)
 
     @property
     def is_broken(self) -> bool:
@@ -56,9 +62,15 @@ class _Refusal:
 class Starts:
     """The memory of one controller; a successor begins with a try."""
 
-    def __init__(self, links: Links, changed: Callable[[FunctionRecord], None]) -> None:
+    def __init__(
+        self,
+        links: Links,
+        changed: Callable[[FunctionRecord], None],
+        clock: Callable[[], float],
+    ) -> None:
         self._links = links
         self._changed = changed
+        self._clock = clock
         self._failures: dict[str, StartFailures] = {}
         self._refusals: dict[str, _Refusal] = {}
         self._counted: set[str] = set()
@@ -104,13 +116,14 @@ class Starts:
         failures = self._failures.get(record.uid)
         return failures.start_max(now) if failures and failures.revision == revision else None
 
-    def report(self, uid: str, revision: str, now: float) -> StartReport:
+    def report(self, uid: str) -> StartReport:
         """For the conditions."""
         refusal, failures = self._refusals.get(uid), self._failures.get(uid)
         words = refusal.message if refusal else ""
-        if failures is None or failures.revision != revision:
-            return StartReport(words)
-        return StartReport(words, failures.count, failures.cause, failures.remaining_s(now))
+        if failures is None:
+            return StartReport(refusal=words)
+        held_s = failures.remaining_s(self._clock())
+        return StartReport(failures.revision, words, failures.count, failures.cause, held_s)
 
     def forget(self, functions: set[str], pods: set[str]) -> None:
         """Keep nothing about what is gone; both hold uids."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kubelambda.api.v1alpha1.reason import Reason
+from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, Reason
 from kubelambda.controller.records import PodRecord
 from kubelambda.controller.starts import NO_TROUBLE, StartReport
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
@@ -89,8 +89,8 @@ class Trouble:
 
     verdict: Verdict = NO_OBJECTION
     revisit_s: float | None = None
-    note: str = ""
-    """What goes wrong although the function can serve."""
+    note: Verdict = NO_OBJECTION
+    """What goes wrong although the function can serve; its own reason only for want of room."""
 
 
 def judge_pods(
@@ -110,7 +110,9 @@ def judge_pods(
     is_served = any(not pod.pending and not pod.trouble[0] and not pod.restarts for pod in pods)
     if found.verdict.reason is None or not is_served:
         return found
-    return Trouble(revisit_s=found.revisit_s, note=found.verdict.message)
+    lacks_room = found.verdict.reason in CAPACITY_REASONS
+    note = found.verdict if lacks_room else Verdict(Reason.READY, found.verdict.message)
+    return Trouble(revisit_s=found.revisit_s, note=note)
 
 
 def _find_objection(
@@ -143,7 +145,8 @@ def _judge_failures(start: StartReport, *, of_image: bool) -> Trouble:
         )
     if start.is_broken or (known is not None and start.held_s > 0):
         return Trouble(verdict, revisit_s=start.held_s + 0.1)
-    return Trouble(note=f"{verdict.message}; the next request starts another")
+    words = f"{verdict.message}; the next request starts another"
+    return Trouble(note=Verdict(Reason.READY, words))
 
 
 def _advise_ended(cause: str) -> str:

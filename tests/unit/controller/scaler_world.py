@@ -144,7 +144,7 @@ class World:
             store.put_deployment(read_deployment(manifest))
         registry = CollectorRegistry()
         links = Links()
-        self.starts = Starts(links, lambda record: self.changed.append(record.ref.name))
+        self.starts = Starts(links, lambda record: self.changed.append(record.ref.name), self.clock)
         cold_starts = ColdStarts(registry)
         self.renderings = renderings = Renderings(PLATFORM)
         for record in self.records:
@@ -201,9 +201,6 @@ class World:
             and _phase(one) in ("Pending", "Running")
         ]
 
-    def scaler_revision(self, name: str) -> str:
-        return self.renderings.revision_of(f"uid-{name}")
-
     def refuse_beyond(self, count: int, call: Call, error: Exception) -> None:
         """A quota of ``count`` pods."""
         if (call.verb, call.resource) == ("create", "pods") and len(self.pods()) >= count:
@@ -220,7 +217,7 @@ class World:
                 gateway.work(self.now)
             demands = tuple(one.report(self.now) for one in self.gateways.values())
             report = DemandReport("gw", next(self._sequence), demands)
-            for drain in self.scaler.take_report(report):
+            for drain in self.scaler.take_report(report).drains:
                 self._drain(drain)
         self.scaler.look()
         await self.scaler.settle()

@@ -94,7 +94,7 @@ async def test_pods_that_fail_are_made_at_growing_intervals_for_those_who_wait()
     await world.steps(30, 1.0)
     assert sum(world.created.values()) - first <= 5
     assert "f" in world.changed
-    report = world.starts.report("uid-f", world.scaler_revision("f"), world.now)
+    report = world.starts.report("uid-f")
     assert report.failures >= 3
     assert report.cause == "exit code 1"
 
@@ -107,7 +107,7 @@ async def test_a_function_that_is_mended_serves_at_its_next_trial() -> None:
     world.fails = False
     await world.steps(10)
     assert world.gateway("f").served == 3
-    assert world.starts.report("uid-f", world.scaler_revision("f"), world.now).failures == 0
+    assert world.starts.report("uid-f").failures == 0
 
 
 async def test_a_quota_is_heard_and_what_it_allows_serves() -> None:
@@ -126,7 +126,7 @@ async def test_a_refusal_is_remembered_for_the_conditions() -> None:
     world.api.refuse("create", "pods", ForbiddenError(QUOTA))
     world.gateway("f").waiting = 3
     await world.steps(10)
-    report = world.starts.report("uid-f", world.scaler_revision("f"), world.now)
+    report = world.starts.report("uid-f")
     assert report.refusal == QUOTA
     attempts = [one for one in world.api.calls if (one.verb, one.resource) == ("create", "pods")]
     assert len(attempts) <= 6, "at growing intervals"

@@ -127,7 +127,7 @@ def test_a_function_with_a_running_environment_is_ready_and_says_what_it_lacks()
     lacking = [unschedulable(SCHEDULER[0][0]) for _ in range(3)]
     trouble = judge_pods([make_pod(), *lacking], [], NOW_S)
     assert trouble.verdict.reason is None
-    assert trouble.note.startswith("3 of 4 environments cannot be scheduled: 0/1 nodes")
+    assert trouble.note.message.startswith("3 of 4 environments cannot be scheduled: 0/1 nodes")
 
 
 def test_a_restarted_container_is_no_running_environment() -> None:
@@ -195,7 +195,7 @@ def test_a_refusal_is_told_in_the_words_of_the_api_server(
 def test_with_three_pods_of_a_quota_running_the_function_is_ready() -> None:
     trouble = judge_pods([make_pod()], [], NOW_S, start=StartReport(refusal=REFUSALS[0][0]))
     assert trouble.verdict.reason is None
-    assert "exceeded quota: three" in trouble.note
+    assert "exceeded quota: three" in trouble.note.message
 
 
 def test_environments_that_end_at_once_are_told_with_their_cause() -> None:
@@ -214,7 +214,7 @@ def test_after_the_delay_the_next_request_may_try() -> None:
     """A stalled function is refused at once: without this nothing would ever ask again."""
     trouble = judge_pods([], [], NOW_S, start=StartReport(failures=3, cause="exit code 1"))
     assert trouble.verdict.reason is None
-    assert trouble.note.endswith("; the next request starts another")
+    assert trouble.note.message.endswith("; the next request starts another")
 
 
 def test_a_stuck_start_that_was_given_back_still_has_its_reason() -> None:
