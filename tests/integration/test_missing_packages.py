@@ -21,6 +21,7 @@ from kubelambda.controller.images import Images
 from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.lambda_function import FunctionReconciler
 from kubelambda.controller.lambda_layer import LayerReconciler
+from kubelambda.controller.links import Links
 from kubelambda.controller.network_policy import PolicyReconciler
 from kubelambda.controller.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages import Packages
@@ -28,6 +29,7 @@ from kubelambda.controller.records import RuntimeRecord
 from kubelambda.controller.render import Platform
 from kubelambda.controller.renderings import Renderings
 from kubelambda.controller.rules import build_network_rules
+from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.controller.watch import Intake, WorkKey
 from kubelambda.controller.work_queue import WorkQueue
@@ -101,6 +103,7 @@ class Controller:
             time.time,
             Renderings(platform),
             KeySecrets(client, time.monotonic),
+            Starts(Links(), lambda _: None, time.monotonic),
         )
         workers = Workers(
             queue,

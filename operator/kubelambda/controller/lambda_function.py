@@ -43,6 +43,7 @@ from kubelambda.controller.records import (
 )
 from kubelambda.controller.render import Platform
 from kubelambda.controller.renderings import Renderings
+from kubelambda.controller.starts import Starts
 from kubelambda.controller.status import Outcome, build_status, format_moment
 from kubelambda.controller.store import Store
 from kubelambda.controller.trouble import judge_refusal
@@ -78,6 +79,7 @@ class FunctionReconciler:
         clock: Callable[[], float],
         renderings: Renderings,
         key_secrets: KeySecrets,
+        starts: Starts,
     ) -> None:
         self._client = client
         self._store = store
@@ -87,6 +89,7 @@ class FunctionReconciler:
         self._clock = clock
         self._renderings = renderings
         self._key_secrets = key_secrets
+        self._starts = starts
         self._uids: dict[Key, str] = {}
         self._lost_since: dict[str, dict[str, float]] = {}
         self._deployments = DeploymentWriter(client, store, clock)
@@ -165,6 +168,7 @@ class FunctionReconciler:
             image=image,
             layers=layers,
             packages=packages,
+            start=self._starts.report(record.uid),
             settled=self._deployments.settled,
         )
         return replace(world, lost_since=self._note_lost(record, world)), look_again_s

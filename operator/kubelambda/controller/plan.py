@@ -26,6 +26,7 @@ from kubelambda.controller.records import (
 )
 from kubelambda.controller.render import Platform, Rendered
 from kubelambda.controller.renderings import Ingredients
+from kubelambda.controller.starts import NO_TROUBLE, StartReport
 from kubelambda.controller.status import Outcome
 from kubelambda.controller.trouble import CONFIG_ERROR, judge_pods
 from kubelambda.controller.verdict import Verdict
@@ -134,6 +135,8 @@ class World:
     """Of packages that it needs, those that are not known to be there."""
     lost_since: Mapping[str, float] = field(default_factory=dict)
     """Since when each of ``find_lost``, by uid, is known to be so."""
+    start: StartReport = NO_TROUBLE
+    """What the scaler has met when it started environments."""
     settled: Mapping[str, str] = field(default_factory=dict)
     """The digest with which each Deployment came back when it was last repaired, by uid: what still
     differs then is what an admission webhook makes of it."""
@@ -159,10 +162,12 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         [one.failure for one in world.deployments if one.revision == rendered.revision],
         world.now_s,
         of_image=world.image is not None,
+        start=world.start.of(rendered.revision),
     )
     outcome = Outcome(
         verdict=trouble.verdict,
         stalled=trouble.verdict.reason is not None,
+        note=trouble.note,
         revision=rendered.revision,
         key_secret=rendered.key_secret_name,
         runtime_image=runtime.image,

@@ -135,6 +135,7 @@ def render_function(
             code_rules=_build_code_rules(record, layers, settings),
             uses_s3=record.uses_s3 or any(one.uses_s3 for one in layers),
             injected=_build_injected(runtime, settings),
+            priority_class=settings.priority_class,
         )
     )
     revision = compute_revision(pod_spec)

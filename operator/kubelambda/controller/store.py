@@ -5,7 +5,7 @@ leaves only when its deletion was seen, or when a complete list that began later
 never because of an empty or failed answer (FAULTS F5).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from kubelambda.controller.layer_records import LayerRecord, Reference
@@ -114,6 +114,8 @@ class Store:
         self.pods: Table[PodRecord] = Table()
         self.policies: Table[PolicyRecord] = Table()
         self.runtimes: dict[str, RuntimeRecord] = {}
+        self.on_pod_changed: Callable[[], None] = _ignore
+        """Called when anything new is known of a pod; one listener."""
         self._function_keys: dict[str, Key] = {}
         self._unseen: dict[str, dict[tuple[Resource, Key], str]] = {}
 
@@ -174,7 +176,10 @@ class Store:
 
     def put_pod(self, record: PodRecord) -> bool:
         """Remember a pod; False where nothing is new."""
-        return self.pods.put(record.key, record, record.function_uid)
+        is_new = self.pods.put(record.key, record, record.function_uid)
+        if is_new:
+            self.on_pod_changed()
+        return is_new
 
     def put_policy(self, record: PolicyRecord) -> bool:
         """Remember a NetworkPolicy; False where nothing is new."""
@@ -208,3 +213,7 @@ class Store:
         return any(
             one.ref.namespace == namespace and not one.deleting for one in self.functions.values()
         )
+
+
+def _ignore() -> None:
+    """Nobody listens."""

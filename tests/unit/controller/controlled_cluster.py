@@ -13,10 +13,12 @@ from kubelambda.controller.images import Images
 from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.lambda_function import FunctionReconciler
 from kubelambda.controller.lambda_layer import LayerReconciler
+from kubelambda.controller.links import Links
 from kubelambda.controller.network_policy import PolicyReconciler
 from kubelambda.controller.packages import Packages
 from kubelambda.controller.render import Platform, Rendered
 from kubelambda.controller.renderings import Renderings
+from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.controller.sync import enqueue_all, fill_store
 from kubelambda.controller.watch import Intake, WorkKey
@@ -96,6 +98,7 @@ class ControlledCluster:
             self._clock,
             self.renderings,
             self.key_secrets,
+            Starts(Links(), lambda _: None, self._clock),
         )
         self.layers = LayerReconciler(self.api, self.store, packages, "us-east-1", self._clock)
         self.policies = PolicyReconciler(self.api, self.store, RULES)

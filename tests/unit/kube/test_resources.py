@@ -199,6 +199,13 @@ def added_variables(pod: FunctionPod) -> dict[str, Any]:
     }
 
 
+def test_pods_of_functions_have_the_class_of_priority_that_the_installation_names() -> None:
+    """Without one, as where the chart may make no cluster-wide object, the field is left out."""
+    assert "priorityClassName" not in SPEC
+    spec = build_pod_spec(replace(POD, priority_class="low"))
+    assert spec["priorityClassName"] == "low"
+
+
 def test_the_revision_does_not_hold_itself() -> None:
     """It comes from the label, so the hash of the spec does not depend on it."""
     path = ENVIRONMENT["KUBELAMBDA_REVISION"]["valueFrom"]["fieldRef"]["fieldPath"]

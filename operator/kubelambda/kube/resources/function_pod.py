@@ -75,6 +75,8 @@ class FunctionPod:
     uses_s3: bool = False
     injected: InjectedAgent | None = None
     """Of an image function, whose image has the code and no agent of ours."""
+    priority_class: str = ""
+    """PriorityClass of functions; empty: none."""
 
 
 def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
             "runAsGroup": RUN_AS_GROUP,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **({"priorityClassName": pod.priority_class} if pod.priority_class else {}),
         "containers": [_build_container(pod)],
         "volumes": [
             _build_volume("tmp", pod.ephemeral_mb),
