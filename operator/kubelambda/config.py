@@ -118,7 +118,10 @@ class ControllerSettings(Settings):
     priority_class: str = ""
     """PriorityClass of functions' pods; empty: none is named."""
     deployment_scale_per_s: float = 10.0
-    """Cluster-wide pace of raising Deployments' replicas, in environments a second."""
+    """Cluster-wide pace of raising Deployments' replicas, in environments a second; what somebody
+    waits for beyond it becomes pods without a Deployment."""
+    direct_pods_per_s: float = 100.0
+    """Cluster-wide pace of such pods, fair between namespaces; Lambda's own is 100 a function."""
     dns_selector: str = ""
     """YAML of a NetworkPolicy peer list where DNS is; empty means port 53 anywhere."""
     gateway_selector: str = ""

@@ -1,8 +1,8 @@
 """The key Secrets of functions: made, and made again where somebody has deleted them.
 
-Contract: the controller may create Secrets and nothing else (docs/adr/0001), so it sees no deletion.
-It asks for the Secret whenever it is about to matter; name and content are derived, so that 409
-means that the very same Secret is there.
+Contract: the controller may create Secrets and nothing else (docs/adr/0001), so it sees no
+deletion. It asks for the Secret whenever it is about to matter; name and content are derived, so
+that 409 means that the very same Secret is there.
 """
 
 import logging

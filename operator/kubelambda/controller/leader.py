@@ -16,21 +16,29 @@ import kopf
 from prometheus_client import CollectorRegistry
 
 from kubelambda.config import ControllerSettings
+from kubelambda.controller.cold_starts import ColdStarts
 from kubelambda.controller.demand_server import DemandServer
 from kubelambda.controller.elector import Elector
+from kubelambda.controller.gateways import GatewayPods
 from kubelambda.controller.image_resolver import resolve_image
 from kubelambda.controller.images import Images
+from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.lambda_function import FunctionReconciler
 from kubelambda.controller.lambda_layer import LayerReconciler
 from kubelambda.controller.leader_label import claim_leader_label, drop_leader_label
+from kubelambda.controller.links import Links
 from kubelambda.controller.network_policy import PolicyReconciler
 from kubelambda.controller.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages import Packages
 from kubelambda.controller.pod_writer import PodWriter
+from kubelambda.controller.records import FunctionRecord
 from kubelambda.controller.render import Platform
+from kubelambda.controller.renderings import Renderings
 from kubelambda.controller.resync import Resync
 from kubelambda.controller.runtimes import RuntimesFromConfigMap
 from kubelambda.controller.scaler import Scaler
+from kubelambda.controller.scaling_hand import ScalingHand
+from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.controller.sync import enqueue_all, fill_store
 from kubelambda.controller.watch import (
@@ -85,18 +93,31 @@ class Leader:
         self._queue: WorkQueue[WorkKey] = WorkQueue()
         self._intake = Intake(self._store, self._queue.add)
         shared = Platform(settings, master_secret)
+        self._renderings = Renderings(shared)
+        self._key_secrets = KeySecrets(self._client, time.monotonic)
         lookup = HttpPackageLookup(settings.gateway_address, master_secret)
         self._packages = Packages(lookup.ask, self._queue.add, time.monotonic)
+        links = Links()
+        starts = Starts(links, self._look_at_function, time.monotonic)
         self._workers = Workers(
             self._queue,
             FunctionReconciler(
-                self._client, self._store, shared, self._build_images(), self._packages, time.time
+                self._client,
+                self._store,
+                shared,
+                self._build_images(),
+                self._packages,
+                time.time,
+                self._renderings,
+                self._key_secrets,
+                starts,
             ),
             LayerReconciler(self._client, self._store, self._packages, settings.region, time.time),
             PolicyReconciler(self._client, self._store, rules),
             WorkerMetrics(registry, self._queue),
         )
-        self._scaler = Scaler(self._store, PodWriter(self._client, self._store, registry), settings)
+        self._scaler = self._build_scaler(registry, starts, links)
+        self._store.on_pod_changed = self._scaler.look_soon
         self._demand = DemandServer(
             derive_key(master_secret, INTERNAL_KEY_INFO),
             self._scaler.take_report,
@@ -167,6 +188,30 @@ class Leader:
             # A signal came while kopf had the signals: it ended, as we are asked to.
             stop.set()
             await asyncio.Event().wait()
+
+    def _look_at_function(self, record: FunctionRecord) -> None:
+        self._queue.add(function_key(record.ref.namespace, record.ref.name))
+
+    def _build_scaler(self, registry: CollectorRegistry, starts: Starts, links: Links) -> Scaler:
+        cold_starts = ColdStarts(registry)
+        hand = ScalingHand(
+            self._store,
+            self._renderings,
+            self._key_secrets,
+            PodWriter(self._client, self._store, registry),
+            starts,
+            cold_starts,
+        )
+        return Scaler(
+            self._store,
+            self._renderings,
+            hand,
+            starts,
+            links,
+            GatewayPods(self._client, self._settings.namespace),
+            cold_starts,
+            self._settings,
+        )
 
     def _build_images(self) -> Images:
         allowed = self._settings.read_allowed_registries()

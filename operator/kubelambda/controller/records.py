@@ -35,6 +35,8 @@ from kubelambda.kube.resources.quantities import parse_cpu_millis
 
 Key = tuple[str, str]
 DEFAULT_EPHEMERAL_MB = 512
+UNSCHEDULABLE = "Unschedulable"
+EXIT_MESSAGE_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,15 @@ class PodRecord:
     """The function owns it directly, without a Deployment between them."""
     stray: bool = False
     """It has lost its owner or one of our labels: nobody counts it any more."""
+    exit: str = ""
+    """How its container ended last, such as "OOMKilled, exit code 137"; empty if it never did."""
+    node: str = ""
+    """Where it runs, or will; empty until the scheduler has decided."""
+
+    @property
+    def is_unschedulable(self) -> bool:
+        """Whether the scheduler has found no node for it."""
+        return self.pending and self.trouble[0] == UNSCHEDULABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +363,8 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
         trouble=_find_trouble(status, all_statuses),
         direct=owner == FUNCTIONS.kind,
         stray=not owner or not _has_labels(own, function_uid),
+        exit=_find_exit(all_statuses),
+        node=manifest["spec"].get("nodeName", ""),
     )
 
 
@@ -384,14 +397,26 @@ def _find_end(status: Mapping[str, Any]) -> str:
     return str(status.get("reason") or phase) if phase in ("Failed", "Succeeded") else ""
 
 
+def _find_exit(statuses: list[Mapping[str, Any]]) -> str:
+    for one in statuses:
+        for state in (one.get("state") or {}, one.get("lastState") or {}):
+            ended = state.get("terminated") or {}
+            if ended.get("exitCode"):
+                words = [ended.get("reason", ""), f"exit code {ended['exitCode']}"]
+                if message := " ".join(ended.get("message", "").split()):
+                    words.append(message[:EXIT_MESSAGE_CHARS])
+                return ", ".join(word for word in words if word not in ("", "Error"))
+    return ""
+
+
 def _find_trouble(status: Mapping[str, Any], statuses: list[Mapping[str, Any]]) -> tuple[str, str]:
     for one in statuses:
         waiting = (one.get("state") or {}).get("waiting") or {}
         if waiting.get("reason", "") not in ("", "ContainerCreating", "PodInitializing"):
             return waiting["reason"], waiting.get("message", "")
     for one in status.get("conditions") or []:
-        if one["type"] == "PodScheduled" and one.get("reason") == "Unschedulable":
-            return "Unschedulable", one.get("message", "")
+        if one["type"] == "PodScheduled" and one.get("reason") == UNSCHEDULABLE:
+            return UNSCHEDULABLE, one.get("message", "")
     return "", ""
 
 

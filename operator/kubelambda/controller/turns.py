@@ -1,7 +1,7 @@
 """Work that may wait, done by one after the other at a pace.
 
-Contract: pure but for its own fields; time comes in as an argument. Whoever asks keeps the turn that
-it was given until the turn has come or is given up, however often it asks meanwhile.
+Contract: pure but for its own fields; time comes in as an argument. Whoever asks keeps the turn
+that it was given until the turn has come or is given up, however often it asks meanwhile.
 """
 
 from collections.abc import Hashable

@@ -26,7 +26,7 @@ from kubelambda.controller.records import (
     read_runtime,
 )
 from kubelambda.controller.status_shape import CANNOT_BE_READ
-from kubelambda.controller.store import Store
+from kubelambda.controller.store import Store, Table
 from kubelambda.kube.connection import Connection
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
@@ -45,6 +45,8 @@ PAGE_ITEMS = 20
 SILENCE_S = 60.0
 CREDENTIALS_S = 600.0
 _SERVER_TIMEOUT_S = 50
+
+_OF_FUNCTIONS = {DEPLOYMENTS.plural: DEPLOYMENTS, PODS.plural: PODS}
 
 WorkKey = tuple[str, str, str]
 Manifest = Mapping[str, Any]
@@ -72,6 +74,13 @@ class Intake:
         self._store = store
         self._enqueue = enqueue
         self._left_out: dict[tuple[str, Key], str] = {}
+        self._tables: dict[str, Table[Any]] = {
+            FUNCTIONS.plural: store.functions,
+            LAYERS.plural: store.layers,
+            DEPLOYMENTS.plural: store.deployments,
+            PODS.plural: store.pods,
+            NETWORK_POLICIES.plural: store.policies,
+        }
         self._takers: dict[str, Callable[[Manifest], bool]] = {
             FUNCTIONS.plural: lambda one: store.put_function(read_function(one)),
             LAYERS.plural: lambda one: store.put_layer(read_layer(one)),
@@ -106,40 +115,52 @@ class Intake:
             self._forget(plural, key)
 
     def drop(self, plural: str, manifest: Manifest) -> None:
-        """Forget the object: its deletion was seen."""
+        """Forget the object, which has left the watch, and enqueue whoever has it.
+
+        Deleted, or no longer with our label: in that case its function takes it back.
+        """
         key = _find_key(manifest)
         if key is None:
             return
         self._left_out.pop((plural, key), None)
+        metadata = manifest["metadata"]
         if plural == RUNTIMES.plural:
             self._store.runtimes.pop(find_runtime_name(manifest), None)
-        else:
-            self._forget(plural, key)
+        elif self._is_known(plural, key, metadata.get("uid")):
+            self._note_unseen(plural, key, metadata)
+            self._forget(plural, key, str(metadata.get("resourceVersion")))
+        self.concern(plural, manifest)
 
-    def _forget(self, plural: str, key: Key) -> None:
-        match plural:
-            case FUNCTIONS.plural:
-                self._enqueue_claimants(self._store.remove_function(key))
-            case LAYERS.plural:
-                self._enqueue_around(self._store.layers.remove(key))
-            case DEPLOYMENTS.plural:
-                self._store.deployments.remove(key)
-            case PODS.plural:
-                self._store.pods.remove(key)
-            case NETWORK_POLICIES.plural:
-                self._store.policies.remove(key)
+    def _is_known(self, plural: str, key: Key, uid: object) -> bool:
+        """Whether it is this very object that the store holds, not one made after it."""
+        table = self._tables.get(plural)
+        record = table.get(key) if table is not None else None
+        return record is not None and uid in (None, record.uid)
+
+    def _note_unseen(self, plural: str, key: Key, metadata: Mapping[str, Any]) -> None:
+        """Its function looks whether a Deployment or pod of it is there all the same."""
+        resource, record = _OF_FUNCTIONS.get(plural), self._tables[plural].get(key)
+        if resource is None or record is None:
+            return
+        owner = self._store.key_of_uid(record.function_uid)
+        if owner is None:
+            return
+        self._enqueue(function_key(*owner))
+        is_going = "deletionTimestamp" in metadata or getattr(record, "terminating", False)
+        if not is_going:
+            self._store.note_unseen(record.function_uid, resource, key, record.uid)
+
+    def _forget(self, plural: str, key: Key, version: str = "") -> None:
+        if plural == FUNCTIONS.plural:
+            self._enqueue_claimants(self._store.remove_function(key, version))
+        elif plural == LAYERS.plural:
+            self._enqueue_around(self._store.layers.remove(key, version))
+        else:
+            self._tables[plural].remove(key, version)
 
     def vanish(self, plural: str, key: Key) -> None:
         """Forget an object whose deletion nobody saw, and enqueue what it concerns."""
-        uid = ""
-        if plural in (DEPLOYMENTS.plural, PODS.plural):
-            table = self._store.deployments if plural == DEPLOYMENTS.plural else self._store.pods
-            record = table.get(key)
-            uid = record.function_uid if record is not None else ""
-        labels = {FUNCTION_UID: uid}
-        manifest = {"metadata": {"namespace": key[0], "name": key[1], "labels": labels}}
-        self.drop(plural, manifest)
-        self.concern(plural, manifest)
+        self.drop(plural, {"metadata": {"namespace": key[0], "name": key[1]}})
 
     def concern(self, plural: str, manifest: Manifest) -> None:
         """Enqueue whatever has to be looked at because of this object."""
@@ -155,7 +176,7 @@ class Intake:
             case LAYERS.plural:
                 self._enqueue_around(self._store.layers.get((namespace, name)))
             case DEPLOYMENTS.plural | PODS.plural:
-                self._enqueue_owner(manifest["metadata"])
+                self._enqueue_owner(plural, key, manifest["metadata"])
             case NETWORK_POLICIES.plural:
                 self._enqueue(namespace_key(namespace))
             case RUNTIMES.plural:
@@ -176,12 +197,14 @@ class Intake:
         for user in self._store.users_of(record):
             self._enqueue(function_key(user.ref.namespace, user.ref.name))
 
-    def _enqueue_owner(self, metadata: Mapping[str, Any]) -> None:
+    def _enqueue_owner(self, plural: str, key: Key, metadata: Mapping[str, Any]) -> None:
+        record = self._tables[plural].get(key)
         own = metadata.get("labels")
         uid = own.get(FUNCTION_UID) if isinstance(own, Mapping) else None
-        key = self._store.key_of_uid(uid) if isinstance(uid, str) else None
-        if key is not None:
-            self._enqueue(function_key(*key))
+        uid = record.function_uid if record is not None else uid
+        owner = self._store.key_of_uid(uid) if isinstance(uid, str) else None
+        if owner is not None:
+            self._enqueue(function_key(*owner))
 
     def _enqueue_claimants(self, record: Any) -> None:
         if record is None:
@@ -224,7 +247,6 @@ def _register(registry: kopf.OperatorRegistry, intake: Intake, resource: Resourc
         manifest = dict(body)
         if type == "DELETED":
             intake.drop(plural, manifest)
-            intake.concern(plural, manifest)
         elif intake.take(plural, manifest):
             intake.concern(plural, manifest)
 

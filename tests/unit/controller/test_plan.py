@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.plan import RepairDeployment, plan_function, plan_policy
+from kubelambda.controller.plan import (
+    ApplyPolicy,
+    DeletePolicy,
+    RepairDeployment,
+    ReplacePolicy,
+    plan_function,
+    plan_policy,
+)
 from kubelambda.controller.records import PolicyRecord, read_deployment, read_policy
 from kubelambda.controller.render import render_function
 from kubelambda.controller.status import build_status
@@ -31,10 +38,13 @@ def settled(**spec: Any) -> Any:
     return replace(record, status=build_status(record, outcome, region="us-east-1", now=NOW))
 
 
-def test_a_new_function_gets_its_secret_before_its_deployment() -> None:
+def test_a_new_function_gets_its_secret_and_no_deployment() -> None:
+    """Those come with demand: 300 made by one kubectl apply would stop everybody's cold starts."""
     record = read()
     plan = plan_function(record, world(record), PLATFORM)
-    assert kinds(plan) == ["CreateKeySecret", "CreateDeployment"]
+    assert kinds(plan) == ["CreateKeySecret"]
+    assert plan.ingredients is not None
+    assert plan.ingredients.render(PLATFORM).revision == plan.outcome.revision
     assert plan.outcome.verdict.reason is None
 
 
@@ -79,7 +89,7 @@ def test_a_change_of_code_makes_another_revision_and_removes_the_empty_old_one()
     record = replace(settled(code={"inline": {"app.py": "new"}}), status=former.status)
     old = deployment_record(former)
     first = plan_function(record, world(record, deployments=(old,)), PLATFORM)
-    assert kinds(first) == ["CreateDeployment"], "the old one stays until the new one is there"
+    assert kinds(first) == ["DeleteDeployment"], "the new one comes when there is demand"
     both = world(record, deployments=(old, deployment_record(record)))
     assert kinds(plan_function(record, both, PLATFORM)) == ["DeleteDeployment"]
 
@@ -186,10 +196,12 @@ def observed_policy(**spec: Any) -> PolicyRecord:
 
 def test_a_policy_follows_the_functions_of_its_namespace() -> None:
     """Made with the first, repaired, left alone, deleted with the last; none for nobody."""
-    assert plan_policy(desired=POLICY, observed=None, has_functions=True) == POLICY
+    assert plan_policy(desired=POLICY, observed=None, has_functions=True) == ApplyPolicy(POLICY)
     drifted = observed_policy(egress=[{}])
-    assert plan_policy(desired=POLICY, observed=drifted, has_functions=True) == POLICY
+    planned = plan_policy(desired=POLICY, observed=drifted, has_functions=True)
+    assert planned == ReplacePolicy(POLICY, drifted, ".spec.egress")
     assert plan_policy(desired=POLICY, observed=observed_policy(), has_functions=True) is None
     same = observed_policy()
-    assert plan_policy(desired=POLICY, observed=same, has_functions=False) is same
+    gone = plan_policy(desired=POLICY, observed=same, has_functions=False)
+    assert gone == DeletePolicy(same)
     assert plan_policy(desired=POLICY, observed=None, has_functions=False) is None

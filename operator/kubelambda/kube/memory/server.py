@@ -59,6 +59,28 @@ class _Fault:
     once: bool
 
 
+@dataclass(slots=True)
+class _Watch:
+    watcher: Callable[[Event], None]
+    resource: Resource | None
+    label_selector: str
+    known: set[str] = field(default_factory=set)
+
+    def tell(self, kind: str, resource: Resource, manifest: Manifest) -> None:
+        metadata = manifest["metadata"]
+        if self.resource not in (None, resource):
+            return
+        was_known, uid = metadata["uid"] in self.known, metadata["uid"]
+        selected = matches(self.label_selector, metadata.get("labels") or {})
+        if kind == "DELETED" or not selected:
+            self.known.discard(uid)
+            if was_known or (kind == "DELETED" and selected):
+                self.watcher(Event("DELETED", resource, manifest))
+            return
+        self.known.add(uid)
+        self.watcher(Event(kind if was_known else "ADDED", resource, manifest))
+
+
 class MemoryApi:
     """An API server for one test; ``clock`` tells seconds since 1970."""
 
@@ -66,7 +88,7 @@ class MemoryApi:
         ticks = itertools.count(_BEGAN_S)
         self._clock = clock or (lambda: next(ticks))
         self._objects = Objects(self._format_now, self._tell)
-        self._watchers: list[Callable[[Event], None]] = []
+        self._watches: list[_Watch] = []
         self._faults: list[_Fault] = []
         self._names = itertools.count(1)
         self._stop_after: int | None = None
@@ -82,9 +104,21 @@ class MemoryApi:
         """The requests that were no reads."""
         return [one for one in self.calls if one.verb not in ("get", "list")]
 
-    def watch(self, watcher: Callable[[Event], None]) -> None:
-        """Tell ``watcher`` of every change from now on, at once."""
-        self._watchers.append(watcher)
+    def watch(
+        self,
+        watcher: Callable[[Event], None],
+        resource: Resource | None = None,
+        label_selector: str = "",
+    ) -> None:
+        """Tell ``watcher`` of every change from now on, at once.
+
+        An object that comes to match the selector is ADDED, one that ceases to is DELETED.
+        """
+        self._watches.append(_Watch(watcher, resource, label_selector))
+
+    def admit(self, webhook: Callable[[Resource, Manifest], None]) -> None:
+        """Let ``webhook`` change every object that is about to be written."""
+        self._objects.admit = webhook
 
     def fail_next(self, verb: str, resource: str, error: Exception, *, after: bool = False) -> None:
         """The next such request fails; with ``after`` it takes effect and its answer is lost."""
@@ -277,17 +311,28 @@ class MemoryApi:
             raise StoppedError(f"before {call.verb} {call.resource}")
         self.calls.append(call)
         self.on_call(call)
+        try:
+            answer = self._take_effect(call, carry_out)
+        except KubeError:
+            self._count_down(call)
+            raise
+        self._count_down(call)
+        return copy.deepcopy(answer)
+
+    def _take_effect(self, call: Call, carry_out: Callable[[], AnswerT]) -> AnswerT:
         fault = self._take_fault(call)
         if fault is not None and not fault.after:
             raise fault.error
         answer = carry_out()
         if fault is not None:
             raise fault.error
+        return answer
+
+    def _count_down(self, call: Call) -> None:
         if self._stop_after is not None:
             self._stop_after -= 1
             if self._stop_after == 0:
                 raise StoppedError(f"after {call.verb} {call.resource}")
-        return copy.deepcopy(answer)
 
     def _take_fault(self, call: Call) -> _Fault | None:
         for fault in self._faults:
@@ -317,8 +362,8 @@ class MemoryApi:
         return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def _tell(self, kind: str, resource: Resource, manifest: Manifest) -> None:
-        for watcher in self._watchers:
-            watcher(Event(kind, resource, manifest))
+        for one in self._watches:
+            one.tell(kind, resource, manifest)
 
 
 def _update(manager: str) -> Writer:

@@ -12,7 +12,6 @@ from kubelambda.kube.paths import DEPLOYMENTS, FUNCTIONS
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.function_pod import build_pod_labels
 
-
 _STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 """We never change a template, but hands can: no environment goes before one of the changed template
 is Ready, and by then the template is as it was."""
