@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from integration.gateways import JoinedDemand
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
 from kubelambda.controller.demand_server import DemandServer
-from kubelambda.core.demand import INTERNAL_KEY_INFO, DemandReport, Drain
+from kubelambda.core.demand import INTERNAL_KEY_INFO, DemandReply, DemandReport
 from kubelambda.core.function import Function
 from kubelambda.core.keys import derive_key
 from kubelambda.core.routing import choose_owner
@@ -52,7 +52,7 @@ class Cluster:
             self._index.put(function)
         self.environments = build_environments(self._index, state)
         self._joined = JoinedDemand(self.environments)
-        self._reports: set[asyncio.Task[Sequence[Drain]]] = set()
+        self._reports: set[asyncio.Task[DemandReply]] = set()
         key = derive_key(MASTER, INTERNAL_KEY_INFO)
         self._server = DemandServer(key, self._take, host="127.0.0.1")
         self.session = aiohttp.ClientSession(trust_env=False)
@@ -120,11 +120,11 @@ class Cluster:
             for name in self.functions.values()
         ]
 
-    def _take(self, report: DemandReport) -> Sequence[Drain]:
+    def _take(self, report: DemandReport) -> DemandReply:
         task = asyncio.create_task(self._joined.report(report))
         self._reports.add(task)
         task.add_done_callback(self._reports.discard)
-        return []
+        return DemandReply()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from kubelambda.controller.pod_writer import PodWriter
 from kubelambda.controller.records import FunctionRecord, Key, PodRecord
 from kubelambda.controller.render import compute_share_millis
 from kubelambda.controller.store import Store
-from kubelambda.core.demand import DemandReport, Drain
+from kubelambda.core.demand import DemandReply, DemandReport, Drain
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.pace import TokenBucket
 from kubelambda.core.scaling import FunctionLoad, PodLoad, ScalingPlan, plan_scaling
@@ -54,16 +54,17 @@ class Scaler:
         rate = settings.deployment_scale_per_s
         self._pace = TokenBucket(rate, rate * _BURST_S)
 
-    def take_report(self, report: DemandReport) -> Sequence[Drain]:
+    def take_report(self, report: DemandReport) -> DemandReply:
         """Remember a gateway's demand; the victims among its environments."""
         if self._book.record(report, self._clock()):
             self._wake.set()
-        return [
+        drains = tuple(
             Drain(one.namespace, one.name, environment.pod)
-            for one in report.functions
+            for one in self._book.functions_of(report.gateway)
             for environment in one.environments
             if self._is_victim((one.namespace, environment.pod))
-        ]
+        )
+        return DemandReply(drains, self._book.sequence_of(report.gateway))
 
     async def run(self) -> None:
         """Scale for ever."""
@@ -86,7 +87,7 @@ class Scaler:
         if not self._book.has_reports:
             self._linked_at.clear()
             return
-        demands = self._book.combine()
+        demands = self._book.combine(now)
         for record in self._store.functions.values():
             demand = demands.get(record.ref, CombinedDemand(record.uid))
             pods = self._store.pods.group(record.uid)

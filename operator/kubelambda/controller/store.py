@@ -61,9 +61,10 @@ class Table(Generic[RecordT]):
 
     def put(self, key: Key, record: RecordT, group: object) -> bool:
         """Remember ``record``; False where what is known is as new or newer."""
-        former = self._records.get(key)
-        if former is not None and int(former.version) >= int(record.version):
+        former, version = self._records.get(key), int(record.version)
+        if former is not None and int(former.version) >= version:
             return False
+        hash(group)  # what cannot be a group changes nothing
         self._leave_group(key)
         self._records[key] = record
         self._group_of[key] = group
@@ -100,8 +101,13 @@ class Store:
     def put_function(self, record: FunctionRecord) -> bool:
         """Remember a function; False where nothing is new."""
         key = (record.ref.namespace, record.ref.name)
-        self._function_keys[record.uid] = key
-        return self.functions.put(key, record, (record.ref.namespace, record.function_name))
+        former = self.functions.get(key)
+        taken = self.functions.put(key, record, (record.ref.namespace, record.function_name))
+        if taken:
+            if former is not None and former.uid != record.uid:
+                self._function_keys.pop(former.uid, None)  # deleted and made again in one moment
+            self._function_keys[record.uid] = key
+        return taken
 
     def put_layer(self, record: LayerRecord) -> bool:
         """Remember a layer version; False where nothing is new."""

@@ -2,8 +2,10 @@
 
 Contract: kopf writes nothing here: no finalizer, no annotation, no Event, no peering; only
 ``event`` handlers exist. What an event tells that the store knows already, such as our own writes,
-sets nothing in motion. (``kopf.index`` as a barrier before the first event costs 18 s and 60 MB at
-1,000 functions, since every object waits for every other: ``sync`` fills the store instead.)
+sets nothing in motion. An object that cannot be read is logged once and left out, and the others
+go on; one of our own kinds has a record that says so (``records``). (``kopf.index`` as a barrier
+before the first event costs 18 s and 60 MB at 1,000 functions, since every object waits for every
+other: ``sync`` fills the store instead.)
 """
 
 import logging
@@ -15,12 +17,15 @@ import kopf
 from kubelambda.controller.layer_records import LayerRecord, read_layer
 from kubelambda.controller.records import (
     Key,
+    check_metadata,
+    find_runtime_name,
     read_deployment,
     read_function,
     read_pod,
     read_policy,
     read_runtime,
 )
+from kubelambda.controller.status_shape import CANNOT_BE_READ
 from kubelambda.controller.store import Store
 from kubelambda.kube.connection import Connection
 from kubelambda.kube.paths import (
@@ -66,6 +71,7 @@ class Intake:
     def __init__(self, store: Store, enqueue: Callable[[WorkKey], None]) -> None:
         self._store = store
         self._enqueue = enqueue
+        self._left_out: dict[tuple[str, Key], str] = {}
         self._takers: dict[str, Callable[[Manifest], bool]] = {
             FUNCTIONS.plural: lambda one: store.put_function(read_function(one)),
             LAYERS.plural: lambda one: store.put_layer(read_layer(one)),
@@ -77,13 +83,40 @@ class Intake:
 
     def take(self, plural: str, manifest: Manifest) -> bool:
         """Remember the object as it is now; False where that is nothing new."""
-        taker = self._takers.get(plural)
-        return taker(manifest) if taker is not None else False
+        taker, key = self._takers.get(plural), _find_key(manifest)
+        if taker is None or key is None:
+            return False
+        try:
+            check_metadata(manifest)
+            news = taker(manifest)
+        except CANNOT_BE_READ as error:
+            # One odd object must not stop the others, here or at the next start.
+            self._leave_out(plural, key, error)
+            return False
+        self._left_out.pop((plural, key), None)
+        return news
+
+    def _leave_out(self, plural: str, key: Key, error: Exception) -> None:
+        """What is known of an object that cannot be read is not true any more."""
+        problem = f"{type(error).__name__}: {error}"
+        if self._left_out.get((plural, key)) != problem:
+            self._left_out[(plural, key)] = problem
+            logger.error("%s %s cannot be read (%s); left out", plural, "/".join(key), problem)
+        if plural != RUNTIMES.plural:  # a runtime goes on as it was
+            self._forget(plural, key)
 
     def drop(self, plural: str, manifest: Manifest) -> None:
         """Forget the object: its deletion was seen."""
-        metadata = manifest["metadata"]
-        key = (metadata.get("namespace", ""), metadata["name"])
+        key = _find_key(manifest)
+        if key is None:
+            return
+        self._left_out.pop((plural, key), None)
+        if plural == RUNTIMES.plural:
+            self._store.runtimes.pop(find_runtime_name(manifest), None)
+        else:
+            self._forget(plural, key)
+
+    def _forget(self, plural: str, key: Key) -> None:
         match plural:
             case FUNCTIONS.plural:
                 self._enqueue_claimants(self._store.remove_function(key))
@@ -95,8 +128,6 @@ class Intake:
                 self._store.pods.remove(key)
             case NETWORK_POLICIES.plural:
                 self._store.policies.remove(key)
-            case RUNTIMES.plural:
-                self._store.runtimes.pop(read_runtime(manifest).name, None)
 
     def vanish(self, plural: str, key: Key) -> None:
         """Forget an object whose deletion nobody saw, and enqueue what it concerns."""
@@ -112,8 +143,10 @@ class Intake:
 
     def concern(self, plural: str, manifest: Manifest) -> None:
         """Enqueue whatever has to be looked at because of this object."""
-        metadata = manifest["metadata"]
-        namespace, name = metadata.get("namespace", ""), metadata["name"]
+        key = _find_key(manifest)
+        if key is None:
+            return
+        namespace, name = key
         match plural:
             case FUNCTIONS.plural:
                 self._enqueue(function_key(namespace, name))
@@ -122,11 +155,11 @@ class Intake:
             case LAYERS.plural:
                 self._enqueue_around(self._store.layers.get((namespace, name)))
             case DEPLOYMENTS.plural | PODS.plural:
-                self._enqueue_owner(metadata)
+                self._enqueue_owner(manifest["metadata"])
             case NETWORK_POLICIES.plural:
                 self._enqueue(namespace_key(namespace))
             case RUNTIMES.plural:
-                self.enqueue_runtime(read_runtime(manifest).name)
+                self.enqueue_runtime(find_runtime_name(manifest))
 
     def enqueue_runtime(self, runtime: str) -> None:
         """Look again at every function of this runtime."""
@@ -144,8 +177,9 @@ class Intake:
             self._enqueue(function_key(user.ref.namespace, user.ref.name))
 
     def _enqueue_owner(self, metadata: Mapping[str, Any]) -> None:
-        uid = (metadata.get("labels") or {}).get(FUNCTION_UID, "")
-        key = self._store.key_of_uid(uid)
+        own = metadata.get("labels")
+        uid = own.get(FUNCTION_UID) if isinstance(own, Mapping) else None
+        key = self._store.key_of_uid(uid) if isinstance(uid, str) else None
         if key is not None:
             self._enqueue(function_key(*key))
 
@@ -155,6 +189,15 @@ class Intake:
         for one in self._store.same_name(record):
             if one.ref != record.ref:
                 self._enqueue(function_key(one.ref.namespace, one.ref.name))
+
+
+def _find_key(manifest: Manifest) -> Key | None:
+    """Namespace and name; None for what no API server sends."""
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return None
+    namespace, name = metadata.get("namespace") or "", metadata.get("name")
+    return (namespace, name) if isinstance(namespace, str) and isinstance(name, str) else None
 
 
 def build_kopf_registry(

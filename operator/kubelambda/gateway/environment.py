@@ -84,8 +84,8 @@ class Environment:
         self._response = IncomingResponse(send, None)
         self._answered_at = 0.0
         self._handlers: dict[int, Callable[[bytes], None]] = {
-            FrameType.INIT_DONE: self._on_init_over,
-            FrameType.INIT_ERROR: self._on_init_over,
+            FrameType.INIT_DONE: self._on_init_done,
+            FrameType.INIT_ERROR: self._on_init_error,
             FrameType.RESPONSE: self._on_response,
             FrameType.RESPONSE_BODY: self._on_response_body,
             FrameType.RESPONSE_END: self._on_response_end,
@@ -135,10 +135,10 @@ class Environment:
         self.leaving = True
         self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
 
-    def go_away(self, address: str = "", epoch: int = 0) -> None:
+    def go_away(self, address: str = "", epoch: int = 0, epoch_proof: str = "") -> None:
         """Another gateway owns the function now, at ``address`` where that is known."""
         self.leaving = True
-        fields = {"address": address, "epoch": epoch} if address else {}
+        fields = {"address": address, "epoch": epoch, "epochProof": epoch_proof} if address else {}
         self._send(frames.encode_control(FrameType.GOAWAY, fields))
 
     # what the agent says
@@ -200,8 +200,15 @@ class Environment:
         self._credit = min(self._credit + frames.decode_credit(payload), frames.WINDOW_BYTES)
         self._pump()
 
-    def _on_init_over(self, payload: bytes) -> None:
-        frames.decode_control(payload)
+    def _on_init_done(self, payload: bytes) -> None:
+        frames.decode_agent_control(FrameType.INIT_DONE, payload)
+        self._end_init()
+
+    def _on_init_error(self, payload: bytes) -> None:
+        frames.decode_agent_control(FrameType.INIT_ERROR, payload)
+        self._end_init()
+
+    def _end_init(self) -> None:
         if self.state != "starting":
             raise ProtocolError("init is over already")
         self._become_idle()
@@ -224,7 +231,7 @@ class Environment:
             invocation.finish(outcome)
 
     def _on_idle(self, payload: bytes) -> None:
-        fields = frames.decode_control(payload)
+        fields = frames.decode_agent_control(FrameType.IDLE, payload)
         if self.state != "busy":
             raise ProtocolError("idle without an event")
         invocation, self._invocation = self._invocation, None

@@ -28,7 +28,8 @@ class GatewayMetrics:
         )
         self.held_bytes = Gauge(
             "kubelambda_gateway_held_bytes",
-            "Bytes of requests (received or unanswered) and of answers (not taken by clients)",
+            "Bytes of requests (received or unanswered) and of answers (not taken by clients) in"
+            " memory, of uploads (not stored yet) on disk",
             ["kind"],
             registry=registry,
         )

@@ -25,6 +25,7 @@ from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.ownership import FindPeers
 from kubelambda.gateway.tls import TlsFiles
 from kubelambda.gateway.tls_listener import TlsListener
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry
 
@@ -46,7 +47,10 @@ class Gateway:
         find_peers: FindPeers | None = None,
         events: EventSink | None = None,
         packages: PackageStore | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        """``supervisor`` is closed with the gateway, whoever else keeps tasks with it."""
+        self._supervisor = supervisor if supervisor is not None else Supervisor()
         self._settings = settings
         self._catalog = catalog
         registry = build_registry()
@@ -57,13 +61,14 @@ class Gateway:
             demand_sink,
             master_secret,
             self._metrics,
+            self._supervisor,
             find_peers=find_peers,
             events=events,
             packages=packages,
         )
         self._health = HealthServer(
             registry,
-            check_live=lambda: "",
+            check_live=self._supervisor.check_live,
             check_ready=self._check_ready,
             host=settings.host,
             port=settings.metrics_port,
@@ -71,7 +76,6 @@ class Gateway:
         self._tls: TlsFiles | None = None
         self._assembly: Assembly | None = None
         self._servers: list[asyncio.Server | TlsListener] = []
-        self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.public_port = settings.public_port
         self.internal_port = settings.internal_port
@@ -101,12 +105,10 @@ class Gateway:
                 self._listen_tls(assembly.build_public, public, self._tls)
             unused.pop_all()
         assembly.membership.start()
-        self._tasks = [
-            asyncio.create_task(assembly.reporter.run()),
-            asyncio.create_task(self._sweep(assembly)),
-        ]
+        self._supervisor.keep("the demand reporter", assembly.reporter.run)
+        self._supervisor.keep("the sweep of slow clients", lambda: self._sweep(assembly))
         if self._surroundings.find_peers is not None:
-            self._tasks.append(asyncio.create_task(assembly.membership.run()))
+            self._supervisor.keep("the membership of gateways", assembly.membership.run)
 
     async def serve_until(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, then drain and close."""
@@ -129,7 +131,7 @@ class Gateway:
     def _listen_tls(
         self, build: Callable[[], HttpConnection], listening: socket.socket, tls: TlsFiles
     ) -> None:
-        listener = TlsListener(listening, tls.context, build)
+        listener = TlsListener(listening, lambda: tls.context, build, self._supervisor)
         listener.start(BACKLOG)
         self._servers.append(listener)
 
@@ -138,9 +140,9 @@ class Gateway:
         assembly = self._assembly
         if assembly is not None:
             await self._drain(assembly)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervisor.close()
+        if assembly is not None:
+            await assembly.heartbeats.close()
         await self._health.close()
 
     async def _drain(self, assembly: Assembly) -> None:
@@ -163,7 +165,6 @@ class Gateway:
         connections.abort()
         assembly.internal_connections.abort()
         assembly.forwarder.close()
-        await assembly.heartbeats.close()
 
     async def _sweep(self, assembly: Assembly) -> None:
         loop = asyncio.get_running_loop()
@@ -181,11 +182,14 @@ class Gateway:
             return "stopping"
         if self._assembly is None or not self._assembly.membership.view.members:
             return "the gateways have not found each other yet"
-        return "" if self._catalog.synced else "the catalog of functions is not read yet"
+        if not self._catalog.synced:
+            return "the catalog of functions is not read yet"
+        return self._supervisor.check_ready()
 
 
 def _observe_held_bytes(metrics: GatewayMetrics, connections: Connections) -> None:
-    metrics.held_bytes.labels("requests").set_function(lambda: connections.bodies_bytes)
+    metrics.held_bytes.labels("requests").set_function(lambda: connections.payloads.held_bytes)
+    metrics.held_bytes.labels("uploads").set_function(lambda: connections.uploads.held_bytes)
     metrics.held_bytes.labels("answers").set_function(lambda: connections.answers.bytes_held)
 
 

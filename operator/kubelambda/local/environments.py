@@ -11,12 +11,12 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
+from kubelambda.core.demand import DemandReply, DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
 from kubelambda.local.layer_paths import build_layer_paths
@@ -43,9 +43,12 @@ class LocalEnvironment:
 
     pod: str
     ref: FunctionRef
+    uid: str
     config_digest: str
     process: asyncio.subprocess.Process
     directory: Path
+    is_former: bool = False
+    """Its function was deleted: it ends by itself, and serves no successor of the name."""
 
 
 @dataclass(slots=True)
@@ -64,7 +67,10 @@ class LocalEnvironments:
     _started_count: int = 0
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def report(self, report: DemandReport) -> Sequence[Drain]:
+    def __post_init__(self) -> None:
+        self.index.subscribe(self._note_deletion)
+
+    async def report(self, report: DemandReport) -> DemandReply:
         """Make as many environments as ``report`` wants; answer which idle ones may go."""
         drains: list[Drain] = []
         for demand in report.functions:
@@ -75,7 +81,7 @@ class LocalEnvironments:
                 for one in demand.environments
                 if one.state == "idle" and one.idle_s > self.idle_timeout_s
             ]
-        return drains
+        return DemandReply(tuple(drains))
 
     async def close(self) -> None:
         """End every agent: SIGTERM, and SIGKILL for what is still there after STOP_S."""
@@ -96,13 +102,21 @@ class LocalEnvironments:
             return
         digest = function.config_digest
         running = [
-            one for one in self._running.values() if one.ref == ref and one.config_digest == digest
+            one
+            for one in self._running.values()
+            if one.ref == ref and one.config_digest == digest and not one.is_former
         ]
         taken = sum(
             one.state == "busy" and one.config_digest == digest for one in demand.environments
         )
         for _ in range(taken + demand.waiting - len(running)):
             await self._start(function)
+
+    def _note_deletion(self, ref: FunctionRef) -> None:
+        function = self.index.get(ref)
+        for one in self._running.values():
+            if one.ref == ref and (function is None or function.uid != one.uid):
+                one.is_former = True
 
     async def _start(self, function: Function) -> None:
         bootstrap = plan_bootstrap(function.runtime, function.handler, self.machine)
@@ -122,7 +136,7 @@ class LocalEnvironments:
             start_new_session=True,
         )
         environment = LocalEnvironment(
-            pod, function.ref, function.config_digest, process, directory
+            pod, function.ref, function.uid, function.config_digest, process, directory
         )
         self._running[pod] = environment
         watcher = asyncio.create_task(self._forget_when_over(environment))

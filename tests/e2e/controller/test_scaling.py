@@ -52,7 +52,7 @@ class Gateway:
         demand = FunctionDemand(
             metadata["namespace"], metadata["name"], metadata["uid"], waiting, environments
         )
-        return decode_reply(self._send(DemandReport("e2e", next(self._sequence), (demand,))))
+        return decode_reply(self._send(DemandReport("e2e", next(self._sequence), (demand,)))).drains
 
     def _send(self, report: DemandReport) -> bytes:
         body = encode_report(report)

@@ -48,9 +48,9 @@ def plan(own: Member, view: View, peers: Iterable[Peer], *, serving: bool = True
 
 def test_m1_the_higher_epoch_counts_and_all_agree_on_equal_ones() -> None:
     older, newer = View(1, (A, B)), View(2, (A,))
-    assert choose_view(older, newer) == choose_view(newer, older) == newer
+    assert choose_view(older, newer, NOW_MS) == choose_view(newer, older, NOW_MS) == newer
     one, other = View(3, (A,)), View(3, (B,))
-    assert choose_view(one, other) == choose_view(other, one)
+    assert choose_view(one, other, NOW_MS) == choose_view(other, one, NOW_MS)
 
 
 def test_m2_a_gateway_alone_makes_the_view_of_itself() -> None:
@@ -128,7 +128,7 @@ def test_m2_gateways_that_hear_each_other_agree_within_two_rounds(
         for one in alive:
             others = [said[other] for other in alive if other != one]
             for other in others:
-                views[one] = choose_view(views[one], other.heartbeat.view)
+                views[one] = choose_view(views[one], other.heartbeat.view, NOW_MS)
             views[one] = plan(one, views[one], others)
     assert {view.members for view in views.values()} == {tuple(sorted(alive))}
     assert len({view.epoch for view in views.values()}) == 1

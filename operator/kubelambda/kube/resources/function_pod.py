@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kubelambda.kube.paths import PODS
 from kubelambda.kube.resources import injected_agent, labels
 from kubelambda.kube.resources.function_values import (
     build_value_mounts,
@@ -101,6 +102,32 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
         ],
     }
     return injected_agent.add_to_pod(spec, pod.injected) if pod.injected else spec
+
+
+def build_direct_pod(
+    *,
+    namespace: str,
+    name_prefix: str,
+    owner: dict[str, Any],
+    pod_labels: dict[str, str],
+    pod_spec: dict[str, Any],
+) -> dict[str, Any]:
+    """A pod of a revision that ``owner``, the function object, has without a Deployment.
+
+    It never starts its container again: who made it makes another. The function's deletion does not
+    wait for it.
+    """
+    return {
+        "apiVersion": PODS.api_version,
+        "kind": PODS.kind,
+        "metadata": {
+            "generateName": name_prefix,
+            "namespace": namespace,
+            "labels": pod_labels,
+            "ownerReferences": [{**owner, "blockOwnerDeletion": False}],
+        },
+        "spec": {**pod_spec, "restartPolicy": "Never"},
+    }
 
 
 def build_pod_labels(function_uid: str, revision: str) -> dict[str, str]:
