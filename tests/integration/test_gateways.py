@@ -234,6 +234,29 @@ async def test_a_request_to_a_gateway_that_is_leaving_is_the_last_of_its_connect
     assert given["Connection"] == "close"
 
 
+async def test_the_only_gateway_refuses_connections_before_its_address_goes(
+    gateways: Gateways,
+) -> None:
+    """Clients are still sent to it: refused at once they repeat, swallowed in silence they hang."""
+    await gateways.add("gateway-0", linger_s=1.0)
+    leaving = gateways.running["gateway-0"]
+    leaving.stop.set()
+    async with asyncio.timeout(20):
+        while await _takes_connections(leaving.gateway.public_port):
+            await asyncio.sleep(0.01)
+    assert not leaving.task.done()
+    await leaving.task
+
+
+async def _takes_connections(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
+
+
 async def _load(
     gateways: Gateways, functions: list[Function], by: list[str], seconds: float
 ) -> list[tuple[int, object]]:
