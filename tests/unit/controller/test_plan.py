@@ -11,11 +11,19 @@ from kubelambda.controller.plan import (
     DeletePolicy,
     RepairDeployment,
     ReplacePolicy,
+    World,
     plan_function,
     plan_policy,
 )
-from kubelambda.controller.records import PolicyRecord, read_deployment, read_policy
+from kubelambda.controller.records import (
+    FunctionRecord,
+    PodRecord,
+    PolicyRecord,
+    read_deployment,
+    read_policy,
+)
 from kubelambda.controller.render import render_function
+from kubelambda.controller.starts import StartReport
 from kubelambda.controller.status import build_status
 from kubelambda.kube.resources.network_policy import NetworkRules, build_network_policy
 from unit.controller.builders import (
@@ -205,3 +213,46 @@ def test_a_policy_follows_the_functions_of_its_namespace() -> None:
     gone = plan_policy(desired=POLICY, observed=same, has_functions=False)
     assert gone == DeletePolicy(same)
     assert plan_policy(desired=POLICY, observed=None, has_functions=False) is None
+
+
+def conditions(record: FunctionRecord, around: World) -> dict[str, tuple[str, str, str]]:
+    outcome = plan_function(record, around, PLATFORM).outcome
+    status = build_status(record, outcome, region="us-east-1", now=NOW)
+    return {
+        one["type"]: (one["status"], one["reason"], one["message"]) for one in status["conditions"]
+    }
+
+
+def unschedulable(record: FunctionRecord) -> PodRecord:
+    revision = render_function(record, RUNTIME, PLATFORM).revision
+    words = "0/1 nodes are available: 1 Insufficient memory."
+    return make_pod(revision=revision, pending=True, trouble=("Unschedulable", words))
+
+
+def test_a_function_that_serves_is_ready_and_says_what_it_lacks() -> None:
+    """Entry 15: the gateway knows a lack of room by its reason, whatever the condition."""
+    record = read()
+    lacking = unschedulable(record)
+    running = replace(lacking, pending=False, trouble=("", ""))
+    kind, reason, message = conditions(record, world(record, pods=(running, lacking)))["Ready"]
+    assert (kind, reason) == ("True", "Unschedulable")
+    assert "1 of 2 environments cannot be scheduled" in message
+
+
+def test_a_function_without_any_environment_that_serves_is_not_ready() -> None:
+    record = read()
+    found = conditions(record, world(record, pods=(unschedulable(record),)))
+    assert found["Ready"][:2] == ("False", "Unschedulable")
+    assert found["Stalled"][:2] == ("True", "Unschedulable")
+
+
+def test_failed_starts_concern_the_revision_that_failed() -> None:
+    """Entry 5: another revision is tried at once."""
+    record = read()
+    broken = StartReport("another", failures=5, cause="exit code 1", held_s=60.0)
+    around = replace(world(record), start=broken)
+    assert conditions(record, around)["Ready"][0] == "True"
+    own = replace(broken, revision=render_function(record, RUNTIME, PLATFORM).revision)
+    found = conditions(record, replace(world(record), start=own))
+    assert found["Ready"][:2] == ("False", "ContainerStartFailed")
+    assert "exit code 1" in found["Stalled"][2]
