@@ -6,7 +6,7 @@ from kubelambda.core.demand import FunctionDemand
 from kubelambda.core.errors import ApiError
 from kubelambda.core.frames import FrameType, encode_control
 from kubelambda.core.function import Code, Function, FunctionRef
-from kubelambda.core.invocation import Outcome
+from kubelambda.core.invocation import Dropped, Outcome
 from kubelambda.gateway.environment import Environment, Identity
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.pool import Pools
@@ -117,8 +117,16 @@ class World:
     # what callers, agents and the catalog do
 
     def submit(self, function: Function | None = None, **fields: Any) -> Invocation:
+        """Keep what is answered in ``answers``; ``answered`` of the fields is an event to set."""
+        answered = fields.pop("answered", None)
         request_id = str(fields.pop("request_id", len(self.answers) + 1))
         answers = self.answers.setdefault(request_id, [])
+
+        def answer(outcome: Outcome | ApiError | Dropped) -> None:
+            answers.append(outcome)
+            if answered is not None:
+                answered.set()
+
         invocation = Invocation(
             request_id=request_id,
             function=function or self.function,
@@ -128,7 +136,7 @@ class World:
             trace_id="",
             client_context="",
             wants_tail=False,
-            answer=answers.append,
+            answer=answer,
             **fields,
         )
         self.invocations[request_id] = invocation
