@@ -30,7 +30,7 @@ STARTING_S = 15.0
 """A pod that nobody waits for any more may use so long to start: the next request finds it."""
 OWED_S = 2.0
 """Pods that a Deployment has owed for so long are given back when nobody waits for them."""
-SLOW_S = 0.3
+SLOW_S = 0.2
 """A Deployment has its pods within 0.1 s where the ReplicaSet controller has nothing else to do."""
 
 
