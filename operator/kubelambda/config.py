@@ -231,7 +231,8 @@ class GatewaySettings(QueueSettings, ClientLimits):
     peers_name: str = ""
     """DNS name of the headless Service of all gateways; empty: this gateway is alone."""
     linger_s: float = 3.0
-    """How long a stopping gateway still takes new requests: until nobody is sent to it any more."""
+    """How long a stopping gateway still takes new requests: until nobody is sent to it any more.
+    The only gateway refuses connections for as long again, before its address goes."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""
     package_cache: Path = Path("/var/cache/kubelambda/packages")

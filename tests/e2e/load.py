@@ -53,7 +53,7 @@ class SteadyLoad:
     """So many requests a second, each begun in its time and on a connection of its own.
 
     What is slow or refused holds up none of those that follow. ``outcomes`` are "success", the
-    answer's error, "refused" (no connection), "closed" (cut off) and "hung" (nothing for HUNG_S).
+    error's message, "refused" (no connection), "closed" (cut off) and "hung" (nothing for HUNG_S).
     """
 
     HUNG_S = 10.0
@@ -118,5 +118,6 @@ class SteadyLoad:
             connection.close()
         if answer.status >= 300:
             return f"{answer.status} {json.loads(body).get('message', '')}", ""
-        failed = answer.getheader("X-Amz-Function-Error")
-        return failed or "success", str(answer.getheader("x-amzn-RequestId"))
+        if answer.getheader("X-Amz-Function-Error"):
+            return str(json.loads(body).get("errorMessage")), ""
+        return "success", str(answer.getheader("x-amzn-RequestId"))

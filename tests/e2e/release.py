@@ -55,12 +55,9 @@ class Release:
     def wait_for(self, component: str, count: int | None = None) -> None:
         """Wait until ``count`` pods, by default the chart's number, are there and all are Ready."""
         wanted = DEFAULT_REPLICAS[component] if count is None else count
-
-        def settled() -> bool:
-            pods = self.pods(component)
-            return len(pods) == wanted and all(is_ready(pod) for pod in pods)
-
-        self.wait_until(settled, f"{wanted} of {component}", timeout_s=_SETTLED_S)
+        self.wait_until(
+            lambda: self._is_settled(component, wanted), f"{wanted} of {component}", _SETTLED_S
+        )
 
     def restart(self, component: str) -> None:
         """Roll the workload and wait until that is over."""
@@ -84,6 +81,11 @@ class Release:
     def restore(self) -> None:
         """The chart's default number of everything, Ready."""
         for component, count in DEFAULT_REPLICAS.items():
-            self.run("scale", self.workload(component), f"--replicas={count}")
+            if not self._is_settled(component, count):
+                self.run("scale", self.workload(component), f"--replicas={count}")
         for component in DEFAULT_REPLICAS:
             self.wait_for(component)
+
+    def _is_settled(self, component: str, count: int) -> bool:
+        pods = self.pods(component)
+        return len(pods) == count and all(is_ready(pod) for pod in pods)

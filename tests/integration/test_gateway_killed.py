@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -154,6 +155,19 @@ async def test_f1_a_kill_in_mid_event_is_a_closed_connection_and_one_run(
         await asking
     await asyncio.sleep(4)
     assert len(runs.read_text().split()) == 1
+
+
+async def test_f8_an_owner_that_stands_still_is_noticed_by_its_heartbeats(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Its kernel keeps the connection alive; the caller hears of it all the same."""
+    runs, name = tmp_path / "runs", cluster.functions["gateway-1"]
+    event = {"seconds": 18, "file": str(runs)}
+    asking = asyncio.create_task(cluster.invoke("gateway-0", name, event))
+    await wait_for_runs(runs, 1)
+    cluster.processes["gateway-1"].send_signal(signal.SIGSTOP)
+    with pytest.raises(aiohttp.ClientError):
+        await asking
 
 
 async def test_f1_the_slot_is_taken_until_the_event_ends_and_then_free(

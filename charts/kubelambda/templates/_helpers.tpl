@@ -105,6 +105,8 @@ readinessProbe:
   httpGet: {path: /readyz, port: metrics}
   periodSeconds: 2
   timeoutSeconds: 2
+  # A gateway that is going is known not to be ready within twice lingerSeconds.
+  failureThreshold: 2
 livenessProbe:
   httpGet: {path: /healthz, port: metrics}
   periodSeconds: 10

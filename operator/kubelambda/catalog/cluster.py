@@ -100,9 +100,9 @@ class ClusterCatalog:
         """Failures in a row make it slower, and more thorough; progress makes it quick again."""
         failures = 0
         while True:
-            begun_at = feed.version
+            taken_before = feed.events_taken
             problem = await self._try(feed)
-            if not problem or (feed.version and feed.version != begun_at):
+            if not problem or feed.events_taken != taken_before:
                 failures = 0
             if not problem:
                 continue
@@ -127,14 +127,14 @@ class ClusterCatalog:
             if not feed.version:
                 await self._list(feed)
                 self._note_listed(feed)
-            begun_at, begun_s = feed.version, loop.time()
+            taken_before, begun_s = feed.events_taken, loop.time()
             await self._watch(feed)
         except StaleVersionError as error:
             feed.list_again()
             return f"the watch cannot go on ({error})"
         except _FAILURES as error:
             return repr(error)
-        if feed.version == begun_at and loop.time() - begun_s < WATCH_S_MIN:
+        if feed.events_taken == taken_before and loop.time() - begun_s < WATCH_S_MIN:
             return "the watch ended as soon as it had begun"
         return ""
 

@@ -72,6 +72,8 @@ class Feed:
         self.namespace = namespace
         self.version = ""
         """Empty: nothing is known, or a list has to come first."""
+        self.events_taken = 0
+        """Events and bookmarks of watches that were news."""
         self._progress = ""
         self._known: dict[ObjectKey, Record] = {}
         self._complained: dict[ObjectKey, tuple[str, str]] = {}
@@ -83,19 +85,25 @@ class Feed:
 
     def read(self, manifest: Manifest) -> Record | None:
         """What to take of an object of a list; None where not even its name can be read."""
-        try:
-            metadata = manifest["metadata"]
-            key, uid = (str(metadata.get("namespace", "default")), metadata["name"]), ""
-            uid = metadata.get("uid", "")
-            if metadata.get("deletionTimestamp"):
-                return Record(key, uid, None, is_gone=True)
-        except (AttributeError, LookupError, TypeError):
-            logger.warning("an object among the %s has no name; it is passed over", self)
+        identity = self._identify(manifest)
+        if identity is None:
             return None
+        key, uid = identity
+        if manifest["metadata"].get("deletionTimestamp"):
+            return Record(key, uid, None, is_gone=True)
         try:
             return Record(key, uid, self.resource.read(manifest))
         except Exception as error:  # noqa: BLE001  # the boundary of one record: C5
             return self._replace_unreadable(manifest, key, uid, error)
+
+    def _identify(self, manifest: Manifest) -> tuple[ObjectKey, str] | None:
+        try:
+            metadata = manifest["metadata"]
+            key = (str(metadata.get("namespace", "default")), str(metadata["name"]))
+            return key, str(metadata.get("uid", ""))
+        except (AttributeError, LookupError, TypeError):
+            logger.warning("an object among the %s has no name; it is passed over", self)
+            return None
 
     def take_list(self, records: Sequence[Record], version: str) -> None:
         """Make ``records`` all that there is, as of ``version``; StaleListError by C6."""
@@ -108,7 +116,7 @@ class Feed:
         self.resource.replace(values, self.namespace)
         for one in records:
             if one.is_gone:
-                self.resource.remove(one.key, one.uid)
+                self._remove(one.key, one.uid)
         self._complained = {key: at for key, at in self._complained.items() if key in self._known}
         self.version = self._progress = version
 
@@ -127,6 +135,7 @@ class Feed:
             return
         if kind != "BOOKMARK":
             self._take(kind, manifest)
+        self.events_taken += 1
         self.version = self._progress = version
 
     def list_again(self) -> None:
@@ -134,23 +143,28 @@ class Feed:
         self.version = ""
 
     def _take(self, kind: str, manifest: Manifest) -> None:
+        if kind == "DELETED":
+            identity = self._identify(manifest)
+            if identity is not None:
+                self._remove(*identity)
+            return
         record = self.read(manifest)
         if record is None:
             return
-        if record.is_gone or kind == "DELETED":
-            self._remove(record)
+        if record.is_gone:
+            self._remove(record.key, record.uid)
             return
         self._known[record.key] = record
         if record.value is not None:
             self.resource.put(record.value)
 
-    def _remove(self, record: Record) -> None:
-        known = self._known.get(record.key)
-        if known is not None and known.uid != record.uid:
+    def _remove(self, key: ObjectKey, uid: str) -> None:
+        known = self._known.get(key)
+        if known is not None and known.uid != uid:
             return
-        self._known.pop(record.key, None)
-        self._complained.pop(record.key, None)
-        self.resource.remove(record.key, record.uid)
+        self._known.pop(key, None)
+        self._complained.pop(key, None)
+        self.resource.remove(key, uid)
 
     def _replace_unreadable(
         self, manifest: Manifest, key: ObjectKey, uid: str, error: Exception

@@ -6,7 +6,7 @@ judged bad later keeps what last served it, as its status does. Lives on one eve
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubelambda.controller.records import FunctionRecord, RuntimeRecord
 from kubelambda.controller.render import Platform, Rendered, render_function
@@ -37,7 +37,8 @@ class Renderings:
 
     def put(self, revision: str, ingredients: Ingredients) -> None:
         """``revision`` serves the function from now on; its key Secret exists."""
-        self._known[ingredients.record.uid] = (revision, ingredients)
+        record = replace(ingredients.record, status={})
+        self._known[record.uid] = (revision, replace(ingredients, record=record))
 
     def revision_of(self, uid: str) -> str:
         """The revision that serves the function; empty where this process does not know yet."""

@@ -11,8 +11,9 @@ and that the sender has relayed before (``hops``); 401 a wrong signature; 400 me
 receiver cannot read.
 
 A sender that asks for ``signs_of_life`` gets the 200 at once, with OUTCOME_IN_BODY as its outcome.
-The body is then any number of SIGN_OF_LIFE, one at least every SIGN_OF_LIFE_S, the outcome's JSON
-on a line of its own, and the payload: whoever hears nothing for SILENCE_S_MAX knows that the
+The body is then any number of SIGN_OF_LIFE, one at least every SIGN_OF_LIFE_S, among them one
+BEGUN_SIGN when the event has been handed to an environment, the outcome's JSON on a line of its
+own, and the payload: whoever hears nothing for SILENCE_S_MAX knows that the
 gateway is not there any more.
 
 Versions (docs/formats.md): metadata and outcome are JSON objects with a member ``v``; unknown
@@ -45,6 +46,8 @@ STREAM_OUTCOMES = {POSITIONAL: '["stream"]', VERSION: '{"v":1,"kind":"stream"}'}
 """Values of OUTCOME_HEADER where the body is an event stream for the caller as it is."""
 OUTCOME_IN_BODY = '{"v":1,"kind":"body"}'
 SIGN_OF_LIFE = b"\n"
+BEGUN_SIGN = b"+"
+"""Once among the signs of life: the event was handed to an environment."""
 SIGN_OF_LIFE_S = 5.0
 SILENCE_S_MAX = 20.0
 HOPS_MAX = 1
@@ -184,7 +187,7 @@ def decode_outcome(header: str, body: bytes) -> Outcome | ApiError:
             return _decode_positional_outcome(members, body)
         _check_version(members)
         if members["kind"] == "body":
-            line, _, body = body.lstrip(SIGN_OF_LIFE).partition(b"\n")
+            line, _, body = body.lstrip(SIGN_OF_LIFE + BEGUN_SIGN).partition(b"\n")
             members = json.loads(line)
             _check_version(members)
         return _READERS[members["kind"]](members, body)

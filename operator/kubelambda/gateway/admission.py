@@ -43,12 +43,14 @@ class Admissions:
         region: str,
         open_pool: Callable[[Function], None],
         is_epoch_proved: Callable[[int, str], bool],
+        park_s: float = PARK_S,
     ) -> None:
         self._catalog = catalog
         self._membership = membership
         self._region = region
         self._open_pool = open_pool
         self._is_epoch_proved = is_epoch_proved
+        self._park_s = park_s
         self._parked: dict[FunctionRef, list[_Parked]] = {}
 
     def admit(self, hello: Hello, decide: Callable[[Admission], None]) -> None:
@@ -58,7 +60,7 @@ class Admissions:
             decide(admission)
             return
         ref = hello.identity.ref
-        timer = asyncio.get_running_loop().call_later(PARK_S, self._refuse, ref, hello)
+        timer = asyncio.get_running_loop().call_later(self._park_s, self._refuse, ref, hello)
         self._parked.setdefault(ref, []).append(_Parked(hello, decide, timer))
 
     def reconsider(self, ref: FunctionRef) -> None:

@@ -28,8 +28,9 @@ class BodyBudget:
         left = room - self.held_bytes - count
         if left < 0 or own > ADDRESS_SHARES * left:
             return False
+        if own:
+            self.by_address[address] = own
         self.held_bytes += count
-        self.by_address[address] = own
         return True
 
     def let_go(self, address: str, count: int) -> None:

@@ -142,6 +142,11 @@ class Environment:
         self.leaving = True
         self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
 
+    def abort(self) -> None:
+        """Cut its link, as if it were lost."""
+        self.lost()
+        self._close()
+
     def go_away(self, address: str = "", epoch: int = 0, epoch_proof: str = "") -> None:
         """Another gateway owns the function now, at ``address`` where that is known."""
         self.leaving = True

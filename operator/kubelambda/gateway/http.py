@@ -229,7 +229,9 @@ class HttpConnection(asyncio.Protocol):
         if request is not self._current or self._closing or self._answer is None:
             return False
         try:
-            self._outbox.write(self._answer.encode(data))
+            encoded = self._answer.encode(data)
+            if encoded:
+                self._outbox.write(encoded)
         except OutOfStepError as error:
             self._break_off(request, str(error))
         return not self._outbox.is_paused

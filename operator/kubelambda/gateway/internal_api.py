@@ -73,6 +73,7 @@ class InternalApi:
         submit: Callable[[Invocation], None],
         was_deleted: Callable[[str], bool],
         supervisor: Supervisor,
+        catch_up_s: float = CATCH_UP_S,
     ) -> None:
         self._key = key
         self._membership = membership
@@ -80,13 +81,14 @@ class InternalApi:
         self._submit = submit
         self._was_deleted = was_deleted
         self._supervisor = supervisor
+        self._catch_up_s = catch_up_s
 
     def serve(self, request: Request) -> None:
         """Answer ``request``, now or when its function has."""
         if request.method != b"POST" or request.path not in (_RELAY, _HEARTBEAT):
             request.keep_alive = False
             request.respond(404, [])
-        elif request.over_limit:
+        elif request.over_limit is not None:
             request.respond(413, [])
         elif request.path == _RELAY:
             self._serve_relay(request)
@@ -137,9 +139,9 @@ class InternalApi:
 
     async def _catch_up(self, event: "_Event") -> None:
         loop = asyncio.get_running_loop()
-        end = loop.time() + CATCH_UP_S
+        end = loop.time() + self._catch_up_s
         if self._is_behind(event.meta):
-            await self._membership.wait_for_epoch(event.meta.epoch, CATCH_UP_S)
+            await self._membership.wait_for_epoch(event.meta.epoch, self._catch_up_s)
         function = self._resolve(event.meta)
         while (
             isinstance(function, ApiError)
@@ -172,7 +174,7 @@ class InternalApi:
 
     def _resolve(self, meta: RelayRequest) -> Function | ApiError:
         target = Target(meta.function_name, "", meta.qualifier)
-        return self._resolver.resolve_in(meta.namespace, target)
+        return self._resolver.resolve_in(meta.namespace, target, meta.function_uid)
 
     def _begin(self, event: "_Event", function: Function) -> None:
         request, meta = event.request, event.meta

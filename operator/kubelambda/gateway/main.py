@@ -36,11 +36,10 @@ def run(settings: GatewaySettings) -> int:
     except SettingError as error:
         logger.error("%s", error)  # noqa: TRY400  # the message says all, a traceback hides it
         return EXIT_SETTINGS
-    uvloop.run(_serve(settings, master_secret, queue_token))
-    return 0
+    return uvloop.run(_serve(settings, master_secret, queue_token))
 
 
-async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: str) -> None:
+async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: str) -> int:
     index = FunctionIndex()
     catalog = ClusterCatalog(
         index,
@@ -64,9 +63,14 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     gateway = Gateway(settings, index, sink, master_secret, find_peers, queue, packages, supervisor)
     stop = asyncio.Event()
     set_on_stop(stop)
+    try:
+        await gateway.start()
+    except OSError as error:
+        logger.error("the gateway cannot start: %s", error)  # noqa: TRY400  # the message says all
+        await supervisor.close()
+        return EXIT_SETTINGS
     if connection is not None:
-        await connection.open()
-    await gateway.start()
+        await connection.open(supervisor)
     await catalog.start(supervisor)
     try:
         await gateway.serve_until(stop)
@@ -75,3 +79,4 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
         await sink.close()
         if connection is not None:
             await connection.close()
+    return 0

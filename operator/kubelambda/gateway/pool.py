@@ -9,6 +9,7 @@ Lives on the event loop and does no I/O: frames go out through environments, dem
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,8 @@ from kubelambda.gateway.function_pool import FunctionPool
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 from kubelambda.gateway.slots import Elsewhere, Slots
+
+logger = logging.getLogger(__name__)
 
 HANDOVER_S = 0.3
 
@@ -81,7 +84,7 @@ class Pools:
         self._count(pool, invocation)
         environment = pool.take_idle()
         if environment is not None:
-            environment.invoke(invocation)
+            _hand_over(environment, invocation)
             return
         invocation.timer = self._loop.call_later(
             self._start_wait_s, self._give_up, pool, invocation
@@ -150,7 +153,7 @@ class Pools:
         pool = self._homes.get(environment)
         if pool is not None:
             pool.recovered.add(environment)
-        self._notify(environment.identity.ref)
+            self._notify(environment.identity.ref)
 
     def environment_changed(self, environment: Environment) -> None:
         """It is leaving: no more events for it."""
@@ -159,7 +162,7 @@ class Pools:
             if environment in pool.idle:
                 pool.idle.remove(environment)
             self._review(pool)
-        self._notify(environment.identity.ref)
+            self._notify(environment.identity.ref)
 
     def drain(self, ref: FunctionRef, pod: str) -> None:
         """Let an environment go, if it is still idle."""
@@ -181,7 +184,7 @@ class Pools:
         self._hand_out(pool)
         self._admit_parked(pool)
         self._drop_if_empty(pool)
-        self._notify(function.ref)
+        self._notify(pool.function.ref)
 
     def remove(self, ref: FunctionRef) -> None:
         """The function is gone: what waits is told so, its environments end once they are idle."""
@@ -294,7 +297,7 @@ class Pools:
         while pool.waiting and (environment := pool.take_idle()) is not None:
             invocation = pool.waiting.popleft()
             invocation.stop_timer()
-            environment.invoke(invocation)
+            _hand_over(environment, invocation)
 
     def _review(self, pool: FunctionPool) -> None:
         """Refuse what waits for nothing."""
@@ -334,13 +337,13 @@ class Pools:
         """Whether the very event runs already, or ran at a gateway that is gone."""
         running = pool.find_running(invocation.request_id)
         if running is not None:
-            running.share(invocation.answer)
+            running.share(invocation)
             return True
         environment = pool.take_recovered(invocation.request_id)
         if environment is None:
             return False
         self._count(pool, invocation)
-        environment.invoke(invocation)
+        _hand_over(environment, invocation)
         return True
 
     def _abandon(self, pool: FunctionPool, invocation: Invocation) -> None:
@@ -360,3 +363,12 @@ class Pools:
         empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)
         if empty and self._pools.get(pool.function.ref) is pool:
             del self._pools[pool.function.ref]
+
+
+def _hand_over(environment: Environment, invocation: Invocation) -> None:
+    """Whoever answers, the slot comes back: half handed over is lost, with its environment."""
+    try:
+        environment.invoke(invocation)
+    except Exception:
+        logger.exception("request %s could not be handed over", invocation.request_id)
+        environment.abort()

@@ -12,6 +12,7 @@ from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
 from kubelambda.core.invocation import Dropped, Outcome
 from kubelambda.core.relay import (
+    BEGUN_SIGN,
     OUTCOME_HEADER,
     OUTCOME_IN_BODY,
     SIGN_OF_LIFE,
@@ -75,8 +76,10 @@ class LivingAnswer:
         self._show_life()
 
     def begin(self) -> None:
-        """Nothing to write: such a sender may send its event again in any case."""
+        """Write that it has begun: the sender widens its lanes by that (``core.lane``)."""
         self.is_begun = True
+        if not self._request.gone:
+            self._request.send(BEGUN_SIGN)
 
     def complete(self, outcome: Outcome | ApiError | Dropped) -> None:
         """Write the outcome and end, or close without one."""

@@ -4,7 +4,7 @@ Contract: ``start`` binds all three listeners or raises OSError (files of TLS in
 ``serve_until`` returns after a graceful drain. Order of stopping: not ready; other gateways take
 over the functions, agents and waiting requests go to them; for ``linger_s`` whatever still comes is
 served, each answer the last of its connection; no new connections; requests in flight get
-``drain_s``; links close.
+``drain_s``; links close; the only gateway stays a little, so that connections are refused at once.
 """
 
 import asyncio
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 BACKLOG = 4096
+
+STAY_LINGERS = 2
+"""The only gateway stays for so many times ``linger_s`` before its address goes."""
 
 
 class Gateway:
@@ -148,6 +151,7 @@ class Gateway:
     async def _drain(self, assembly: Assembly) -> None:
         connections = assembly.connections
         connections.leaving = True
+        began, alone = asyncio.get_running_loop().time(), len(assembly.membership.view.members) < 2
         await assembly.membership.leave()
         await asyncio.sleep(self._settings.linger_s)
         for server in self._servers:
@@ -162,9 +166,19 @@ class Gateway:
             environment.go_away()
         for link in list(assembly.links.links):
             link.close()
+        if alone:
+            await self._refuse_until(began + STAY_LINGERS * self._settings.linger_s)
         connections.abort()
         assembly.internal_connections.abort()
         assembly.forwarder.close()
+
+    async def _refuse_until(self, moment: float) -> None:
+        """Keep this address alive without a listener: what is still sent here is refused at once.
+
+        While it is the only gateway clients are sent to it until it is known not to be ready; an
+        address that is gone already would swallow their connections in silence.
+        """
+        await asyncio.sleep(max(0.0, moment - asyncio.get_running_loop().time()))
 
     async def _sweep(self, assembly: Assembly) -> None:
         loop = asyncio.get_running_loop()

@@ -26,6 +26,8 @@ from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 logger = logging.getLogger(__name__)
 
 STOP_S = 3.0
+RETRY_S_MIN = 0.2
+RETRY_S_MAX = 5.0
 INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "TMPDIR")
 ALLOWED_CODE_HOSTS = ("localhost", "127.0.0.1", "::1")
 """Code may come from this machine, by plain http too."""
@@ -49,6 +51,16 @@ class LocalEnvironment:
     directory: Path
     is_former: bool = False
     """Its function was deleted: it ends by itself, and serves no successor of the name."""
+    is_linked: bool = False
+    """A gateway has spoken of it."""
+
+
+@dataclass(slots=True)
+class _Pause:
+    """Environments of a function that ended before they were linked: the next one waits."""
+
+    failures: int = 0
+    until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -65,6 +77,7 @@ class LocalEnvironments:
     idle_timeout_s: float = 300.0
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
     _started_count: int = 0
+    _pauses: dict[FunctionRef, _Pause] = field(default_factory=dict)
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -75,6 +88,7 @@ class LocalEnvironments:
         drains: list[Drain] = []
         for demand in report.functions:
             ref = FunctionRef(demand.namespace, demand.name)
+            self._note_linked(ref, demand)
             await self._start_missing(ref, demand)
             drains += [
                 Drain(demand.namespace, demand.name, one.pod)
@@ -98,7 +112,7 @@ class LocalEnvironments:
 
     async def _start_missing(self, ref: FunctionRef, demand: FunctionDemand) -> None:
         function = self.index.get(ref)
-        if function is None:
+        if function is None or asyncio.get_running_loop().time() < self._pause(ref).until:
             return
         digest = function.config_digest
         running = [
@@ -110,7 +124,28 @@ class LocalEnvironments:
             one.state == "busy" and one.config_digest == digest for one in demand.environments
         )
         for _ in range(taken + demand.waiting - len(running)):
-            await self._start(function)
+            try:
+                await self._start(function)
+            except OSError as error:
+                self._put_off(ref, f"cannot be started: {error}")
+                return
+
+    def _note_linked(self, ref: FunctionRef, demand: FunctionDemand) -> None:
+        for one in demand.environments:
+            if one.pod in self._running:
+                self._running[one.pod].is_linked = True
+                self._pauses.pop(ref, None)
+
+    def _put_off(self, ref: FunctionRef, problem: str) -> None:
+        """What fails again and again is tried again and again, but not at once."""
+        pause = self._pauses.setdefault(ref, _Pause())
+        delay_s = min(RETRY_S_MAX, RETRY_S_MIN * 2.0 ** min(pause.failures, 8))
+        pause.failures += 1
+        pause.until = asyncio.get_running_loop().time() + delay_s
+        logger.warning("an environment of %s %s; next try in %.1f s", ref, problem, delay_s)
+
+    def _pause(self, ref: FunctionRef) -> _Pause:
+        return self._pauses.get(ref, _Pause())
 
     def _note_deletion(self, ref: FunctionRef) -> None:
         function = self.index.get(ref)
@@ -125,16 +160,11 @@ class LocalEnvironments:
         self._started_count += 1
         pod = f"{function.ref.name}-{self._started_count}"
         directory = self.state / "environments" / pod
-        shutil.rmtree(directory, ignore_errors=True)
-        for part in ("task", "opt", "tmp"):
-            (directory / part).mkdir(parents=True)
-        process = await asyncio.create_subprocess_exec(
-            self.agent,
-            env=self._build_variables(function, pod, directory, bootstrap),
-            stdin=asyncio.subprocess.DEVNULL,
-            cwd=directory,
-            start_new_session=True,
-        )
+        try:
+            process = await self._spawn(function, pod, directory, bootstrap)
+        except OSError:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
         environment = LocalEnvironment(
             pod, function.ref, function.uid, function.config_digest, process, directory
         )
@@ -143,11 +173,27 @@ class LocalEnvironments:
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
+    async def _spawn(
+        self, function: Function, pod: str, directory: Path, bootstrap: Bootstrap
+    ) -> asyncio.subprocess.Process:
+        shutil.rmtree(directory, ignore_errors=True)
+        for part in ("task", "opt", "tmp"):
+            (directory / part).mkdir(parents=True)
+        return await asyncio.create_subprocess_exec(
+            self.agent,
+            env=self._build_variables(function, pod, directory, bootstrap),
+            stdin=asyncio.subprocess.DEVNULL,
+            cwd=directory,
+            start_new_session=True,
+        )
+
     async def _forget_when_over(self, environment: LocalEnvironment) -> None:
         code = await environment.process.wait()
         self._running.pop(environment.pod, None)
         shutil.rmtree(environment.directory, ignore_errors=True)
         logger.debug("environment %s ended with %s", environment.pod, code)
+        if not environment.is_linked and code > 0:
+            self._put_off(environment.ref, f"ended with {code} before a gateway heard of it")
 
     def _build_variables(
         self, function: Function, pod: str, directory: Path, bootstrap: Bootstrap

@@ -242,6 +242,15 @@ def test_a_record_without_a_name_is_passed_over(world: World, manifest: Any) -> 
     assert world.feed.read(manifest) is None
 
 
+def test_a_record_whose_name_is_no_text_stops_nobody(world: World) -> None:
+    manifest = make_manifest(6)
+    manifest["metadata"]["name"] = ["hello"]
+    for kind in ("ADDED", "DELETED"):
+        world.take({"type": kind, "object": manifest})
+    world.take(make_event("ADDED", 7))
+    assert world.uid() == "u"
+
+
 def test_what_is_wrong_is_said_without_values(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -122,11 +122,15 @@ class ControlledCluster:
                 await self._reconcile(key)
             except ConflictError:
                 self.keys[key] = None
+            except Exception:
+                self.keys[key] = None
+                raise
         raise AssertionError(f"no end of work: {list(self.keys)}")
 
     async def pass_time(self, seconds: float) -> None:
         """Let the clock go on, and do what is due meanwhile."""
         until_s = self.now_s + seconds
+        await self.settle()
         while due := {key: at for key, at in self.revisits.items() if at <= until_s}:
             key = min(due, key=lambda one: due[one])
             self.now_s = max(self.now_s, self.revisits.pop(key))

@@ -128,12 +128,12 @@ def test_d1_whatever_gets_lost_changes_lead_to_what_the_whole_says(
     steps: list[tuple[str, int, bool]],
 ) -> None:
     """A gateway that follows the replies and a controller that misses reports agree in the end."""
-    book, wanted, base, sequence = DemandBook(), dict[str, int](), 0, 0
+    book, wanted, base = DemandBook(), dict[str, int](), 0
     untold: set[str] = set()
-    for name, waiting, arrives in [*steps, ("f", 1, True), ("f", 2, True)]:
+    both = [*steps, ("f", 1, True), ("f", 2, True)]
+    for sequence, (name, waiting, arrives) in enumerate(both, start=1):
         wanted[name] = waiting
         untold.add(name)
-        sequence += 1
         told = set(wanted) if not base else untold
         report = DemandReport(
             "a", sequence, tuple(FunctionDemand("n", one, "u", wanted[one]) for one in told)

@@ -5,6 +5,7 @@ write what it reads. Unknown members are ignored, so that the next release can a
 (docs/formats.md).
 """
 
+import hashlib
 import json
 from dataclasses import fields, replace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubelambda.core import demand, membership, relay
+from kubelambda.core import demand, membership, package_lookup, relay
 from kubelambda.core.errors import ApiError
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.invocation import Outcome
@@ -21,6 +22,7 @@ from kubelambda.gateway.hello import decode_hello
 from release_0 import demand as old_demand
 from release_0 import hello as old_hello
 from release_0 import membership as old_membership
+from release_0 import package_lookup as old_package_lookup
 from release_0 import relay as old_relay
 
 names = st.text(min_size=1, max_size=12, alphabet=st.characters(codec="utf-8"))
@@ -257,6 +259,22 @@ def test_members_that_a_later_release_adds_to_heartbeats_are_ignored(
     raw["members"] = [[*one, "later"] for one in raw["members"]]
     raw["inFlight"] = [[*one, 1] for one in raw["inFlight"]]
     assert membership.decode_heartbeat(json.dumps(raw).encode()) == heartbeat
+
+
+# packages
+
+
+@given(st.lists(st.binary(max_size=4), max_size=5, unique=True))
+def test_questions_for_packages_are_read_in_both_directions(contents: list[bytes]) -> None:
+    asked = [hashlib.sha256(one).hexdigest() for one in contents]
+    question, answer = package_lookup.encode_lookup(asked), package_lookup.encode_missing(asked)
+    assert old_package_lookup.decode_lookup(question) == asked
+    assert old_package_lookup.decode_missing(answer, asked) == frozenset(asked)
+    assert package_lookup.decode_lookup(old_package_lookup.encode_lookup(asked)) == asked
+    former = old_package_lookup.encode_missing(asked)
+    assert package_lookup.decode_missing(former, asked) == frozenset(asked)
+    later = json.dumps(json.loads(question) | {"later": 1}).encode()
+    assert package_lookup.decode_lookup(later) == asked
 
 
 # hello

@@ -177,12 +177,15 @@ class World:
         (answer,) = self.answers[str(number)]
         return answer
 
-    def reports(self) -> tuple[FunctionDemand, ...]:
-        found = (self.pools.report_of(ref) for ref in self.pools.refs())
-        return tuple(one for one in found if one is not None)
+    def reports(self) -> list[FunctionDemand]:
+        reports = [self.pools.report_of(ref) for ref in self.pools.refs()]
+        return [one for one in reports if one is not None]
 
     def count_waiting(self) -> int:
         return sum(one.waiting for one in self.reports())
+
+    def relinquish(self, successor: str | None = "10.0.0.9:8443") -> list[Invocation]:
+        return self.pools.relinquish(lambda _: successor, 7, "proof")
 
     def count_parked(self) -> int:
         return sum(len(one.parked) for one in self.pools._pools.values())

@@ -81,8 +81,9 @@ class FakeReceiver:
 
 
 def limit_of(path: bytes) -> int:
-    """Tests name the limit of a body in the path: ``/limit/5``."""
-    return int(path.rpartition(b"/")[2])
+    """Tests name the limit of a body in the path: ``/limit/5``; 0 for any other path."""
+    number = path.rpartition(b"/")[2]
+    return int(number) if number.isdigit() else 0
 
 
 def rule_of(_: bytes, path: bytes, __: dict[bytes, bytes]) -> BodyRule:

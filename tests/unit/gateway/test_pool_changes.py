@@ -23,10 +23,6 @@ def stall(kind: Stall) -> Change:
     return change
 
 
-def relinquish(world: World) -> object:
-    return world.pools.relinquish(lambda _: "10.0.0.9:8443", 7, "proof")
-
-
 CHANGES: dict[str, Change] = {
     "its configuration changes": lambda world: world.put(make_function(memory_mb=256)),
     "it is renamed": lambda world: world.put(make_function(function_name="other")),
@@ -37,8 +33,11 @@ CHANGES: dict[str, Change] = {
     "its runtime is gone": stall(Stall.CANNOT_RUN),
     "its image cannot be pulled any more": stall(Stall.CANNOT_START),
     "there is no room": stall(Stall.NO_ROOM),
-    "another gateway owns it": relinquish,
-    "another gateway owns it, and it is deleted": lambda world: (relinquish(world), world.delete()),
+    "another gateway owns it": World.relinquish,
+    "another gateway owns it, and it is deleted": lambda world: (
+        world.relinquish(),
+        world.delete(),
+    ),
     "it is deleted": World.delete,
     "it is made anew": World.recreate,
     "it is deleted, made anew and deleted": lambda world: (
@@ -123,7 +122,7 @@ async def test_what_waits_or_is_parked_goes_uncounted_to_the_new_owner() -> None
     agents[0].respond()
     world.submit()
     assert world.count_parked() == 1
-    given_away = world.pools.relinquish(lambda _: "10.0.0.9:8443", 7, "proof")
+    given_away = world.relinquish()
     assert [one.request_id for one in given_away] == ["3", "4"]
     assert world.pools.in_flight() == 2, "what runs stays counted here"
     assert world.pools.in_flight_by_function() == {REF: 2}
@@ -138,7 +137,7 @@ async def test_functions_without_a_successor_stay() -> None:
     agent = world.link()
     world.submit()
     world.submit()
-    assert world.pools.relinquish(lambda _: None, 7, "proof") == []
+    assert world.relinquish(None) == []
     agent.finish()
     assert agent.request_id == "2"
 
@@ -146,7 +145,7 @@ async def test_functions_without_a_successor_stay() -> None:
 async def test_right_after_a_change_of_owners_nothing_is_said_to_wait() -> None:
     """Warm environments are on their way."""
     world = World()
-    world.pools.relinquish(lambda _: None, 7, "proof")
+    world.relinquish(None)
     world.submit()
     assert world.count_waiting() == 0
     assert HANDOVER_S < 1
@@ -155,7 +154,7 @@ async def test_right_after_a_change_of_owners_nothing_is_said_to_wait() -> None:
 async def test_an_environment_that_was_given_away_gets_nothing_here() -> None:
     world = World()
     agent = world.link()
-    world.pools.relinquish(lambda _: "10.0.0.9:8443", 7, "proof")
+    world.relinquish()
     world.submit()
     assert agent.environment.invocation is None
 

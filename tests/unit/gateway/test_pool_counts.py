@@ -117,3 +117,18 @@ async def test_counts_are_by_function_and_zeros_are_left_out() -> None:
     agent.finish()
     assert world.pools.in_flight_by_function() == {}
     await world.pools.wait_released()
+
+
+async def test_what_fails_while_it_is_handed_over_is_answered_and_gives_its_slot_back() -> None:
+    """Here the caller's connection: it is to be told that the event begins."""
+    world = World()
+    agent = world.link()
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    world.submit(on_begun=fail)
+    assert world.answer(1).function_error
+    assert world.pools.in_flight() == 0
+    agent.hang_up()
+    assert world.pools.environments() == []

@@ -50,7 +50,7 @@ async def test_what_waits_and_what_comes_is_told_that_the_function_is_gone() -> 
         assert isinstance(answer, ApiError)
         assert (answer.status, answer.is_gone) == (404, True)
     assert world.pools.in_flight() == 0
-    assert world.reports() == ()
+    assert world.reports() == []
 
 
 async def test_a_request_resolved_before_the_deletion_does_not_bring_the_function_back() -> None:

@@ -288,9 +288,6 @@ def test_damaged_bytes_mean_the_same_wherever_they_are_cut(
     for place, put in damages:
         damaged[place : place + len(put)] = put
     data = bytes(damaged)
-    try:
-        made, _ = read([data])
-    except ValueError:
-        return  # the path is no limit any more
+    made, _ = read([data])
     assert read(split(data, cuts))[0] == made
     assert read(split(data, range(len(data))))[0] == made

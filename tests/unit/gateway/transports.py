@@ -6,7 +6,7 @@ from typing import Any
 
 
 class FakeTransport(asyncio.Transport):
-    """Keeps what is written; ``stall`` makes it keep bytes back as a slow client does."""
+    """Keeps what is written."""
 
     def __init__(self, address: str = "10.0.0.1") -> None:
         super().__init__()
@@ -14,11 +14,17 @@ class FakeTransport(asyncio.Transport):
         self._socket = socket.socket()
         self._socket.close()
         self.written = b""
-        self.buffered_bytes = 0
         self.is_reading = True
         self.is_aborted = False
         self.has_eof = False
         self._closing = False
+        self._is_written = asyncio.Event()
+
+    async def wait_written(self) -> bytes:
+        """All that was written, once something was."""
+        async with asyncio.timeout(30):
+            await self._is_written.wait()
+        return self.written
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return {"peername": (self._address, 1), "socket": self._socket}.get(name, default)
@@ -27,10 +33,11 @@ class FakeTransport(asyncio.Transport):
         """Nothing is buffered here."""
 
     def get_write_buffer_size(self) -> int:
-        return self.buffered_bytes
+        return 0
 
     def write(self, data: Any) -> None:
         self.written += bytes(data)
+        self._is_written.set()
 
     def can_write_eof(self) -> bool:
         return True

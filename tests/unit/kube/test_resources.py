@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 
 from kubelambda.kube.resources import labels
-from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
+from kubelambda.kube.resources.function_objects import (
+    build_deployment,
+    build_key_secret,
+    build_owner_reference,
+)
 from kubelambda.kube.resources.function_pod import (
     CodeRules,
     FunctionPod,
+    build_direct_pod,
     build_pod_labels,
     build_pod_spec,
 )
@@ -62,6 +67,35 @@ def test_no_pod_has_a_service_account_token() -> None:
     """GHSA-85g2-pmrx-r49q: assert it on every kind of pod that we create."""
     assert SPEC["automountServiceAccountToken"] is False
     assert "serviceAccountName" not in SPEC
+
+
+def test_a_direct_pod_is_the_functions_own_and_never_starts_again() -> None:
+    """DESIGN 3.1: owned by the function object, which does not wait for it when it goes."""
+    owner = build_owner_reference("hello", "uid-1")
+    pod = build_direct_pod(
+        namespace="apps",
+        name_prefix="hello-0123456789-",
+        owner=owner,
+        pod_labels=build_pod_labels("uid-1", "0123456789"),
+        pod_spec=SPEC,
+    )
+    assert pod["metadata"]["generateName"] == "hello-0123456789-"
+    assert pod["metadata"]["ownerReferences"] == [{**owner, "blockOwnerDeletion": False}]
+    assert pod["metadata"]["labels"] == build_pod_labels("uid-1", "0123456789")
+    assert pod["spec"] == {**SPEC, "restartPolicy": "Never"}
+
+
+def test_hands_on_a_template_cost_no_environment_before_the_changed_one_is_ready() -> None:
+    """By then the template is as it was (FAULTS F33)."""
+    deployment = build_deployment(
+        namespace="apps",
+        name="hello-r",
+        function="hello",
+        function_uid="uid-1",
+        revision="r",
+        pod_spec=SPEC,
+    )
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 def test_termination_waits_for_the_longest_event() -> None:

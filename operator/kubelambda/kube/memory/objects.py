@@ -52,6 +52,8 @@ class Objects:
         self, format_now: Callable[[], str], changed: Callable[[str, Resource, Manifest], None]
     ) -> None:
         self._entries: dict[Place, _Entry] = {}
+        self.admit: Callable[[Resource, Manifest], None] = lambda resource, manifest: None
+        """Changes what is about to be written, as an admission webhook does."""
         self._format_now = format_now
         self._changed = changed
         self._version = 0
@@ -104,6 +106,7 @@ class Objects:
         if resource in _WITH_GENERATION:
             metadata["generation"] = 1
         add_defaults(resource, created)
+        self.admit(resource, created)
         entry = self._entries[place] = _Entry(created)
         entry.owners[writer] = set(list_leaves(manifest if writer[1] == "Apply" else created))
         self._stamp(entry)
@@ -119,6 +122,7 @@ class Objects:
         if applied is not None:
             self._drop_unsaid(entry, written, applied, writer)
         add_defaults(resource, written)
+        self.admit(resource, written)
         _check_immutable(resource, former, written)
         before, after = list_leaves(former), list_leaves(written)
         differing = {path for path, value in after.items() if before.get(path, ...) != value}

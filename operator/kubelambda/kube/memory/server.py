@@ -116,6 +116,10 @@ class MemoryApi:
         """
         self._watches.append(_Watch(watcher, resource, label_selector))
 
+    def admit(self, webhook: Callable[[Resource, Manifest], None]) -> None:
+        """Let ``webhook`` change every object that is about to be written."""
+        self._objects.admit = webhook
+
     def fail_next(self, verb: str, resource: str, error: Exception, *, after: bool = False) -> None:
         """The next such request fails; with ``after`` it takes effect and its answer is lost."""
         self._faults.append(_Fault(verb, resource, error, after, once=True))
@@ -307,17 +311,28 @@ class MemoryApi:
             raise StoppedError(f"before {call.verb} {call.resource}")
         self.calls.append(call)
         self.on_call(call)
+        try:
+            answer = self._take_effect(call, carry_out)
+        except KubeError:
+            self._count_down(call)
+            raise
+        self._count_down(call)
+        return copy.deepcopy(answer)
+
+    def _take_effect(self, call: Call, carry_out: Callable[[], AnswerT]) -> AnswerT:
         fault = self._take_fault(call)
         if fault is not None and not fault.after:
             raise fault.error
         answer = carry_out()
         if fault is not None:
             raise fault.error
+        return answer
+
+    def _count_down(self, call: Call) -> None:
         if self._stop_after is not None:
             self._stop_after -= 1
             if self._stop_after == 0:
                 raise StoppedError(f"after {call.verb} {call.resource}")
-        return copy.deepcopy(answer)
 
     def _take_fault(self, call: Call) -> _Fault | None:
         for fault in self._faults:
