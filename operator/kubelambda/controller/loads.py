@@ -35,6 +35,11 @@ class Look:
     is_refused: bool = False
     """The API server takes no more pods from its ReplicaSet."""
 
+    @property
+    def has_deployment(self) -> bool:
+        """Whether the current revision has one."""
+        return self.revision in self.load.replicas
+
 
 class Loads:
     """Builds a ``Look`` for each function."""

@@ -168,13 +168,15 @@ def split_start(
     """How ``plan.start`` is made: the Deployment's new replicas, and how many direct pods.
 
     ``deployment_tokens``: what the pace of Deployments allows. None: replicas stay as they are.
+    Only what somebody waits for is made directly; floors and successors of older revisions can wait
+    for the pace.
     """
     asked = plan.replicas.get(load.current, load.replicas.get(load.current, 0))
     tokens = 0 if load.goes_direct else max(0, deployment_tokens)
     by_deployment = min(plan.start, tokens)
     target = asked + by_deployment
     unchanged = target == load.replicas.get(load.current, 0)
-    return (None if unchanged else target), plan.start - by_deployment
+    return (None if unchanged else target), min(plan.start - by_deployment, load.waiting)
 
 
 def _serves(load: FunctionLoad, pod: PodLoad) -> bool:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubelambda.core.demand import (
+    DURATION_MS_MAX,
     DemandReply,
     DemandReport,
     Drain,
@@ -34,6 +35,7 @@ demands = st.builds(
     uid=texts,
     waiting=st.integers(0, 10**6),
     environments=st.lists(environments, max_size=3).map(tuple),
+    duration_ms=st.none() | st.floats(0, DURATION_MS_MAX),
 )
 reports = st.builds(
     DemandReport,
