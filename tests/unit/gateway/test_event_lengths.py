@@ -1,5 +1,7 @@
 """What gateways measure: the length of events for the controller, the stages of cold starts."""
 
+import asyncio
+
 import pytest
 
 from kubelambda.core.function import FunctionRef
@@ -34,6 +36,20 @@ def test_the_mean_follows_the_latest_events() -> None:
     for _ in range(100):
         pool.note_event(0.001)
     assert pool.duration_s == pytest.approx(0.001, rel=0.01)
+
+
+async def test_events_that_run_longer_than_usual_count_for_what_they_have_taken() -> None:
+    """A function of short events that gets long ones is not kept waiting for environments."""
+    world = World()
+    agent = world.link()
+    world.submit()
+    agent.finish()
+    world.submit()
+    pool = FunctionPool(world.function, {agent.environment}, duration_s=0.001)
+    begun = asyncio.get_running_loop().time()
+    assert pool.report(begun + 30).duration_ms == pytest.approx(30_000, rel=0.01)
+    agent.finish()
+    assert pool.report(begun + 30).duration_ms == 1.0
 
 
 async def test_a_cold_start_that_somebody_waits_for_is_measured() -> None:
