@@ -96,6 +96,7 @@ class World:
 
     def __init__(self, start_wait_s: float = 60) -> None:
         self.notified = 0
+        self.stages: list[tuple[str, float]] = []
         self.catalog: dict[FunctionRef, Function] = {}
         self.elsewhere = Elsewhere()
         self.pools = Pools(
@@ -103,6 +104,7 @@ class World:
             notify=self.note,
             elsewhere=self.elsewhere,
             find=self.catalog.get,
+            observe_stage=lambda stage, seconds: self.stages.append((stage, seconds)),
         )
         self.function = make_function()
         self.catalog[REF] = self.function
