@@ -22,6 +22,8 @@ class CombinedDemand:
     uid: str
     waiting: int = 0
     environments: dict[str, EnvironmentReport] = field(default_factory=dict)
+    duration_ms: float | None = None
+    """The longest mean length of its events that a gateway has seen."""
 
 
 @dataclass(slots=True)
@@ -90,6 +92,8 @@ class DemandBook:
             ref = FunctionRef(demand.namespace, demand.name)
             one = combined.setdefault(ref, CombinedDemand(demand.uid))
             one.waiting += demand.waiting
+            if demand.duration_ms is not None:
+                one.duration_ms = max(one.duration_ms or 0.0, demand.duration_ms)
             for environment in demand.environments:
                 known = one.environments.get(environment.pod)
                 if known is None or _RANK[environment.state] > _RANK[known.state]:

@@ -26,6 +26,7 @@ from typing import Any, Literal, cast
 from kubelambda.core.bounds import COUNT_MAX, read_integer, read_number, read_text
 
 DEMAND_PATH = "/v1/demand"
+DURATION_MS_MAX = 900_000.0
 INTERNAL_KEY_INFO = "kubelambda/internal"
 FORMAT = 1
 SEQUENCE_MAX = 2**63 - 1
@@ -60,6 +61,8 @@ class FunctionDemand:
     uid: str
     waiting: int
     environments: tuple[EnvironmentReport, ...] = ()
+    duration_ms: float | None = None
+    """The mean length of its latest events; None where none has ended here."""
 
     @property
     def is_over(self) -> bool:
@@ -177,12 +180,14 @@ def decode_reply(body: bytes) -> DemandReply:
 
 
 def _encode_function(one: FunctionDemand) -> bytes:
+    known = {} if one.duration_ms is None else {"duration_ms": one.duration_ms}
     return _dump(
         {
             "namespace": one.namespace,
             "name": one.name,
             "uid": one.uid,
             "waiting": one.waiting,
+            **known,
             "environments": [
                 {
                     "pod": environment.pod,
@@ -204,7 +209,12 @@ def _decode_function(item: dict[str, Any]) -> FunctionDemand:
         uid=read_text(item["uid"]),
         waiting=max(0, read_integer(item["waiting"], low=-COUNT_MAX)),
         environments=tuple(_decode_environment(one) for one in item["environments"]),
+        duration_ms=_decode_duration(item.get("duration_ms")),
     )
+
+
+def _decode_duration(value: Any) -> float | None:
+    return None if value is None else read_number(value, high=DURATION_MS_MAX)
 
 
 def _decode_environment(item: dict[str, Any]) -> EnvironmentReport:

@@ -81,6 +81,7 @@ class Assembly:
             notify=self._notify,
             elsewhere=_Elsewhere(self),
             find=catalog.get,
+            observe_stage=given.metrics.observe_stage,
         )
         self.membership = Membership(
             own,
@@ -100,7 +101,13 @@ class Assembly:
             open_pool=self.pools.open,
             is_epoch_proved=partial(is_epoch_proved, self._epoch_key),
         )
-        self.reporter = DemandReporter(own.name, given.demand_sink, self.pools, self._drain)
+        self.reporter = DemandReporter(
+            own.name,
+            given.demand_sink,
+            self.pools,
+            self._drain,
+            observe_stage=given.metrics.observe_stage,
+        )
         resolver = Resolver(
             catalog, region=settings.region, default_namespace=settings.default_namespace
         )

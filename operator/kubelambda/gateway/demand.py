@@ -30,6 +30,7 @@ from kubelambda.core.demand import (
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.keys import SIGNATURE_HEADER, derive_key, sign_request
 from kubelambda.core.ports import DemandSink
+from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 from kubelambda.process.answers import AnswerTooLongError, read_answer
 
 logger = logging.getLogger(__name__)
@@ -117,12 +118,15 @@ class DemandReporter:
         source: DemandSource,
         drain: Callable[[Drain], None],
         clock: Callable[[], float] = time.monotonic,
+        observe_stage: Callable[[ColdStartStage, float], None] = ignore_stage,
     ) -> None:
         self._gateway = gateway
         self._sink = sink
         self._source = source
         self._drain = drain
         self._clock = clock
+        self._observe_stage = observe_stage
+        self._notified_at = 0.0
         self._wanted = asyncio.Event()
         self._changed: set[FunctionRef] = set()
         self._told: dict[FunctionRef, tuple[FunctionDemand, float]] = {}
@@ -135,6 +139,8 @@ class DemandReporter:
 
     def notify(self, ref: FunctionRef) -> None:
         """The demand of ``ref`` has changed."""
+        if not self._changed:
+            self._notified_at = self._clock()
         self._changed.add(ref)
         self._wanted.set()
 
@@ -153,6 +159,7 @@ class DemandReporter:
     async def _report(self) -> None:
         # Until this report is known to be held, the next is whole: so it is after any failure.
         base, self._base = self._base, None
+        began = self._notified_at if self._changed else self._clock()
         if base is not None and self._clock() - self._whole_at >= WHOLE_S:
             base = None
         report = await self._look(base)
@@ -161,6 +168,8 @@ class DemandReporter:
         except DemandError as error:
             await self._recover(report, error)
             return
+        if any(one.waiting for one in report.functions):
+            self._observe_stage("posted", self._clock() - began)
         if reply.sequence == report.sequence:
             self._base = report.sequence
         elif report.base is not None:

@@ -72,6 +72,11 @@ class Environment:
         self.state: State = "starting"
         self.leaving = False
         self.idle_since = 0.0
+        self.linked_at = asyncio.get_running_loop().time()
+        self.configured_at: float | None = None
+        """None where another gateway has configured it."""
+        self.event_s: float | None = None
+        """How long the event that has ended last took, until it could take the next."""
         self._listener = listener
         self._send = send
         self._close = close
@@ -82,7 +87,7 @@ class Environment:
         self._credit = 0
         self._unsent: deque[bytes] = deque()
         self._response = IncomingResponse(send, None)
-        self._answered_at = 0.0
+        self._begun_at = self._answered_at = 0.0
         self._handlers: dict[int, Callable[[bytes], None]] = {
             FrameType.INIT_DONE: self._on_init_done,
             FrameType.INIT_ERROR: self._on_init_error,
@@ -99,6 +104,7 @@ class Environment:
 
     def configure(self, fields: dict[str, Any]) -> None:
         """Hand over code and configuration; init begins."""
+        self.configured_at = self._loop.time()
         self._send(frames.encode_control(FrameType.CONFIGURE, fields))
 
     def adopt(self, state: str, request_id: str) -> None:
@@ -118,6 +124,7 @@ class Environment:
         self._invocation = invocation
         self.recovered_request = ""
         self._reset_exchange(invocation.stream)
+        self._begun_at = self._loop.time()
         invocation.begin()
         self._start_deadline(invocation, function)
         self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
@@ -241,6 +248,7 @@ class Environment:
             raise ProtocolError("idle without an event")
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
+            self.event_s = self._loop.time() - self._begun_at
             self._finish_with_tail(invocation, fields)
         self.recovered_request = ""
         self._become_idle()

@@ -12,6 +12,8 @@ from kubelambda.core.function import Function, Stall
 from kubelambda.gateway.environment import Environment
 from kubelambda.gateway.invocation import Invocation
 
+DURATION_WEIGHT = 0.2
+"""Of the latest event in the mean of all."""
 RETRY_NO_ROOM_S = 5
 """Room comes when something ends, not within the second."""
 
@@ -30,6 +32,16 @@ class FunctionPool:
     in_flight: int = 0
     recovered: set[Environment] = field(default_factory=set)
     """Environments that run another gateway's event, or keep the result of one."""
+
+    waiting_since: float = 0.0
+    """When the queue was empty last."""
+    duration_s: float | None = None
+    """The mean length of its events; None before the first has ended here."""
+
+    def note_event(self, seconds: float) -> None:
+        """An event has ended."""
+        former = seconds if self.duration_s is None else self.duration_s
+        self.duration_s = former + DURATION_WEIGHT * (seconds - former)
 
     @property
     def recovering(self) -> int:
@@ -128,6 +140,7 @@ class FunctionPool:
             name=ref.name,
             uid=self.function.uid,
             waiting=waiting,
+            duration_ms=None if self.duration_s is None else round(self.duration_s * 1000, 1),
             environments=tuple(
                 EnvironmentReport(
                     pod=one.identity.pod,

@@ -19,6 +19,7 @@ from kubelambda.core.function import Function, FunctionRef
 from kubelambda.gateway.environment import FINISHING_S, Environment
 from kubelambda.gateway.function_pool import FunctionPool
 from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 from kubelambda.gateway.slots import Elsewhere, Slots
 
 logger = logging.getLogger(__name__)
@@ -40,11 +41,13 @@ class Pools:
         notify: Callable[[FunctionRef], None],
         elsewhere: Elsewhere,
         find: Callable[[FunctionRef], Function | None],
+        observe_stage: Callable[[ColdStartStage, float], None] = ignore_stage,
     ) -> None:
         self._start_wait_s = start_wait_s
         self._notify = notify
         self._slots = Slots(elsewhere)
         self._find = find
+        self._observe_stage = observe_stage
         self._pools: dict[FunctionRef, FunctionPool] = {}
         self._homes: dict[Environment, FunctionPool] = {}
         """The pool of each linked environment; of a deleted function it is in no other book."""
@@ -86,6 +89,8 @@ class Pools:
         invocation.timer = self._loop.call_later(
             self._start_wait_s, self._give_up, pool, invocation
         )
+        if not pool.waiting:
+            pool.waiting_since = self._loop.time()
         pool.waiting.append(invocation)
         invocation.on_abandoned = lambda: self._abandon(pool, invocation)
         self._notify(pool.function.ref)
@@ -101,7 +106,9 @@ class Pools:
             return
         self._homes[environment] = pool
         pool.environments.add(environment)
-        self._notify(environment.identity.ref)
+        if pool.waiting and environment.state == "starting":
+            self._observe_stage("dialled", environment.linked_at - pool.waiting_since)
+        self._notify(identity.ref)
 
     def detach(self, environment: Environment) -> None:
         """An environment's link is gone."""
@@ -126,9 +133,20 @@ class Pools:
             pool.recovered.discard(environment)
         if first or pool.waiting:
             self._notify(pool.function.ref)
+        if first:
+            self._observe_start(environment)
+        elif environment.event_s is not None:
+            pool.note_event(environment.event_s)
         if environment not in pool.idle:
             pool.idle.append(environment)
         self._hand_out(pool)
+
+    def _observe_start(self, environment: Environment) -> None:
+        configured_at = environment.configured_at
+        if configured_at is None:
+            return
+        self._observe_stage("configured", configured_at - environment.linked_at)
+        self._observe_stage("initialised", environment.idle_since - configured_at)
 
     def environment_recovered(self, environment: Environment) -> None:
         """It came from another gateway with an event or a result."""

@@ -141,6 +141,8 @@ class Gateway:
         if assembly is not None:
             await self._drain(assembly)
         await self._supervisor.close()
+        if assembly is not None:
+            await assembly.heartbeats.close()
         await self._health.close()
 
     async def _drain(self, assembly: Assembly) -> None:
@@ -163,7 +165,6 @@ class Gateway:
         connections.abort()
         assembly.internal_connections.abort()
         assembly.forwarder.close()
-        await assembly.heartbeats.close()
 
     async def _sweep(self, assembly: Assembly) -> None:
         loop = asyncio.get_running_loop()

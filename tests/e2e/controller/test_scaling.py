@@ -126,4 +126,5 @@ def test_a_refused_report_changes_nothing(
             urllib.request.urlopen(request, timeout=5)
         assert caught.value.code == status
         caught.value.close()
-    assert kubectl.items("deployment", namespace)[0]["spec"]["replicas"] == 0
+    assert kubectl.items("deployment", namespace) == []
+    assert kubectl.items("pod", namespace) == []

@@ -119,7 +119,7 @@ def test_what_runs_otherwise_is_another_revision(other: ResolvedImage) -> None:
 
 def test_a_resolved_image_is_written_and_remembered() -> None:
     plan = plan_function(RECORD, image_world(RECORD), PLATFORM)
-    assert kinds(plan) == ["CreateKeySecret", "CreateDeployment"]
+    assert kinds(plan) == ["CreateKeySecret"]
     status = build_status(RECORD, plan.outcome, region="us-east-1", now=NOW)
     LambdaFunctionStatus.model_validate(status)
     assert status["resolvedImageUri"] == IMAGE.image

@@ -165,6 +165,13 @@ def added_variables(pod: FunctionPod) -> dict[str, Any]:
     }
 
 
+def test_pods_of_functions_have_the_class_of_priority_that_the_installation_names() -> None:
+    """Without one, as where the chart may make no cluster-wide object, the field is left out."""
+    assert "priorityClassName" not in SPEC
+    spec = build_pod_spec(replace(POD, priority_class="low"))
+    assert spec["priorityClassName"] == "low"
+
+
 def test_the_revision_does_not_hold_itself() -> None:
     """It comes from the label, so the hash of the spec does not depend on it."""
     path = ENVIRONMENT["KUBELAMBDA_REVISION"]["valueFrom"]["fieldRef"]["fieldPath"]
@@ -239,7 +246,26 @@ def test_quantities_are_written_as_the_api_server_writes_them_back(
 
 
 @pytest.mark.parametrize(
-    ("text", "millis"), [("72m", 72), ("1", 1000), ("0", 0), ("2", 2000), ("1.5", 1500)]
+    ("text", "millis"),
+    [
+        ("72m", 72),
+        ("1", 1000),
+        ("0", 0),
+        ("2", 2000),
+        ("1.5", 1500),
+        ("1k", 1_000_000),
+        ("1Ki", 1_024_000),
+        ("250000u", 250),
+        ("250000000n", 250),
+        ("2e3", 2_000_000),
+        ("+.5", 500),
+    ],
 )
 def test_cpu_quantities_are_read(text: str, millis: int) -> None:
     assert parse_cpu_millis(text) == millis
+
+
+@pytest.mark.parametrize("text", ["", "m", "1.2.3", "one", "1 m", "inf", "nan"])
+def test_what_is_no_quantity_is_told_from_one(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # the type is the rule
+        parse_cpu_millis(text)
