@@ -188,7 +188,8 @@ def test_14_a_refusal_raises_botos_class_with_the_members_of_its_shape(
     assert type(refused.value).__name__ == (code if is_modelled else "ClientError")
     assert read_error(refused.value)[:2] == (status, code)
     response: dict[str, Any] = dict(refused.value.response)
-    assert response[member].startswith(message)
+    said = response[member] if is_modelled else response["Error"]["Message"]
+    assert said.startswith(message)
     assert response["ResponseMetadata"]["RequestId"]
     if status == 429:
         assert response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
