@@ -179,14 +179,15 @@ class DemandReporter:
     async def _look(self, base: int | None) -> DemandReport:
         """What is to be told now; every function is looked at once in PERIOD_S."""
         now = self._clock()
+        changed: Iterable[FunctionRef]
         changed, self._changed = self._changed, set()
         if base is None:
             self._told = {}
             self._whole_at = self._looked_at = now
-            changed = set(self._source.refs())
+            changed = self._source.refs()
         elif now - self._looked_at >= PERIOD_S:
             self._looked_at = now
-            changed = {*self._source.refs(), *self._told}
+            changed = dict.fromkeys([*self._source.refs(), *self._told])
         functions = await self._find_news(changed)
         self._sequence += 1
         return DemandReport(self._gateway, self._sequence, functions, base)
