@@ -127,7 +127,7 @@ class Dispatcher:
         await self._release(self._hands.list_keys())
 
     async def _lease_events(self) -> None:
-        while True:
+        while not self._stopping:
             room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._hands))
             if room < BATCH_MAX // 2:
                 # Each lease is a request to the queue: let some more events finish first.
@@ -143,6 +143,7 @@ class Dispatcher:
                 await asyncio.sleep(UNAVAILABLE_S)
                 continue
             await self._take(leases)
+        await asyncio.Event().wait()  # what was given back is for others to take
 
     async def _take(self, leases: Sequence[Lease]) -> None:
         new = [lease.event for lease in leases if self._hands.take(lease)]
