@@ -21,7 +21,7 @@ from kubelambda.controller.status_shape import (
     is_text,
     keep_shapely,
 )
-from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error
+from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error, drop_status
 from kubelambda.core.code_zip import read_zip
 from kubelambda.core.function import Code, Layer, derive_account_id
 
@@ -105,7 +105,7 @@ def _is_name(content: Code | None) -> bool:
 
 def _judge(manifest: Mapping[str, Any]) -> Verdict:
     try:
-        LambdaLayer.model_validate(manifest)
+        LambdaLayer.model_validate(drop_status(manifest))
     except ValidationError as error:
         return Verdict(Reason.INVALID_SPEC, describe_error(error))
     return NO_OBJECTION

@@ -30,8 +30,15 @@ class Look:
     pods: tuple[tuple[PodRecord, PodLoad], ...]
     unscheduled: int = 0
     """Pods of the current revision that have found no node for MOMENT_S."""
+    owes: bool = False
+    """Its Deployment has fewer pods than it asks for."""
     is_refused: bool = False
     """The API server takes no more pods from its ReplicaSet."""
+
+    @property
+    def has_deployment(self) -> bool:
+        """Whether the current revision has one."""
+        return self.revision in self.load.replicas
 
 
 class Loads:
@@ -74,6 +81,8 @@ class Loads:
         self._starts.observe(record, revision, pods, now)
         deployments = self._store.deployments.group(record.uid)
         replicas = {one.revision: one.replicas for one in deployments}
+        is_refused = any(one.failure for one in deployments if one.revision == revision)
+        owes = _owes_pods(pods, revision, replicas)
         waiting = 0 if record.deleting else demand.waiting
         load = FunctionLoad(
             current=revision,
@@ -85,10 +94,8 @@ class Loads:
             duration_s=None if demand.duration_ms is None else demand.duration_ms / 1000,
             waited_s=_measure(self._waiting_since, record.uid, waiting > 0, now),
             start_max=self._starts.start_max(record, revision, now),
-            owed_s=_measure(
-                self._owed_since, record.uid, _owes_pods(pods, revision, replicas), now
-            ),
-            is_slow=is_slow,
+            owed_s=_measure(self._owed_since, record.uid, owes, now),
+            is_slow=is_slow or is_refused,
         )
         return Look(
             record,
@@ -96,7 +103,8 @@ class Loads:
             load,
             pods,
             self._count_unscheduled(pods, revision, now),
-            any(one.failure for one in deployments if one.revision == revision),
+            owes,
+            is_refused,
         )
 
     def _find_waiting_lately(self, uid: str, waiting: int, now: float) -> int:

@@ -1,17 +1,18 @@
 """Runtimes from a ConfigMap, for installations that may not read cluster-wide objects.
 
-Contract: every value of the ConfigMap's data is YAML with LambdaRuntime documents. A ConfigMap that
-cannot be read or parsed leaves the runtimes as they are.
+Contract: every value of the ConfigMap's data is YAML with LambdaRuntime documents. One that is none
+is logged once and left out, and the others are taken; as long as there is one, no runtime goes. A
+ConfigMap that cannot be read leaves the runtimes as they are.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import yaml
 
 from kubelambda.controller.records import RuntimeRecord, read_runtime
+from kubelambda.controller.status_shape import CANNOT_BE_READ
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import CONFIG_MAPS
@@ -21,22 +22,25 @@ logger = logging.getLogger(__name__)
 POLL_S = 15.0
 
 
-def parse_runtimes(data: Mapping[str, str]) -> dict[str, RuntimeRecord]:
-    """Runtimes by identifier; ValueError for what is no runtime."""
-    found = {}
-    for text in data.values():
-        for document in yaml.safe_load_all(text):
+def parse_runtimes(data: Mapping[str, str]) -> tuple[dict[str, RuntimeRecord], list[str]]:
+    """Runtimes by identifier, and what is wrong with the documents that are none."""
+    found: dict[str, RuntimeRecord] = {}
+    problems: list[str] = []
+    for key, text in data.items():
+        try:
+            documents = list(yaml.safe_load_all(text))
+        except yaml.YAMLError as error:
+            problems.append(f"{key}: {error}")
+            continue
+        for document in documents:
             for manifest in document if isinstance(document, list) else [document]:
-                record = _read(manifest)
-                found[record.name] = record
-    return found
-
-
-def _read(manifest: Any) -> RuntimeRecord:
-    try:
-        return read_runtime(manifest)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a LambdaRuntime: {error!r}") from error
+                try:
+                    record = read_runtime(manifest)
+                except CANNOT_BE_READ as error:
+                    problems.append(f"{key}: not a LambdaRuntime: {error!r}")
+                else:
+                    found[record.name] = record
+    return found, problems
 
 
 class RuntimesFromConfigMap:
@@ -55,6 +59,7 @@ class RuntimesFromConfigMap:
         self._name = name
         self._runtimes = runtimes
         self._changed = changed
+        self._problems: list[str] = []
 
     async def run(self) -> None:
         """Look every POLL_S, for ever."""
@@ -66,10 +71,16 @@ class RuntimesFromConfigMap:
         """Look once."""
         try:
             manifest = await self._client.get(CONFIG_MAPS, self._namespace, self._name)
-            found = parse_runtimes(manifest.get("data") or {})
-        except (KubeError, ValueError, yaml.YAMLError) as error:
+        except KubeError as error:
             logger.warning("runtimes stay as they are: ConfigMap %s: %s", self._name, error)
             return
+        found, problems = parse_runtimes(manifest.get("data") or {})
+        if problems != self._problems:
+            self._problems = problems
+            for problem in problems:
+                logger.error("ConfigMap %s: %s; left out", self._name, problem)
+        if problems:  # what cannot be read may be one of those that are known
+            found = {**self._runtimes, **found}
         for name in self._runtimes.keys() | found.keys():
             if self._runtimes.get(name) != found.get(name):
                 if name in found:

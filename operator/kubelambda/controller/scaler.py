@@ -140,10 +140,13 @@ class Scaler:
         decisions = [
             Decision(look, plan_scaling(look.load, idle_s), victims.get(look.record.uid, ()))
             for look in looks
+            if not self._hand.is_resting(look.record.uid, now)
         ]
         for decision in self._grant(decisions, now):
             self._begin(decision, now)
-        self._forget()
+        if any(one.owes and one.load.waiting for one in looks):
+            self.look_soon()
+        self._forget(now)
 
     def _can_decide(self, now: float) -> bool:
         if self._book.has_reports:
@@ -182,13 +185,9 @@ class Scaler:
         revision = self._renderings.revision_of(record.uid) or record.status.get("revision", "")
         if not revision:
             return ()
+        is_slow, is_deserted = now < self._slow_until, self._is_deserted
         look = self._loads.build(
-            record,
-            revision,
-            demand,
-            now,
-            no_gateways=self._is_deserted,
-            is_slow=now < self._slow_until,
+            record, revision, demand, now, no_gateways=is_deserted, is_slow=is_slow
         )
         if look.load.waiting and look.load.owed_s >= SLOW_S and not look.is_refused:
             self._slow_until = now + SLOW_FOR_S
@@ -248,11 +247,11 @@ class Scaler:
         pod = self._store.pods.get(key)
         return pod is not None and pod.victim
 
-    def _forget(self) -> None:
+    def _forget(self, now: float) -> None:
         pods = {pod.uid for pod in self._store.pods.values()}
         functions = {one.uid for one in self._store.functions.values()}
         self._links.forget(pods)
         self._loads.forget(functions, pods)
-        self._starts.forget(functions, pods)
+        self._starts.forget(functions, pods, now)
         self._cold_starts.forget(pods)
         self._hand.forget(pods)

@@ -28,6 +28,8 @@ from kubelambda.kube.errors import ForbiddenError, InvalidError, KubeError
 logger = logging.getLogger(__name__)
 
 UNSURE_S = 2.0
+RESTING_S = 1.0
+"""After a request that failed in another way; else a server in trouble is asked without end."""
 _NAMESPACE_ENDS = "is being terminated"
 
 
@@ -101,7 +103,14 @@ class ScalingHand:
         self._starts = starts
         self._cold_starts = cold_starts
         self._clock = clock
-        self._unsure_until: dict[str, float] = {}
+        self._resting_until: dict[str, float] = {}
+
+    def is_resting(self, uid: str, now: float) -> bool:
+        """Whether nothing is to be done for the function with this uid for a moment."""
+        if now < self._resting_until.get(uid, now):
+            return True
+        self._resting_until.pop(uid, None)
+        return False
 
     def forget(self, pods: set[str]) -> None:
         """Keep nothing about pods that are gone; ``pods`` holds the uids of the others."""
@@ -123,9 +132,11 @@ class ScalingHand:
                 await self._writer.resize_cpu(pod, share)
         except KubeError as error:
             logger.warning("%s: scaling failed: %s; next look in a second", look.record.ref, error)
+            self._resting_until.setdefault(look.record.uid, now + RESTING_S)
         except Exception:
             # A bug with one function must not stop the others.
             logger.exception("%s: a bug in scaling; next look in a second", look.record.ref)
+            self._resting_until.setdefault(look.record.uid, now + RESTING_S)
         else:
             return is_current
         return True
@@ -165,9 +176,8 @@ class ScalingHand:
     async def _make_direct(self, decision: Decision, now: float) -> None:
         look = decision.look
         rendered = self._find_rendered(look) if decision.direct else None
-        if rendered is None or now < self._unsure_until.get(look.record.uid, 0.0):
+        if rendered is None:
             return
-        self._unsure_until.pop(look.record.uid, None)
         # The first one alone: what the API server refuses it refuses for all of them.
         for count in (1, decision.direct - 1):
             made = await asyncio.gather(
@@ -182,7 +192,7 @@ class ScalingHand:
                 self._refuse(look, failure, now)
                 return
             if failure is not None:
-                self._unsure_until[look.record.uid] = now + UNSURE_S
+                self._resting_until[look.record.uid] = now + UNSURE_S
                 raise failure
         self._starts.accepted(look.record)
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from kubelambda.controller.loads import Look
 from kubelambda.core.pace import TokenBucket, share_fairly
 
+CREATION_COST = 4
+"""A new Deployment costs the controller manager as much as so many more replicas of an old one."""
 DIRECT_BURST_S = 2.0
 """Direct pods that may be made at once, in seconds of their rate."""
 
@@ -20,11 +22,20 @@ class StartPace:
 
     def __init__(self, deployment_per_s: float, direct_per_s: float) -> None:
         self._deployments = TokenBucket(deployment_per_s, max(1.0, deployment_per_s))
+        creations_per_s = deployment_per_s / CREATION_COST
+        self._creations = TokenBucket(creations_per_s, max(1.0, 2 * creations_per_s))
         self._direct = TokenBucket(direct_per_s, max(1.0, direct_per_s * DIRECT_BURST_S))
 
     def grant_deployments(self, wants: Sequence[tuple[Look, int]], now: float) -> dict[str, int]:
         """How much each function's Deployment may rise, by the function's uid."""
-        return _grant(self._deployments, wants, now)
+        new = [(look, min(want, 1)) for look, want in wants if not look.has_deployment]
+        created = _grant(self._creations, new, now)
+        able = [
+            (look, want)
+            for look, want in wants
+            if look.has_deployment or created.get(look.record.uid)
+        ]
+        return _grant(self._deployments, able, now)
 
     def grant_direct(self, wants: Sequence[tuple[Look, int]], now: float) -> dict[str, int]:
         """How many direct pods each function may get, by the function's uid."""

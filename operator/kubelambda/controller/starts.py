@@ -50,6 +50,7 @@ NO_TROUBLE = StartReport()
 
 @dataclass(slots=True)
 class _Refusal:
+    record: FunctionRecord
     message: str
     at: float
     count: int = 1
@@ -95,7 +96,8 @@ class Starts:
         """The API server takes no pod of this function."""
         former = self._refusals.get(record.uid)
         if former is None or former.message != message:
-            self._refusals[record.uid] = _Refusal(message, now, former.count if former else 1)
+            count = former.count if former else 1
+            self._refusals[record.uid] = _Refusal(record, message, now, count)
             self._changed(record)
         else:
             former.at, former.count = now, former.count + 1
@@ -108,11 +110,8 @@ class Starts:
     def start_max(self, record: FunctionRecord, revision: str, now: float) -> int | None:
         """How many environments may be on their way together; None: any number."""
         refusal = self._refusals.get(record.uid)
-        if refusal is not None:
-            if now < refusal.at + refusal.delay_s:
-                return 0
-            if now >= refusal.at + refusal.delay_s + REFUSED_FORGET_S:
-                self.accepted(record)
+        if refusal is not None and now < refusal.at + refusal.delay_s:
+            return 0
         failures = self._failures.get(record.uid)
         return failures.start_max(now) if failures and failures.revision == revision else None
 
@@ -125,9 +124,12 @@ class Starts:
         held_s = failures.remaining_s(self._clock())
         return StartReport(failures.revision, words, failures.count, failures.cause, held_s)
 
-    def forget(self, functions: set[str], pods: set[str]) -> None:
-        """Keep nothing about what is gone; both hold uids."""
+    def forget(self, functions: set[str], pods: set[str], now: float) -> None:
+        """Keep nothing about what is gone, or long over; the sets hold uids."""
         self._counted &= pods
+        for refusal in list(self._refusals.values()):
+            if now >= refusal.at + refusal.delay_s + REFUSED_FORGET_S:
+                self.accepted(refusal.record)
         for known in (self._failures, self._refusals):
             for uid in known.keys() - functions:
                 del known[uid]

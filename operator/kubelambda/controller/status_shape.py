@@ -56,11 +56,21 @@ _IS_LAYER = is_list_of(name=is_text, version=is_number)
 _HAS_LAYER_TEXTS = _is_optional_text_in(
     "arn", "codeSha256", "fetchedFrom", "s3Bucket", "s3Key", "s3ObjectVersion"
 )
+_IS_CONDITION = is_list_of(type=is_text, status=is_text, lastTransitionTime=is_text)
+_HAS_CONDITION_TEXTS = _is_optional_text_in("reason", "message")
 
-CONDITIONS = is_list_of(type=is_text, status=is_text, lastTransitionTime=is_text)
+
+def _are_conditions(value: Any) -> bool:
+    return _IS_CONDITION(value) and all(_HAS_CONDITION_TEXTS(one) for one in value)
+
+
+def _are_layers(value: Any) -> bool:
+    return _IS_LAYER(value) and all(_HAS_LAYER_TEXTS(one) for one in value)
+
+
 FUNCTION_STATUS: Mapping[str, Shape] = {
     "codeSha256": is_text,
-    "conditions": CONDITIONS,
+    "conditions": _are_conditions,
     "imageConfig": is_map_of(
         entryPoint=_is_texts,
         command=_is_texts,
@@ -69,7 +79,7 @@ FUNCTION_STATUS: Mapping[str, Shape] = {
         observedGeneration=is_number,
     ),
     "keySecretName": is_text,
-    "layers": lambda value: _IS_LAYER(value) and all(_HAS_LAYER_TEXTS(one) for one in value),
+    "layers": _are_layers,
     "observedGeneration": is_number,
     "resolvedImageUri": is_text,
     "revision": is_text,
@@ -78,7 +88,7 @@ FUNCTION_STATUS: Mapping[str, Shape] = {
 LAYER_STATUS: Mapping[str, Shape] = {
     "codeSha256": is_text,
     "codeSize": is_number,
-    "conditions": CONDITIONS,
+    "conditions": _are_conditions,
     "layerName": is_text,
     "layerVersionArn": is_text,
     "observedGeneration": is_number,

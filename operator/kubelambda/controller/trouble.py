@@ -8,7 +8,7 @@ else goes wrong is a note beside its being Ready.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, Reason
@@ -126,9 +126,11 @@ def _find_objection(
     for refusal in (start.refusal, *failures):
         if refusal:
             return Trouble(judge_refusal(refusal), revisit_s=GRACE_S if start.refusal else None)
-    if start.failures:
-        return _judge_failures(start, of_image=of_image)
-    return _judge_pending(pods, now_s, of_image=of_image)
+    failed = _judge_failures(start, of_image=of_image) if start.failures else Trouble()
+    if failed.verdict.reason is not None:
+        return failed
+    pending = _judge_pending(pods, now_s, of_image=of_image)
+    return pending if pending.verdict.reason is not None else replace(pending, note=failed.note)
 
 
 def _judge_failures(start: StartReport, *, of_image: bool) -> Trouble:

@@ -27,9 +27,9 @@ NO_OBJECTION = Verdict()
 
 
 def judge_manifest(manifest: Mapping[str, Any]) -> Verdict:
-    """What the manifest alone tells; other objects are judged in ``plan``."""
+    """What metadata and spec alone tell; other objects are judged in ``plan``."""
     try:
-        function = LambdaFunction.model_validate(manifest)
+        function = LambdaFunction.model_validate(drop_status(manifest))
     except ValidationError as error:
         return Verdict(Reason.INVALID_SPEC, describe_error(error))
     fields = unsupported_fields(function.spec)
@@ -39,6 +39,11 @@ def judge_manifest(manifest: Mapping[str, Any]) -> Verdict:
             f"this release does not act upon {', '.join(fields)}; take it out of the spec",
         )
     return NO_OBJECTION
+
+
+def drop_status(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the owner of the object answers for."""
+    return {key: value for key, value in manifest.items() if key != "status"}
 
 
 def describe_error(error: ValidationError) -> str:

@@ -104,10 +104,19 @@ def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float
         return True
     if len(former.environments) != len(present.environments):
         return True
+    if present.waiting and _lasts_otherwise(former.duration_ms, present.duration_ms):
+        return True
     return any(
         _differs(one, other, passed_s)
         for one, other in zip(former.environments, present.environments, strict=True)
     )
+
+
+def _lasts_otherwise(former_ms: float | None, present_ms: float | None) -> bool:
+    """A length that is not twice another's changes little; it is told with the next change."""
+    if former_ms is None or present_ms is None:
+        return former_ms is not present_ms
+    return max(former_ms, present_ms) > 2 * min(former_ms, present_ms)
 
 
 def _differs(former: EnvironmentReport, present: EnvironmentReport, passed_s: float) -> bool:

@@ -30,7 +30,7 @@ STARTING_S = 15.0
 """A pod that nobody waits for any more may use so long to start: the next request finds it."""
 OWED_S = 2.0
 """Pods that a Deployment has owed for so long are given back when nobody waits for them."""
-SLOW_S = 0.3
+SLOW_S = 0.2
 """A Deployment has its pods within 0.1 s where the ReplicaSet controller has nothing else to do."""
 
 
@@ -168,13 +168,15 @@ def split_start(
     """How ``plan.start`` is made: the Deployment's new replicas, and how many direct pods.
 
     ``deployment_tokens``: what the pace of Deployments allows. None: replicas stay as they are.
+    Only what somebody waits for is made directly; floors and successors of older revisions can wait
+    for the pace.
     """
     asked = plan.replicas.get(load.current, load.replicas.get(load.current, 0))
     tokens = 0 if load.goes_direct else max(0, deployment_tokens)
     by_deployment = min(plan.start, tokens)
     target = asked + by_deployment
     unchanged = target == load.replicas.get(load.current, 0)
-    return (None if unchanged else target), plan.start - by_deployment
+    return (None if unchanged else target), min(plan.start - by_deployment, load.waiting)
 
 
 def _serves(load: FunctionLoad, pod: PodLoad) -> bool:

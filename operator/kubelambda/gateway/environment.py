@@ -175,6 +175,10 @@ class Environment:
         answered = self.state == "busy" and self._response.outcome is not None
         return answered and now - self._answered_at < FINISHING_S
 
+    def count_busy_s(self, now: float) -> float:
+        """For how long it has been at the event in flight; 0 without one of this gateway's."""
+        return now - self._begun_at if self._invocation is not None else 0.0
+
     @property
     def is_recovering(self) -> bool:
         """Busy with an event that another gateway handed over."""

@@ -4,11 +4,12 @@ The harness plays what is not ours: the watches with their selectors, and a cloc
 scaler: Deployments and pods are put there by ``make_environment``, as scaler and ReplicaSet would.
 """
 
-import asyncio
 from typing import Any
 
+from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.field_managers import SCALE_MANAGER
+from kubelambda.controller.image_resolver import Refusal
 from kubelambda.controller.images import Images
 from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.lambda_function import FunctionReconciler
@@ -21,7 +22,9 @@ from kubelambda.controller.renderings import Renderings
 from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.controller.sync import enqueue_all, fill_store
+from kubelambda.controller.verdict import Verdict
 from kubelambda.controller.watch import Intake, WorkKey
+from kubelambda.core.image_config import ImageRequest
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import ConflictError
 from kubelambda.kube.memory import Event, MemoryApi
@@ -53,6 +56,10 @@ _SELECTORS: dict[Resource, str] = {
     NETWORK_POLICIES: MANAGED_SELECTOR,
 }
 _ROUNDS_MAX = 200
+
+
+async def _know_no_image(request: ImageRequest) -> Refusal:
+    return Refusal(Verdict(Reason.IMAGE_NOT_FOUND, f"{request.uri} is not there"))
 
 
 def make_function(name: str = "hello", **spec: Any) -> Manifest:
@@ -88,7 +95,7 @@ class ControlledCluster:
         self.renderings = Renderings(PLATFORM)
         self.key_secrets = KeySecrets(self.api, self._clock)
         packages = Packages(self._know_all, self._enqueue, self._clock)
-        images = Images(lambda _: asyncio.sleep(0), lambda _: None, self._clock)
+        images = Images(_know_no_image, lambda _: None, self._clock)
         self.functions = FunctionReconciler(
             self.api,
             self.store,

@@ -26,6 +26,7 @@ from kubelambda.kube.paths import (
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.network_policy import NetworkRules, build_network_policy
 from unit.controller.builders import make_function, make_image_function, observed_deployment, read
+from unit.controller.controlled_cluster import ControlledCluster
 
 ODD: list[Any] = [None, [], ["x"], [{}], 7, -1.5, True, "", "odd", {}, {"odd": "x"}]
 STATUS = {
@@ -251,3 +252,28 @@ def test_an_odd_function_is_there_with_a_verdict(spec: Any, word: str) -> None:
     assert record.verdict.reason == "InvalidSpec"
     assert word in record.verdict.message
     assert function_key("apps", "hello") in enqueued
+
+
+OWN_KINDS = [one for one in MANIFESTS if one[1] in (FUNCTIONS, LAYERS)]
+
+
+@pytest.mark.parametrize(
+    ("resource", "manifest"), [one[1:] for one in OWN_KINDS], ids=[one[0] for one in OWN_KINDS]
+)
+async def test_whatever_one_of_our_objects_says_its_reconcile_ends_with_conditions(
+    resource: Resource, manifest: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of what is in its spec or status; the metadata are the API server's own."""
+    caplog.set_level("CRITICAL")
+    namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+    for what, varied in vary(manifest):
+        if what.startswith(("metadata", "apiVersion", "kind")):
+            continue
+        cluster = ControlledCluster((resource, varied))
+        reconciler = cluster.functions if resource == FUNCTIONS else cluster.layers
+        try:
+            await reconciler.reconcile((namespace, name))
+        except Exception as error:
+            raise AssertionError(what) from error
+        found = cluster.find(resource, name)["status"]["conditions"]
+        assert sorted(one["type"] for one in found) == ["Ready", "Reconciling", "Stalled"], what

@@ -9,9 +9,9 @@ from kubelambda.core.scaling import FunctionLoad
 from unit.controller.builders import read
 
 
-def look(namespace: str, name: str) -> Look:
+def look(namespace: str, name: str, *, has_deployment: bool = True) -> Look:
     record = replace(read(uid=f"{namespace}/{name}"), ref=FunctionRef(namespace, name))
-    return Look(record, "r", FunctionLoad("r", {}), ())
+    return Look(record, "r", FunctionLoad("r", {"r": 0} if has_deployment else {}), ())
 
 
 def test_a_namespace_with_much_demand_leaves_others_their_share() -> None:
@@ -29,3 +29,12 @@ def test_what_is_used_up_comes_back_with_time() -> None:
     assert pace.grant_deployments(wants, 1.0) == {"n/a": 10}
     assert pace.grant_deployments(wants, 1.0) == {"n/a": 0}
     assert pace.grant_deployments(wants, 1.5) == {"n/a": 5}
+
+
+def test_new_deployments_are_fewer_than_new_replicas() -> None:
+    """Entry 18: each costs the controller manager several requests."""
+    pace = StartPace(deployment_per_s=10, direct_per_s=100)
+    wants = [(look("n", f"f{number}", has_deployment=False), 1) for number in range(300)]
+    assert sum(pace.grant_deployments(wants, 1.0).values()) == 5
+    assert sum(pace.grant_deployments(wants, 2.0).values()) == 2
+    assert pace.grant_deployments([(look("n", "old"), 3)], 2.0) == {"n/old": 3}

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubelambda.core.demand import (
+    DURATION_MS_MAX,
     DemandReply,
     DemandReport,
     Drain,
@@ -34,6 +35,7 @@ demands = st.builds(
     uid=texts,
     waiting=st.integers(0, 10**6),
     environments=st.lists(environments, max_size=3).map(tuple),
+    duration_ms=st.none() | st.floats(0, DURATION_MS_MAX),
 )
 reports = st.builds(
     DemandReport,
@@ -47,6 +49,28 @@ reports = st.builds(
 @given(reports)
 def test_a_report_arrives_as_it_was_sent(report: DemandReport) -> None:
     assert decode_report(encode_report(report)) == report
+
+
+LENGTHS = [
+    ("first known while somebody waits", 1, None, 5.0, True),
+    ("much longer", 1, 1.0, 900.0, True),
+    ("much shorter", 1, 900.0, 1.0, True),
+    ("a little longer", 1, 10.0, 15.0, False),
+    ("nobody waits", 0, 1.0, 900.0, False),
+    ("not known before and after", 1, None, None, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "former", "present", "expected"),
+    [case[1:] for case in LENGTHS],
+    ids=[case[0] for case in LENGTHS],
+)
+def test_another_length_of_events_is_news_to_those_who_wait(
+    waiting: int, former: float | None, present: float | None, expected: bool
+) -> None:
+    told, known = (FunctionDemand("n", "f", "u", waiting, (), one) for one in (former, present))
+    assert has_changed(told, known, 0.0) is expected
 
 
 def test_a_reply_arrives_as_it_was_sent() -> None:

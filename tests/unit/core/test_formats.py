@@ -100,6 +100,11 @@ def to_old(value: Any, kind: type) -> Any:
     return kind(**{one.name: getattr(value, one.name) for one in fields(kind)})
 
 
+def to_old_report(report: demand.DemandReport) -> Any:
+    functions = tuple(to_old(one, old_demand.FunctionDemand) for one in report.functions)
+    return to_old(replace(report, functions=functions), old_demand.DemandReport)
+
+
 # the relay
 
 
@@ -183,9 +188,7 @@ def test_a_version_that_cannot_be_read_is_refused_not_guessed() -> None:
 @given(whole_reports)
 def test_the_controller_before_reads_whole_reports(report: demand.DemandReport) -> None:
     decoded = old_demand.decode_report(demand.encode_report(report))
-    assert old_demand.encode_report(decoded) == old_demand.encode_report(
-        to_old(report, old_demand.DemandReport)
-    )
+    assert old_demand.encode_report(decoded) == old_demand.encode_report(to_old_report(report))
 
 
 @given(whole_reports, st.integers(0, 2**63 - 1))
@@ -198,8 +201,9 @@ def test_the_controller_before_never_takes_changes_for_the_whole(
 
 @given(whole_reports)
 def test_the_controller_reads_reports_of_the_gateway_before(report: demand.DemandReport) -> None:
-    body = old_demand.encode_report(to_old(report, old_demand.DemandReport))
-    assert demand.decode_report(body) == report
+    body = old_demand.encode_report(to_old_report(report))
+    functions = tuple(replace(one, duration_ms=None) for one in report.functions)
+    assert demand.decode_report(body) == replace(report, functions=functions)
 
 
 @given(st.lists(st.builds(demand.Drain, names, names, names), max_size=3).map(tuple))

@@ -318,6 +318,15 @@ def test_a_start_is_split_between_the_deployment_and_direct_pods(
     assert split_start(world, plan_scaling(world, IDLE_S), tokens) == expected
 
 
+def test_what_nobody_waits_for_waits_for_the_pace() -> None:
+    """A thousand functions re-rendered by an upgrade: their successors are not made directly."""
+    world = load(pod("o", "idle", OLD), replicas={OLD: 1})
+    plan = plan_scaling(world, IDLE_S)
+    assert plan.start == 1
+    assert split_start(world, plan, 0) == (None, 0)
+    assert split_start(world, plan, 5) == (1, 0)
+
+
 def test_what_a_slow_deployment_owes_is_taken_from_it_and_made_directly() -> None:
     """S1: never both, or it catches up later and one need has started two."""
     world = load(pod("a"), replicas={NOW: 4}, waiting=3, owed_s=SLOW_S)

@@ -6,7 +6,7 @@ from kubelambda.core.demand import FunctionDemand
 from kubelambda.core.errors import ApiError
 from kubelambda.core.frames import FrameType, encode_control
 from kubelambda.core.function import Code, Function, FunctionRef
-from kubelambda.core.invocation import Outcome
+from kubelambda.core.invocation import Dropped, Outcome
 from kubelambda.gateway.environment import Environment, Identity
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.pool import Pools
@@ -96,6 +96,7 @@ class World:
 
     def __init__(self, start_wait_s: float = 60) -> None:
         self.notified = 0
+        self.stages: list[tuple[str, float]] = []
         self.catalog: dict[FunctionRef, Function] = {}
         self.elsewhere = Elsewhere()
         self.pools = Pools(
@@ -103,6 +104,7 @@ class World:
             notify=self.note,
             elsewhere=self.elsewhere,
             find=self.catalog.get,
+            observe_stage=lambda stage, seconds: self.stages.append((stage, seconds)),
         )
         self.function = make_function()
         self.catalog[REF] = self.function
@@ -117,8 +119,16 @@ class World:
     # what callers, agents and the catalog do
 
     def submit(self, function: Function | None = None, **fields: Any) -> Invocation:
+        """Keep what is answered in ``answers``; ``answered`` of the fields is an event to set."""
+        answered = fields.pop("answered", None)
         request_id = str(fields.pop("request_id", len(self.answers) + 1))
         answers = self.answers.setdefault(request_id, [])
+
+        def answer(outcome: Outcome | ApiError | Dropped) -> None:
+            answers.append(outcome)
+            if answered is not None:
+                answered.set()
+
         invocation = Invocation(
             request_id=request_id,
             function=function or self.function,
@@ -128,7 +138,7 @@ class World:
             trace_id="",
             client_context="",
             wants_tail=False,
-            answer=answers.append,
+            answer=answer,
             **fields,
         )
         self.invocations[request_id] = invocation

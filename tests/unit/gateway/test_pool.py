@@ -221,7 +221,7 @@ async def test_a_request_over_the_limit_is_throttled_when_the_moment_is_over() -
         world.submit()
     agents[0].respond()
     answered = asyncio.Event()
-    world.submit().share(lambda _: answered.set())
+    world.submit(answered=answered)
     await answered.wait()
     assert world.answer(4).status == 429
 

@@ -58,7 +58,7 @@ async def test_what_waited_in_vain_is_told_in_the_words_of_who_denies_the_room(
             world.link()
             world.submit()
         answered = asyncio.Event()
-        world.submit(request_id="waits").share(lambda _, done=answered: done.set())  # type: ignore[misc]
+        world.submit(request_id="waits", answered=answered)
         assert world.answers["waits"] == [], "it waits, whatever the condition says"
         await answered.wait()
         (answer,) = world.answers["waits"]
