@@ -203,7 +203,15 @@ async def test_a_killed_gateways_functions_are_served_by_the_next_owner(
     assert (await cluster.invoke("gateway-0", name, event))[0] == 200
     await asyncio.sleep(0.6)  # until a heartbeat has said that the slot is free again (rule M5)
     await cluster.kill("gateway-1")
-    assert (await cluster.invoke("gateway-0", name, event))[0] == 200
+    assert await invoke_once_heard(cluster, "gateway-0", name, event) == 200
     await cluster.run("gateway-1")
-    assert (await cluster.invoke("gateway-1", name, event))[0] == 200
-    assert (await cluster.invoke("gateway-0", name, event))[0] == 200
+    assert await invoke_once_heard(cluster, "gateway-1", name, event) == 200
+    assert await invoke_once_heard(cluster, "gateway-0", name, event) == 200
+
+
+async def invoke_once_heard(cluster: Cluster, by: str, name: str, event: Any) -> int:
+    """What a gateway said last, such as that an event runs, counts for a few seconds (M5)."""
+    async with asyncio.timeout(20):
+        while (status := (await cluster.invoke(by, name, event))[0]) == 429:
+            await asyncio.sleep(0.1)
+    return status
