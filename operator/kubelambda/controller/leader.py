@@ -118,6 +118,7 @@ class Leader:
         )
         self._scaler = self._build_scaler(registry, starts, links)
         self._store.on_pod_changed = self._scaler.look_soon
+        self._runtimes = self._build_runtimes()
         self._demand = DemandServer(
             derive_key(master_secret, INTERNAL_KEY_INFO),
             self._scaler.take_report,
@@ -130,10 +131,9 @@ class Leader:
 
     async def lead(self, stop: asyncio.Event) -> None:
         """Reconcile and scale until ``stop``; raises what ended it otherwise."""
-        await claim_leader_label(self._client, self._settings.namespace, self._settings.pod_name)
         await self._demand.start()
         try:
-            await run_parts(await self._assemble(stop), stop)
+            await run_parts(self._assemble(stop), stop)
         finally:
             await self._demand.close()
 
@@ -144,16 +144,17 @@ class Leader:
             await self._elector.release()
         self._client.close()
 
-    async def _assemble(self, stop: asyncio.Event) -> dict[str, Coroutine[Any, Any, None]]:
-        """The parts by the names that the log gives them; each goes on until it is cancelled."""
+    def _assemble(self, stop: asyncio.Event) -> dict[str, Coroutine[Any, Any, None]]:
+        """The parts by the names that the log gives them; each goes on until it is cancelled.
+
+        The Lease is renewed from the first moment on: all other beginnings may take longer than it.
+        """
         kopf_started = asyncio.Event()
         parts: dict[str, Coroutine[Any, Any, None]] = {}
-        if self._settings.runtimes_config_map:
-            runtimes = self._runtimes()
-            await runtimes.refresh()
-            parts["runtimes"] = runtimes.run()
         if self._settings.leader_election:
             parts["election"] = self._elector.keep_leadership()
+        if self._runtimes is not None:
+            parts["runtimes"] = self._runtimes.run()
         return parts | {
             "workers": self._workers.run(),
             "scaler": self._scaler.run(),
@@ -165,6 +166,9 @@ class Leader:
 
     async def _watch(self, started: asyncio.Event, stop: asyncio.Event) -> None:
         settings = self._settings
+        await claim_leader_label(self._client, settings.namespace, settings.pod_name)
+        if self._runtimes is not None:
+            await self._runtimes.refresh()
         await fill_store(
             self._client,
             self._intake,
@@ -225,7 +229,9 @@ class Leader:
     def _resync(self) -> Resync:
         return Resync(self._client, self._store, self._intake, self._settings.watch_namespaces)
 
-    def _runtimes(self) -> RuntimesFromConfigMap:
+    def _build_runtimes(self) -> RuntimesFromConfigMap | None:
+        if not self._settings.runtimes_config_map:
+            return None
         return RuntimesFromConfigMap(
             self._client,
             self._settings.namespace,
