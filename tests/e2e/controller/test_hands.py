@@ -14,6 +14,8 @@ from e2e.controller.objects import all_settled, conditions, make_function
 from e2e.controller.test_scaling import Gateway, running
 from e2e.kubectl import Kubectl
 
+pytestmark = pytest.mark.timeout(240)
+
 LABEL = "kubelambda.io/function-uid"
 
 
@@ -66,7 +68,6 @@ DEPLOYMENT_DEEDS: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.timeout(240)
 def test_an_edited_deployment_is_put_right_before_it_costs_an_environment(
     kubectl: Kubectl, namespace: str, busy: Callable[[], None], wait_until: Any
 ) -> None:
