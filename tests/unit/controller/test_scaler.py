@@ -270,6 +270,7 @@ def test_any_history_converges(
         world.are_gateways_up = True
         await world.steps(40)
         assert all(one.waiting == 0 for one in world.gateways.values())
+        assert world.pending() == [], "nobody waits for it any more"
         await world.steps(IDLE_S + 20, 1.0)
         assert world.replicas() == 0
         assert world.pods() == []
