@@ -19,7 +19,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
-from kubelambda.local.layer_paths import build_layer_paths
+from kubelambda.core.language_paths import Roots, build_local_paths
 from kubelambda.local.machine import Machine
 from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 
@@ -29,6 +29,8 @@ STOP_S = 3.0
 INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "TMPDIR")
 ALLOWED_CODE_HOSTS = ("localhost", "127.0.0.1", "::1")
 """Code may come from this machine, by plain http too."""
+OPT_VARIABLE = "_KUBELAMBDA_OPT_ROOT"
+"""For the runtimes' bootstraps: what takes the place of /opt (runtimes/README.md)."""
 S3_PREFIX = "KUBELAMBDA_S3_"
 """What is a Secret's on a cluster comes from the user's own environment here."""
 
@@ -144,7 +146,7 @@ class LocalEnvironments:
         }
         return {
             **inherited,
-            **build_layer_paths(directory / "opt", inherited, self.machine),
+            **_build_paths(directory, bootstrap, inherited.get("PATH", "")),
             **bootstrap.variables,
             "TMPDIR": str(directory / "tmp"),
             "KUBELAMBDA_GATEWAY": self.gateway_address,
@@ -176,6 +178,19 @@ class LocalEnvironments:
             "KUBELAMBDA_ALLOWED_CODE_HOSTS": ",".join(ALLOWED_CODE_HOSTS),
             **(access if function.uses_s3 else {}),
         }
+
+
+def _build_paths(directory: Path, bootstrap: Bootstrap, machine_path: str) -> dict[str, str]:
+    """Where the language looks, with the environment's directories in the place of an image's."""
+    roots = Roots(
+        task=str(directory / "task"),
+        opt=str(directory / "opt"),
+        runtime=bootstrap.runtime_directory,
+        lang=bootstrap.lang_directory,
+        modules=bootstrap.modules,
+    )
+    paths = build_local_paths(bootstrap.language, bootstrap.version, roots, machine_path)
+    return {**paths, OPT_VARIABLE: roots.opt}
 
 
 def find_agent() -> Path:
