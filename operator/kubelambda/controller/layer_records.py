@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import build_layer_version
-from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error
+from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error, judge_zip
 from kubelambda.core.code_zip import read_zip
 from kubelambda.core.function import Code, Layer, derive_account_id
 
@@ -75,7 +75,7 @@ def _judge(manifest: Mapping[str, Any]) -> Verdict:
         LambdaLayer.model_validate(manifest)
     except ValidationError as error:
         return Verdict(Reason.INVALID_SPEC, describe_error(error))
-    return NO_OBJECTION
+    return judge_zip(manifest["spec"]["content"])
 
 
 def judge_layer(record: LayerRecord, claimants: Sequence[LayerRecord]) -> Verdict:

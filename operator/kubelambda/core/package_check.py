@@ -70,8 +70,8 @@ def _check_archive(archive: zipfile.ZipFile) -> None:
         )
     if sum(one.file_size for one in entries) > UNZIPPED_BYTES_MAX:
         raise PackageRefusedError(f"Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes")
-    leaves = set()
-    directories = set()
+    leaves: set[str] = set()
+    directories: set[str] = set()
     for entry in entries:
         name = _check_name(entry.orig_filename)
         _check_kind(entry)

@@ -1,10 +1,11 @@
 """Packages over HTTP: uploads on the public listener; on the internal one downloads by agents, and
 the controller's question which are there (``core.package_lookup``).
 
-Contract: an upload is answered when the store has it durable; its name must be its SHA-256. A
-download needs the proof of a function that names the package as its code or as a layer; anything
-else is 401 or 404, which tell nothing of what exists. A layer that is only remembered may still
-come, by its object or from another gateway: 503 until it does, since a 404 is final for an agent.
+Contract: an upload is answered when the store has it durable; its name must be its SHA-256, and it
+must be a zip that environments can unpack (``core.package_check``). A download needs the proof of a
+function that names the package as its code or as a layer; anything else is 401 or 404, which tell
+nothing of what exists. A layer that is only remembered may still come, by its object or from
+another gateway: 503 until it does, since a 404 is final for an agent.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
 from kubelambda.core.function import Function
 from kubelambda.core.keys import SIGNATURE_HEADER, verify_request
+from kubelambda.core.package_check import check_package
 from kubelambda.core.package_lookup import (
     LOOKUP_PATH,
     MalformedLookupError,
@@ -144,6 +146,7 @@ class PackageApi:
 
     async def _keep(self, request: Request, name: str, cache: PackageCache) -> None:
         try:
+            await asyncio.to_thread(check_package, request.body)
             await cache.put(name, request.body)
         except ValueError as error:
             _refuse(request, errors.invalid_parameter(str(error)))

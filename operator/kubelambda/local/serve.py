@@ -30,7 +30,7 @@ from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems
 from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.machine import Machine, find_cache, find_machine
-from kubelambda.local.packages import mark_missing_package
+from kubelambda.local.packages import mark_bad_zip, mark_missing_package
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.sqlite import SqliteQueue
@@ -166,7 +166,7 @@ class _Loader:
     def _judge(self, function: Function) -> Function:
         marked = mark_missing_package(function, self.packages.holds)
         self._lacking |= marked is not function
-        return mark_unavailable(marked, self.machine)
+        return mark_unavailable(mark_bad_zip(marked), self.machine)
 
 
 def mark_unavailable(function: Function, machine: Machine) -> Function:

@@ -18,6 +18,8 @@ LINES = (
     "ARG AGENT_IMAGE=",
     "FROM ${AGENT_IMAGE} AS agent",
     "COPY --from=agent /kubelambda-agent /kubelambda-fetch /usr/local/bin/",
+    "RUN echo sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin >>/etc/passwd",
+    " && ln -sf bash /bin/sh",
     "WORKDIR /var/task",
     "USER 993:990",
     'ENTRYPOINT ["/usr/local/bin/kubelambda-agent"]',
