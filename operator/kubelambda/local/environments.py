@@ -20,6 +20,7 @@ from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
 from kubelambda.core.language_paths import Roots, build_local_paths
+from kubelambda.local.isolation import PLAIN, Isolation
 from kubelambda.local.machine import Machine
 from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 
@@ -60,6 +61,7 @@ class LocalEnvironments:
     state: Path
     master_secret: bytes
     inherited: Mapping[str, str]
+    isolation: Isolation = PLAIN
     gateway_address: str = ""
     idle_timeout_s: float = 300.0
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
@@ -117,6 +119,7 @@ class LocalEnvironments:
         for part in ("task", "opt", "tmp"):
             (directory / part).mkdir(parents=True)
         process = await asyncio.create_subprocess_exec(
+            *self.isolation.command,
             self.agent,
             env=self._build_variables(function, pod, directory, bootstrap),
             stdin=asyncio.subprocess.DEVNULL,
@@ -164,6 +167,7 @@ class LocalEnvironments:
             # Not /opt of this machine, whose programs are nobody's extensions.
             "KUBELAMBDA_OPT_ROOT": str(directory / "opt"),
             "KUBELAMBDA_RUNTIME_API_ADDRESS": "127.0.0.1:0",
+            **self.isolation.prepare(directory),
             **self._build_code_variables(function),
         }
 

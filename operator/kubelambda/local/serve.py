@@ -29,6 +29,7 @@ from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems
 from kubelambda.local.environments import LocalEnvironments, find_agent
+from kubelambda.local.isolation import find_isolation
 from kubelambda.local.machine import Machine, find_cache, find_machine
 from kubelambda.local.packages import mark_bad_zip, mark_missing_package
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
@@ -82,6 +83,7 @@ async def _serve(options: LocalOptions) -> None:
         state=options.state,
         master_secret=master_secret,
         inherited=options.inherited,
+        isolation=find_isolation(),
     )
     settings = GatewaySettings(
         host=HOST,

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from conformance.conftest import skip_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
+from conformance.lambda_api.targets import TARGET
 from conformance.runtimes.conftest import Row
+from kubelambda.local.isolation import find_isolation
 
 LOOK = """
 import os, pwd, resource, socket
@@ -71,6 +74,16 @@ def test_a_managed_runtime_starts_as_if_from_no_shell_in_the_task_root(invoker: 
     seen = look(invoker)
     assert seen["SHLVL"] == "0"
     assert seen["PWD"] is True
+
+
+def test_both_names_of_the_sandbox_are_the_environments_own(
+    request: pytest.FixtureRequest, invoker: Invoker
+) -> None:
+    """Spec 1.12: examples of AWS listen on either."""
+    if TARGET == "local" and not find_isolation().command:
+        skip_impossible(request, "this machine's user may have no mount namespace")
+    names = ("sandbox.localdomain", "sandbox")
+    assert look(invoker, names)["addresses"] == ["127.0.0.1", "127.0.0.1"]
 
 
 @pytest.mark.impossible(local="functions of local mode run as the user who started it")
