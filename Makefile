@@ -31,6 +31,10 @@ test: venv ## Run all tests that need neither root nor a cluster (about ten minu
 e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none
 	@hack/e2e $(PYTEST_ARGS)
 
+.PHONY: soak
+soak: venv ## Run the end-to-end tests that take minutes: upgrade and rollback under load, hundreds of functions at once
+	@MARK=soak hack/e2e $(PYTEST_ARGS)
+
 .PHONY: conformance
 conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)
 	@hack/cluster-context
@@ -118,7 +122,7 @@ images: ## Build every Dockerfile with docker or buildah and load the images int
 	@hack/images
 
 .PHONY: install
-install: ## Install or upgrade the chart with the images of `make images` (SCOPE=Namespaced for one namespace)
+install: ## Install or upgrade the chart with the images of `make images` (SCOPE=Namespaced for one namespace, STORAGE=none for no volume)
 	@hack/install
 
 .PHONY: uninstall

@@ -92,10 +92,12 @@ class ControllerSettings(Settings):
     """Off only where there is one replica and nobody minds two writers."""
     lease_name: str = "kubelambda-controller"
     """Name of the Lease in the release's namespace."""
-    lease_duration_s: float = 15.0
-    """A leader unheard of for so long is replaced."""
-    lease_renew_s: float = 5.0
-    """How often the leader renews; a leader that could not for 10 s (2/3 of the duration) ends."""
+    lease_owner: str = ""
+    """Deployment of the release's namespace with which the Lease is deleted; empty: with none."""
+    lease_duration_s: float = 4.0
+    """A leader unheard of for so long is replaced; one that could not renew for 3/4 of it ends."""
+    lease_renew_s: float = 1.0
+    """How often the leader renews; below half the duration."""
     runtimes_config_map: str = ""
     """With scope Namespaced: ConfigMap of the release's namespace with the runtimes as YAML."""
     idle_timeout_s: float = 300.0
@@ -113,8 +115,13 @@ class ControllerSettings(Settings):
     LIMIT: one list for the installation, until there is LambdaAccount."""
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets, in each function's namespace, with which the kubelet pulls its image."""
+    priority_class: str = ""
+    """PriorityClass of functions' pods; empty: none is named."""
     deployment_scale_per_s: float = 10.0
-    """Cluster-wide pace of raising Deployments' replicas, in environments a second."""
+    """Cluster-wide pace of raising Deployments' replicas, in environments a second; what somebody
+    waits for beyond it becomes pods without a Deployment."""
+    direct_pods_per_s: float = 100.0
+    """Cluster-wide pace of such pods, fair between namespaces; Lambda's own is 100 a function."""
     dns_selector: str = ""
     """YAML of a NetworkPolicy peer list where DNS is; empty means port 53 anywhere."""
     gateway_selector: str = ""
@@ -135,6 +142,11 @@ class ControllerSettings(Settings):
         """Raise SettingError where values contradict each other."""
         super(ControllerSettings, self).check()
         self.read_allowed_registries()
+        if not 0 < self.lease_renew_s <= self.lease_duration_s / 2:
+            raise SettingError(
+                f"{_PREFIX}LEASE_RENEW_S is {self.lease_renew_s}; it wants more than 0 and at most "
+                f"half of LEASE_DURATION_S, which is {self.lease_duration_s}"
+            )
 
     def read_allowed_registries(self) -> AllowedRegistries:
         """The list, understood; SettingError for an entry that is no registry."""
@@ -219,7 +231,8 @@ class GatewaySettings(QueueSettings, ClientLimits):
     peers_name: str = ""
     """DNS name of the headless Service of all gateways; empty: this gateway is alone."""
     linger_s: float = 3.0
-    """How long a stopping gateway still takes new requests: until nobody is sent to it any more."""
+    """How long a stopping gateway still takes new requests: until nobody is sent to it any more.
+    The only gateway refuses connections for as long again, before its address goes."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""
     package_cache: Path = Path("/var/cache/kubelambda/packages")

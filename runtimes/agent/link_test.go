@@ -46,10 +46,26 @@ func TestARedirectIsFollowedAndTheEpochRemembered(t *testing.T) {
 	owner, service := newGateway(t, testKey), newGateway(t, testKey)
 	owner.epoch = 5
 	service.verdict = func(map[string]any) (link.Type, map[string]any) {
-		return link.Redirect, map[string]any{"address": owner.address(), "epoch": 5}
+		return link.Redirect, map[string]any{
+			"address": owner.address(), "epoch": 5, "epochProof": "a gateway's word",
+		}
 	}
 	startAgent(t, service, "obey")
-	if s := owner.session(); s.hello["epoch"] != 5.0 {
+	s := owner.session()
+	if s.hello["epoch"] != 5.0 || s.hello["epochProof"] != "a gateway's word" {
+		t.Errorf("got %v", s.hello)
+	}
+}
+
+func TestTheSuccessorOfAGoawayHearsItsEpochWithItsProof(t *testing.T) {
+	g, successor := newGateway(t, testKey), newGateway(t, testKey)
+	successor.epoch = 7
+	startAgent(t, g, "obey")
+	g.session().send(link.Goaway, map[string]any{
+		"address": successor.address(), "epoch": 7, "epochProof": "a gateway's word",
+	})
+	s := successor.session()
+	if s.hello["epoch"] != 7.0 || s.hello["epochProof"] != "a gateway's word" {
 		t.Errorf("got %v", s.hello)
 	}
 }

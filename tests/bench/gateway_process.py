@@ -20,6 +20,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.server import Gateway
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection
 
@@ -52,8 +53,9 @@ async def serve(plan: GatewayPlan) -> None:
     sink = HttpDemandSink(plan.controller, MASTER)
     connection = NatsConnection(settings.queue_url) if settings.queue_url else None
     queue = JetStreamQueue(connection) if connection else None
+    supervisor = Supervisor()
     if connection is not None:
-        await connection.open()
+        await connection.open(supervisor)
     peers = find_peers if plan.addresses else None
     gateway = Gateway(settings, index, sink, MASTER, peers, queue)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -65,6 +67,7 @@ async def serve(plan: GatewayPlan) -> None:
     print("ready", flush=True)
     await gateway.serve_until(stop)
     await sink.close()
+    await supervisor.close()
     if connection is not None:
         await connection.close()
 

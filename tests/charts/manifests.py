@@ -6,8 +6,9 @@ from charts.conftest import Manifest
 from kubelambda.config import ControllerSettings, DispatcherSettings, GatewaySettings, Settings
 
 NAMESPACED = ("rbac.scope=Namespaced", "rbac.namespaces={team-a,team-b}")
-MANY = ("controller.replicas=2", "gateway.replicas=3")
-VARIANTS = ((), NAMESPACED, MANY, ("masterSecret.existingSecret=mine",))
+SMALL = ("controller.replicas=1", "gateway.replicas=1", "dispatcher.replicas=1")
+"""As charts/kubelambda/values-small.yaml, which a test compares."""
+VARIANTS = ((), NAMESPACED, SMALL, ("masterSecret.existingSecret=mine",))
 CLUSTER_SCOPED = {
     "ClusterRole",
     "ClusterRoleBinding",

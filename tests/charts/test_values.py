@@ -35,6 +35,8 @@ def test_defaults_of_the_chart_are_those_of_the_settings(render: Render) -> None
                 "queue_url",
                 "queue_token_file",
                 "agent_image",
+                "lease_owner",
+                "priority_class",
             }
             for name, field in SETTINGS[component].__dataclass_fields__.items():
                 if name not in fixed | {"gateway_address", "gateway_selector", "controller_url"}:
@@ -76,6 +78,8 @@ def test_an_allowed_code_host_is_a_host(host: str) -> None:
         ("rbac.scope=Everything", "scope"),
         ("rbac.namespaces={Team A}", "namespaces"),
         ("controler.replicas=2", "controler"),
+        ("controller.leaseDurationSeconds=1", "leaseDurationSeconds"),
+        ("priorityClasses.platform=Not A Name", "platform"),
         ("gateway.replicas=0", "replicas"),
         ("gateway.replicas=257", "replicas"),
         ("gateway.replicas=many", "replicas"),

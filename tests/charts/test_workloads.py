@@ -1,7 +1,11 @@
 """How pods come and go, and what outlives them."""
 
-from charts.conftest import CHART, Render, run_helm
-from charts.manifests import MANY, environment, named, of_kind
+import yaml
+
+from charts.conftest import CHART, Manifest, Render, run_helm
+from charts.manifests import SMALL, environment, named, of_kind
+
+OURS = ("controller", "gateway", "dispatcher")
 
 
 def test_a_stopping_gateway_has_longer_than_its_drain(render: Render) -> None:
@@ -11,10 +15,48 @@ def test_a_stopping_gateway_has_longer_than_its_drain(render: Render) -> None:
     assert spec["serviceName"] == "kubelambda-gateway-headless"
 
 
+def workload(objects: list[Manifest], component: str) -> Manifest:
+    kind = "StatefulSet" if component == "gateway" else "Deployment"
+    return named(objects, kind, f"kubelambda-{component}")
+
+
+def test_there_are_two_of_each_role_by_default(render: Render) -> None:
+    """One pod of ours may go at any time without a request or a cold start being refused."""
+    assert [workload(render(), one)["spec"]["replicas"] for one in OURS] == [2, 2, 2]
+
+
 def test_several_replicas_have_a_disruption_budget_and_one_has_none(render: Render) -> None:
     """A budget around a single pod would block the drain of its node for ever."""
-    assert not of_kind(render(), "PodDisruptionBudget")
-    assert len(of_kind(render(*MANY), "PodDisruptionBudget")) == 2
+    budgets = of_kind(render(), "PodDisruptionBudget")
+    assert sorted(one["metadata"]["name"] for one in budgets) == [
+        "kubelambda-controller",
+        "kubelambda-dispatcher",
+        "kubelambda-gateway",
+    ]
+    assert {one["spec"]["maxUnavailable"] for one in budgets} == {1}
+    assert not of_kind(render(*SMALL), "PodDisruptionBudget")
+
+
+def test_the_values_for_a_small_installation_are_one_of_each() -> None:
+    values = yaml.safe_load((CHART / "values-small.yaml").read_text())
+    assert values == {one: {"replicas": 1} for one in OURS}
+
+
+def test_replicas_are_spread_over_nodes_and_a_full_node_holds_none_up(render: Render) -> None:
+    objects = render()
+    for component in OURS:
+        template = workload(objects, component)["spec"]["template"]
+        (spread,) = template["spec"]["topologySpreadConstraints"]
+        assert spread["topologyKey"] == "kubernetes.io/hostname"
+        assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+        chosen = spread["labelSelector"]["matchLabels"]
+        assert chosen.items() <= template["metadata"]["labels"].items()
+
+
+def test_a_deployment_of_one_starts_the_new_pod_before_the_old_one_goes(render: Render) -> None:
+    for component in ("controller", "dispatcher"):
+        strategy = workload(render(*SMALL), component)["spec"]["strategy"]
+        assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 def test_names_stay_short_enough_for_a_long_release(render: Render) -> None:

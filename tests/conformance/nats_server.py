@@ -1,11 +1,13 @@
 """A NATS server of the test's own: the real one, built by hack/nats-server."""
 
 import asyncio
+import json
 import os
 import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 from nats.errors import Error as NatsError
@@ -26,11 +28,12 @@ class NatsServer:
     """Started and killed at will; its storage stays."""
 
     def __init__(self, directory: Path) -> None:
-        self._port = free_port()
+        self._port, self._http_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._config = directory / "nats.conf"
         self._config.write_text(
-            f"listen: 127.0.0.1:{self._port}\nmax_payload: 8MB\n"
+            f"listen: 127.0.0.1:{self._port}\nhttp: 127.0.0.1:{self._http_port}\n"
+            "max_payload: 8MB\n"
             f'jetstream {{ store_dir: "{directory / "nats"}", sync_interval: always }}\n'
         )
 
@@ -64,6 +67,12 @@ class NatsServer:
                     await asyncio.sleep(0.05)
                 else:
                     return
+
+    def count_subscriptions(self) -> int:
+        """Those of all clients, as the server counts them."""
+        url = f"http://127.0.0.1:{self._http_port}/connz"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return sum(one["subscriptions"] for one in json.load(answer)["connections"])
 
     def lose_storage(self) -> None:
         """What a pod without a volume does when it is made anew."""

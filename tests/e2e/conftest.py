@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from e2e.functions import Functions
 from e2e.kubectl import Kubectl
+from e2e.release import Release
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBECONFIG = ROOT / ".cluster" / "kubeconfig"
@@ -65,14 +66,14 @@ def lambda_client(gateway_url: str, namespace: str) -> Any:
     return make_lambda_client(gateway_url)
 
 
-def make_lambda_client(gateway_url: str) -> Any:
+def make_lambda_client(gateway_url: str, *, read_timeout_s: float = 70) -> Any:
     return boto3.client(
         "lambda",
         region_name="us-east-1",
         endpoint_url=gateway_url,
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=70),
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout_s),
     )
 
 
@@ -95,3 +96,11 @@ def wait_until() -> Callable[..., Any]:
 @pytest.fixture
 def functions(kubectl: Kubectl, lambda_client: Any, namespace: str) -> Functions:
     return Functions(kubectl, lambda_client, namespace)
+
+
+@pytest.fixture
+def release(kubectl: Kubectl, wait_until: Callable[..., Any]) -> Iterator[Release]:
+    """The installed release; whatever a test does to its pods, the next test finds all of them."""
+    release = Release(kubectl, wait_until)
+    yield release
+    release.restore()

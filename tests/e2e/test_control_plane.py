@@ -13,9 +13,8 @@ from e2e.conftest import ROOT
 from e2e.functions import Functions, build_function
 from e2e.kubectl import Kubectl
 from e2e.load import Load
+from e2e.release import Release
 
-RELEASE = "kubelambda"
-CONTROLLERS = "app.kubernetes.io/component=controller"
 OUTAGE_S = 30
 """Longer than the Lease and every watch's patience; shorter than what makes a node NotReady."""
 SLEEP = """
@@ -27,13 +26,8 @@ def handler(event, context):
 
 
 @pytest.fixture
-def no_controller(kubectl: Kubectl, wait_until: Callable[..., Any]) -> Iterator[None]:
-    deployment = ("-n", RELEASE, "scale", f"deployment/{RELEASE}-controller")
-    kubectl.run(*deployment, "--replicas=0")
-    wait_until(lambda: not kubectl.items("pods", RELEASE, CONTROLLERS), "no controller", 90)
-    yield
-    kubectl.run(*deployment, "--replicas=1")
-    kubectl.run("-n", RELEASE, "rollout", "status", f"deployment/{RELEASE}-controller")
+def no_controller(release: Release) -> None:
+    release.scale("controller", 0)
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from e2e.functions import Functions, build_function
-from e2e.kubectl import Kubectl
-
-RELEASE = "kubelambda"
+from e2e.release import Release
 
 
 @pytest.mark.timeout(120)
@@ -29,43 +27,27 @@ def test_an_event_is_accepted_and_run_under_its_request_id(
 
 @pytest.mark.timeout(240)
 def test_events_survive_a_kill_of_dispatcher_and_queue(
-    functions: Functions, kubectl: Kubectl, wait_until: Callable[..., Any]
+    functions: Functions, release: Release, wait_until: Callable[..., Any]
 ) -> None:
     """P2: what was accepted is run, whatever is killed between."""
     arn = functions.apply(build_function("record"))
-    kubectl.run("-n", RELEASE, "scale", f"deployment/{RELEASE}-dispatcher", "--replicas=0")
-    try:
-        wait_until(
-            lambda: not kubectl.items("pods", RELEASE, "app.kubernetes.io/component=dispatcher"),
-            "no dispatcher",
-            timeout_s=90,
-        )
-        accepted = {
-            functions.client.invoke(FunctionName=arn, InvocationType="Event", Payload=b"{}")[
-                "ResponseMetadata"
-            ]["RequestId"]
-            for _ in range(20)
-        }
-        (nats,) = kubectl.items("pods", RELEASE, "app.kubernetes.io/component=nats")
-        kubectl.run(
-            "-n",
-            RELEASE,
-            "exec",
-            nats["metadata"]["name"],
-            "--",
-            "/nats-server",
-            "--signal",
-            "quit=1",
-        )
+    release.scale("dispatcher", 0)
+    accepted = {
+        functions.client.invoke(FunctionName=arn, InvocationType="Event", Payload=b"{}")[
+            "ResponseMetadata"
+        ]["RequestId"]
+        for _ in range(20)
+    }
+    (nats,) = release.names("nats")
+    release.run("exec", nats, "--", "/nats-server", "--signal", "quit=1")
 
-        def restarted() -> bool:
-            (pod,) = kubectl.items("pods", RELEASE, "app.kubernetes.io/component=nats")
-            status = pod["status"]["containerStatuses"][0]
-            return bool(status["restartCount"] and status["ready"])
+    def restarted() -> bool:
+        (pod,) = release.pods("nats")
+        status = pod["status"]["containerStatuses"][0]
+        return bool(status["restartCount"] and status["ready"])
 
-        wait_until(restarted, "NATS is back", timeout_s=60)
-    finally:
-        kubectl.run("-n", RELEASE, "scale", f"deployment/{RELEASE}-dispatcher", "--replicas=1")
+    wait_until(restarted, "NATS is back", timeout_s=60)
+    release.scale("dispatcher", 2)
     wait_until(
         lambda: accepted <= set(functions.runs("record")), "every event is run", timeout_s=60
     )

@@ -1,20 +1,19 @@
 """Several gateways on the cluster: scaled up and down under load, and one of them killed."""
 
 import json
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from botocore.exceptions import HTTPClientError
 
 from e2e.functions import Functions, build_function
-from e2e.kubectl import Kubectl
-from e2e.load import Load
+from e2e.load import Load, SteadyLoad
+from e2e.release import RELEASE, Release
 
-RELEASE = "kubelambda"
-GATEWAYS = "app.kubernetes.io/component=gateway"
+logger = logging.getLogger(__name__)
+
 SLEEP = """
 import time
 def handler(event, context):
@@ -23,43 +22,21 @@ def handler(event, context):
 """
 
 
-@pytest.fixture
-def scale(kubectl: Kubectl, wait_until: Callable[..., Any]) -> Iterator[Callable[[int], None]]:
-    """Set the number of gateways and wait until it is so; one again in the end."""
-
-    def scale(count: int) -> None:
-        kubectl.run("-n", RELEASE, "scale", f"statefulset/{RELEASE}-gateway", f"--replicas={count}")
-
-        def settled() -> bool:
-            pods = kubectl.items("pods", RELEASE, GATEWAYS)
-            ready = [
-                pod
-                for pod in pods
-                for one in pod["status"].get("conditions", ())
-                if (one["type"], one["status"]) == ("Ready", "True")
-            ]
-            return len(pods) == len(ready) == count
-
-        wait_until(settled, f"{count} gateways", timeout_s=90)
-
-    yield scale
-    scale(1)
-
-
 @pytest.mark.timeout(300)
 def test_gateways_scaled_from_1_to_3_to_1_under_load_fail_no_request(
-    functions: Functions, gateway_url: str, scale: Callable[[int], None]
+    functions: Functions, gateway_url: str, release: Release
 ) -> None:
     """P5, DESIGN 3.3: functions move to other gateways, with their environments, unnoticed."""
+    release.scale("gateway", 1)
     arns = [functions.apply(build_function(f"moved-{number}")) for number in range(4)]
     for arn in arns:
         functions.invoke(arn, {})
     before = {f"moved-{number}": functions.pods(f"moved-{number}") for number in range(4)}
     with Load(gateway_url, arns) as load:
         time.sleep(1)
-        scale(3)
+        release.scale("gateway", 3)
         time.sleep(3)
-        scale(1)
+        release.scale("gateway", 1)
         time.sleep(2)
     assert set(load.outcomes) == {"success"}, load.outcomes
     assert load.outcomes["success"] > 100
@@ -69,33 +46,61 @@ def test_gateways_scaled_from_1_to_3_to_1_under_load_fail_no_request(
 
 
 @pytest.mark.timeout(400)
-def test_p5_a_rollout_of_two_gateways_fails_no_request_of_warm_functions(
-    functions: Functions, gateway_url: str, kubectl: Kubectl, scale: Callable[[int], None]
+@pytest.mark.parametrize("deed", ["a roll-out", "a forced deletion of each", "a scale up and down"])
+def test_two_gateways_lose_no_request_of_warm_functions(
+    functions: Functions, gateway_url: str, release: Release, deed: str
 ) -> None:
-    """What an upgrade does to gateways: each pod is replaced, one after the other."""
-    scale(2)
-    arns = [functions.apply(build_function(f"rolled-{number}")) for number in range(4)]
-    for arn in arns:
-        functions.invoke(arn, {})
-    before = {pod["metadata"]["uid"] for pod in kubectl.items("pods", RELEASE, GATEWAYS)}
-    scope, name = ("-n", RELEASE), f"statefulset/{RELEASE}-gateway"
-    with Load(gateway_url, arns) as load:
+    """P5, at 20 requests a second, each on a connection of its own: what an upgrade or hands do."""
+    arn = functions.apply(build_function("steady"))
+    functions.invoke(arn, {})
+    before = {pod["metadata"]["uid"] for pod in release.pods("gateway")}
+    with SteadyLoad(gateway_url, arn, 20) as load:
         time.sleep(1)
-        kubectl.run(*scope, "rollout", "restart", name)
-        kubectl.run(*scope, "rollout", "status", name, "--timeout=200s")
+        if deed == "a roll-out":
+            release.restart("gateway")
+        elif deed == "a scale up and down":
+            release.scale("gateway", 3)
+            release.scale("gateway", 2)
+        else:
+            for name in release.names("gateway"):
+                release.delete(name, force=True)
+                release.wait_until(lambda name=name: has_gone(release, name, before), "it has gone")
+                release.wait_for("gateway")
         time.sleep(2)
-    after = {pod["metadata"]["uid"] for pod in kubectl.items("pods", RELEASE, GATEWAYS)}
-    assert not before & after
-    assert set(load.outcomes) == {"success"}, load.outcomes
+    assert not load.failures, load.outcomes
     assert load.outcomes["success"] > 100
+
+
+def has_gone(release: Release, name: str, before: set[str]) -> bool:
+    """Whether the pod of this name is another one than ``before``, or not there."""
+    return not any(
+        pod["metadata"]["name"] == name and pod["metadata"]["uid"] in before
+        for pod in release.pods("gateway")
+    )
+
+
+@pytest.mark.timeout(300)
+def test_the_roll_out_of_a_single_gateway_hangs_nobody(
+    functions: Functions, gateway_url: str, release: Release
+) -> None:
+    """values-small.yaml: while the one gateway is replaced, requests are served or end quickly."""
+    release.scale("gateway", 1)
+    arn = functions.apply(build_function("steady"))
+    functions.invoke(arn, {})
+    with SteadyLoad(gateway_url, arn, 20) as load:
+        time.sleep(1)
+        release.restart("gateway")
+        time.sleep(3)
+    logger.info("one gateway rolled out: %s", dict(load.outcomes))
+    assert not load.outcomes["hung"], load.outcomes
+    assert functions.invoke(arn, {"n": 1})[0]["event"] == {"n": 1}
 
 
 @pytest.mark.timeout(300)
 def test_f1_a_killed_gateway_closes_its_connections_and_the_rest_serve(
-    functions: Functions, kubectl: Kubectl, scale: Callable[[int], None]
+    functions: Functions, release: Release
 ) -> None:
     """F1: a connection error or a result for what was running, never a 5xx; later requests work."""
-    scale(2)
     arns = [
         functions.apply(build_function(f"killed-{number}", SLEEP, timeout=20))
         for number in range(4)
@@ -117,9 +122,7 @@ def test_f1_a_killed_gateway_closes_its_connections_and_the_rest_serve(
     for thread in threads:
         thread.start()
     time.sleep(2)
-    kubectl.run(
-        "-n", RELEASE, "delete", "pod", f"{RELEASE}-gateway-1", "--grace-period=0", "--force"
-    )
+    release.delete(f"{RELEASE}-gateway-1", force=True)
     for thread in threads:
         thread.join()
     assert set(outcomes) <= {"success", "closed"}, outcomes

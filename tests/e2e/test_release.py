@@ -17,7 +17,8 @@ from e2e.kubectl import Kubectl
 HELM_S = 200
 
 
-def run_install(*arguments: str, **variables: str) -> None:
+def run_install(*arguments: str, **variables: str) -> str:
+    """`make install`; what it said."""
     done = subprocess.run(
         [ROOT / "hack" / "install", *arguments],
         env=os.environ | variables,
@@ -28,6 +29,7 @@ def run_install(*arguments: str, **variables: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     wait_for_gateway(variables.get("NAMESPACE", "kubelambda"))
+    return done.stdout + done.stderr
 
 
 def wait_for_gateway(namespace: str) -> None:
@@ -106,12 +108,18 @@ def test_an_uninstall_ends_and_leaves_nothing_terminating(
 def test_namespaced_mode_serves_its_namespace_without_a_cluster_role(
     kubectl: Kubectl, namespace: str, gateway_url: str
 ) -> None:
-    """FAULTS rule 4.9: no cluster-wide object but the CRDs, and functions work."""
+    """FAULTS rule 4.9: no cluster-wide object but the CRDs, and functions work.
+
+    Without a volume too, which the installation says as loudly as that it has no priority classes.
+    """
     run_uninstall("kubelambda", "kubelambda")
-    run_install(NAMESPACE=namespace, SCOPE="Namespaced")
+    said = run_install(NAMESPACE=namespace, SCOPE="Namespaced", STORAGE="none")
     try:
-        roles = kubectl.items("clusterroles,clusterrolebindings")
-        assert [one for one in roles if one["metadata"]["name"].startswith("kubelambda")] == []
+        assert "events are NOT kept on a volume" in said
+        assert "WARNING: nats.persistence.enabled is false" in said
+        assert "No priority classes" in said
+        found = kubectl.items("clusterroles,clusterrolebindings,priorityclasses")
+        assert [one for one in found if one["metadata"]["name"].startswith("kubelambda")] == []
         functions = Functions(kubectl, make_lambda_client(gateway_url), namespace)
         arn = functions.apply(build_function("inside"))
         assert functions.invoke(arn, {"x": 1})[0]["event"] == {"x": 1}

@@ -14,7 +14,7 @@ import aiohttp
 from integration.conftest import MASTER, build_environments, make_function
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
-from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
+from kubelambda.core.demand import DemandReply, DemandReport, FunctionDemand
 from kubelambda.core.function import Function
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.environments import LocalEnvironments
@@ -28,7 +28,7 @@ class JoinedDemand:
     reports: dict[str, DemandReport] = field(default_factory=dict)
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def report(self, report: DemandReport) -> Sequence[Drain]:
+    async def report(self, report: DemandReport) -> DemandReply:
         self.reports[report.gateway] = report
         joined: dict[tuple[str, str], FunctionDemand] = {}
         for demand in (one for report in self.reports.values() for one in report.functions):

@@ -11,6 +11,7 @@ from aiohttp import web
 from kubelambda.catalog.cluster import ClusterCatalog
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.function import FunctionRef
+from kubelambda.process.supervisor import Supervisor
 
 PLAIN, LAYERED = FunctionRef("shop", "plain"), FunctionRef("shop", "layered")
 
@@ -90,7 +91,8 @@ async def test_a_layer_of_the_watch_makes_its_function_ready(
     server, url = api_server
     index = FunctionIndex()
     catalog = ClusterCatalog(index, url=url, ca_file=None, token_file=None)
-    await catalog.start()
+    supervisor = Supervisor()
+    await catalog.start(supervisor)
     try:
         await wait_for(lambda: index.synced)
         assert is_ready(index, PLAIN)
@@ -101,6 +103,7 @@ async def test_a_layer_of_the_watch_makes_its_function_ready(
         await asyncio.sleep(0.1)
         assert is_ready(index, LAYERED), "what was ready serves until the controller has judged"
     finally:
+        await supervisor.close()
         await catalog.close()
 
 
@@ -112,7 +115,8 @@ async def test_layers_that_cannot_be_listed_hold_up_their_own_functions_only(
     server.layers_status = 403
     index = FunctionIndex()
     catalog = ClusterCatalog(index, url=url, ca_file=None, token_file=None)
-    await catalog.start()
+    supervisor = Supervisor()
+    await catalog.start(supervisor)
     try:
         await wait_for(lambda: index.synced)
         assert is_ready(index, PLAIN)
@@ -121,4 +125,5 @@ async def test_layers_that_cannot_be_listed_hold_up_their_own_functions_only(
         await server.events.put({"type": "ADDED", "object": LAYER})
         await wait_for(lambda: is_ready(index, LAYERED))
     finally:
+        await supervisor.close()
         await catalog.close()

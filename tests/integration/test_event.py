@@ -14,10 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from conformance.nats_server import NatsServer
 from integration.conftest import MASTER, Installation, MakeInstallation
-from kubelambda.core.queue import Queue, QueuedEvent, QueueUnavailableError
+from kubelambda.core.queue import Queue, QueuedEvent
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.stores.sqlite import SqliteQueue
@@ -50,7 +51,7 @@ class Asynchronous:
         self._make = make
         self.queue = queue
         self.clock = clock
-        self.dispatchers: list[tuple[asyncio.Task[None], Dispatcher, RelayInvoker]] = []
+        self.dispatchers: list[tuple[Supervisor, Dispatcher, RelayInvoker]] = []
 
     async def start(self, **changes: Any) -> Installation:
         self.installation = await self._make(events=self.queue, **changes)
@@ -59,35 +60,48 @@ class Asynchronous:
     def dispatch(self, lease_s: float = 30.0) -> Dispatcher:
         address = f"127.0.0.1:{self.installation.gateway.internal_port}"
         invoker = RelayInvoker(address, MASTER)
-        metrics = DispatchMetrics(CollectorRegistry())
-        one = Dispatcher(self.queue, invoker, metrics, self.clock, lease_s=lease_s)
-        self.dispatchers.append((asyncio.create_task(one.run()), one, invoker))
+        self.registry = CollectorRegistry()
+        metrics, supervisor = DispatchMetrics(self.registry), Supervisor()
+        one = Dispatcher(
+            self.queue, invoker, metrics, self.clock, supervisor=supervisor, lease_s=lease_s
+        )
+        one.open()
+        self.dispatchers.append((supervisor, one, invoker))
         return one
+
+    async def read_settlements(self, count: int) -> dict[str, int]:
+        """What the last dispatcher has counted, once it has settled ``count`` events."""
+        name, found = "kubelambda_dispatch_settled_total", dict[str, int]()
+        async with asyncio.timeout(30):
+            while sum(found.values()) < count:
+                await asyncio.sleep(0.05)
+                samples = [one for family in self.registry.collect() for one in family.samples]
+                found = {
+                    one.labels["settlement"]: int(one.value) for one in samples if one.name == name
+                }
+        return found
 
     async def kill_dispatcher(self) -> None:
         """End one as SIGKILL would: nothing is settled, nothing given back."""
-        task, one, invoker = self.dispatchers.pop()
-        task.cancel()
-        for running in list(one._running):
-            running.cancel()
-        await asyncio.gather(task, *one._running, return_exceptions=True)
+        supervisor, _, invoker = self.dispatchers.pop()
+        await supervisor.close()
         await invoker.close()
 
     async def close(self) -> None:
-        for task, one, invoker in self.dispatchers:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        for supervisor, one, invoker in self.dispatchers:
             await one.drain(5)
+            await supervisor.close()
             await invoker.close()
         await self.queue.close()
 
 
-@pytest.fixture
+@pytest.fixture(params=[1.0])
 async def asynchronous(
-    make_installation: MakeInstallation, tmp_path: Path
+    request: pytest.FixtureRequest, make_installation: MakeInstallation, tmp_path: Path
 ) -> AsyncIterator[Asynchronous]:
+    """The parameter is how long a lease of the queue lasts, in seconds."""
     clock = JumpingClock()
-    queue = SqliteQueue(tmp_path / "events.sqlite", clock, lease_s=1.0)
+    queue = SqliteQueue(tmp_path / "events.sqlite", clock, lease_s=request.param)
     one = Asynchronous(make_installation, queue, clock)
     await queue.open()
     yield one
@@ -98,8 +112,8 @@ async def send(installation: Installation, event: Any) -> dict[str, Any]:
     return await installation.invoke("record", event, InvocationType="Event")
 
 
-async def wait_for_runs(runs: Path, count: int) -> list[str]:
-    async with asyncio.timeout(15):
+async def wait_for_runs(runs: Path, count: int, wait_s: float = 15) -> list[str]:
+    async with asyncio.timeout(wait_s):
         while not runs.exists() or len(runs.read_text().split()) < count:
             await asyncio.sleep(0.02)
     return runs.read_text().split()
@@ -174,7 +188,7 @@ async def test_d1_a_killed_dispatcher_loses_nothing_and_runs_nothing_twice_that_
     one = asynchronous.dispatch(lease_s=1.0)
     await asyncio.sleep(4)
     assert len(runs.read_text().split()) == 1
-    assert not one.running
+    assert not one.held
     assert not await asynchronous.queue.lease(1, 1.5)
 
 
@@ -233,10 +247,10 @@ async def test_f7_without_its_queue_a_gateway_accepts_no_event_and_then_does_aga
 ) -> None:
     """F7: 503, not 202, while NATS is down; what was accepted before is still there afterwards."""
     server = nats_server()
-    connection = NatsConnection(server.url)
+    connection, supervisor = NatsConnection(server.url), Supervisor()
     queue = JetStreamQueue(connection)
     asynchronous = Asynchronous(make_installation, queue, JumpingClock())
-    await connection.open()
+    await connection.open(supervisor)
     await server.wait_usable(queue)
     installation = await asynchronous.start()
     installation.put("record", RECORD)
@@ -259,30 +273,48 @@ async def test_f7_without_its_queue_a_gateway_accepts_no_event_and_then_does_aga
                 break
     assert len(await wait_for_runs(runs, 2)) >= 2
     await asynchronous.close()
+    await supervisor.close()
     await connection.close()
 
 
-async def test_a_queue_that_is_away_is_not_asked_in_a_hot_loop(asynchronous: Asynchronous) -> None:
-    """D4."""
+@pytest.mark.parametrize("asynchronous", [30.0], indirect=True)
+@pytest.mark.parametrize(
+    ("count", "reservation", "work_s"), [(60, 2, 0.2), (15, 1, 0.3)], ids=["60 by two", "15 by one"]
+)
+async def test_l3_throttled_events_use_each_slot_as_it_becomes_free(
+    asynchronous: Asynchronous, tmp_path: Path, count: int, reservation: int, work_s: float
+) -> None:
+    """All are run in the order of their age, but for neighbours, with few throttles, by one lease
+    of each: none goes back to the queue.
+    """
     installation = await asynchronous.start()
+    installation.put("record", RECORD, reserved_concurrency=reservation)
+    runs = tmp_path / "runs"
+    expected = []
+    for _ in range(count):
+        answer = await send(installation, {"file": str(runs), "seconds": work_s})
+        expected.append(answer["ResponseMetadata"]["RequestId"])
+    asynchronous.dispatch()
+    seen = await wait_for_runs(runs, count, wait_s=120)
+    assert sorted(seen) == sorted(expected)
+    places = {request_id: place for place, request_id in enumerate(expected)}
+    assert all(abs(places[one] - place) <= 3 * reservation for place, one in enumerate(seen))
+    settled = await asynchronous.read_settlements(count)
+    assert settled == {"done": count}
+    throttles = asynchronous.registry.get_sample_value("kubelambda_dispatch_throttles_total")
+    assert throttles is not None
+    assert throttles <= count
 
-    class Away:
-        """A queue that cannot be reached."""
 
-        asked = 0
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(asynchronous.queue, name)
-
-        async def lease(self, limit: int, wait_s: float) -> list[Any]:
-            self.asked += 1
-            raise QueueUnavailableError("away")
-
-    away = Away()
-    invoker = RelayInvoker(f"127.0.0.1:{installation.gateway.internal_port}", MASTER)
-    metrics = DispatchMetrics(CollectorRegistry())
-    task = asyncio.create_task(Dispatcher(away, invoker, metrics, time.time).run())
-    await asyncio.sleep(1.2)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert away.asked <= 3
+@pytest.mark.parametrize("asynchronous", [30.0], indirect=True)
+async def test_two_dispatchers_share_a_function_with_one_slot(
+    asynchronous: Asynchronous, tmp_path: Path
+) -> None:
+    installation = await asynchronous.start()
+    installation.put("record", RECORD, reserved_concurrency=1)
+    runs = tmp_path / "runs"
+    for _ in range(12):
+        await send(installation, {"file": str(runs), "seconds": 0.1})
+    asynchronous.dispatch()
+    asynchronous.dispatch()
+    assert len(set(await wait_for_runs(runs, 12, wait_s=60))) == 12

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from integration.gateways import JoinedDemand
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
 from kubelambda.controller.demand_server import DemandServer
-from kubelambda.core.demand import INTERNAL_KEY_INFO, DemandReport, Drain
+from kubelambda.core.demand import INTERNAL_KEY_INFO, DemandReply, DemandReport
 from kubelambda.core.function import Function
 from kubelambda.core.keys import derive_key
 from kubelambda.core.routing import choose_owner
@@ -52,7 +53,7 @@ class Cluster:
             self._index.put(function)
         self.environments = build_environments(self._index, state)
         self._joined = JoinedDemand(self.environments)
-        self._reports: set[asyncio.Task[Sequence[Drain]]] = set()
+        self._reports: set[asyncio.Task[DemandReply]] = set()
         key = derive_key(MASTER, INTERNAL_KEY_INFO)
         self._server = DemandServer(key, self._take, host="127.0.0.1")
         self.session = aiohttp.ClientSession(trust_env=False)
@@ -120,11 +121,11 @@ class Cluster:
             for name in self.functions.values()
         ]
 
-    def _take(self, report: DemandReport) -> Sequence[Drain]:
+    def _take(self, report: DemandReport) -> DemandReply:
         task = asyncio.create_task(self._joined.report(report))
         self._reports.add(task)
         task.add_done_callback(self._reports.discard)
-        return []
+        return DemandReply()
 
 
 @pytest.fixture
@@ -154,6 +155,19 @@ async def test_f1_a_kill_in_mid_event_is_a_closed_connection_and_one_run(
         await asking
     await asyncio.sleep(4)
     assert len(runs.read_text().split()) == 1
+
+
+async def test_f8_an_owner_that_stands_still_is_noticed_by_its_heartbeats(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Its kernel keeps the connection alive; the caller hears of it all the same."""
+    runs, name = tmp_path / "runs", cluster.functions["gateway-1"]
+    event = {"seconds": 18, "file": str(runs)}
+    asking = asyncio.create_task(cluster.invoke("gateway-0", name, event))
+    await wait_for_runs(runs, 1)
+    cluster.processes["gateway-1"].send_signal(signal.SIGSTOP)
+    with pytest.raises(aiohttp.ClientError):
+        await asking
 
 
 async def test_f1_the_slot_is_taken_until_the_event_ends_and_then_free(

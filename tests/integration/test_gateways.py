@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
+from integration.conftest import free_port
 from integration.gateways import Gateways, count_outcomes
 from kubelambda.core.function import Function
 
@@ -169,6 +170,21 @@ async def test_a_new_gateway_takes_its_share_with_the_environments(gateways: Gat
         assert (status, answer["pid"]) == (200, before[function.ref])
 
 
+async def test_environments_find_a_gateway_again_after_all_were_restarted(
+    gateways: Gateways,
+) -> None:
+    """Nobody is left who knows the epoch that the agents have obeyed; none is started anew."""
+    port = free_port()
+    await gateways.add("gateway-0", internal_port=port)
+    function = gateways.put("stays", ECHO)
+    before = (await gateways.invoke("gateway-0", function.ref.name))[1]["pid"]
+    epoch = gateways.running["gateway-0"].gateway.view.epoch
+    await gateways.remove("gateway-0")
+    await gateways.add("gateway-0", internal_port=port)
+    assert gateways.running["gateway-0"].gateway.view.epoch > epoch
+    assert (await gateways.invoke("gateway-0", function.ref.name))[1]["pid"] == before
+
+
 async def test_a_gateway_that_leaves_loses_nothing(gateways: Gateways, tmp_path: Path) -> None:
     """FAULTS P5: running events finish on it, later ones go elsewhere, none is refused."""
     await start(gateways, 3)
@@ -216,6 +232,29 @@ async def test_a_request_to_a_gateway_that_is_leaving_is_the_last_of_its_connect
     status, given, _ = await gateways.send("gateway-1", function.ref.name, b"{}")
     assert status == 200
     assert given["Connection"] == "close"
+
+
+async def test_the_only_gateway_refuses_connections_before_its_address_goes(
+    gateways: Gateways,
+) -> None:
+    """Clients are still sent to it: refused at once they repeat, swallowed in silence they hang."""
+    await gateways.add("gateway-0", linger_s=1.0)
+    leaving = gateways.running["gateway-0"]
+    leaving.stop.set()
+    async with asyncio.timeout(20):
+        while await _takes_connections(leaving.gateway.public_port):
+            await asyncio.sleep(0.01)
+    assert not leaving.task.done()
+    await leaving.task
+
+
+async def _takes_connections(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
 
 
 async def _load(

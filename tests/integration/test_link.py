@@ -11,7 +11,7 @@ from integration.conftest import MASTER, Installation
 from kubelambda.core import frames
 from kubelambda.core.frames import FrameDecoder, FrameType
 from kubelambda.core.function import Function
-from kubelambda.core.keys import derive_function_key
+from kubelambda.core.keys import derive_function_key, derive_key
 
 UPGRADE = (
     b"GET /link/v1 HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: kubelambda-link/1\r\n\r\n"
@@ -245,6 +245,48 @@ async def test_a_hello_that_nobody_knows_is_refused_after_a_while(
     await peer.greet(function)
     refusal = json.loads(await peer.expect(FrameType.REFUSE))
     assert refusal["retryAfterMs"] > 0
+
+
+@pytest.mark.parametrize("epoch", [2**60, 2**63 - 1])
+async def test_an_epoch_of_a_hostile_pod_changes_nothing(
+    installation: Installation, epoch: int
+) -> None:
+    """The pod's own environment ends; the view and everybody else's environments stay."""
+    echo = installation.put("echo", "def handler(event, context):\n    return event\n")
+    assert (await installation.invoke("echo", 1))["Payload"] == 1
+    before = installation.gateway.view
+    function = put_unstarted(installation)
+    for _ in range(3):
+        peer = await Peer.dial(installation)
+        await peer.greet(function, epoch=epoch)
+        assert json.loads(await peer.expect(FrameType.WELCOME))["epoch"] == epoch
+        await peer.expect(FrameType.DRAIN)
+    assert installation.gateway.view == before
+    assert (await installation.invoke(echo.function_name, 2))["Payload"] == 2
+
+
+async def test_an_epoch_ahead_that_no_gateway_vouches_for_is_refused_after_a_while(
+    installation: Installation,
+) -> None:
+    function = put_unstarted(installation)
+    before = installation.gateway.view
+    peer = await Peer.dial(installation)
+    await peer.greet(function, epoch=before.epoch + 1_000, epochProof="0" * 64)
+    await peer.expect(FrameType.REFUSE)
+    assert installation.gateway.view == before
+
+
+async def test_an_epoch_ahead_with_a_gateways_word_is_overtaken(
+    installation: Installation,
+) -> None:
+    """M3: the former gateway's clock was ahead of this one's."""
+    function = put_unstarted(installation)
+    ahead = installation.gateway.view.epoch + 1_000
+    proof = frames.prove_epoch(derive_key(MASTER, frames.EPOCH_KEY_INFO), ahead)
+    peer = await Peer.dial(installation)
+    await peer.greet(function, epoch=ahead, epochProof=proof)
+    welcome = json.loads(await peer.expect(FrameType.WELCOME))
+    assert welcome["epoch"] == installation.gateway.view.epoch == ahead + 1
 
 
 async def test_a_leaving_agent_is_drained_and_gets_no_more_events(

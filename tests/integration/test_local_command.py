@@ -97,6 +97,14 @@ def test_it_serves_prints_lines_to_try_and_follows_an_edit(tmp_path: Path, start
         time.sleep(0.05)
 
 
+def test_what_is_ignored_is_said_before_anything_is_invoked(tmp_path: Path, start: Start) -> None:
+    write(tmp_path / "f.yaml")
+    with (tmp_path / "f.yaml").open("a") as manifest:
+        manifest.write("  role: r\n")
+    banner = read_until(start(tmp_path / "f.yaml", "--port", free_port()), "Ctrl-C")
+    assert banner.count("hello: spec.role is ignored in local mode") == 1
+
+
 def test_sigterm_ends_it_with_every_child(tmp_path: Path, start: Start) -> None:
     port = free_port()
     write(tmp_path / "f.yaml")

@@ -18,14 +18,18 @@ from integration.conftest import MASTER, Installation, MakeInstallation, free_po
 from kubelambda.cli.package import upload
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.images import Images
+from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.lambda_function import FunctionReconciler
 from kubelambda.controller.lambda_layer import LayerReconciler
+from kubelambda.controller.links import Links
 from kubelambda.controller.network_policy import PolicyReconciler
 from kubelambda.controller.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages import Packages
 from kubelambda.controller.records import RuntimeRecord
 from kubelambda.controller.render import Platform
+from kubelambda.controller.renderings import Renderings
 from kubelambda.controller.rules import build_network_rules
+from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.controller.watch import Intake, WorkKey
 from kubelambda.controller.work_queue import WorkQueue
@@ -92,11 +96,21 @@ class Controller:
         packages = Packages(lookup.ask, queue.add, time.monotonic)
         images = Images(lambda _: asyncio.sleep(0), lambda _: None, time.monotonic)
         client: Any = api
+        platform = Platform(SETTINGS, MASTER)
+        functions = FunctionReconciler(
+            client,
+            store,
+            platform,
+            images,
+            packages,
+            time.time,
+            Renderings(platform),
+            KeySecrets(client, time.monotonic),
+            Starts(Links(), lambda _: None, time.monotonic),
+        )
         workers = Workers(
             queue,
-            FunctionReconciler(
-                client, store, Platform(SETTINGS, MASTER), images, packages, time.time
-            ),
+            functions,
             LayerReconciler(client, store, packages, "us-east-1", time.time),
             PolicyReconciler(client, store, build_network_rules(SETTINGS)),
             WorkerMetrics(CollectorRegistry(), queue),

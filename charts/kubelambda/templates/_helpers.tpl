@@ -105,6 +105,8 @@ readinessProbe:
   httpGet: {path: /readyz, port: metrics}
   periodSeconds: 2
   timeoutSeconds: 2
+  # A gateway that is going is known not to be ready within twice lingerSeconds.
+  failureThreshold: 2
 livenessProbe:
   httpGet: {path: /healthz, port: metrics}
   periodSeconds: 10
@@ -133,7 +135,7 @@ livenessProbe:
     sizeLimit: 16Mi
 {{- end -}}
 
-{{/* Scheduling of a pod; the dict holds root and values. */}}
+{{/* Scheduling of a pod; the dict holds root, values and priorityClass. */}}
 {{- define "kubelambda.scheduling" -}}
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
@@ -150,9 +152,40 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- with .values.affinity }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.priorityClassName }}
+{{- with .priorityClass }}
 priorityClassName: {{ . }}
 {{- end }}
+{{- end -}}
+
+{{/* Pods of a workload are spread over nodes where there are several; a full one does not hold them up. */}}
+{{- define "kubelambda.spread" -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "kubelambda.selector" . | nindent 8 }}
+    # Only pods of one revision are counted, so that a roll-out ends spread.
+    matchLabelKeys: [{{ .revisionLabel }}]
+{{- end -}}
+
+{{- define "kubelambda.makesPriorityClasses" -}}
+{{- and .Values.priorityClasses.create (eq .Values.rbac.scope "Cluster") -}}
+{{- end -}}
+
+{{/* Name of the priority class of platform, functions or pool (the dict's class); empty: none. */}}
+{{- define "kubelambda.priorityClass" -}}
+{{- $given := index .root.Values.priorityClasses .class -}}
+{{- if $given -}}
+{{ $given }}
+{{- else if eq (include "kubelambda.makesPriorityClasses" .root) "true" -}}
+{{ include "kubelambda.fullname" .root }}-{{ .class }}
+{{- end -}}
+{{- end -}}
+
+{{/* Name of the priority class of a component of ours; the dict holds root and values. */}}
+{{- define "kubelambda.ownPriorityClass" -}}
+{{- default (include "kubelambda.priorityClass" (dict "root" .root "class" "platform")) .values.priorityClassName -}}
 {{- end -}}
 
 {{- define "kubelambda.natsImage" -}}

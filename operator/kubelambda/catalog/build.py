@@ -1,13 +1,15 @@
 """From the custom resource as it comes over the wire to the value that the data plane works with.
 
 Contract: pure; reads a LambdaFunction that the API server (or, in local mode, the pydantic model)
-has already admitted, so it checks nothing again. Controller and gateway both use it: that is why
-their config digests agree. Defaults: spec/lambda.md section 6.1.
+has already admitted, so it checks no rule again, only that what it goes on with is of the right
+type. Controller and gateway both use it: that is why their config digests agree. Defaults:
+spec/lambda.md section 6.1.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS, Reason
 from kubelambda.core.code_zip import from_code_sha256
 from kubelambda.core.function import (
     Code,
@@ -15,6 +17,7 @@ from kubelambda.core.function import (
     FunctionRef,
     Layer,
     S3Package,
+    Stall,
     UrlPackage,
     derive_account_id,
 )
@@ -27,14 +30,17 @@ STALLED = "Stalled"
 
 
 def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -> Function:
-    """The function that ``manifest`` describes, in its namespace's account."""
+    """The function that ``manifest`` describes, in its namespace's account.
+
+    Raises some error or other where the manifest is not what the CRD's schema says.
+    """
     metadata, spec = manifest["metadata"], manifest["spec"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
     conditions = _current_conditions(manifest)
-    stalled = conditions.get(STALLED, {})
+    stalled = _find_stalled(conditions)
+    stall = _classify_stall(stalled.get("reason", ""))
     environment = spec.get("environment") or {}
-    is_stalled = stalled.get("status") == "True"
-    return Function(
+    function = Function(
         ref=FunctionRef(namespace, name),
         uid=metadata.get("uid", ""),
         function_name=spec.get("functionName") or name,
@@ -51,9 +57,41 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
         ),
         reserved_concurrency=spec.get("reservedConcurrentExecutions"),
         logs=build_log_config(spec.get("loggingConfig")),
-        ready=conditions.get(READY, {}).get("status") == "True",
-        stalled_reason=stalled.get("reason", "") if is_stalled else "",
-        stalled_message=stalled.get("message", "") if is_stalled else "",
+        ready=conditions.get(READY, {}).get("status") == "True" or stall is not Stall.CANNOT_RUN,
+        stalled_reason=stalled.get("reason", ""),
+        stalled_message=stalled.get("message", ""),
+        stall=stall,
+    )
+    _check_types(function)
+    return function
+
+
+def _check_types(function: Function) -> None:
+    """What serves as a key or is counted with: a wrong one would fail far from here."""
+    texts = (function.ref.name, function.uid, function.function_name, function.runtime)
+    numbers = (function.memory_mb, function.timeout_s, function.reserved_concurrency or 0)
+    if not all(isinstance(one, str) for one in (*texts, function.handler)):
+        raise TypeError("a name that is no text")
+    if not all(isinstance(one, int | float) for one in numbers):
+        raise TypeError("a size that is no number")
+
+
+def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
+    """What to show of an object that ``build_function`` cannot read: a function that cannot run."""
+    metadata, spec = manifest["metadata"], manifest.get("spec")
+    namespace, name = str(metadata.get("namespace", "default")), str(metadata["name"])
+    function_name = spec.get("functionName") if isinstance(spec, Mapping) else None
+    return Function(
+        ref=FunctionRef(namespace, name),
+        uid=str(metadata.get("uid", "")),
+        function_name=function_name if isinstance(function_name, str) else name,
+        account_id=derive_account_id(namespace),
+        runtime="",
+        handler="",
+        code=Code(inline={}),
+        ready=False,
+        stalled_reason=str(Reason.INVALID_SPEC),
+        stalled_message=f"this release cannot read the object ({problem}); write its spec anew",
     )
 
 
@@ -126,6 +164,23 @@ def _recall_layer(remembered: Mapping[str, Any]) -> Layer | None:
         remembered=True,
         fetched="fetchedFrom" in remembered,
     )
+
+
+def _find_stalled(conditions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The condition that says why requests, or some of them, find no environment; or nothing.
+
+    A function that is Ready may lack room for more environments: any of its conditions says so.
+    """
+    stalled = conditions.get(STALLED, {})
+    if stalled.get("status") == "True":
+        return stalled
+    return next((one for one in conditions.values() if one.get("reason") in CAPACITY_REASONS), {})
+
+
+def _classify_stall(reason: str) -> Stall:
+    if reason in CAPACITY_REASONS:
+        return Stall.NO_ROOM
+    return Stall.CANNOT_START if reason in START_REASONS else Stall.CANNOT_RUN
 
 
 def _current_conditions(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

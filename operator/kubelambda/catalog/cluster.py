@@ -2,48 +2,54 @@
 
 Contract: never imports ``kubernetes``. Keeps its last good state while the API server is away (F5):
 only a complete list removes what it does not hold. A watch that falls silent is ended after
-WATCH_S and begun again, so a stalled stream costs at most about a minute (F6).
+SILENT_S and begun again, so a stalled stream costs at most about a minute (F6). A watch that breaks
+goes on where it was; what a list, a watch or a replay means is decided in ``feed``.
 """
 
 import asyncio
 import json
 import logging
+import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from kubelambda.catalog.build import build_function
+from kubelambda.catalog.build import build_function, build_unreadable
+from kubelambda.catalog.feed import Feed, Resource, StaleListError, StaleVersionError
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
-from kubelambda.catalog.layers import ObjectKey, build_layer_version
+from kubelambda.catalog.layers import build_layer_version
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
 WATCH_S = 50
+SILENT_S = 65.0
+"""A list or a watch that takes longer has stalled: the server ends a watch itself before."""
+WATCH_S_MIN = 1.0
+"""A watch that ends sooner and brings nothing has failed, however politely."""
 PAGE_ITEMS = 50
 RETRY_S_MIN = 0.2
 RETRY_S_MAX = 10.0
+FAILURES_BEFORE_LIST = 3
+"""What a watch cannot get past in so many tries, such as a version of before a restore of etcd."""
 _GROUP_PATH = "/apis/kubelambda.io/v1alpha1"
 _GONE = 410
-
-
-class StaleVersionError(Exception):
-    """The API server no longer knows the resource version: list again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """Where the objects of one resource go; ``read`` keeps of one what the index needs."""
-
-    plural: str
-    read: Callable[[Mapping[str, Any]], Any]
-    put: Callable[[Any], None]
-    remove: Callable[[ObjectKey], None]
-    replace: Callable[[list[Any], str | None], None]
+_FAILURES = (
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    StaleListError,
+)
+"""Of the network, or of an answer that is none."""
 
 
 class ClusterCatalog:
@@ -57,115 +63,125 @@ class ClusterCatalog:
         ca_file: Path | None,
         token_file: Path | None,
         namespaces: tuple[str, ...] = (),
+        retry_s_min: float = RETRY_S_MIN,
+        silent_s: float = SILENT_S,
     ) -> None:
         self._index = index
-        joined = LayeredIndex(index)
-        self._functions = Feed(
-            "lambdafunctions",
-            build_function,
-            joined.put_function,
-            joined.remove_function,
-            joined.replace_functions,
-        )
-        self._layers = Feed(
-            "lambdalayers",
-            build_layer_version,
-            joined.put_layer,
-            joined.remove_layer,
-            joined.replace_layers,
-        )
         self._url = url.rstrip("/")
         self._token_file = token_file
         self._tls = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
-        self._scopes: tuple[str | None, ...] = namespaces or (None,)
-        self._listed: set[tuple[str, str | None]] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._retry_s_min = retry_s_min
+        self._silent_s = silent_s
+        self._functions, self._layers = _build_resources(LayeredIndex(index))
+        self._feeds = [
+            Feed(resource, namespace)
+            for resource in (self._functions, self._layers)
+            for namespace in namespaces or (None,)
+        ]
+        self._listed: set[Feed] = set()
         self._session: aiohttp.ClientSession | None = None
 
-    async def start(self) -> None:
-        """Begin to follow; returns at once, ``index.synced`` tells when the first list is in."""
-        timeout = aiohttp.ClientTimeout(total=WATCH_S + 15, sock_connect=5)
+    async def start(self, supervisor: Supervisor) -> None:
+        """Begin to follow, until ``supervisor`` is closed; returns at once.
+
+        ``index.synced`` tells when the first list is in.
+        """
+        timeout = aiohttp.ClientTimeout(total=self._silent_s, sock_connect=5)
         self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
-        self._tasks = [
-            asyncio.create_task(self._follow(feed, scope))
-            for feed in (self._functions, self._layers)
-            for scope in self._scopes
-        ]
+        for feed in self._feeds:
+            supervisor.keep(f"the catalog of {feed}", partial(self._follow, feed))
 
     async def close(self) -> None:
-        """Stop following; the index keeps what it holds."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Close the connections, once the supervisor is closed; the index keeps what it holds."""
         if self._session is not None:
             await self._session.close()
 
-    async def _follow(self, feed: Feed, namespace: str | None) -> None:
-        version, delay_s = "", RETRY_S_MIN
+    async def _follow(self, feed: Feed) -> None:
+        """Failures in a row make it slower, and more thorough; progress makes it quick again."""
+        failures = 0
         while True:
-            try:
-                if not version:
-                    version = await self._list(feed, namespace)
-                    self._note_listed(feed, namespace)
-                version = await self._watch(feed, namespace, version)
-                delay_s = RETRY_S_MIN
-            except StaleVersionError:
-                version = ""
-            except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as error:
-                logger.warning(
-                    "cannot follow %s of %s: %r; the last state stays, next try in %.1f s",
-                    feed.plural,
-                    namespace or "the cluster",
-                    error,
-                    delay_s,
-                )
-                if feed is self._layers:
-                    self._note_listed(feed, namespace)  # no function without layers waits for it
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, RETRY_S_MAX)
+            taken_before = feed.events_taken
+            problem = await self._try(feed)
+            if not problem or feed.events_taken != taken_before:
+                failures = 0
+            if not problem:
+                continue
+            failures += 1
+            if failures >= FAILURES_BEFORE_LIST:
+                feed.list_again()
+            if feed.resource is self._layers:
+                self._note_listed(feed)  # no function without layers waits for it
+            delay_s = self._choose_delay(failures)
+            logger.warning(
+                "cannot follow %s: %s; the last state stays, next try in %.1f s",
+                feed,
+                problem,
+                delay_s,
+            )
+            await asyncio.sleep(delay_s)
 
-    def _note_listed(self, feed: Feed, namespace: str | None) -> None:
-        self._listed.add((feed.plural, namespace))
-        self._index.synced = len(self._listed) == 2 * len(self._scopes)
+    async def _try(self, feed: Feed) -> str:
+        """List where that is due, and watch to the end; what went wrong, or nothing."""
+        loop = asyncio.get_running_loop()
+        try:
+            if not feed.version:
+                await self._list(feed)
+                self._note_listed(feed)
+            taken_before, begun_s = feed.events_taken, loop.time()
+            await self._watch(feed)
+        except StaleVersionError as error:
+            feed.list_again()
+            return f"the watch cannot go on ({error})"
+        except _FAILURES as error:
+            return repr(error)
+        if feed.events_taken == taken_before and loop.time() - begun_s < WATCH_S_MIN:
+            return "the watch ended as soon as it had begun"
+        return ""
 
-    async def _list(self, feed: Feed, namespace: str | None) -> str:
-        values, token = [], ""
+    def _choose_delay(self, failures: int) -> float:
+        """Gateways that have lost the API server together do not come back together."""
+        longest_s = min(RETRY_S_MAX, self._retry_s_min * 2.0 ** min(failures - 1, 16))
+        return longest_s * random.uniform(0.5, 1.0)  # noqa: S311
+
+    def _note_listed(self, feed: Feed) -> None:
+        self._listed.add(feed)
+        self._index.synced = len(self._listed) == len(self._feeds)
+
+    async def _list(self, feed: Feed) -> None:
+        records, token = [], ""
         while True:
             parameters = {"limit": str(PAGE_ITEMS)}
             if token:
                 parameters["continue"] = token
-            async with await self._get(feed, namespace, parameters) as response:
+            async with await self._get(feed, parameters) as response:
                 page = json.loads(await response.read())
-            values += [feed.read(item) for item in page.get("items") or ()]
+            records += [one for item in page.get("items") or () if (one := feed.read(item))]
             token = page["metadata"].get("continue", "")
             if not token:
-                feed.replace(values, namespace)
-                return str(page["metadata"]["resourceVersion"])
+                feed.take_list(records, str(page["metadata"]["resourceVersion"]))
+                return
 
-    async def _watch(self, feed: Feed, namespace: str | None, version: str) -> str:
+    async def _watch(self, feed: Feed) -> None:
         parameters = {
             "watch": "1",
-            "resourceVersion": version,
+            "resourceVersion": feed.version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_S),
         }
-        async with await self._get(feed, namespace, parameters) as response:
+        async with await self._get(feed, parameters) as response:
             async for line in _iter_lines(response.content):
-                version = _apply(feed, json.loads(line))
-        return version
+                feed.take_event(_decode_line(line))
 
-    async def _get(
-        self, feed: Feed, namespace: str | None, parameters: dict[str, str]
-    ) -> aiohttp.ClientResponse:
+    async def _get(self, feed: Feed, parameters: dict[str, str]) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("start() comes first")
-        scope = f"/namespaces/{namespace}" if namespace else ""
+        scope = f"/namespaces/{feed.namespace}" if feed.namespace else ""
         headers = {"Accept": "application/json"}
         if self._token_file is not None:
             token = await asyncio.to_thread(self._token_file.read_text)
             headers["Authorization"] = f"Bearer {token.strip()}"
         response = await self._session.get(
-            f"{self._url}{_GROUP_PATH}{scope}/{feed.plural}",
+            f"{self._url}{_GROUP_PATH}{scope}/{feed.resource.plural}",
             params=parameters,
             headers=headers,
             ssl=self._tls if self._tls is not None else True,
@@ -177,16 +193,32 @@ class ClusterCatalog:
         return response
 
 
-def _apply(feed: Feed, event: dict[str, Any]) -> str:
-    kind, manifest = event["type"], event["object"]
-    if kind == "ERROR":
-        raise StaleVersionError(manifest.get("message", ""))
-    metadata = manifest["metadata"]
-    if kind in ("ADDED", "MODIFIED"):
-        feed.put(feed.read(manifest))
-    elif kind == "DELETED":
-        feed.remove((metadata["namespace"], metadata["name"]))
-    return str(metadata["resourceVersion"])
+def _build_resources(joined: LayeredIndex) -> tuple[Resource, Resource]:
+    functions = Resource(
+        "lambdafunctions",
+        build_function,
+        build_unreadable,
+        joined.put_function,
+        joined.remove_function,
+        joined.replace_functions,
+    )
+    layers = Resource(
+        "lambdalayers",
+        build_layer_version,
+        lambda _manifest, _problem: None,
+        joined.put_layer,
+        lambda key, _uid: joined.remove_layer(key),
+        joined.replace_layers,
+    )
+    return functions, layers
+
+
+def _decode_line(line: bytes) -> Any:
+    """What a line that is no JSON would have said is unknown: only a list makes up for it."""
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise StaleVersionError("a line that is no JSON") from error
 
 
 async def _iter_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -2,44 +2,43 @@
 
 Contract: what it admits has passed the pydantic models, so local mode refuses what the API server
 would refuse, with the same message. One bad document never hides the good ones: it is reported and
-left out.
+left out. What it admits and does not act upon is said in a remark.
 """
 
-import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from kubelambda.api.findings import describe_errors
 from kubelambda.api.model import ApiModel
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
+from kubelambda.catalog.documents import (
+    CLUSTER_KINDS,
+    Document,
+    UnreadableError,
+    find_unknown_kind,
+    iter_manifest_files,
+    read_documents,
+)
 from kubelambda.catalog.layers import (
     LayerBook,
     build_layer_version,
     describe_missing,
     find_missing,
 )
+from kubelambda.catalog.local_fields import describe_ignored
 from kubelambda.catalog.local_values import ObjectKey, ValueMissingError, resolve_values
 from kubelambda.core.function import Code, Function, FunctionRef
 
-SUFFIXES = (".yaml", ".yml")
 DEFAULT_NAMESPACE = "default"
-_QUOTED = re.compile(r"'[^']{2,}'")
 _UID_NAMESPACE = uuid.UUID("6b1f8a0e-7f5c-4c53-9f0e-0d5c4bb1a9a1")
-
-
-Document = Mapping[str, Any]
-
-
-class UnreadableError(Exception):
-    """What is in a file cannot be served; the message is for its author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,20 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Something of a document that is served in which local mode differs from a cluster."""
+
+    path: Path
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Everything found under the paths: functions to serve and problems to report."""
 
     functions: tuple[Function, ...]
     problems: tuple[Problem, ...]
+    remarks: tuple[Remark, ...] = ()
     origins: Mapping[FunctionRef, Path] = field(default_factory=dict)
     """The file of each function."""
     former: frozenset[FunctionRef] = frozenset()
@@ -73,18 +81,14 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
     functions: dict[FunctionRef, Function] = {}
     origins: dict[FunctionRef, Path] = {}
     problems: list[Problem] = []
-    documents: list[tuple[Path, Document]] = []
-    for path in iter_manifest_files(paths):
-        try:
-            documents += [(path, document) for document in _read_documents(path)]
-        except UnreadableError as error:
-            problems.append(Problem(path, str(error)))
+    remarks: list[Remark] = []
+    documents = _collect_documents(paths, problems, remarks)
     objects = _collect_objects(documents)
-    layers = _collect_layers(documents, problems)
+    layers = _collect_layers(documents, problems, remarks)
     for path, document in documents:
         if document.get("kind") != "LambdaFunction":
             continue
-        outcome = _admit(path, document, objects)
+        outcome = _admit(path, document, objects, remarks)
         if isinstance(outcome, Problem):
             problems.append(outcome)
         elif outcome.ref in functions:
@@ -92,7 +96,7 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
         else:
             functions[outcome.ref] = _with_layers(outcome, layers)
             origins[outcome.ref] = path
-    return Loaded(tuple(functions.values()), tuple(problems), origins)
+    return Loaded(tuple(functions.values()), tuple(problems), tuple(remarks), origins)
 
 
 def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
@@ -111,39 +115,31 @@ def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
         return loaded
     origins = {**loaded.origins, **{one.ref: former.origins[one.ref] for one in kept}}
     kept_refs = frozenset(one.ref for one in kept)
-    return Loaded((*loaded.functions, *kept), loaded.problems, origins, kept_refs)
+    functions = (*loaded.functions, *kept)
+    return replace(loaded, functions=functions, origins=origins, former=kept_refs)
 
 
-def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """YAML files: those named, and those below the directories named, in a stable order."""
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES)
-        else:
-            yield path
+def list_new_remarks(former: Loaded, loaded: Loaded) -> list[Remark]:
+    """Remarks that have not been made of what was loaded before: each is made once a change."""
+    return [one for one in loaded.remarks if one not in former.remarks]
 
 
-def _read_documents(path: Path) -> list[Document]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        documents = list(yaml.safe_load_all(text))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UnreadableError(f"cannot be read as YAML: {_describe_yaml(error)}") from error
-    if not text.strip():
-        # As a rule an editor that is about to write it.
-        raise UnreadableError("is empty")
-    return [one for one in documents if isinstance(one, Mapping)]
-
-
-def _describe_yaml(error: Exception) -> str:
-    """What is wrong and where, without a snippet of the text, which may hold a secret."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        problem = _QUOTED.sub("'…'", error.problem or "it cannot be understood")
-        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
-    if isinstance(error, OSError):
-        return str(error)
-    return "it holds a character or a value that YAML has no meaning for"
+def _collect_documents(
+    paths: Iterable[Path], problems: list[Problem], remarks: list[Remark]
+) -> list[tuple[Path, Document]]:
+    documents: list[tuple[Path, Document]] = []
+    for path in iter_manifest_files(paths):
+        try:
+            documents += [(path, document) for document in read_documents(path)]
+        except UnreadableError as error:
+            problems.append(Problem(path, str(error)))
+    for path, document in documents:
+        problem, kind = find_unknown_kind(document), document.get("kind")
+        if problem:
+            problems.append(Problem(path, problem))
+        elif kind in CLUSTER_KINDS:
+            remarks.append(Remark(path, f"a {kind} means nothing in local mode"))
+    return documents
 
 
 def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectKey, Document]:
@@ -157,7 +153,7 @@ def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectK
 
 
 def _collect_layers(
-    documents: Iterable[tuple[Path, Document]], problems: list[Problem]
+    documents: Iterable[tuple[Path, Document]], problems: list[Problem], remarks: list[Remark]
 ) -> LayerBook:
     """Layer versions by what they are called; of two that are the same the first stays."""
     book, taken = LayerBook(), set()
@@ -165,16 +161,18 @@ def _collect_layers(
         if document.get("kind") != "LambdaLayer":
             continue
         try:
-            version = build_layer_version(_dump(LambdaLayer.model_validate(document)))
+            admitted = LambdaLayer.model_validate(document)
         except ValidationError as error:
-            problems.append(Problem(path, describe_errors(error)))
+            problems.append(Problem(path, describe_errors(error, LambdaLayer)))
             continue
+        version = build_layer_version(_dump(admitted))
         if version.version_key in taken:
             reference = version.layer.reference
             problems.append(Problem(path, f"a second layer version {reference}; the first stays"))
             continue
         taken.add(version.version_key)
         book.put(version)
+        remarks += _remark(path, version.layer.reference, describe_ignored(admitted.spec))
     return book
 
 
@@ -190,17 +188,26 @@ def _with_layers(function: Function, layers: LayerBook) -> Function:
     )
 
 
+def _remark(path: Path, what: str, sentences: Sequence[str]) -> list[Remark]:
+    return [Remark(path, f"{what}: {sentence}") for sentence in sentences]
+
+
 def _admit(
-    path: Path, document: Document, objects: Mapping[ObjectKey, Document]
+    path: Path,
+    document: Document,
+    objects: Mapping[ObjectKey, Document],
+    remarks: list[Remark],
 ) -> Function | Problem:
     try:
         admitted = LambdaFunction.model_validate(document)
     except ValidationError as error:
-        return Problem(path, describe_errors(error))
+        return Problem(path, describe_errors(error, LambdaFunction))
     try:
-        return resolve_values(_with_code(_build(admitted), objects), objects)
+        function = resolve_values(_with_code(_build(admitted), objects), objects)
     except (UnreadableError, ValueMissingError) as error:
         return Problem(path, str(error))
+    remarks += _remark(path, function.ref.name, describe_ignored(admitted.spec))
+    return function
 
 
 def _with_code(function: Function, objects: Mapping[ObjectKey, Document]) -> Function:
@@ -235,11 +242,3 @@ def _build(admitted: LambdaFunction) -> Function:
         "conditions": [{"type": "Ready", "status": "True"}],
     }
     return build_function(manifest)
-
-
-def describe_errors(error: ValidationError) -> str:
-    """Pydantic's findings as ``path: message`` pairs, without the values (they may be secrets)."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}"
-        for one in error.errors(include_url=False, include_input=False)
-    )

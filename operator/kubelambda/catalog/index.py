@@ -76,17 +76,24 @@ class FunctionIndex:
             if former.uid != function.uid:
                 self._note_deleted(former.uid)
         self._functions[function.ref] = function
+        self._deleted_uids.pop(function.uid, None)
         self._refs_by_uid[function.uid] = function.ref
         self._namespaces[function.account_id] = function.ref.namespace
         names = self._refs_by_name.setdefault((function.ref.namespace, function.function_name), [])
         names.append(function.ref)
-        names.sort(key=lambda ref: self._functions[ref].stalled_reason != "")
+        names.sort(key=lambda ref: _rank_claim(self._functions[ref]))
         self._tell(function.ref)
 
-    def remove(self, ref: FunctionRef) -> None:
-        """Forget the function at ``ref``; does nothing where there is none."""
-        former = self._functions.pop(ref, None)
-        if former is not None:
+    def remove(self, ref: FunctionRef, uid: str = "") -> None:
+        """Forget the function at ``ref``; with ``uid``, only if it is this object.
+
+        The object with ``uid`` counts as deleted even where it is not here, or not any more.
+        """
+        former = self._functions.get(ref)
+        if uid:
+            self._note_deleted(uid)
+        if former is not None and uid in ("", former.uid):
+            del self._functions[ref]
             self._forget_names(former)
             self._note_deleted(former.uid)
             self._tell(ref)
@@ -115,7 +122,15 @@ class FunctionIndex:
 
     def _tell(self, ref: FunctionRef) -> None:
         for callback in self._subscribers:
-            callback(ref)
+            try:
+                callback(ref)
+            except Exception:
+                logger.exception("a change of %s was not taken by all; the catalog goes on", ref)
+
+
+def _rank_claim(function: Function) -> tuple[bool, bool]:
+    """The lower one has the name; who lacks environments only has a claim like any other."""
+    return function.stalled_reason == Reason.DUPLICATE_FUNCTION_NAME, function.cannot_run
 
 
 def _serves_meanwhile(former: Function, function: Function) -> bool:

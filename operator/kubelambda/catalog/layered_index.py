@@ -31,11 +31,13 @@ class LayeredIndex:
             self._bare.pop(function.ref, None)
         self._index.put(self._complete(function))
 
-    def remove_function(self, key: ObjectKey) -> None:
-        """Forget a function."""
+    def remove_function(self, key: ObjectKey, uid: str = "") -> None:
+        """Forget a function; with ``uid``, only if it is this object."""
         ref = FunctionRef(*key)
-        self._bare.pop(ref, None)
-        self._index.remove(ref)
+        bare = self._bare.get(ref)
+        if bare is not None and uid in ("", bare.uid):
+            del self._bare[ref]
+        self._index.remove(ref, uid)
 
     def replace_functions(self, functions: Iterable[Function], namespace: str | None) -> None:
         """Make ``functions`` all that there is (in ``namespace``, or at all)."""

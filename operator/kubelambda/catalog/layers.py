@@ -47,6 +47,8 @@ def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
     """
     metadata, spec = manifest["metadata"], manifest["spec"]
     name, version = metadata["name"], spec["version"]
+    if not isinstance(version, int) or not isinstance(spec.get("layerName", ""), str):
+        raise TypeError("a layer's name or version of the wrong type")
     content = build_code(spec["content"], {})
     if content.inline is not None:
         archive = build_inline_zip(content.inline)

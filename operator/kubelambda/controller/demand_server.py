@@ -2,19 +2,20 @@
 
 Contract: a body over BODY_BYTES_MAX is refused before anything else, a request without a good
 signature before it is parsed (FAULTS section 3 and rule 4.6). Answers with the environments of the
-posting gateway that are to be drained.
+posting gateway that are to be drained, and with the report that is held of it (rule D1 of
+``core.demand``).
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from aiohttp import web
 
 from kubelambda.core.demand import (
     DEMAND_PATH,
+    DemandReply,
     DemandReport,
-    Drain,
     MalformedDemandError,
     decode_report,
     encode_reply,
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 BODY_BYTES_MAX = 4 * 1024 * 1024
 _SHUTDOWN_S = 0.5
 
-TakeReport = Callable[[DemandReport], Sequence[Drain]]
+TakeReport = Callable[[DemandReport], DemandReply]
 
 
 class DemandServer:
@@ -83,5 +84,5 @@ class DemandServer:
         except MalformedDemandError as error:
             logger.warning("a gateway posted what is no demand: %s", error)
             return web.Response(status=400)
-        drains = self._take_report(report)
-        return web.Response(body=encode_reply(drains), content_type="application/json")
+        reply = self._take_report(report)
+        return web.Response(body=encode_reply(reply), content_type="application/json")

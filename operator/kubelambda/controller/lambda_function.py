@@ -1,26 +1,36 @@
 """Reconciles LambdaFunctions: plan, carry out, write the status if it changed.
 
-Contract: level-based; safe to repeat. On create three writes (key Secret, Deployment, status), on a
-change that needs no new revision one, on restart none. A write that the API server refuses for good
-becomes a condition; one it did not answer is repeated by the queue.
+Contract: level-based; safe to repeat. On create two writes (key Secret, status), on a change one,
+on restart none: Deployments and pods are the scaler's to make. What a new pod needs exists before
+the rendering is known to the scaler, and before the status says Ready. A write that the API server
+refuses for good becomes a condition; one it did not answer is repeated by the queue. Writes that
+may wait, such as the removal of what an upgrade has left, come one after the other at a pace that
+leaves the cluster's own controllers free.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
 
 from kubelambda.catalog.packages import list_needed_packages
+from kubelambda.controller.deployment_writer import DeploymentWriter
+from kubelambda.controller.field_managers import APPLY_MANAGER
 from kubelambda.controller.images import Images
+from kubelambda.controller.key_secrets import MISSED_S, TRUSTED_S, KeySecrets
 from kubelambda.controller.layer_records import Reference, resolve_layers
 from kubelambda.controller.package_verdict import Presence, list_trusted
 from kubelambda.controller.packages import Packages
 from kubelambda.controller.plan import (
     Action,
-    CreateDeployment,
     CreateKeySecret,
     DeleteDeployment,
+    DeletePod,
+    FunctionPlan,
     RepairDeployment,
+    RestoreDeployment,
     World,
+    find_lost,
     plan_function,
 )
 from kubelambda.controller.records import (
@@ -29,25 +39,27 @@ from kubelambda.controller.records import (
     digest_config_map,
     read_deployment,
     read_function,
+    read_pod,
 )
 from kubelambda.controller.render import Platform
+from kubelambda.controller.renderings import Renderings
+from kubelambda.controller.starts import Starts
 from kubelambda.controller.status import Outcome, build_status, format_moment
 from kubelambda.controller.store import Store
 from kubelambda.controller.trouble import judge_refusal
 from kubelambda.core.function import Layer
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import (
-    AlreadyExistsError,
+    ConflictError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
 )
-from kubelambda.kube.paths import CONFIG_MAPS, DEPLOYMENTS, FUNCTIONS, SECRETS
+from kubelambda.kube.paths import CONFIG_MAPS, FUNCTIONS, PODS
+from kubelambda.kube.resources import labels
 
 logger = logging.getLogger(__name__)
 
-APPLY_MANAGER = "kubelambda"
-SCALE_MANAGER = "kubelambda-scaler"
 REFUSED_RETRY_S = 30.0
 CONFIG_MAP_S = 5.0
 CONFIG_MAPS_PER_S = 10.0
@@ -59,12 +71,15 @@ class FunctionReconciler:
 
     def __init__(
         self,
-        client: KubeClient,
+        client: KubeApi,
         store: Store,
         platform: Platform,
         images: Images,
         packages: Packages,
         clock: Callable[[], float],
+        renderings: Renderings,
+        key_secrets: KeySecrets,
+        starts: Starts,
     ) -> None:
         self._client = client
         self._store = store
@@ -72,31 +87,65 @@ class FunctionReconciler:
         self._images = images
         self._packages = packages
         self._clock = clock
+        self._renderings = renderings
+        self._key_secrets = key_secrets
+        self._starts = starts
+        self._uids: dict[Key, str] = {}
+        self._lost_since: dict[str, dict[str, float]] = {}
+        self._deployments = DeploymentWriter(client, store, clock)
 
     async def reconcile(self, key: Key) -> float | None:
         """Do what ``key`` needs; seconds after which to look again, if at all."""
         record = self._store.functions.get(key)
+        self._note_uid(key, record)
         if record is None or record.deleting:
             self._images.forget(key)
             self._packages.forget(_work_key(key))
             return None
+        await self._take_back_unseen(record)
         world, look_again_s = await self._survey(record)
         plan = plan_function(record, world, self._platform)
-        revisit_s = min(
-            (one for one in (plan.revisit_s, look_again_s) if one is not None), default=None
-        )
-        outcome = plan.outcome
+        outcome, looks = plan.outcome, [plan.revisit_s, look_again_s]
         try:
-            for action in plan.actions:
-                await self._carry_out(record, action)
+            looks.append(await self._carry_out_all(record, plan))
         except (ForbiddenError, InvalidError) as error:
             if _NAMESPACE_ENDS in error.message:
                 return None
             logger.warning("%s: %s", record.ref, error.message)
             outcome = Outcome(verdict=judge_refusal(error.message), stalled=True)
-            revisit_s = REFUSED_RETRY_S
+            looks = [REFUSED_RETRY_S]
         await self._write_status(record, outcome)
-        return revisit_s
+        return min((one for one in looks if one is not None), default=None)
+
+    def _note_uid(self, key: Key, record: FunctionRecord | None) -> None:
+        """Forget what is known of a function that has gone, or was made anew."""
+        uid = self._uids.get(key)
+        if uid is not None and (record is None or record.uid != uid):
+            self._renderings.forget(uid)
+            self._lost_since.pop(uid, None)
+            del self._uids[key]
+        if record is not None:
+            self._uids[key] = record.uid
+
+    async def _take_back_unseen(self, record: FunctionRecord) -> None:
+        """Label anew what has left the watches and is there all the same."""
+        for resource, key, uid in self._store.take_unseen(record.uid):
+            content = {"metadata": {"uid": uid, "labels": {labels.MANAGED_BY: labels.MANAGER}}}
+            try:
+                found = await self._client.get(resource, *key)
+                if found["metadata"]["uid"] != uid or "deletionTimestamp" in found["metadata"]:
+                    continue
+                logger.info("%s: %s lost its label; taking it back", record.ref, key[1])
+                labelled = await self._client.patch(resource, *key, content, manager=APPLY_MANAGER)
+            except (NotFoundError, ConflictError):
+                continue
+            except BaseException:
+                self._store.note_unseen(record.uid, resource, key, uid)
+                raise
+            if resource == PODS:
+                self._store.put_pod(read_pod(labelled))
+            else:
+                self._store.put_deployment(read_deployment(labelled))
 
     async def _survey(self, record: FunctionRecord) -> tuple[World, float | None]:
         """What is there around ``record``, and after how many seconds that may have changed."""
@@ -119,8 +168,18 @@ class FunctionReconciler:
             image=image,
             layers=layers,
             packages=packages,
+            start=self._starts.report(record.uid),
+            settled=self._deployments.settled,
         )
-        return world, look_again_s
+        return replace(world, lost_since=self._note_lost(record, world)), look_again_s
+
+    def _note_lost(self, record: FunctionRecord, world: World) -> Mapping[str, float]:
+        """Since when each pod that nobody counts is known to be so."""
+        former = self._lost_since.pop(record.uid, {})
+        since = {pod.uid: former.get(pod.uid, world.now_s) for pod in find_lost(world)}
+        if since:
+            self._lost_since[record.uid] = since
+        return since
 
     async def _look_for_packages(
         self, record: FunctionRecord, layers: Mapping[Reference, Layer]
@@ -144,36 +203,35 @@ class FunctionReconciler:
         count = sum(1 for one in self._store.functions.values() if one.config_map)
         return max(CONFIG_MAP_S, count / CONFIG_MAPS_PER_S)
 
-    async def _carry_out(self, record: FunctionRecord, action: Action) -> None:
-        namespace = record.ref.namespace
-        match action:
-            case CreateKeySecret(manifest):
-                await self._create(SECRETS, namespace, manifest)
-            case CreateDeployment(manifest):
-                spec = {**manifest["spec"], "replicas": 0}
-                created = await self._create(DEPLOYMENTS, namespace, {**manifest, "spec": spec})
-                if created is not None:
-                    self._store.put_deployment(read_deployment(created))
-            case RepairDeployment(manifest, drift):
-                logger.info("%s: its Deployment was changed at %s; repairing", record.ref, drift)
-                applied = await self._client.apply(
-                    DEPLOYMENTS, namespace, manifest, manager=APPLY_MANAGER
-                )
-                self._store.put_deployment(read_deployment(applied))
-            case DeleteDeployment(one):
-                try:
-                    await self._client.delete(DEPLOYMENTS, namespace, one.key[1], uid=one.uid)
-                except NotFoundError:
-                    logger.debug("%s: %s is gone already", record.ref, one.key[1])
+    async def _carry_out_all(self, record: FunctionRecord, plan: FunctionPlan) -> float | None:
+        """Carry out what can be now; seconds until the turn of what has to wait."""
+        for action in plan.actions:
+            if isinstance(action, CreateKeySecret):
+                trusted_s = MISSED_S if action.missed else TRUSTED_S
+                await self._key_secrets.ensure(record.ref.namespace, action.rendered, trusted_s)
+        if plan.ingredients is not None:
+            self._renderings.put(plan.outcome.revision, plan.ingredients)
+        waits = [
+            wait_s
+            for action in plan.actions
+            if (wait_s := await self._carry_out(record, action)) is not None
+        ]
+        return min(waits, default=None)
 
-    async def _create(
-        self, resource: Any, namespace: str, manifest: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        try:
-            return await self._client.create(resource, namespace, manifest, manager=SCALE_MANAGER)
-        except AlreadyExistsError:
-            # Names are derived, so what is there is what we would have made (docs/adr/0001).
-            return None
+    async def _carry_out(self, record: FunctionRecord, action: Action) -> float | None:
+        match action:
+            case RestoreDeployment(manifest, replicas):
+                logger.info("%s: pods have lost their Deployment; making it anew", record.ref)
+                await self._deployments.restore(manifest, replicas)
+            case RepairDeployment(manifest, one, drift):
+                return await self._deployments.repair(manifest, one, drift)
+            case DeleteDeployment(one):
+                return await self._deployments.remove(one)
+            case DeletePod(pod):
+                logger.info("%s: %s lost its owner or labels; deleting it", record.ref, pod.key[1])
+                with contextlib.suppress(NotFoundError):
+                    await self._client.delete(PODS, *pod.key, uid=pod.uid)
+        return None
 
     async def _write_status(self, record: FunctionRecord, outcome: Outcome) -> None:
         status = build_status(

@@ -16,7 +16,7 @@ from kubelambda.controller.status import build_conditions, format_moment
 from kubelambda.controller.store import Store
 from kubelambda.controller.verdict import NO_OBJECTION
 from kubelambda.core.code_zip import to_code_sha256
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import LAYERS
 
@@ -30,7 +30,7 @@ class LayerReconciler:
 
     def __init__(
         self,
-        client: KubeClient,
+        client: KubeApi,
         store: Store,
         packages: Packages,
         region: str,

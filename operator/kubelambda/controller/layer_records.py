@@ -1,7 +1,8 @@
 """What the controller remembers of each LambdaLayer, and which layers a function finds.
 
 Contract: pure; the files of a layer, or its URL, are gone from memory at once; a digest stays, and
-the name of a package or of an object of S3.
+the name of a package or of an object of S3. A layer whose spec cannot be read has a record all the
+same, with a verdict that says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,13 @@ from pydantic import ValidationError
 from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import build_layer_version
+from kubelambda.controller.status_shape import (
+    CANNOT_BE_READ,
+    LAYER_STATUS,
+    is_number,
+    is_text,
+    keep_shapely,
+)
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error, judge_zip
 from kubelambda.core.code_zip import read_zip
 from kubelambda.core.function import Code, Layer, derive_account_id
@@ -46,7 +54,32 @@ class LayerRecord:
 
 
 def read_layer(manifest: Mapping[str, Any]) -> LayerRecord:
-    """The record of a LambdaLayer as it comes over the wire."""
+    """The record of a LambdaLayer as it comes over the wire, whatever its spec and status."""
+    verdict = _judge(manifest)
+    shapely = {**manifest, "status": keep_shapely(manifest.get("status"), LAYER_STATUS)}
+    try:
+        record = _read_layer(shapely, verdict)
+        if not is_text(record.layer.name) or not is_number(record.layer.version):
+            raise TypeError("a layer is a name and a number")
+    except CANNOT_BE_READ as error:
+        if verdict.reason is None:
+            verdict = Verdict(Reason.INVALID_SPEC, f"spec cannot be read: {type(error).__name__}")
+        return _read_layer({**shapely, "spec": _pick_identity(manifest.get("spec"))}, verdict)
+    return record
+
+
+def _pick_identity(spec: Any) -> dict[str, Any]:
+    """What names the layer version, of a spec that cannot be read."""
+    named: dict[str, Any] = {"version": 0, "content": {"package": ""}}
+    if isinstance(spec, Mapping):
+        if is_text(spec.get("layerName")):
+            named["layerName"] = spec["layerName"]
+        if is_number(spec.get("version")):
+            named["version"] = spec["version"]
+    return named
+
+
+def _read_layer(manifest: Mapping[str, Any], verdict: Verdict) -> LayerRecord:
     metadata = manifest["metadata"]
     layer = build_layer_version(manifest).layer
     content = read_zip(layer.content) if layer.content is not None else None
@@ -60,8 +93,8 @@ def read_layer(manifest: Mapping[str, Any]) -> LayerRecord:
         account_id=derive_account_id(metadata["namespace"]),
         layer=layer if _is_name(layer.content) else replace(layer, content=None),
         code_size=len(content) if content is not None else None,
-        verdict=_judge(manifest),
-        status=dict(manifest.get("status") or {}),
+        verdict=verdict,
+        status=manifest["status"],
     )
 
 

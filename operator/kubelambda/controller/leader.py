@@ -1,13 +1,13 @@
 """Everything that runs only while this process leads.
 
-Contract: ``lead`` returns after a stop and raises for everything else; the first part to end ends
-all. ``hand_over`` comes after a stop in good order.
+Contract: ``lead`` returns after a stop and raises for everything else: a part that ends by itself,
+with or without an error, ends the leadership, since a leader without one of its parts would do half
+of its work for ever. ``hand_over`` comes after ``lead``, whatever ended it.
 """
 
 import asyncio
 import logging
 import platform
-import signal
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -16,21 +16,29 @@ import kopf
 from prometheus_client import CollectorRegistry
 
 from kubelambda.config import ControllerSettings
+from kubelambda.controller.cold_starts import ColdStarts
 from kubelambda.controller.demand_server import DemandServer
 from kubelambda.controller.elector import Elector
+from kubelambda.controller.gateways import GatewayPods
 from kubelambda.controller.image_resolver import resolve_image
 from kubelambda.controller.images import Images
+from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.lambda_function import FunctionReconciler
 from kubelambda.controller.lambda_layer import LayerReconciler
 from kubelambda.controller.leader_label import claim_leader_label, drop_leader_label
+from kubelambda.controller.links import Links
 from kubelambda.controller.network_policy import PolicyReconciler
 from kubelambda.controller.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages import Packages
 from kubelambda.controller.pod_writer import PodWriter
+from kubelambda.controller.records import FunctionRecord
 from kubelambda.controller.render import Platform
+from kubelambda.controller.renderings import Renderings
 from kubelambda.controller.resync import Resync
 from kubelambda.controller.runtimes import RuntimesFromConfigMap
 from kubelambda.controller.scaler import Scaler
+from kubelambda.controller.scaling_hand import ScalingHand
+from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.controller.sync import enqueue_all, fill_store
 from kubelambda.controller.watch import (
@@ -49,6 +57,8 @@ from kubelambda.kube.client import KubeClient, RequestCounter
 from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
 from kubelambda.kube.resources.network_policy import NetworkRules
+from kubelambda.process.parts import run_parts
+from kubelambda.process.signals import set_on_stop
 
 logger = logging.getLogger(__name__)
 
@@ -83,18 +93,31 @@ class Leader:
         self._queue: WorkQueue[WorkKey] = WorkQueue()
         self._intake = Intake(self._store, self._queue.add)
         shared = Platform(settings, master_secret)
+        self._renderings = Renderings(shared)
+        self._key_secrets = KeySecrets(self._client, time.monotonic)
         lookup = HttpPackageLookup(settings.gateway_address, master_secret)
         self._packages = Packages(lookup.ask, self._queue.add, time.monotonic)
+        links = Links()
+        starts = Starts(links, self._look_at_function, time.monotonic)
         self._workers = Workers(
             self._queue,
             FunctionReconciler(
-                self._client, self._store, shared, self._build_images(), self._packages, time.time
+                self._client,
+                self._store,
+                shared,
+                self._build_images(),
+                self._packages,
+                time.time,
+                self._renderings,
+                self._key_secrets,
+                starts,
             ),
             LayerReconciler(self._client, self._store, self._packages, settings.region, time.time),
             PolicyReconciler(self._client, self._store, rules),
             WorkerMetrics(registry, self._queue),
         )
-        self._scaler = Scaler(self._store, PodWriter(self._client, self._store, registry), settings)
+        self._scaler = self._build_scaler(registry, starts, links)
+        self._store.on_pod_changed = self._scaler.look_soon
         self._demand = DemandServer(
             derive_key(master_secret, INTERNAL_KEY_INFO),
             self._scaler.take_report,
@@ -109,40 +132,38 @@ class Leader:
         """Reconcile and scale until ``stop``; raises what ended it otherwise."""
         await claim_leader_label(self._client, self._settings.namespace, self._settings.pod_name)
         await self._demand.start()
-        parts: list[Coroutine[Any, Any, None]] = [
-            self._workers.run(),
-            self._scaler.run(),
-            self._packages.run(),
-            self._resync().run(),
-        ]
-        if self._settings.leader_election:
-            parts.append(self._elector.keep_leadership())
-        if self._settings.runtimes_config_map:
-            runtimes = self._runtimes()
-            await runtimes.refresh()
-            parts.append(runtimes.run())
-        kopf_started = asyncio.Event()
-        tasks = [asyncio.create_task(part) for part in (*parts, _wait(stop))]
-        tasks.append(asyncio.create_task(_keep_signals(kopf_started, stop)))
-        tasks.append(asyncio.create_task(self._watch(kopf_started), name="kopf"))
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await run_parts(await self._assemble(stop), stop)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await self._demand.close()
-        for task in done:
-            task.result()
 
     async def hand_over(self) -> None:
-        """Let a standby lead at once."""
+        """Let a standby lead at once, where this process still holds the Lease."""
         await drop_leader_label(self._client, self._settings.namespace, self._settings.pod_name)
         if self._settings.leader_election:
             await self._elector.release()
         self._client.close()
 
-    async def _watch(self, started: asyncio.Event) -> None:
+    async def _assemble(self, stop: asyncio.Event) -> dict[str, Coroutine[Any, Any, None]]:
+        """The parts by the names that the log gives them; each goes on until it is cancelled."""
+        kopf_started = asyncio.Event()
+        parts: dict[str, Coroutine[Any, Any, None]] = {}
+        if self._settings.runtimes_config_map:
+            runtimes = self._runtimes()
+            await runtimes.refresh()
+            parts["runtimes"] = runtimes.run()
+        if self._settings.leader_election:
+            parts["election"] = self._elector.keep_leadership()
+        return parts | {
+            "workers": self._workers.run(),
+            "scaler": self._scaler.run(),
+            "packages": self._packages.run(),
+            "resync": self._resync().run(),
+            "signals": _keep_signals(kopf_started, stop),
+            "watches": self._watch(kopf_started, stop),
+        }
+
+    async def _watch(self, started: asyncio.Event, stop: asyncio.Event) -> None:
         settings = self._settings
         await fill_store(
             self._client,
@@ -162,6 +183,34 @@ class Leader:
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,
             ready_flag=started,
+        )
+        if not started.is_set():
+            # A signal came while kopf had the signals: it ended, as we are asked to.
+            stop.set()
+            await asyncio.Event().wait()
+
+    def _look_at_function(self, record: FunctionRecord) -> None:
+        self._queue.add(function_key(record.ref.namespace, record.ref.name))
+
+    def _build_scaler(self, registry: CollectorRegistry, starts: Starts, links: Links) -> Scaler:
+        cold_starts = ColdStarts(registry)
+        hand = ScalingHand(
+            self._store,
+            self._renderings,
+            self._key_secrets,
+            PodWriter(self._client, self._store, registry),
+            starts,
+            cold_starts,
+        )
+        return Scaler(
+            self._store,
+            self._renderings,
+            hand,
+            starts,
+            links,
+            GatewayPods(self._client, self._settings.namespace),
+            cold_starts,
+            self._settings,
         )
 
     def _build_images(self) -> Images:
@@ -186,19 +235,8 @@ class Leader:
         )
 
 
-async def _wait(stop: asyncio.Event) -> None:
-    await stop.wait()
-
-
 async def _keep_signals(kopf_started: asyncio.Event, stop: asyncio.Event) -> None:
     """Take SIGTERM back from kopf, whose own way to stop waits 5 s for tasks that are not its."""
     await kopf_started.wait()
-    install_stop(stop)
+    set_on_stop(stop)
     await asyncio.Event().wait()
-
-
-def install_stop(stop: asyncio.Event) -> None:
-    """Set ``stop`` on SIGINT and SIGTERM."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)

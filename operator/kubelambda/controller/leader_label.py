@@ -6,8 +6,8 @@ new leader takes the label from whoever carries it: the old leader may be dead o
 
 import logging
 
-from kubelambda.controller.lambda_function import SCALE_MANAGER
-from kubelambda.kube.client import KubeClient
+from kubelambda.controller.field_managers import SCALE_MANAGER
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError, NotFoundError
 from kubelambda.kube.paths import PODS
 from kubelambda.kube.resources.labels import LEADER
@@ -15,7 +15,7 @@ from kubelambda.kube.resources.labels import LEADER
 logger = logging.getLogger(__name__)
 
 
-async def claim_leader_label(client: KubeClient, namespace: str, pod_name: str) -> None:
+async def claim_leader_label(client: KubeApi, namespace: str, pod_name: str) -> None:
     """Put the label on our own pod and take it from all others of the release's namespace."""
     async for page in client.list_pages(PODS, namespace, label_selector=f"{LEADER}=true"):
         for pod in page:
@@ -25,7 +25,7 @@ async def claim_leader_label(client: KubeClient, namespace: str, pod_name: str) 
         logger.info("no pod %s/%s to label: not running in the cluster", namespace, pod_name)
 
 
-async def drop_leader_label(client: KubeClient, namespace: str, pod_name: str) -> None:
+async def drop_leader_label(client: KubeApi, namespace: str, pod_name: str) -> None:
     """Take the label from our own pod; a failure is the next leader's to mend."""
     try:
         await _label(client, namespace, pod_name, None)
@@ -33,7 +33,7 @@ async def drop_leader_label(client: KubeClient, namespace: str, pod_name: str) -
         logger.warning("cannot drop the leader's label: %s", error)
 
 
-async def _label(client: KubeClient, namespace: str, pod_name: str, value: str | None) -> bool:
+async def _label(client: KubeApi, namespace: str, pod_name: str, value: str | None) -> bool:
     content = {"metadata": {"labels": {LEADER: value}}}
     try:
         await client.patch(PODS, namespace, pod_name, content, manager=SCALE_MANAGER)

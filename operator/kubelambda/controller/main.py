@@ -1,20 +1,23 @@
 """The role ``kubelambda controller``: assembles the parts, leads or stands by, ends cleanly.
 
-Contract: exit code 0 after SIGTERM, 1 after losing the Lease or an unexpected end (Kubernetes
-starts the process anew), 2 for settings a person has to mend. A standby is Ready, writes nothing.
+Contract: exit code 0 after SIGTERM, 1 after losing the Lease or an unexpected end of any part (a
+standby takes over at once, and Kubernetes starts the process anew), 2 for settings a person has to
+mend. A standby is Ready and writes nothing; a controller that cannot reach the API server is not.
 """
 
 import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine
+from typing import Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
-from kubelambda.controller.elector import Elector, LeadershipLostError
-from kubelambda.controller.leader import Leader, install_stop
+from kubelambda.controller.elector import Candidacy, Elector
+from kubelambda.controller.leader import Leader
 from kubelambda.controller.rules import build_network_rules
 from kubelambda.kube.client import KubeClient, RequestCounter
 from kubelambda.kube.connection import NoConnectionError, load_configuration
+from kubelambda.process.signals import set_on_stop
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.logs import configure_logging
 from kubelambda.telemetry.metrics import build_registry
@@ -40,49 +43,66 @@ async def _serve(settings: ControllerSettings) -> int:
     registry = build_registry()
     counter = RequestCounter(registry)
     election_client = KubeClient(load_configuration(), counter, threads=2)
-    elector = Elector(
-        election_client,
-        namespace=settings.namespace,
-        name=settings.lease_name,
-        identity=_choose_identity(settings.pod_name),
-        duration_s=settings.lease_duration_s,
-        renew_s=settings.lease_renew_s,
-    )
+    elector = Elector(election_client, _build_candidacy(settings))
     leader = Leader(settings, master_secret, rules, registry, counter, elector)
     health = HealthServer(
         registry,
         check_live=leader.check_live,
-        check_ready=lambda: "" if elector.has_reached_api else "the API server was never reached",
+        check_ready=elector.check_ready,
         port=settings.metrics_port,
     )
     await health.start()
     stop = asyncio.Event()
-    install_stop(stop)
+    set_on_stop(stop)
     try:
-        return await _stand_by_then_lead(settings, elector, leader, stop)
+        return await stand_by_then_lead(
+            elector, leader, stop, with_election=settings.leader_election
+        )
     finally:
         await health.close()
         election_client.close()
 
 
-async def _stand_by_then_lead(
-    settings: ControllerSettings, elector: Elector, leader: Leader, stop: asyncio.Event
+class Leadership(Protocol):
+    """What a controller does while it leads, and how it hands over (``Leader``)."""
+
+    async def lead(self, stop: asyncio.Event) -> None:
+        """Return after ``stop``; raise what ended it otherwise."""
+        ...
+
+    async def hand_over(self) -> None:
+        """Let a standby lead at once."""
+        ...
+
+
+async def stand_by_then_lead(
+    elector: Elector, leader: Leadership, stop: asyncio.Event, *, with_election: bool
 ) -> int:
-    if not settings.leader_election:
+    """The life of a controller; its exit code."""
+    if not with_election:
         elector.lead_unopposed()
     elif not await _first_of(elector.wait_for_leadership(), stop):
         return 0
+    code = 0
     try:
         await leader.lead(stop)
-    except LeadershipLostError as error:
-        logger.critical("%s; ending", error)
-        return 1
     except Exception:
         # The boundary of the process: whatever it was, a fresh process is the remedy.
         logger.critical("the controller cannot go on; ending", exc_info=True)
-        return 1
+        code = 1
     await leader.hand_over()
-    return 0
+    return code
+
+
+def _build_candidacy(settings: ControllerSettings) -> Candidacy:
+    return Candidacy(
+        namespace=settings.namespace,
+        name=settings.lease_name,
+        identity=_choose_identity(settings.pod_name),
+        duration_s=settings.lease_duration_s,
+        renew_s=settings.lease_renew_s,
+        owner=settings.lease_owner,
+    )
 
 
 async def _first_of(work: Coroutine[None, None, None], stop: asyncio.Event) -> bool:

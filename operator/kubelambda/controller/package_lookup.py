@@ -1,7 +1,8 @@
 """Asks a gateway which packages are there.
 
 Contract: ``core.package_lookup``. Any gateway will do. One connection at most, LOOKUP_S for each
-question; whatever is no good answer is PackagesUnavailableError.
+question, and an answer no longer than a question may be; whatever is no good answer is
+PackagesUnavailableError.
 """
 
 import time
@@ -12,6 +13,7 @@ import aiohttp
 from kubelambda.core.demand import INTERNAL_KEY_INFO
 from kubelambda.core.keys import SIGNATURE_HEADER, derive_key, sign_request
 from kubelambda.core.package_lookup import (
+    LOOKUP_BYTES_MAX,
     LOOKUP_PATH,
     MalformedLookupError,
     NoPackageStoreError,
@@ -19,6 +21,7 @@ from kubelambda.core.package_lookup import (
     encode_lookup,
 )
 from kubelambda.core.packages import PackagesUnavailableError
+from kubelambda.process.answers import AnswerTooLongError, read_answer
 
 LOOKUP_S = 10.0
 _NO_STORE = 501
@@ -51,6 +54,12 @@ class HttpPackageLookup:
                     raise NoPackageStoreError
                 if response.status != 200:
                     raise PackagesUnavailableError(f"the gateway answered {response.status}")
-                return decode_missing(await response.read(), names)
-        except (aiohttp.ClientError, TimeoutError, OSError, MalformedLookupError) as error:
+                return decode_missing(await read_answer(response, LOOKUP_BYTES_MAX), names)
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            OSError,
+            MalformedLookupError,
+            AnswerTooLongError,
+        ) as error:
             raise PackagesUnavailableError(f"no gateway can be asked: {error!r}") from error

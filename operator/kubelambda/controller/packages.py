@@ -128,7 +128,11 @@ class Packages:
         except NoPackageStoreError:
             self._take_answer(dict.fromkeys(names, Presence.NO_STORE))
         except PackagesUnavailableError as error:
-            self._note_away(error)
+            self._note_away(str(error))
+        except Exception as error:
+            # A bug in asking must not end the loop, and with it everybody's answers.
+            logger.exception("asking which packages are there failed")
+            self._note_away(repr(error))
         else:
             self._take_answer(
                 {one: Presence.MISSING if one in missing else Presence.THERE for one in names}
@@ -136,9 +140,9 @@ class Packages:
         self._answered.set()
         self._answered = asyncio.Event()
 
-    def _note_away(self, error: PackagesUnavailableError) -> None:
+    def _note_away(self, problem: str) -> None:
         if not self._away:
-            logger.warning("cannot ask which packages are there: %s; trying again", error)
+            logger.warning("cannot ask which packages are there: %s; trying again", problem)
         delay_s = min(AWAY_S_MAX, AWAY_S_MIN * 2.0 ** min(self._away, 16))
         self._away += 1
         self._away_until = self._clock() + delay_s

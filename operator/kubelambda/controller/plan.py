@@ -1,13 +1,14 @@
 """What to write for one function or one namespace: decisions only.
 
 Contract: pure. From what is wanted and what is there to a list of actions; an empty list when they
-agree. The same decision serves create, update, resume and repair, and is safe to repeat. Order of
-actions matters: what a pod needs exists before the pod's Deployment does; a Deployment is deleted
-only when its successor is there and it is empty.
+agree. The same decision serves create, update, resume and repair, and is safe to repeat.
+Deployments are made by the scaler, when there is demand or a floor: applying a thousand functions
+makes none. What exists is kept as it should be, whoever changed it, and what was lost is taken back
+or goes; a Deployment of an older revision goes when it is empty.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
@@ -23,35 +24,43 @@ from kubelambda.controller.records import (
     PolicyRecord,
     RuntimeRecord,
 )
-from kubelambda.controller.render import Platform, Rendered, render_function
+from kubelambda.controller.render import Platform, Rendered
+from kubelambda.controller.renderings import Ingredients
+from kubelambda.controller.starts import NO_TROUBLE, StartReport
 from kubelambda.controller.status import Outcome
-from kubelambda.controller.trouble import judge_pods
+from kubelambda.controller.trouble import CONFIG_ERROR, judge_pods
 from kubelambda.controller.verdict import Verdict
 from kubelambda.core.drift import find_drift
 from kubelambda.core.function import Layer
 
 Manifest = dict[str, Any]
 
+LOST_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class CreateKeySecret:
     """POST the key Secret; one that exists already is the same one."""
 
-    manifest: Manifest = field(repr=False)
+    rendered: Rendered = field(repr=False)
+    missed: bool
+    """A pod says that it is not there: somebody has deleted it."""
 
 
 @dataclass(frozen=True, slots=True)
-class CreateDeployment:
-    """POST with replicas 0."""
+class RestoreDeployment:
+    """POST the Deployment that pods of the current revision have lost, for as many replicas."""
 
     manifest: Manifest
+    replicas: int
 
 
 @dataclass(frozen=True, slots=True)
 class RepairDeployment:
-    """Server-side apply without replicas; ``drift`` is the path that differed."""
+    """Write the whole spec anew, with the replicas as they are; ``drift`` is what differed."""
 
     manifest: Manifest
+    record: DeploymentRecord
     drift: str
 
 
@@ -62,7 +71,37 @@ class DeleteDeployment:
     record: DeploymentRecord
 
 
-Action = CreateKeySecret | CreateDeployment | RepairDeployment | DeleteDeployment
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    """DELETE a pod that nobody counts any more; it finishes what it runs."""
+
+    record: PodRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPolicy:
+    """Server-side apply of a NetworkPolicy that is not there, or no longer bears our label."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacePolicy:
+    """Write the whole spec anew; ``drift`` is what differed."""
+
+    manifest: Manifest
+    record: PolicyRecord
+    drift: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePolicy:
+    """DELETE the NetworkPolicy of a namespace without functions."""
+
+    record: PolicyRecord
+
+
+Action = CreateKeySecret | RestoreDeployment | RepairDeployment | DeleteDeployment | DeletePod
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +111,8 @@ class FunctionPlan:
     outcome: Outcome
     actions: tuple[Action, ...] = ()
     revisit_s: float | None = None
+    ingredients: Ingredients | None = None
+    """What the objects of a function that can work are rendered from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +133,13 @@ class World:
     """Each layer version that is there, of those that the function names."""
     packages: Mapping[str, Presence] = field(default_factory=dict)
     """Of packages that it needs, those that are not known to be there."""
+    lost_since: Mapping[str, float] = field(default_factory=dict)
+    """Since when each of ``find_lost``, by uid, is known to be so."""
+    start: StartReport = NO_TROUBLE
+    """What the scaler has met when it started environments."""
+    settled: Mapping[str, str] = field(default_factory=dict)
+    """The digest with which each Deployment came back when it was last repaired, by uid: what still
+    differs then is what an admission webhook makes of it."""
 
 
 def plan_function(record: FunctionRecord, world: World, platform: Platform) -> FunctionPlan:
@@ -107,16 +155,19 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         return _plan_refused(world.image)
     runtime = world.image or world.runtimes[record.runtime]
     version = world.image.digest if world.image else world.code_version
-    rendered = render_function(record, runtime, platform, version, layers)
+    ingredients = Ingredients(record, runtime, version, layers)
+    rendered = ingredients.render(platform)
     trouble = judge_pods(
-        [pod for pod in world.pods if pod.revision == rendered.revision],
+        _list_judged(world.pods, rendered),
         [one.failure for one in world.deployments if one.revision == rendered.revision],
         world.now_s,
         of_image=world.image is not None,
+        start=world.start.of(rendered.revision),
     )
     outcome = Outcome(
         verdict=trouble.verdict,
         stalled=trouble.verdict.reason is not None,
+        note=trouble.note,
         revision=rendered.revision,
         key_secret=rendered.key_secret_name,
         runtime_image=runtime.image,
@@ -124,7 +175,32 @@ def plan_function(record: FunctionRecord, world: World, platform: Platform) -> F
         image=world.image,
         layers=layers,
     )
-    return FunctionPlan(outcome, tuple(_plan_actions(record, world, rendered)), trouble.revisit_s)
+    actions = (*_plan_key_secret(record, world, rendered), *_plan_objects(world, rendered))
+    return FunctionPlan(outcome, actions, _find_revisit(world, trouble.revisit_s), ingredients)
+
+
+def _find_revisit(world: World, trouble_s: float | None) -> float | None:
+    """When something that is too young to act upon will not be so any more."""
+    young = [world.lost_since.get(pod.uid, world.now_s) + LOST_S for pod in find_lost(world)]
+    waits = [moment - world.now_s + 0.1 for moment in young if moment > world.now_s]
+    return min([*waits, *([trouble_s] if trouble_s is not None else [])], default=None)
+
+
+def _list_judged(pods: Sequence[PodRecord], rendered: Rendered) -> list[PodRecord]:
+    """The pods that tell why the function does not start.
+
+    That its key Secret is not there is our affair, and is mended; it says nothing about the spec.
+    """
+    judged = [pod for pod in pods if pod.revision == rendered.revision and not pod.stray]
+    return [
+        replace(pod, trouble=("", ""), pending=True) if _misses_key(pod, rendered) else pod
+        for pod in judged
+    ]
+
+
+def _misses_key(pod: PodRecord, rendered: Rendered) -> bool:
+    reason, message = pod.trouble
+    return reason == CONFIG_ERROR and f'"{rendered.key_secret_name}"' in message
 
 
 def _plan_refused(refusal: Refusal) -> FunctionPlan:
@@ -161,27 +237,60 @@ def judge_function(record: FunctionRecord, world: World) -> Verdict:
     return Verdict()
 
 
-def _plan_actions(record: FunctionRecord, world: World, rendered: Rendered) -> list[Action]:
+def _plan_key_secret(
+    record: FunctionRecord, world: World, rendered: Rendered
+) -> list[CreateKeySecret]:
+    missed = any(_misses_key(pod, rendered) for pod in world.pods if not pod.terminating)
+    if missed or record.status.get("keySecretName") != rendered.key_secret_name:
+        return [CreateKeySecret(rendered, missed)]
+    return []
+
+
+def _plan_objects(world: World, rendered: Rendered) -> list[Action]:
     actions: list[Action] = []
-    if record.status.get("keySecretName") != rendered.key_secret_name:
-        actions.append(CreateKeySecret(rendered.key_secret))
-    current = [one for one in world.deployments if one.revision == rendered.revision]
-    if not current:
-        actions.append(CreateDeployment(rendered.deployment))
-        return actions
-    drift = find_drift(
-        {key: rendered.deployment[key] for key in ("metadata", "spec")},
-        _with_identity(current[0]),
-    )
-    if drift is not None:
-        actions.append(RepairDeployment(rendered.deployment, drift))
+    lost = [
+        pod
+        for pod in find_lost(world)
+        if world.now_s - world.lost_since.get(pod.uid, world.now_s) >= LOST_S
+    ]
+    ownerless = [pod for pod in lost if not pod.stray and pod.revision == rendered.revision]
+    if ownerless:
+        actions.append(RestoreDeployment(rendered.deployment, len(ownerless)))
+    for one in world.deployments:
+        drift = _find_deployment_drift(one, world, rendered)
+        if drift:
+            actions.append(RepairDeployment(rendered.deployment, one, drift))
     occupied = {pod.revision for pod in world.pods}
     actions += [
         DeleteDeployment(one)
         for one in world.deployments
         if one.revision != rendered.revision and one.replicas == 0 and one.revision not in occupied
     ]
-    return actions
+    return actions + [DeletePod(pod) for pod in lost if pod.stray]
+
+
+def find_lost(world: World) -> list[PodRecord]:
+    """Pods that nobody counts any more: strays, and those whose Deployment has gone.
+
+    Most of that passes by itself: ReplicaSets take back what has lost its owner, and the garbage
+    collector takes what belonged to a Deployment that was deleted. So it counts after LOST_S only.
+    """
+    revisions = {one.revision for one in world.deployments}
+    return [
+        pod
+        for pod in world.pods
+        if not pod.terminating
+        and not pod.ended
+        and (pod.stray or (not pod.direct and pod.revision not in revisions))
+    ]
+
+
+def _find_deployment_drift(one: DeploymentRecord, world: World, rendered: Rendered) -> str:
+    """The first field that is not as it should be; what the API server has added is none."""
+    if one.revision != rendered.revision or world.settled.get(one.uid) == one.digest:
+        return ""
+    desired = {key: rendered.deployment[key] for key in ("metadata", "spec")}
+    return find_drift(desired, _with_identity(one)) or next(iter(one.foreign), "")
 
 
 def _with_identity(record: DeploymentRecord) -> Manifest:
@@ -192,13 +301,18 @@ def _with_identity(record: DeploymentRecord) -> Manifest:
 
 
 def plan_policy(
-    *, desired: Manifest, observed: PolicyRecord | None, has_functions: bool
-) -> Manifest | PolicyRecord | None:
-    """A manifest to apply, a policy to delete, or None when all is well."""
+    *, desired: Manifest, observed: PolicyRecord | None, has_functions: bool, settled: str = ""
+) -> ApplyPolicy | ReplacePolicy | DeletePolicy | None:
+    """What to do about a namespace's policy; None when all is well.
+
+    ``settled`` is the digest with which it came back when it was last written.
+    """
     if not has_functions:
-        return observed
+        return DeletePolicy(observed) if observed is not None else None
     if observed is None:
-        return desired
-    unpacked = observed.unpack()
-    drifted = find_drift(desired["spec"], unpacked["spec"]) is not None
-    return desired if drifted else None
+        return ApplyPolicy(desired)
+    if observed.digest == settled:
+        return None
+    kept = {"metadata": {"labels": desired["metadata"]["labels"]}, "spec": desired["spec"]}
+    drift = find_drift(kept, observed.unpack()) or next(iter(observed.foreign), "")
+    return ReplacePolicy(desired, observed, drift) if drift else None

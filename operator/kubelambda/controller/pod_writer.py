@@ -1,4 +1,4 @@
-"""Writes to function pods and to the replicas of their Deployments.
+"""Writes of the scaler: Deployments and their replicas, direct pods, victims, deletions, sizes.
 
 Contract: every write carries the version or uid it was decided on, so a late one meets a conflict
 instead of undoing something newer. What is written is in the store before the next decision.
@@ -6,10 +6,11 @@ instead of undoing something newer. What is written is in the store before the n
 
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kubelambda.controller.lambda_function import SCALE_MANAGER
+from kubelambda.controller.field_managers import APPLY_MANAGER, SCALE_MANAGER
 from kubelambda.controller.records import (
     DeploymentRecord,
     PodRecord,
@@ -17,8 +18,8 @@ from kubelambda.controller.records import (
     read_pod,
 )
 from kubelambda.controller.store import Store
-from kubelambda.kube.client import STRATEGIC_PATCH, KubeClient
-from kubelambda.kube.errors import ConflictError, KubeError, NotFoundError
+from kubelambda.kube.api import STRATEGIC_PATCH, KubeApi, Manifest
+from kubelambda.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError
 from kubelambda.kube.paths import DEPLOYMENTS, PODS
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import format_cpu
@@ -27,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 class PodWriter:
-    """Scales, marks, deletes and resizes."""
+    """Creates, scales, marks, deletes and resizes."""
 
-    def __init__(self, client: KubeClient, store: Store, registry: CollectorRegistry) -> None:
+    def __init__(self, client: KubeApi, store: Store, registry: CollectorRegistry) -> None:
         self._client = client
         self._store = store
         self._resized: set[str] = set()
@@ -38,6 +39,29 @@ class PodWriter:
             "Pods that keep their init CPU limit because the API server refused the resize.",
             registry=registry,
         )
+
+    async def create_deployment(self, manifest: Manifest, replicas: int) -> None:
+        """POST with ``replicas``; one that exists already is ours, and gets our labels back."""
+        namespace = manifest["metadata"]["namespace"]
+        content = {**manifest, "spec": {**manifest["spec"], "replicas": replicas}}
+        try:
+            created = await self._client.create(
+                DEPLOYMENTS, namespace, content, manager=SCALE_MANAGER
+            )
+        except AlreadyExistsError:
+            # Without replicas: the next look raises them, where they have to rise.
+            created = await self._client.apply(
+                DEPLOYMENTS, namespace, manifest, manager=APPLY_MANAGER
+            )
+        self._store.put_deployment(read_deployment(created))
+
+    async def create_pod(self, manifest: Manifest) -> PodRecord:
+        """POST a direct pod."""
+        namespace = manifest["metadata"]["namespace"]
+        created = await self._client.create(PODS, namespace, manifest, manager=SCALE_MANAGER)
+        pod = read_pod(created)
+        self._store.put_pod(pod)
+        return pod
 
     async def scale(self, deployment: DeploymentRecord, replicas: int) -> bool:
         """Set ``replicas``; False where the Deployment changed meanwhile: look again."""
@@ -69,10 +93,18 @@ class PodWriter:
 
     async def delete(self, pod: PodRecord) -> None:
         """Delete just this pod."""
-        try:
+        with suppress(ConflictError, NotFoundError):
             await self._client.delete(PODS, *pod.key, uid=pod.uid)
-        except (ConflictError, NotFoundError):
-            return
+
+    async def withdraw(self, pod: PodRecord) -> bool:
+        """Delete this pod as it is known; False where it has changed meanwhile: look again."""
+        try:
+            await self._client.delete(PODS, *pod.key, uid=pod.uid, version=pod.version)
+        except ConflictError:
+            return False
+        except NotFoundError:
+            return True
+        return True
 
     def forget_pods(self, present: Collection[str]) -> None:
         """Keep nothing about pods that are gone; ``present`` holds uids."""

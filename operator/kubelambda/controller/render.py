@@ -16,10 +16,21 @@ from kubelambda.core.keys import derive_function_key, derive_key_secret_suffix
 from kubelambda.core.revision import (
     build_deployment_name,
     build_key_secret_name,
+    build_pod_name_prefix,
     compute_revision,
 )
-from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
-from kubelambda.kube.resources.function_pod import CodeRules, FunctionPod, build_pod_spec
+from kubelambda.kube.resources.function_objects import (
+    build_deployment,
+    build_key_secret,
+    build_owner_reference,
+)
+from kubelambda.kube.resources.function_pod import (
+    CodeRules,
+    FunctionPod,
+    build_direct_pod,
+    build_pod_labels,
+    build_pod_spec,
+)
 from kubelambda.kube.resources.injected_agent import InjectedAgent
 
 MIB_PER_CPU = 1769
@@ -40,6 +51,9 @@ class Rendered:
 
     revision: str
     deployment: dict[str, Any]
+    """Without replicas."""
+    pod: dict[str, Any]
+    """One that the function owns directly."""
     key_secret_name: str
     key_secret: dict[str, Any] = field(repr=False)
 
@@ -90,7 +104,7 @@ def render_function(
     code_version: str = "",
     layers: Sequence[Layer] = (),
 ) -> Rendered:
-    """The Deployment and key Secret that ``record`` asks for, with this version of its code.
+    """The Deployment, pod and key Secret that ``record`` asks for, with this version of its code.
 
     ``runtime`` is what its pods run: a runtime's image or the function's own.
     """
@@ -121,11 +135,19 @@ def render_function(
             code_rules=_build_code_rules(record, layers, settings),
             uses_s3=record.uses_s3 or any(one.uses_s3 for one in layers),
             injected=_build_injected(runtime, settings),
+            priority_class=settings.priority_class,
         )
     )
     revision = compute_revision(pod_spec)
     return Rendered(
         revision=revision,
+        pod=build_direct_pod(
+            namespace=record.ref.namespace,
+            name_prefix=build_pod_name_prefix(record.ref.name, revision),
+            owner=build_owner_reference(record.ref.name, record.uid),
+            pod_labels=build_pod_labels(record.uid, revision),
+            pod_spec=pod_spec,
+        ),
         deployment=build_deployment(
             namespace=record.ref.namespace,
             name=build_deployment_name(record.ref.name, revision),

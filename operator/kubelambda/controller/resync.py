@@ -12,7 +12,7 @@ from typing import Any
 
 from kubelambda.controller.store import Store, Table
 from kubelambda.controller.watch import Intake
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
@@ -34,7 +34,7 @@ class Resync:
     """Compares the store with complete lists."""
 
     def __init__(
-        self, client: KubeClient, store: Store, intake: Intake, namespaces: Sequence[str]
+        self, client: KubeApi, store: Store, intake: Intake, namespaces: Sequence[str]
     ) -> None:
         self._client = client
         self._intake = intake
@@ -51,11 +51,17 @@ class Resync:
         """Compare every RESYNC_S, for ever."""
         while True:
             await asyncio.sleep(RESYNC_S)
-            for resource, table, selector in self._tables:
-                try:
-                    await self.compare(resource, table, selector)
-                except KubeError as error:
-                    logger.warning("cannot list %s: %s", resource.plural, error)
+            await self.compare_all()
+
+    async def compare_all(self) -> None:
+        """Compare every kind once; one that cannot be compared stays as it is."""
+        for resource, table, selector in self._tables:
+            try:
+                await self.compare(resource, table, selector)
+            except KubeError as error:
+                logger.warning("cannot list %s: %s", resource.plural, error)
+            except Exception:
+                logger.exception("cannot compare %s; next try in %d s", resource.plural, RESYNC_S)
 
     async def compare(self, resource: Resource, table: Table[Any], selector: str) -> None:
         """Drop what one complete list of ``resource`` does not hold."""

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from kubelambda.controller.records import RuntimeRecord, read_runtime
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import CONFIG_MAPS
 
@@ -44,7 +44,7 @@ class RuntimesFromConfigMap:
 
     def __init__(
         self,
-        client: KubeClient,
+        client: KubeApi,
         namespace: str,
         name: str,
         runtimes: dict[str, RuntimeRecord],

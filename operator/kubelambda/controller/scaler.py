@@ -1,10 +1,12 @@
-"""Carries out ``core.scaling``: replicas, victims, dead pods, and the resize after init.
+"""Decides how many environments each function has, on every report and every second.
 
-Contract: acts on demand of living gateways only; without any it leaves everything as it is. Raises
-replicas at once, within a pace that leaves the ReplicaSet controller free. Lives on one event loop.
+Contract: looks at all functions at one moment, decides with ``core.scaling`` and ``core.room``, and
+has ``ScalingHand`` carry it out, one function beside the other. Lives on one event loop. While no
+gateway reports nothing is known, so nothing is done, unless the API server says that no gateway is
+alive: then nothing can be busy for longer than its function's timeout, and room that nobody can use
+is given back; the gateways themselves may be waiting for it.
 
-LIMIT: the pace is shared first come, first served; it is not fair between namespaces yet. LIMIT: no
-direct pods beyond the Deployment's replicas, no provisioned concurrency, no account limit.
+LIMIT: no provisioned concurrency, no account limit.
 """
 
 import asyncio
@@ -13,198 +15,244 @@ import time
 from collections.abc import Callable, Sequence
 
 from kubelambda.config import ControllerSettings
+from kubelambda.controller.cold_starts import ColdStarts
 from kubelambda.controller.demand_book import CombinedDemand, DemandBook
-from kubelambda.controller.pod_writer import PodWriter
-from kubelambda.controller.records import FunctionRecord, Key, PodRecord
-from kubelambda.controller.render import compute_share_millis
+from kubelambda.controller.gateways import GatewayPresence
+from kubelambda.controller.links import Links
+from kubelambda.controller.loads import Loads, Look, describe_room
+from kubelambda.controller.records import FunctionRecord, Key
+from kubelambda.controller.renderings import Renderings
+from kubelambda.controller.scaling_hand import Decision, ScalingHand
+from kubelambda.controller.start_pace import StartPace
+from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
-from kubelambda.core.demand import DemandReport, Drain
-from kubelambda.core.function import FunctionRef
-from kubelambda.core.pace import TokenBucket
-from kubelambda.core.scaling import FunctionLoad, PodLoad, ScalingPlan, plan_scaling
-from kubelambda.kube.errors import KubeError
+from kubelambda.core.demand import DemandReply, DemandReport, Drain
+from kubelambda.core.room import choose_victims
+from kubelambda.core.scaling import SLOW_S, plan_scaling, split_start
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
 LOOK_AGAIN_S = 0.05
-_BURST_S = 10
-"""The pace may be saved up for so long: a first burst is not held back."""
+SLOW_FOR_S = 30.0
+"""A ReplicaSet controller that was seen to be slow is spared for so long."""
+SILENT_S = 10.0
+"""Gateways report every second; after so much silence the API server is asked for them."""
+ASK_S = 5.0
+DESERTED_IDLE_S = 60.0
+"""With no gateway alive, an environment may be idle for so long at most."""
 
 
 class Scaler:
-    """Looks at every function that has demand or pods, on each report and every second."""
+    """Looks at every function that has demand or pods."""
 
     def __init__(
         self,
         store: Store,
-        writer: PodWriter,
+        renderings: Renderings,
+        hand: ScalingHand,
+        starts: Starts,
+        links: Links,
+        gateways: GatewayPresence,
+        cold_starts: ColdStarts,
         settings: ControllerSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._writer = writer
+        self._renderings = renderings
+        self._hand = hand
+        self._starts = starts
+        self._links = links
+        self._gateways = gateways
+        self._cold_starts = cold_starts
         self._settings = settings
         self._clock = clock
+        self._loads = Loads(store, links, starts)
         self._book = DemandBook()
-        self._linked_at: dict[str, float] = {}
-        self._working: dict[FunctionRef, asyncio.Task[None]] = {}
-        self._missed: set[FunctionRef] = set()
+        self._pace = StartPace(settings.deployment_scale_per_s, settings.direct_pods_per_s)
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._missed: set[str] = set()
         self._wake = asyncio.Event()
-        rate = settings.deployment_scale_per_s
-        self._pace = TokenBucket(rate, rate * _BURST_S)
+        self._soon: asyncio.TimerHandle | None = None
+        self._slow_until = float("-inf")
+        self._heard_at = clock()
+        self._ask_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
+        self._is_deserted = False
 
-    def take_report(self, report: DemandReport) -> Sequence[Drain]:
+    def take_report(self, report: DemandReport) -> DemandReply:
         """Remember a gateway's demand; the victims among its environments."""
-        if self._book.record(report, self._clock()):
+        self._heard_at = self._clock()
+        self._is_deserted = False
+        if self._book.record(report, self._heard_at):
             self._wake.set()
-        return [
+        drains = tuple(
             Drain(one.namespace, one.name, environment.pod)
-            for one in report.functions
+            for one in self._book.functions_of(report.gateway)
             for environment in one.environments
             if self._is_victim((one.namespace, environment.pod))
-        ]
+        )
+        return DemandReply(drains, self._book.sequence_of(report.gateway))
+
+    def look_soon(self) -> None:
+        """Something has changed that many others may follow: look at all of it together."""
+        if self._soon is None:
+            loop = asyncio.get_running_loop()
+            self._soon = loop.call_later(LOOK_AGAIN_S, self._wake.set)
 
     async def run(self) -> None:
         """Scale for ever."""
-        while True:
-            self._wake.clear()
-            self._scale_all()
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+        self._heard_at = self._clock()
+        try:
+            while True:
+                self._wake.clear()
+                self.look()
+                try:
+                    async with asyncio.timeout(TICK_S):
+                        await self._wake.wait()
+                        # What changes together is looked at together.
+                        await asyncio.sleep(0)
+                except TimeoutError:
+                    continue
+        finally:
+            for task in [*self._working.values(), *([self._asking] if self._asking else [])]:
+                task.cancel()
+
+    async def settle(self) -> None:
+        """Return when everything that was begun has ended; for tests and trials."""
+        while self._working or self._asking:
+            await asyncio.gather(*self._working.values(), *([self._asking] if self._asking else []))
+
+    def look(self) -> None:
+        """Look at everything once, and begin what follows from it."""
+        now = self._clock()
+        self._soon = None
+        self._book.expire(now)
+        if not self._can_decide(now):
+            self._links.hold(now)
+            return
+        looks = self._look_at_all(now)
+        self._cold_starts.observe(looks, now)
+        idle_s = self._settings.idle_timeout_s
+        if self._is_deserted:
+            idle_s = min(idle_s, DESERTED_IDLE_S)
+        victims = self._choose_victims(looks)
+        decisions = [
+            Decision(look, plan_scaling(look.load, idle_s), victims.get(look.record.uid, ()))
+            for look in looks
+        ]
+        for decision in self._grant(decisions, now):
+            self._begin(decision, now)
+        self._forget()
+
+    def _can_decide(self, now: float) -> bool:
+        if self._book.has_reports:
+            return True
+        if now - self._heard_at >= SILENT_S and now >= self._ask_at and self._asking is None:
+            self._ask_at = now + ASK_S
+            self._asking = asyncio.create_task(self._ask_for_gateways())
+        return self._is_deserted
+
+    async def _ask_for_gateways(self) -> None:
+        try:
+            is_deserted = not await self._gateways.is_any_alive()
+            if is_deserted and not self._is_deserted and not self._book.has_reports:
+                logger.warning("no gateway is alive; environments that nobody can use are removed")
+            self._is_deserted = is_deserted and not self._book.has_reports
+        finally:
+            self._asking = None
+            self._wake.set()
+
+    def _look_at_all(self, now: float) -> list[Look]:
+        demands = self._book.combine(now)
+        looks: list[Look] = []
+        for record in self._store.functions.values():
+            demand = demands.get(record.ref, CombinedDemand(record.uid))
+            if demand.uid != record.uid:
+                demand = CombinedDemand(record.uid)
+            if record.uid in self._working:
+                self._missed.add(record.uid)
+            elif demand.waiting or self._store.pods.group(record.uid) or self._asks(record):
+                looks += self._look_at(record, demand, now)
+        return looks
+
+    def _look_at(
+        self, record: FunctionRecord, demand: CombinedDemand, now: float
+    ) -> Sequence[Look]:
+        revision = self._renderings.revision_of(record.uid) or record.status.get("revision", "")
+        if not revision:
+            return ()
+        look = self._loads.build(
+            record,
+            revision,
+            demand,
+            now,
+            no_gateways=self._is_deserted,
+            is_slow=now < self._slow_until,
+        )
+        if look.load.waiting and look.load.owed_s >= SLOW_S and not look.is_refused:
+            self._slow_until = now + SLOW_FOR_S
+        return (look,)
+
+    def _asks(self, record: FunctionRecord) -> bool:
+        return any(one.replicas for one in self._store.deployments.group(record.uid))
+
+    def _choose_victims(self, looks: Sequence[Look]) -> dict[str, tuple[str, ...]]:
+        if not any(one.unscheduled and one.load.waiting for one in looks):
+            return {}
+        chosen: dict[str, tuple[str, ...]] = {}
+        for key, pod in choose_victims([describe_room(one) for one in looks]):
+            uid = str(key)
+            chosen[uid] = (*chosen.get(uid, ()), pod)
+        return chosen
+
+    def _grant(self, decisions: Sequence[Decision], now: float) -> list[Decision]:
+        """Divide what the paces allow, and look again soon where that is not enough."""
+        tokens = self._pace.grant_deployments(
+            [(one.look, one.plan.start) for one in decisions if not one.look.load.goes_direct], now
+        )
+        split = []
+        for one in decisions:
+            target, direct = split_start(
+                one.look.load, one.plan, tokens.get(one.look.record.uid, 0)
+            )
+            split.append(one.with_start(target, direct))
+        granted = self._pace.grant_direct([(one.look, one.direct) for one in split], now)
+        limited = [one.limit_direct(granted.get(one.look.record.uid, 0)) for one in split]
+        if any(one.direct < before.direct for one, before in zip(limited, split, strict=True)):
+            self.look_soon()
+        return limited
+
+    def _begin(self, decision: Decision, now: float) -> None:
+        """Carry it out beside the others, so that a slow write holds up nobody else."""
+        if decision.is_empty:
+            return
+        if decision.plan.start and decision.look.load.waiting:
+            self._cold_starts.decided(decision.look)
+        uid = decision.look.record.uid
+        task = asyncio.create_task(self._carry_out(decision, now))
+        self._working[uid] = task
+        task.add_done_callback(lambda _: self._end(uid))
+
+    async def _carry_out(self, decision: Decision, now: float) -> None:
+        if not await self._hand.carry_out(decision, now, self._loads.mark_deleted):
+            self.look_soon()
+
+    def _end(self, uid: str) -> None:
+        del self._working[uid]
+        if uid in self._missed:
+            self._missed.discard(uid)
+            self._wake.set()
 
     def _is_victim(self, key: Key) -> bool:
         pod = self._store.pods.get(key)
         return pod is not None and pod.victim
 
-    def _scale_all(self) -> None:
-        now = self._clock()
-        self._book.expire(now)
-        if not self._book.has_reports:
-            self._linked_at.clear()
-            return
-        demands = self._book.combine()
-        for record in self._store.functions.values():
-            demand = demands.get(record.ref, CombinedDemand(record.uid))
-            pods = self._store.pods.group(record.uid)
-            if (pods or demand.waiting) and demand.uid == record.uid:
-                self._begin(record, demand, pods, now)
-        self._forget_pods()
-
-    def _begin(
-        self,
-        record: FunctionRecord,
-        demand: CombinedDemand,
-        pods: Sequence[PodRecord],
-        now: float,
-    ) -> None:
-        """Scale one function beside the others, so that a slow write holds up nobody else."""
-        if record.ref in self._working:
-            self._missed.add(record.ref)
-            return
-        task = asyncio.create_task(self._scale(record, demand, pods, now))
-        self._working[record.ref] = task
-        task.add_done_callback(lambda _: self._end(record.ref))
-
-    def _end(self, ref: FunctionRef) -> None:
-        del self._working[ref]
-        if ref in self._missed:
-            self._missed.discard(ref)
-            self._wake.set()
-
-    async def _scale(
-        self,
-        record: FunctionRecord,
-        demand: CombinedDemand,
-        pods: Sequence[PodRecord],
-        now: float,
-    ) -> None:
-        revision = str(record.status.get("revision", ""))
-        if not revision:
-            return
-        try:
-            loads = [self._load(record, pod, demand, now) for pod in pods]
-            load = FunctionLoad(
-                current=revision,
-                replicas={
-                    one.revision: one.replicas for one in self._store.deployments.group(record.uid)
-                },
-                pods=loads,
-                waiting=0 if record.deleting else demand.waiting,
-                cap=record.reserved_concurrency,
-            )
-            plan = plan_scaling(load, self._settings.idle_timeout_s)
-            await self._carry_out(record, plan, now)
-            await self._resize(record, pods, loads)
-        except KubeError as error:
-            logger.warning("%s: scaling failed: %s; next look in a second", record.ref, error)
-        except Exception:
-            # A bug with one function must not stop the others.
-            logger.exception("%s: a bug in scaling; next look in a second", record.ref)
-
-    def _load(
-        self, record: FunctionRecord, pod: PodRecord, demand: CombinedDemand, now: float
-    ) -> PodLoad:
-        report = demand.environments.get(pod.key[1])
-        if report is not None:
-            self._linked_at[pod.uid] = now
-        unlinked_s = now - self._linked_at.setdefault(pod.uid, now)
-        return PodLoad(
-            name=pod.key[1],
-            revision=pod.revision,
-            state=report.state if report else "unlinked",
-            idle_s=report.idle_s if report else unlinked_s,
-            usable=pod.config_digest == record.serving_digest,
-            pending=pod.pending,
-            terminating=pod.terminating,
-            draining=pod.victim,
-            restarted=pod.restarts > 0,
-            failed=bool(pod.ended),
-        )
-
-    async def _carry_out(self, record: FunctionRecord, plan: ScalingPlan, now: float) -> None:
-        namespace = record.ref.namespace
-        for deployment in self._store.deployments.group(record.uid):
-            target = plan.replicas.get(deployment.revision)
-            if target is None:
-                continue
-            if target > deployment.replicas:
-                taken = self._pace.take(target - deployment.replicas, now)
-                target = deployment.replicas + taken
-            changed = target != deployment.replicas
-            if changed and not await self._writer.scale(deployment, target):
-                self._look_again()
-        for name in plan.drain:
-            await self._mark((namespace, name))
-        for name in plan.delete:
-            pod = self._store.pods.get((namespace, name))
-            if pod is not None:
-                why = pod.ended or "restarted its container"
-                logger.info("%s: %s is over (%s); deleting it", record.ref, name, why)
-                await self._writer.delete(pod)
-
-    def _look_again(self) -> None:
-        asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._wake.set)
-
-    async def _mark(self, key: Key) -> None:
-        pod = self._store.pods.get(key)
-        if pod is not None:
-            await self._writer.mark_victim(pod)
-
-    async def _resize(
-        self, record: FunctionRecord, pods: Sequence[PodRecord], loads: Sequence[PodLoad]
-    ) -> None:
-        share = compute_share_millis(record.memory_mb)
-        for pod, load in zip(pods, loads, strict=True):
-            initialised = load.state in ("idle", "busy") and load.usable
-            if initialised and pod.cpu_limit_millis > share and not pod.terminating:
-                await self._writer.resize_cpu(pod, share)
-
-    def _forget_pods(self) -> None:
-        present = {pod.uid for pod in self._store.pods.values()}
-        for uid in [uid for uid in self._linked_at if uid not in present]:
-            del self._linked_at[uid]
-        self._writer.forget_pods(present)
+    def _forget(self) -> None:
+        pods = {pod.uid for pod in self._store.pods.values()}
+        functions = {one.uid for one in self._store.functions.values()}
+        self._links.forget(pods)
+        self._loads.forget(functions, pods)
+        self._starts.forget(functions, pods)
+        self._cold_starts.forget(pods)
+        self._hand.forget(pods)

@@ -24,6 +24,8 @@ class Outcome:
     verdict: Verdict = NO_OBJECTION
     stalled: bool = False
     """Nothing happens before somebody changes something."""
+    note: Verdict = NO_OBJECTION
+    """What is to be said although nothing stands against the function."""
     revision: str = ""
     key_secret: str = ""
     runtime_image: str = ""
@@ -51,7 +53,8 @@ def build_status(
             record.status,
             outcome.verdict,
             stalled=outcome.stalled,
-            ready_message="Scales from zero on demand.",
+            ready_message=outcome.note.message or "Scales from zero on demand.",
+            ready_reason=outcome.note.reason or Reason.READY,
             now=now,
         ),
         "functionArn": f"{arn}:function:{record.function_name}",
@@ -108,14 +111,23 @@ def _build_image_config(record: FunctionRecord, image: ResolvedImage | None) -> 
 
 
 def build_conditions(
-    status: Mapping[str, Any], verdict: Verdict, *, stalled: bool, ready_message: str, now: str
+    status: Mapping[str, Any],
+    verdict: Verdict,
+    *,
+    stalled: bool,
+    ready_message: str,
+    now: str,
+    ready_reason: Reason = Reason.READY,
 ) -> list[dict[str, Any]]:
-    """Ready, Reconciling and Stalled; what says the same as in ``status`` keeps its moment."""
+    """Ready, Reconciling and Stalled; what says the same as in ``status`` keeps its moment.
+
+    ``ready_reason``: what is lacking although nothing stands against the object.
+    """
     former = {one["type"]: one for one in status.get("conditions") or ()}
     reason, message = verdict.reason, verdict.message
     if reason is None:
         wanted = [
-            ("Ready", "True", Reason.READY, ready_message),
+            ("Ready", "True", ready_reason, ready_message),
             ("Reconciling", "False", Reason.READY, ""),
             ("Stalled", "False", Reason.READY, ""),
         ]

@@ -5,7 +5,7 @@ leaves only when its deletion was seen, or when a complete list that began later
 never because of an empty or failed answer (FAULTS F5).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from kubelambda.controller.layer_records import LayerRecord, Reference
@@ -18,10 +18,19 @@ from kubelambda.controller.records import (
     RuntimeRecord,
 )
 from kubelambda.core.function import Layer
+from kubelambda.kube.paths import Resource
+
+_GONE_MAX = 10_000
+"""Deletions that are remembered, of each kind: only answers that cross one need them."""
 
 
 class Versioned(Protocol):
-    """Anything with a resourceVersion."""
+    """Anything with a uid and a resourceVersion."""
+
+    @property
+    def uid(self) -> str:
+        """The uid."""
+        ...
 
     @property
     def version(self) -> str:
@@ -39,6 +48,7 @@ class Table(Generic[RecordT]):
         self._records: dict[Key, RecordT] = {}
         self._groups: dict[object, dict[Key, None]] = {}
         self._group_of: dict[Key, object] = {}
+        self._gone: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._records)
@@ -61,19 +71,28 @@ class Table(Generic[RecordT]):
 
     def put(self, key: Key, record: RecordT, group: object) -> bool:
         """Remember ``record``; False where what is known is as new or newer."""
-        former = self._records.get(key)
-        if former is not None and int(former.version) >= int(record.version):
+        former, version = self._records.get(key), int(record.version)
+        if former is not None and int(former.version) >= version:
             return False
+        if version <= self._gone.get(record.uid, -1):
+            return False  # the answer to a write, later than the news of the deletion
+        hash(group)  # what cannot be a group changes nothing
         self._leave_group(key)
         self._records[key] = record
         self._group_of[key] = group
         self._groups.setdefault(group, {})[key] = None
         return True
 
-    def remove(self, key: Key) -> RecordT | None:
-        """Forget ``key``; what it was."""
+    def remove(self, key: Key, version: str = "") -> RecordT | None:
+        """Forget ``key``, which went with this version; what it was."""
         self._leave_group(key)
-        return self._records.pop(key, None)
+        record = self._records.pop(key, None)
+        if record is not None:
+            while len(self._gone) >= _GONE_MAX:
+                del self._gone[next(iter(self._gone))]
+            went = int(version) if version.isdecimal() else 0
+            self._gone[record.uid] = max(went, int(record.version))
+        return record
 
     def _leave_group(self, key: Key) -> None:
         if key not in self._group_of:
@@ -95,13 +114,29 @@ class Store:
         self.pods: Table[PodRecord] = Table()
         self.policies: Table[PolicyRecord] = Table()
         self.runtimes: dict[str, RuntimeRecord] = {}
+        self.on_pod_changed: Callable[[], None] = _ignore
+        """Called when anything new is known of a pod; one listener."""
         self._function_keys: dict[str, Key] = {}
+        self._unseen: dict[str, dict[tuple[Resource, Key], str]] = {}
+
+    def note_unseen(self, function_uid: str, resource: Resource, key: Key, uid: str) -> None:
+        """An object of this function left the watches; perhaps it has only lost its label."""
+        self._unseen.setdefault(function_uid, {})[(resource, key)] = uid
+
+    def take_unseen(self, function_uid: str) -> list[tuple[Resource, Key, str]]:
+        """What has left since this was asked last, with the uid of each."""
+        return [(*place, uid) for place, uid in self._unseen.pop(function_uid, {}).items()]
 
     def put_function(self, record: FunctionRecord) -> bool:
         """Remember a function; False where nothing is new."""
         key = (record.ref.namespace, record.ref.name)
-        self._function_keys[record.uid] = key
-        return self.functions.put(key, record, (record.ref.namespace, record.function_name))
+        former = self.functions.get(key)
+        taken = self.functions.put(key, record, (record.ref.namespace, record.function_name))
+        if taken:
+            if former is not None and former.uid != record.uid:
+                self._function_keys.pop(former.uid, None)  # deleted and made again in one moment
+            self._function_keys[record.uid] = key
+        return taken
 
     def put_layer(self, record: LayerRecord) -> bool:
         """Remember a layer version; False where nothing is new."""
@@ -141,7 +176,10 @@ class Store:
 
     def put_pod(self, record: PodRecord) -> bool:
         """Remember a pod; False where nothing is new."""
-        return self.pods.put(record.key, record, record.function_uid)
+        is_new = self.pods.put(record.key, record, record.function_uid)
+        if is_new:
+            self.on_pod_changed()
+        return is_new
 
     def put_policy(self, record: PolicyRecord) -> bool:
         """Remember a NetworkPolicy; False where nothing is new."""
@@ -153,11 +191,12 @@ class Store:
         self.runtimes[record.name] = record
         return former != record
 
-    def remove_function(self, key: Key) -> FunctionRecord | None:
-        """Forget a function; what it was."""
-        record = self.functions.remove(key)
+    def remove_function(self, key: Key, version: str = "") -> FunctionRecord | None:
+        """Forget a function, which went with this version; what it was."""
+        record = self.functions.remove(key, version)
         if record is not None:
             self._function_keys.pop(record.uid, None)
+            self._unseen.pop(record.uid, None)
         return record
 
     def key_of_uid(self, uid: str) -> Key | None:
@@ -174,3 +213,7 @@ class Store:
         return any(
             one.ref.namespace == namespace and not one.deleting for one in self.functions.values()
         )
+
+
+def _ignore() -> None:
+    """Nobody listens."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from kubelambda.controller.store import Store
 from kubelambda.controller.watch import Intake
-from kubelambda.kube.client import KubeClient
+from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
@@ -31,7 +31,7 @@ RETRY_S = 1.0
 
 
 async def fill_store(
-    client: KubeClient, intake: Intake, namespaces: Sequence[str], *, with_runtimes: bool
+    client: KubeApi, intake: Intake, namespaces: Sequence[str], *, with_runtimes: bool
 ) -> None:
     """List every kind that is watched; the CRDs may still be on their way."""
     scopes: Sequence[str | None] = list(namespaces) or [None]
@@ -46,7 +46,7 @@ async def fill_store(
 
 
 async def _take_all(
-    client: KubeClient, intake: Intake, resource: Resource, scope: str | None, selector: str
+    client: KubeApi, intake: Intake, resource: Resource, scope: str | None, selector: str
 ) -> None:
     while True:
         try:

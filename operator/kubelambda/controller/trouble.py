@@ -1,7 +1,9 @@
 """Why pods of a function do not start, in words that say what to do.
 
-Contract: pure. Young trouble is left alone for GRACE_S, and messages hold nothing that changes from
-try to try, so that status is not written back and forth.
+Contract: pure. Pod problems younger than GRACE_S are ignored: most of them pass by themselves. What
+the scheduler, the kubelet and the API server say is quoted without what changes from try to try, so
+that status is not written back and forth. A function with a running environment can serve: what
+else goes wrong is a note beside its being Ready.
 """
 
 import re
@@ -9,12 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kubelambda.api.v1alpha1.reason import Reason
+from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, Reason
 from kubelambda.controller.records import PodRecord
+from kubelambda.controller.starts import NO_TROUBLE, StartReport
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
 
 GRACE_S = 5.0
 CONFIG_ERROR = "CreateContainerConfigError"
+OOM_KILLED = "OOMKilled"
 _ABSENT_OBJECT = re.compile(r'^(?P<kind>secret|configmap)s? "(?P<name>[^"]+)" not found$')
 _ABSENT_KEY = re.compile(
     r"^couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) [^/\s]+/(?P<name>\S+)$"
@@ -29,10 +33,6 @@ _ADVICE = {
     CONFIG_ERROR: (
         Reason.CONTAINER_CONFIG_ERROR,
         "a Secret or ConfigMap key that environment.valuesFrom names is missing",
-    ),
-    "Unschedulable": (
-        Reason.UNSCHEDULABLE,
-        "no node has room for memorySize and the CPU request; add a node or lower memorySize",
     ),
     "CrashLoopBackOff": (
         Reason.CONTAINER_START_FAILED,
@@ -62,6 +62,26 @@ _ALIASES = {
     "CreateContainerError": "RunContainerError",
 }
 
+_SCHEDULER = (
+    ("Insufficient memory", "add a node, or lower memorySize"),
+    ("Insufficient cpu", "add a node, or lower memorySize, which the CPU request follows"),
+    ("Insufficient ephemeral-storage", "add a node, or lower ephemeralStorage.size"),
+    ("Too many pods", "a node has as many pods as it takes; add one, or raise its maxPods"),
+    ("were unschedulable", "a node is cordoned; kubectl uncordon it, or add one"),
+    ("node.kubernetes.io/unschedulable", "a node is cordoned; kubectl uncordon it, or add one"),
+    ("node.kubernetes.io/not-ready", "a node is not ready; see kubectl get nodes"),
+    ("node.kubernetes.io/unreachable", "a node does not answer; see kubectl get nodes"),
+    ("-pressure", "a node has run short of memory, disk or process ids; see kubectl get nodes"),
+    ("untolerated taint", "a node has a taint that function pods do not tolerate"),
+    ("node affinity/selector", "no node has the labels that the namespace's pods must have"),
+    ("no nodes available", "the cluster has no node that takes pods"),
+)
+"""Pieces of the scheduler's message, and what to do about each."""
+_LIMIT_RANGE = re.compile(
+    r"LimitRange|(minimum|maximum) \S+ usage per (Container|Pod)|limit to request ratio per"
+)
+_PREFIX = re.compile(r'^(create pods: )?(pods "[^"]*" is forbidden: )?')
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -69,30 +89,112 @@ class Trouble:
 
     verdict: Verdict = NO_OBJECTION
     revisit_s: float | None = None
+    note: Verdict = NO_OBJECTION
+    """What goes wrong although the function can serve; its own reason only for want of room."""
 
 
 def judge_pods(
-    pods: Sequence[PodRecord], failures: Sequence[str], now_s: float, *, of_image: bool = False
+    pods: Sequence[PodRecord],
+    failures: Sequence[str],
+    now_s: float,
+    *,
+    of_image: bool = False,
+    start: StartReport = NO_TROUBLE,
 ) -> Trouble:
-    """What keeps the function from starting; nothing where some pod of it runs."""
-    advice = _ADVICE_OF_IMAGES if of_image else _ADVICE
-    for failure in failures:
-        if failure:
-            return Trouble(judge_refusal(failure))
-    pods = [pod for pod in pods if not pod.ended]
-    if any(not pod.pending and not pod.trouble[0] and not pod.terminating for pod in pods):
-        return Trouble()
-    revisit_s = None
+    """What keeps the function from starting, or from starting more environments.
+
+    ``failures``: what the API server says to its ReplicaSets, each empty where it says nothing.
+    """
+    pods = [pod for pod in pods if not pod.ended and not pod.terminating]
+    found = _find_objection(pods, failures, now_s, start, of_image=of_image)
+    is_served = any(not pod.pending and not pod.trouble[0] and not pod.restarts for pod in pods)
+    if found.verdict.reason is None or not is_served:
+        return found
+    lacks_room = found.verdict.reason in CAPACITY_REASONS
+    note = found.verdict if lacks_room else Verdict(Reason.READY, found.verdict.message)
+    return Trouble(revisit_s=found.revisit_s, note=note)
+
+
+def _find_objection(
+    pods: Sequence[PodRecord],
+    failures: Sequence[str],
+    now_s: float,
+    start: StartReport,
+    *,
+    of_image: bool,
+) -> Trouble:
+    for refusal in (start.refusal, *failures):
+        if refusal:
+            return Trouble(judge_refusal(refusal), revisit_s=GRACE_S if start.refusal else None)
+    if start.failures:
+        return _judge_failures(start, of_image=of_image)
+    return _judge_pending(pods, now_s, of_image=of_image)
+
+
+def _judge_failures(start: StartReport, *, of_image: bool) -> Trouble:
+    """Environments that ended, or got stuck at their node, before they had served anyone."""
+    reason, _, message = start.cause.partition(" ")
+    known = _lookup(reason, of_image=of_image)
+    if known is not None:
+        verdict = _advise(*known, reason, message)
+    else:
+        verdict = Verdict(
+            Reason.CONTAINER_START_FAILED,
+            f"{_count(start.failures, 'environment')} in a row ended before being ready "
+            f"({start.cause or 'the cause is not known'}); {_advise_ended(start.cause)}",
+        )
+    if start.is_broken or (known is not None and start.held_s > 0):
+        return Trouble(verdict, revisit_s=start.held_s + 0.1)
+    words = f"{verdict.message}; the next request starts another"
+    return Trouble(note=Verdict(Reason.READY, words))
+
+
+def _advise_ended(cause: str) -> str:
+    if OOM_KILLED in cause:
+        return "raise memorySize"
+    return "kubectl logs of its pod says more; mend the function, or invoke it again later"
+
+
+def _judge_pending(pods: Sequence[PodRecord], now_s: float, *, of_image: bool) -> Trouble:
+    revisit_s: float | None = None
+    unscheduled = []
     for pod in pods:
-        reason = _ALIASES.get(pod.trouble[0], pod.trouble[0])
-        if pod.terminating or reason not in advice:
+        known = _lookup(pod.trouble[0], of_image=of_image)
+        if not pod.is_unschedulable and known is None:
             continue
         age_s = now_s - _to_epoch(pod.created)
         if age_s < GRACE_S:
-            revisit_s = GRACE_S - age_s + 0.1
-            continue
-        return Trouble(_advise(*advice[reason], reason, pod.trouble[1]))
+            revisit_s = max(1.0, GRACE_S - age_s + 0.1)
+        elif pod.is_unschedulable:
+            unscheduled.append(pod)
+        elif known is not None:
+            return Trouble(_advise(*known, _alias(pod.trouble[0]), pod.trouble[1]))
+    if unscheduled:
+        return Trouble(_judge_unscheduled(unscheduled, len(pods)), revisit_s)
     return Trouble(revisit_s=revisit_s)
+
+
+def _judge_unscheduled(unscheduled: Sequence[PodRecord], pods: int) -> Verdict:
+    words = cut_scheduler(unscheduled[0].trouble[1])
+    advice = [advice for piece, advice in _SCHEDULER if piece in words]
+    said = f"{len(unscheduled)} of {_count(pods, 'environment')} cannot be scheduled: "
+    return Verdict(
+        Reason.UNSCHEDULABLE,
+        said + "; ".join([words or "no node takes it", *dict.fromkeys(advice)]),
+    )
+
+
+def cut_scheduler(message: str) -> str:
+    """The scheduler's words without what it says of preemption, which changes from try to try."""
+    return _cut(re.split(r"\.( |$)", message, maxsplit=1)[0])
+
+
+def _alias(reason: str) -> str:
+    return _ALIASES.get(reason, reason)
+
+
+def _lookup(reason: str, *, of_image: bool) -> tuple[Reason, str] | None:
+    return (_ADVICE_OF_IMAGES if of_image else _ADVICE).get(_alias(reason))
 
 
 def _advise(typed: Reason, advice: str, reason: str, message: str) -> Verdict:
@@ -111,18 +213,23 @@ def _name_missing(message: str) -> str:
 
 
 def judge_refusal(message: str) -> Verdict:
-    """Why the API server refused an object of ours, from its message."""
-    if "exceeded quota" in message:
+    """Why the API server refused an object of ours, in its own words."""
+    words = _cut(_PREFIX.sub("", message))
+    if "exceeded quota" in message or "failed quota" in message:
         return Verdict(
             Reason.QUOTA_EXCEEDED,
-            "a ResourceQuota of the namespace leaves no room; raise it or lower memorySize",
+            f"a ResourceQuota of the namespace takes no more pods: {words}; raise it",
         )
-    if "LimitRange" in message or "usage per Container" in message or "usage per Pod" in message:
+    if _LIMIT_RANGE.search(message):
         return Verdict(
             Reason.LIMIT_RANGE,
-            "a LimitRange of the namespace refuses the pod; raise it or change memorySize",
+            f"a LimitRange of the namespace refuses the pod: {words}; change it or memorySize",
         )
-    return Verdict(Reason.REFUSED, f"the API server refuses: {_cut(message)}")
+    return Verdict(Reason.REFUSED, f"the API server refuses: {words}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _cut(message: str, length: int = 300) -> str:

@@ -1,13 +1,16 @@
 """A keyed, de-duplicating queue: what has to be looked at again.
 
-Contract: a key is worked on by one worker at a time; a key added while it is worked on comes again
-afterwards, once; failures come again with growing delay, so one broken object costs little and
-hides nobody. Lives on one event loop.
+Contract, in rules that the tests name; lives on one event loop:
+
+- W1 a key is worked on by one worker at a time; added meanwhile, it comes again afterwards, once.
+- W2 a key has one later look at most, the earliest that anybody asked for: however often an object
+  changes, it does not leave a timer behind each time.
+- W3 a look that was asked for comes: neither work on the key nor another look takes it away before
+  it is due.
+- W4 failures come again with growing delay, so one broken object costs little and hides nobody.
 """
 
 import asyncio
-import heapq
-import itertools
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -26,12 +29,16 @@ class WorkQueue(Generic[KeyT]):
         self._working: set[KeyT] = set()
         self._again: set[KeyT] = set()
         self._failures: dict[KeyT, int] = {}
-        self._later: list[tuple[float, int, KeyT]] = []
-        self._counter = itertools.count()
+        self._later: dict[KeyT, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._queued)
+
+    @property
+    def later(self) -> int:
+        """How many keys have a later look."""
+        return len(self._later)
 
     def add(self, key: KeyT) -> None:
         """Look at ``key`` as soon as a worker is free."""
@@ -43,10 +50,15 @@ class WorkQueue(Generic[KeyT]):
             self._wake.set()
 
     def add_later(self, key: KeyT, delay_s: float) -> None:
-        """Look at ``key`` after ``delay_s``, besides any earlier look."""
-        due = asyncio.get_running_loop().time() + delay_s
-        heapq.heappush(self._later, (due, next(self._counter), key))
-        self._wake.set()
+        """Look at ``key`` after ``delay_s``, or earlier where an earlier look is due."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + delay_s
+        known = self._later.get(key)
+        if known is not None:
+            if known.when() <= due:
+                return
+            known.cancel()
+        self._later[key] = loop.call_at(due, self._come_due, key)
 
     def retry(self, key: KeyT, at_least_s: float = 0.0) -> float:
         """``key`` failed: look again after a delay that doubles with each failure; the delay."""
@@ -62,19 +74,13 @@ class WorkQueue(Generic[KeyT]):
 
     async def take(self) -> KeyT:
         """The next key; the taker calls ``done`` for it."""
-        while True:
-            delay_s = self._move_due()
-            if self._ready:
-                key = self._ready.popleft()
-                self._queued.discard(key)
-                self._working.add(key)
-                return key
+        while not self._ready:
             self._wake.clear()
-            try:
-                async with asyncio.timeout(delay_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            await self._wake.wait()
+        key = self._ready.popleft()
+        self._queued.discard(key)
+        self._working.add(key)
+        return key
 
     def done(self, key: KeyT) -> None:
         """The worker is finished with ``key``."""
@@ -83,8 +89,6 @@ class WorkQueue(Generic[KeyT]):
             self._again.discard(key)
             self.add(key)
 
-    def _move_due(self) -> float | None:
-        now = asyncio.get_running_loop().time()
-        while self._later and self._later[0][0] <= now:
-            self.add(heapq.heappop(self._later)[2])
-        return self._later[0][0] - now if self._later else None
+    def _come_due(self, key: KeyT) -> None:
+        del self._later[key]
+        self.add(key)

@@ -1,7 +1,9 @@
 """Workers that take keys from the queue and reconcile them.
 
 Contract: one broken object never stops the others; it comes again with growing delay, and the log
-says which one and why. A write refused by the fence ends nothing here: the elector does that.
+says which one and why. A worker ends only when it is cancelled itself: work that was cancelled from
+within is a failure like any other. A write refused by the fence ends nothing here: the elector does
+that.
 """
 
 import asyncio
@@ -83,6 +85,10 @@ class Workers:
             self._taken_at = time.monotonic()
             try:
                 await self._reconcile(key)
+            except asyncio.CancelledError:
+                if _is_ending():
+                    raise
+                logger.exception("%s: %s", "/".join(key), self._retry_bug(key))
             finally:
                 self._queue.done(key)
 
@@ -100,14 +106,18 @@ class Workers:
             self._fail(key, error)
         except Exception:
             # A bug with one object must not stop the others.
-            delay_s = self._queue.retry(key)
-            self._metrics.failures.labels(kind).inc()
-            logger.exception("%s: a bug; next try in %.1f s", "/".join(key), delay_s)
+            logger.exception("%s: %s", "/".join(key), self._retry_bug(key))
         else:
             self._queue.forget_failures(key)
             if revisit_s is not None:
                 self._queue.add_later(key, revisit_s)
         self._metrics.seconds.labels(kind).observe(time.monotonic() - began)
+
+    def _retry_bug(self, key: WorkKey) -> str:
+        """What happens next."""
+        delay_s = self._queue.retry(key)
+        self._metrics.failures.labels(key[0]).inc()
+        return f"a bug; next try in {delay_s:.1f} s"
 
     def _fail(self, key: WorkKey, error: KubeError) -> None:
         delay_s = self._queue.retry(key)
@@ -123,3 +133,9 @@ class Workers:
         else:
             await self._policies.reconcile(namespace)
         return None
+
+
+def _is_ending() -> bool:
+    """Whether it is this task that was cancelled, not something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

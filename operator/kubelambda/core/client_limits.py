@@ -13,6 +13,11 @@ IDLE_S = 75.0
 REFUSED_S = 2.0
 """How long a refused client gets to read why."""
 
+SMALL_BODY_BYTES = 65_536
+"""A body that announces no more finds room even where large ones have taken all of theirs."""
+SMALL_BODIES_BYTES = 16_777_216
+"""The room beyond ``bodies_bytes_max`` that is kept for small bodies."""
+
 ANSWERS_BYTES_LEAST = 8_388_608
 """Room for one answer of 6 MB, its head and its frames."""
 
@@ -24,7 +29,7 @@ class ClientLimits:
     head_timeout_s: float = 10.0
     """A request's head that takes longer is answered 408 and its connection closed."""
     body_timeout_s: float = 10.0
-    """A body may take so much longer than its bytes need at 16 KiB/s; then 408."""
+    """A body may stay so far behind 16 KiB/s, from its beginning or from a stall on; then 408."""
     write_timeout_s: float = 30.0
     """A client that reads its answer at less than 16 KiB/s for so long is cut off."""
     connections_max: int = 10_000
@@ -32,13 +37,18 @@ class ClientLimits:
     connections_per_address_max: int = 1_000
     """Of one address: raise it where all clients come by way of one proxy or a node's address."""
     bodies_bytes_max: int = 134_217_728
-    """Bytes of all requests that arrive or are unanswered; beyond that 503. Bounds the memory."""
+    """Bytes of all payloads that arrive or are unanswered; beyond that 503. Bounds the memory."""
+    uploads_bytes_max: int = 536_870_912
+    """Bytes of all packages that arrive or are not stored yet; beyond that 503. Bounds the disk."""
     answers_bytes_max: int = 134_217_728
     """Bytes of all answers that clients have not taken; beyond that the slowest are cut off."""
 
-    def allow_body_s(self, body_bytes: int) -> float:
-        """How long a body may take of which so many bytes have come."""
-        return self.body_timeout_s + body_bytes / BYTES_PER_S_MIN
+    def move_body_deadline(self, deadline: float, now: float, count: int) -> float:
+        """The deadline of a body of which ``count`` more bytes have come.
+
+        Each byte earns its time at the least pace; nobody saves up more than ``body_timeout_s``.
+        """
+        return min(deadline + count / BYTES_PER_S_MIN, now + self.body_timeout_s)
 
     def least_read(self) -> int:
         """How many bytes of an answer must be read in ``write_timeout_s``."""

@@ -1,8 +1,9 @@
 """Who leads: decisions over a Lease (FAULTS F4).
 
 Contract: pure; time comes in. A holder is alive while its Lease keeps changing, judged by our own
-clock from when we saw the last change, so clocks of two machines are never compared. A leader that
-could not renew for 2/3 of the duration gives up before anyone may take over.
+clock from when we saw the last change, so clocks of two machines are never compared. A Lease that
+was deleted under its holder counts as unchanged. A leader that could not renew for 3/4 of the
+duration gives up before anyone may take over: the rest is for a write that is on its way then.
 """
 
 from dataclasses import dataclass
@@ -29,17 +30,18 @@ class LeaseView:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A version of the Lease, and when we first saw it by our own clock."""
+    """A version of the Lease with its holder, and when we first saw it by our own clock."""
 
     version: str
+    holder: str
     at: float
 
 
-def note_sighting(former: Sighting | None, lease: LeaseView, now: float) -> Sighting:
-    """The sighting to remember: the former one while the Lease does not change."""
-    if former is not None and former.version == lease.version:
+def note_sighting(former: Sighting | None, lease: LeaseView | None, now: float) -> Sighting | None:
+    """The sighting to remember: the former one while the Lease does not change or is away."""
+    if lease is None or (former is not None and former.version == lease.version):
         return former
-    return Sighting(lease.version, now)
+    return Sighting(lease.version, lease.holder, now)
 
 
 def decide_step(
@@ -50,21 +52,28 @@ def decide_step(
     duration_s: float,
     now: float,
 ) -> Step:
-    """Create, take, renew or wait."""
+    """Create, take, renew or wait; ``sighting`` is that of ``lease``, or of the one that went."""
     if lease is None:
-        return Step.CREATE
+        was_held = sighting is not None and sighting.holder not in ("", identity)
+        waits = was_held and compute_wait_s(sighting, duration_s=duration_s, now=now) > 0
+        return Step.WAIT if waits else Step.CREATE
     if lease.holder == identity:
         return Step.RENEW
     if not lease.holder:
         return Step.TAKE
-    if sighting is not None and now - sighting.at >= duration_s:
-        return Step.TAKE
-    return Step.WAIT
+    return Step.WAIT if compute_wait_s(sighting, duration_s=duration_s, now=now) > 0 else Step.TAKE
+
+
+def compute_wait_s(sighting: Sighting | None, *, duration_s: float, now: float) -> float:
+    """How long until the Lease that was seen runs out if it does not change; 0 when it has."""
+    if sighting is None:
+        return duration_s
+    return max(0.0, sighting.at + duration_s - now)
 
 
 def renew_deadline_s(duration_s: float) -> float:
     """A leader that could not renew for so long must stop."""
-    return duration_s * 2 / 3
+    return duration_s * 3 / 4
 
 
 @dataclass(slots=True)
@@ -86,3 +95,7 @@ class Term:
     def is_valid(self, boot: float, wall: float) -> bool:
         """True while nobody else can have taken the Lease."""
         return boot - self._boot < self.deadline_s and wall - self._wall < self.deadline_s
+
+    def remaining_s(self, boot: float) -> float:
+        """How long it is valid from ``boot`` on, by the clock that keeps running."""
+        return max(0.0, self._boot + self.deadline_s - boot)

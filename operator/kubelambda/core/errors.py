@@ -130,6 +130,13 @@ def unavailable(message: str, retry_after_s: int = 1) -> ApiError:
     return ApiError(503, "ServiceException", message, retry_after_s=retry_after_s)
 
 
+def internal() -> ApiError:
+    """500: the platform failed in a way that it did not foresee; the event may have run."""
+    return ApiError(
+        500, "ServiceException", "An internal error occurred; the gateway has logged it"
+    )
+
+
 def misdirected() -> ApiError:
     """421 between gateways: the receiver does not own the function; never shown to a client."""
     return ApiError(421, "ServiceException", "this gateway does not own the function")

@@ -2,7 +2,7 @@
 
 Contract: bytes in, values out; no sockets and no timers (those live in ``gateway.link``). Both
 directions of docs/link.md, sections 2 and 3; the Go twin is runtimes/agent/link. Shared vectors:
-tests/vectors/link.json.
+tests/vectors/link.json. No number of an agent is used before it is known to be one, within bounds.
 """
 
 import hashlib
@@ -12,11 +12,15 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
+from kubelambda.core.bounds import COUNT_MAX, MILLISECONDS_MAX, read_integer, read_number
+
 BODY_BYTES_MAX = 65_536
 CONTROL_BYTES_MAX = 1_048_576
 UNAUTHENTICATED_BYTES_MAX = 4_096
 WINDOW_BYTES = 262_144
 FIRST_IGNORABLE_TYPE = 0x80
+EPOCH_KEY_INFO = "kubelambda/epoch"
+"""The gateways' own key for their word on an epoch (``prove_epoch``); no agent has it."""
 _HEADER_BYTES = 4
 
 
@@ -50,6 +54,20 @@ class FrameType(IntEnum):
 
 BODY_TYPES = frozenset({FrameType.INVOKE_BODY, FrameType.RESPONSE_BODY})
 _KNOWN_TYPES = frozenset(int(frame_type) for frame_type in FrameType)
+
+
+_AGENT_NUMBERS: Mapping[int, Mapping[str, float]] = {
+    FrameType.HELLO: {"remainingMs": MILLISECONDS_MAX},
+    FrameType.INIT_DONE: {"initMs": MILLISECONDS_MAX},
+    FrameType.INIT_ERROR: {"initMs": MILLISECONDS_MAX},
+    FrameType.IDLE: {
+        "durationMs": MILLISECONDS_MAX,
+        "billedMs": MILLISECONDS_MAX,
+        "maxMemoryMB": COUNT_MAX,
+        "initMs": MILLISECONDS_MAX,
+    },
+}
+"""The numbers that an agent may leave out, each from 0 to its highest value."""
 
 
 def _refuse_constant(name: str) -> None:
@@ -96,6 +114,29 @@ def decode_control(payload: bytes) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ProtocolError("control payload is not a JSON object")
     return fields
+
+
+def decode_agent_control(frame_type: int, payload: bytes) -> dict[str, Any]:
+    """The same of an agent's frame, where each number that docs/link.md names is within bounds."""
+    fields = decode_control(payload)
+    for name, high in _AGENT_NUMBERS.get(frame_type, {}).items():
+        if name in fields:
+            try:
+                read_number(fields[name], high=high)
+            except ValueError as error:
+                raise ProtocolError(f"{name} of frame 0x{frame_type:02x}: {error}") from error
+    return fields
+
+
+def read_agent_integer(
+    fields: Mapping[str, Any], name: str, *, high: int, default: int | None
+) -> int:
+    """The integer ``name`` of an agent's frame, from 0 to ``high``; ProtocolError otherwise."""
+    value = fields.get(name, default)
+    try:
+        return read_integer(value, high=high)
+    except ValueError as error:
+        raise ProtocolError(f"{name}: {error}") from error
 
 
 def decode_credit(payload: bytes) -> int:
@@ -156,6 +197,16 @@ def agent_proof(key: bytes, gateway_nonce: str, agent_nonce: str, uid: str, pod:
 def gateway_proof(key: bytes, gateway_nonce: str, agent_nonce: str, uid: str, pod: str) -> str:
     """What the gateway puts into welcome or redirect; the nonces change places."""
     return _proof(key, "gateway", agent_nonce, gateway_nonce, uid, pod)
+
+
+def prove_epoch(key: bytes, epoch: int) -> str:
+    """A gateway's word that gateways have issued ``epoch``: agents bring it, and cannot make it."""
+    return hmac.new(key, f"kubelambda-epoch/1\n{epoch}".encode(), hashlib.sha256).hexdigest()
+
+
+def is_epoch_proved(key: bytes, epoch: int, proof: str) -> bool:
+    """Whether ``prove_epoch`` with ``key`` made ``proof``."""
+    return hmac.compare_digest(prove_epoch(key, epoch).encode(), proof.encode())
 
 
 def _proof(key: bytes, role: str, *parts: str) -> str:

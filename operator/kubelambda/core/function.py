@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 from kubelambda.core.log_config import LogConfig
@@ -127,6 +128,17 @@ class Layer:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+class Stall(Enum):
+    """What follows for requests where a function has a ``stalled_reason``."""
+
+    CANNOT_RUN = "cannot run"
+    """Its own description, code or runtime is wrong: every request is refused."""
+    CANNOT_START = "cannot start"
+    """No further environment starts: those that are there serve; without one, refused."""
+    NO_ROOM = "no room"
+    """No further environment finds room: those that are there serve, and requests wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One invocable function; ``function_name`` is AWS's name, ``ref`` Kubernetes' one."""
@@ -147,8 +159,11 @@ class Function:
     reserved_concurrency: int | None = None
     logs: LogConfig = field(default_factory=LogConfig)
     ready: bool = True
+    """Judged able to run, whatever else becomes of further environments."""
     stalled_reason: str = ""
     stalled_message: str = ""
+    stall: Stall = Stall.CANNOT_RUN
+    """How to take ``stalled_reason``, where there is one."""
     config_digest: str = field(init=False, compare=False)
     """Changes exactly when a running environment would no longer be this function's.
 
@@ -178,7 +193,12 @@ class Function:
     @property
     def is_pending(self) -> bool:
         """Whether nobody has judged yet if it can work."""
-        return not self.ready and not self.stalled_reason
+        return not self.ready and not self.cannot_run
+
+    @property
+    def cannot_run(self) -> bool:
+        """Whether nothing of it may run before its owner changes something."""
+        return bool(self.stalled_reason) and self.stall is Stall.CANNOT_RUN
 
     def __post_init__(self) -> None:
         digest = digest_config(

@@ -5,11 +5,19 @@ Contract: pure; time comes in. A view is a numbered list of members. Rules, name
 - M1 of two views the one with the higher epoch counts; equal epochs are told apart by their
   members, so that everybody keeps the same one.
 - M2 only the leader makes a new view: the first by name of those that are alive and not leaving.
-- M3 a new view has a higher epoch than any that its maker has heard of, agents included.
+- M3 a new view has a higher epoch than any that its maker has heard of, from gateways and from
+  agents that bring a gateway's word for it (``core.frames.prove_epoch``). Nothing else that an
+  agent says counts.
 - M4 a gateway is alive for DEAD_S after its last heartbeat; one that is leaving or not ready to
   serve is no member.
 - M5 what a gateway that fell silent had in flight counts as busy for UNHEARD_S more: its
   environments need that long to link themselves to the next owner.
+- M6 an epoch more than EPOCH_AHEAD_MS ahead of the clock was made by no gateway that works: it
+  counts for nothing. The leader makes its views below it; who follows a leader that still speaks of
+  one (an older release) takes the members of its view under a number of its own.
+
+Versions (docs/formats.md): a heartbeat says in which format it was written. Members that are not
+known are ignored, in the object and at the end of its lists.
 """
 
 import json
@@ -17,13 +25,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kubelambda.core.bounds import read_integer, read_text
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.routing import choose_owner
 
 DEAD_S = 3.0
 UNHEARD_S = 5.0
 EPOCH_MAX = 2**53
+"""Nothing above this is told from it."""
+EPOCH_AHEAD_MS = 86_400_000
+"""Epochs begin at the unix time of their making, in milliseconds; clocks differ by less."""
 MEMBERS_MAX = 256
+FORMAT = 1
 
 
 class MalformedHeartbeatError(ValueError):
@@ -69,6 +82,8 @@ class Heartbeat:
     """The same by account, over the functions that have no reservation."""
     incarnation: int = 0
     """Unix milliseconds of the process's start: tells a restarted gateway from its former self."""
+    format: int = FORMAT
+    """Of the sender; 0 is the release before the first that said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +98,50 @@ class Peer:
         return now - self.heard_at < DEAD_S
 
 
-def choose_view(own: View, other: View) -> View:
-    """The view that counts of two (M1)."""
-    return max(own, other, key=lambda view: (view.epoch, view.members))
+def is_credible(epoch: int, now_ms: int) -> bool:
+    """Whether a gateway can have made ``epoch`` (M6)."""
+    return epoch <= now_ms + EPOCH_AHEAD_MS
+
+
+def choose_view(own: View, other: View, now_ms: int) -> View:
+    """The view that counts of two (M1), of which one that is not credible counts less (M6)."""
+    return max(
+        own,
+        other,
+        key=lambda view: (is_credible(view.epoch, now_ms), view.epoch, view.members),
+    )
 
 
 def plan_view(
     own: Heartbeat, peers: Iterable[Peer], *, highest_epoch: int, now: float, now_ms: int
 ) -> View:
-    """The view to hold from now on: ``own.view``, or the one that the leader has to make (M2, M3).
+    """The view to hold from now on: ``own.view``, or the one that has to be made (M2, M3, M6).
 
     ``highest_epoch`` is the highest that anybody was heard to speak of; ``now_ms`` (unix time)
     keeps epochs growing over a restart of all gateways at once.
     """
-    serving = [
-        peer.heartbeat.sender for peer in peers if peer.is_alive(now) and peer.heartbeat.serving
-    ]
+    views = {
+        peer.heartbeat.sender: peer.heartbeat.view
+        for peer in peers
+        if peer.is_alive(now) and peer.heartbeat.serving
+    }
     if own.serving:
-        serving.append(own.sender)
-    members = tuple(sorted(set(serving)))
-    leads = bool(members) and members[0] == own.sender
-    is_current = members == own.view.members and own.view.epoch >= highest_epoch
-    if not leads or is_current:
+        views[own.sender] = own.view
+    if not views:
         return own.view
-    return View(max(own.view.epoch + 1, highest_epoch + 1, now_ms), members)
+    epoch, highest_epoch = (
+        one if is_credible(one, now_ms) else 0 for one in (own.view.epoch, highest_epoch)
+    )
+    members = tuple(sorted(views))
+    if members[0] != own.sender:
+        lead = views[members[0]]
+        if is_credible(lead.epoch, now_ms):
+            return own.view
+        members = lead.members
+        is_current = members == own.view.members
+    else:
+        is_current = members == own.view.members and own.view.epoch == epoch >= highest_epoch
+    return own.view if is_current else View(max(epoch + 1, highest_epoch + 1, now_ms), members)
 
 
 def count_elsewhere(
@@ -132,6 +167,7 @@ def encode_heartbeat(heartbeat: Heartbeat) -> bytes:
     in_flight = [[ref.namespace, ref.name, count] for ref, count in heartbeat.in_flight.items()]
     return json.dumps(
         {
+            "format": FORMAT,
             "name": heartbeat.sender.name,
             "address": heartbeat.sender.address,
             "incarnation": heartbeat.incarnation,
@@ -150,34 +186,42 @@ def decode_heartbeat(body: bytes) -> Heartbeat:
     try:
         raw = json.loads(body)
         return Heartbeat(
-            sender=Member(_text(raw["name"]), _text(raw["address"])),
-            incarnation=_number(raw["incarnation"]),
-            view=View(_number(raw["epoch"]), _members(raw["members"])),
+            sender=Member(_read_name(raw["name"]), _read_name(raw["address"])),
+            incarnation=read_integer(raw["incarnation"], high=EPOCH_MAX),
+            view=View(read_epoch(raw["epoch"]), _read_members(raw["members"])),
             serving=raw["serving"] is True,
             in_flight={
-                FunctionRef(_text(namespace), _text(name)): _number(count)
-                for namespace, name, count in raw["inFlight"]
+                FunctionRef(_read_name(namespace), _read_name(name)): read_integer(count)
+                for namespace, name, count, *_ in raw["inFlight"]
             },
-            accounts={_text(one): _number(count) for one, count in raw["accounts"].items()},
+            accounts={
+                _read_name(one): read_integer(count) for one, count in raw["accounts"].items()
+            },
+            format=read_integer(raw.get("format", 0)),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedHeartbeatError(f"not a heartbeat: {error!r}") from error
 
 
-def _members(value: Any) -> tuple[Member, ...]:
-    members = tuple(Member(_text(name), _text(address)) for name, address in value)
+def read_epoch(value: Any) -> int:
+    """An epoch that a gateway speaks of, cut to EPOCH_MAX: its view counts for nothing (M6).
+
+    It is not refused: a gateway of the release before may have got it from a function pod, and
+    whatever else it says still counts.
+    """
+    if type(value) is not int or value < 0:
+        raise ValueError("not an epoch")
+    return min(value, EPOCH_MAX)
+
+
+def _read_members(value: Any) -> tuple[Member, ...]:
+    members = tuple(Member(_read_name(name), _read_name(address)) for name, address, *_ in value)
     if len(members) > MEMBERS_MAX or list(members) != sorted(set(members)):
         raise ValueError("members are too many or out of order")
     return members
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError("a text is missing")
-    return value
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value <= EPOCH_MAX:
-        raise TypeError("a number is missing")
-    return value
+def _read_name(value: Any) -> str:
+    if not value:
+        raise ValueError("a text is missing")
+    return read_text(value)

@@ -1,10 +1,14 @@
-"""A token bucket: how long to wait so that a rate is kept.
+"""Token buckets: how long to wait so that a rate is kept, and who gets how much of it.
 
-Contract: pure but for its own fields; time comes in as an argument. ``reserve`` never refuses, it
+Contract: pure but for their own fields; time comes in as an argument. ``reserve`` never refuses, it
 says how long the caller must wait; waiting in order is the caller's affair.
 """
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+KeyT = TypeVar("KeyT", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -36,3 +40,17 @@ class TokenBucket:
             grown = self._tokens + max(0.0, now - self._filled_at) * self.rate_per_s
             self._tokens = min(self.burst, grown)
         self._filled_at = now
+
+
+def share_fairly(wants: Mapping[KeyT, int], available: int) -> dict[KeyT, int]:
+    """Divide ``available``: nobody gets more than it wants, and what one does not need is others'.
+
+    Who wants least is served first, so no large want can keep a small one waiting.
+    """
+    shares: dict[KeyT, int] = {}
+    left = max(0, available)
+    for position, key in enumerate(sorted(wants, key=lambda one: wants[one])):
+        equal = -(-left // (len(wants) - position))
+        shares[key] = min(wants[key], equal, left)
+        left -= shares[key]
+    return shares

@@ -2,7 +2,8 @@
 
 Contract: pure. A POST to LOOKUP_PATH on the internal listener, signed (``core.keys``), with at most
 NAMES_MAX names; 200 tells which of them are missing, 501 that this installation keeps no packages,
-503 that the store cannot be asked now. What is not missing is there for good: packages are named by
+503 that the store cannot be asked now. Both say in which format they are; members that are not
+known are ignored (docs/formats.md). What is not missing is there for good: packages are named by
 their content and never deleted.
 """
 
@@ -14,6 +15,7 @@ from kubelambda.core.packages import is_sha256
 LOOKUP_PATH = "/internal/v1/packages"
 NAMES_MAX = 100
 LOOKUP_BYTES_MAX = 16_384
+FORMAT = 1
 
 
 class MalformedLookupError(ValueError):
@@ -26,7 +28,7 @@ class NoPackageStoreError(Exception):
 
 def encode_lookup(names: Sequence[str]) -> bytes:
     """The body that asks for ``names``, at most NAMES_MAX."""
-    return json.dumps({"names": list(names)}, separators=(",", ":")).encode()
+    return json.dumps({"format": FORMAT, "names": list(names)}, separators=(",", ":")).encode()
 
 
 def decode_lookup(body: bytes) -> list[str]:
@@ -36,7 +38,7 @@ def decode_lookup(body: bytes) -> list[str]:
 
 def encode_missing(missing: Sequence[str]) -> bytes:
     """The body of the answer."""
-    return json.dumps({"missing": list(missing)}, separators=(",", ":")).encode()
+    return json.dumps({"format": FORMAT, "missing": list(missing)}, separators=(",", ":")).encode()
 
 
 def decode_missing(body: bytes, asked: Collection[str]) -> frozenset[str]:

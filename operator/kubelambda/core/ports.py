@@ -4,10 +4,10 @@ Contract: types only. A port has one conformance suite that all of its drivers p
 tests use are drivers too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
-from kubelambda.core.demand import DemandReport, Drain
+from kubelambda.core.demand import DemandReply, DemandReport
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.queue import QueuedEvent
 
@@ -70,6 +70,9 @@ class EventSink(Protocol):
 class DemandSink(Protocol):
     """Whoever starts environments: the controller on a cluster, local mode's own processes."""
 
-    async def report(self, report: DemandReport) -> Sequence[Drain]:
-        """Take note of the whole demand of one gateway; answer which idle environments may go."""
+    async def report(self, report: DemandReport) -> DemandReply:
+        """Take note of the demand of one gateway; answer which idle environments may go.
+
+        A reply without a sequence asks for whole reports (rule D1 of ``core.demand``).
+        """
         ...

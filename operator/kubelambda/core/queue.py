@@ -11,24 +11,35 @@ Contract: values and the port ``Queue``; drivers live in ``stores`` and pass one
 - Q5 nothing but ``ack`` takes an event out of the queue; a settle by a lease that has run out
   neither loses nor doubles it.
 - Q6 what was buried stays readable.
+- Q7 a record that this release cannot read (a newer envelope, or a damaged one) is kept: it is
+  never delivered, acknowledged or ended, it holds up no other, and it is looked at again after a
+  delay that grows, until a release comes that can read it.
+
+Envelopes and dead letters carry a version. Members may be added within a version, and readers
+ignore those that they do not know; the version rises only where an older reader must not act on
+the record. So releases N and N-1 read each other's.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 ENVELOPE_VERSION = 1
+LETTER_VERSION = 1
 LEASE_S = 30.0
 DEDUPLICATION_S = 120.0
+UNREADABLE_S_MIN = 5.0
+UNREADABLE_S_MAX = 300.0
 
 
 class QueueUnavailableError(Exception):
     """The queue took nothing: the caller must not be told that it did."""
 
 
-class MalformedEventError(ValueError):
-    """The header is not what this module writes."""
+class UnreadableEventError(ValueError):
+    """The record is of a newer release, or damaged; drivers keep it (Q7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,11 @@ def plan_successor(event: QueuedEvent, *, due_at: float, uses_attempt: bool) -> 
     return replace(event, deferrals=event.deferrals + 1, due_at=due_at)
 
 
+def plan_unreadable_delay_s(looks: int) -> float:
+    """How long to leave a record alone that was looked at ``looks`` times before (Q7)."""
+    return min(UNREADABLE_S_MAX, UNREADABLE_S_MIN * 2.0 ** min(looks, 16))
+
+
 def encode_header(event: QueuedEvent) -> str:
     """Everything but the payload, as JSON in ASCII."""
     return json.dumps(
@@ -127,6 +143,7 @@ def encode_header(event: QueuedEvent) -> str:
             "requestId": event.request_id,
             "namespace": event.namespace,
             "functionName": event.function_name,
+            "functionUid": event.function_uid,
             "qualifier": event.qualifier,
             "traceId": event.trace_id,
             "acceptedAt": event.accepted_at,
@@ -138,23 +155,54 @@ def encode_header(event: QueuedEvent) -> str:
     )
 
 
-def decode_event(header: str, payload: bytes) -> QueuedEvent:
-    """The event that ``encode_header`` was given; MalformedEventError for anything else."""
+def decode_event(header: str | bytes, payload: bytes) -> QueuedEvent:
+    """What ``encode_header`` was given; UnreadableEventError where that cannot be told."""
     try:
         raw = json.loads(header)
-        if raw["version"] != ENVELOPE_VERSION:
-            raise MalformedEventError(f"an envelope of version {raw['version']}")
+        _check_version("envelope", int(raw["version"]), ENVELOPE_VERSION)
         return QueuedEvent(
             request_id=str(raw["requestId"]),
             namespace=str(raw["namespace"]),
             function_name=str(raw["functionName"]),
             payload=payload,
-            accepted_at=float(raw["acceptedAt"]),
-            qualifier=str(raw["qualifier"]),
-            trace_id=str(raw["traceId"]),
-            attempt=int(raw["attempt"]),
-            deferrals=int(raw["deferrals"]),
-            due_at=float(raw["dueAt"]),
+            accepted_at=_read_time(raw["acceptedAt"]),
+            qualifier=str(raw.get("qualifier", "")),
+            trace_id=str(raw.get("traceId", "")),
+            function_uid=str(raw.get("functionUid", "")),
+            attempt=_read_count(raw["attempt"], least=1),
+            deferrals=_read_count(raw["deferrals"], least=0),
+            due_at=_read_time(raw["dueAt"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MalformedEventError(f"not an envelope: {error!r}") from error
+    except UnreadableEventError:
+        raise
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise UnreadableEventError(f"not an envelope: {error!r}") from error
+
+
+def decode_letter(
+    version: int, header: str | bytes, payload: bytes, condition: str, detail: str
+) -> DeadLetter:
+    """A dead letter out of what a driver keeps of it; UnreadableEventError as ``decode_event``."""
+    _check_version("dead letter", version, LETTER_VERSION)
+    return DeadLetter(decode_event(header, payload), condition, detail)
+
+
+def _check_version(kind: str, version: int, known: int) -> None:
+    if not 1 <= version <= known:
+        raise UnreadableEventError(
+            f"{kind} of version {version}; this release reads up to version {known}"
+        )
+
+
+def _read_time(value: Any) -> float:
+    time_s = float(value)
+    if not math.isfinite(time_s):
+        raise ValueError(f"{value} is no time")
+    return time_s
+
+
+def _read_count(value: Any, *, least: int) -> int:
+    count = int(value)
+    if count < least:
+        raise ValueError(f"{value} is below {least}")
+    return count

@@ -27,6 +27,11 @@ def build_deployment_name(function: str, revision: str) -> str:
     return _truncate(function, DEPLOYMENT_NAME_MAX - 1 - len(revision)) + "-" + revision
 
 
+def build_pod_name_prefix(function: str, revision: str) -> str:
+    """What the name of a revision's direct pod begins with; the API server adds 5 characters."""
+    return build_deployment_name(function, revision) + "-"
+
+
 def build_key_secret_name(function: str, suffix: str) -> str:
     """Name of a function's key Secret; ``suffix`` comes from ``keys.derive_key_secret_suffix``."""
     middle = "-key-"

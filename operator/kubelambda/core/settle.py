@@ -1,11 +1,15 @@
 """What becomes of an asynchronous event after a run (spec/lambda.md, section 3.2).
 
-Contract: pure; time comes in. Two rules that must not be merged:
+Contract: pure; time and chance come in. Rules that must not be merged:
 
 - S1 a function error uses an attempt: up to two retries, one minute and then two minutes later.
-- S2 a throttle or an error of the platform uses none: it is put off, 1 s doubling to 5 min.
+- S2 a throttle or an error of the platform uses none. A throttled event waits in its lane, where
+  the next free slot takes the oldest (``core.lanes``). After an error of the platform the event is
+  put off, 1 s doubling to 5 min; so is one that its lane has no room for. Delays are spread, so
+  that events that were put off together do not come back together.
 - S3 neither goes on beyond the event's age: a retry that would begin too late is not waited for.
-- S4 a function that is gone takes its events with it; nobody is left to tell.
+- S4 an event is dropped only when the catalog has seen its very function deleted (``is_gone``);
+  nobody is left to tell. A function that is not known (yet) puts it off like any other refusal.
 - S5 nobody knowing how a run ended counts as an error of the platform: the event runs again under
   the same request id, which finds a run that still goes on.
 """
@@ -22,7 +26,8 @@ RETRY_DELAYS_S = (60.0, 120.0)
 AGE_S_MAX = 21_600.0
 DEFER_S_MIN = 1.0
 DEFER_S_MAX = 300.0
-_NOT_FOUND = 404
+_THROTTLED = 429
+_DETAIL_BYTES_MAX = 1_024
 
 
 class Condition(StrEnum):
@@ -34,7 +39,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Ack: it succeeded, or nobody wants it any more (``dropped``)."""
+    """Ack: it succeeded, or its function was deleted (``dropped``)."""
 
     dropped: bool = False
 
@@ -47,37 +52,70 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Keep the lease: the event was throttled and waits in its lane for a slot."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dead:
-    """Bury it, then ack."""
+    """Write a dead letter, then ack."""
 
     condition: Condition
     detail: str
 
 
-Settlement = Done | Again | Dead
+Settlement = Done | Again | Wait | Dead
 
 
-def settle(event: QueuedEvent, result: Outcome | ApiError | Dropped, now: float) -> Settlement:
-    """What to do with ``event`` after a run that ended with ``result`` at ``now``."""
+def settle(
+    event: QueuedEvent, result: Outcome | ApiError | Dropped, now: float, *, chance: float
+) -> Settlement:
+    """What to do with ``event`` after a run that ended with ``result`` at ``now``.
+
+    ``chance`` is a random number of [0, 1) that spreads delays.
+    """
     if isinstance(result, Outcome):
         return _settle_function_error(event, result, now) if result.function_error else Done()
-    if isinstance(result, ApiError) and result.status == _NOT_FOUND:
+    if isinstance(result, Dropped):
+        return put_off(event, now, plan_delay_s(event, chance))
+    if result.is_gone:
         return Done(dropped=True)
-    return _put_off(event, now, "" if isinstance(result, Dropped) else result.message)
+    if result.status == _THROTTLED:
+        return check_age(event, now, result.message) or Wait()
+    return put_off(event, now, plan_delay_s(event, chance), result.message)
+
+
+def plan_delay_s(event: QueuedEvent, chance: float) -> float:
+    """How long an event waits that was put off ``event.deferrals`` times before (S2)."""
+    doubled = min(DEFER_S_MAX, DEFER_S_MIN * 2.0 ** min(event.deferrals, 16))
+    return spread(doubled, chance)
+
+
+def spread(delay_s: float, chance: float) -> float:
+    """Between half of ``delay_s`` and the whole, so that what waits does not return in step."""
+    return delay_s * (0.5 + 0.5 * chance)
+
+
+def put_off(event: QueuedEvent, now: float, delay_s: float, detail: str = "") -> Again | Dead:
+    """Back to the queue for ``delay_s`` without using an attempt, or dead of age (S3)."""
+    due_at = now + delay_s
+    if due_at - event.accepted_at > AGE_S_MAX:
+        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
+    return Again(plan_successor(event, due_at=due_at, uses_attempt=False))
+
+
+def check_age(event: QueuedEvent, now: float, detail: str = "") -> Dead | None:
+    """Dead where ``event`` is too old to be run at ``now`` (S3)."""
+    if now - event.accepted_at > AGE_S_MAX:
+        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
+    return None
 
 
 def _settle_function_error(event: QueuedEvent, outcome: Outcome, now: float) -> Settlement:
-    detail = outcome.payload[:1024].decode("utf-8", "replace")
+    detail = outcome.payload[:_DETAIL_BYTES_MAX].decode("utf-8", "replace")
     if event.attempt > RETRIES_MAX:
         return Dead(Condition.RETRIES_EXHAUSTED, detail)
     due_at = now + RETRY_DELAYS_S[event.attempt - 1]
     if due_at - event.accepted_at > AGE_S_MAX:
         return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
     return Again(plan_successor(event, due_at=due_at, uses_attempt=True))
-
-
-def _put_off(event: QueuedEvent, now: float, detail: str) -> Settlement:
-    delay_s = min(DEFER_S_MAX, DEFER_S_MIN * 2 ** min(event.deferrals, 16))
-    if now + delay_s - event.accepted_at > AGE_S_MAX:
-        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
-    return Again(plan_successor(event, due_at=now + delay_s, uses_attempt=False))

@@ -4,18 +4,26 @@ Contract, in numbered rules that the tests name:
 
 - D1 nothing is acknowledged before what follows from it (outcome, successor, dead letter) is
   durable; a dispatcher that is killed anywhere loses nothing.
-- D2 a lease is extended while its event runs; one that is not extended runs out by itself.
-- D3 stopping takes no new events, lets running ones finish for a while and releases the rest.
+- D2 a lease is extended while its event waits or runs here; one that is not extended runs out by
+  itself. A run ends when its gateway does not prove to be alive, so no lease is held for ever.
+- D3 stopping takes no new events, gives back those that wait, lets running ones finish for a while
+  and releases the rest.
 - D4 a queue that is away is asked again, never in a hot loop.
+- D5 whatever goes wrong with one event is logged, and its lease runs out; nothing else stops.
+- D6 how many events of a function run at once, and which events go back to the queue for want of
+  room, is decided in ``core.lanes``.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Protocol
+import random
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Protocol
 
 from kubelambda.core.errors import ApiError
 from kubelambda.core.invocation import Dropped, Outcome
+from kubelambda.core.lane import Ending
+from kubelambda.core.lanes import Lanes, Returned
 from kubelambda.core.queue import (
     LEASE_S,
     DeadLetter,
@@ -24,28 +32,51 @@ from kubelambda.core.queue import (
     QueuedEvent,
     QueueUnavailableError,
 )
-from kubelambda.core.settle import Again, Dead, settle
+from kubelambda.core.settle import (
+    Again,
+    Dead,
+    Done,
+    Settlement,
+    Wait,
+    check_age,
+    plan_delay_s,
+    put_off,
+    settle,
+    spread,
+)
+from kubelambda.dispatch.hands import Hands
 from kubelambda.dispatch.metrics import DispatchMetrics
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-RUNNING_MAX = 500
+BATCH_MAX = 100
+"""Events of one lease request; with the largest payloads they are 100 MB."""
+HELD_MAX = 2_000
 LEASE_WAIT_S = 2.0
+LEASE_ANSWER_S = 15.0
 UNAVAILABLE_S = 1.0
-ROOM_SHARE = 10
 ROOM_WAIT_S = 0.02
+TICK_S = 0.1
+"""How often lanes are looked at that wait for nothing but time."""
 
 
 class Invoker(Protocol):
     """How an event reaches its function."""
 
-    async def invoke(self, event: QueuedEvent) -> Outcome | ApiError | Dropped:
-        """Run it to its end; Dropped where nobody knows how it ended."""
+    async def invoke(
+        self, event: QueuedEvent, on_begun: Callable[[], None]
+    ) -> Outcome | ApiError | Dropped:
+        """Run it to its end; Dropped where nobody knows how it ended.
+
+        ``on_begun`` is called when it was handed to an environment. Returns in bounded time when
+        whoever runs the event gives no sign of life.
+        """
         ...
 
 
 class Dispatcher:
-    """``run`` until cancelled; then ``drain``."""
+    """``open``, and at the end ``drain``; then close the supervisor."""
 
     def __init__(
         self,
@@ -54,91 +85,190 @@ class Dispatcher:
         metrics: DispatchMetrics,
         clock: Callable[[], float],
         *,
+        supervisor: Supervisor,
         lease_s: float = LEASE_S,
-        running_max: int = RUNNING_MAX,
+        lanes: Lanes | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._queue = queue
         self._invoker = invoker
         self._metrics = metrics
         self._clock = clock
-        self._lease_s = lease_s
-        self._running_max = running_max
-        self._running: dict[asyncio.Task[None], Lease] = {}
-        self._finished = asyncio.Event()
+        self._chance = chance
+        self._supervisor = supervisor
+        self._lanes = Lanes() if lanes is None else lanes
+        self._hands = Hands(queue, lease_s)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._stopping = False
 
     @property
-    def running(self) -> int:
-        """Events that are being run."""
-        return len(self._running)
+    def held(self) -> int:
+        """Events that wait, run or are being settled."""
+        return len(self._hands)
 
-    async def run(self) -> None:
-        """Lease and run events until cancelled."""
-        while True:
-            room = self._running_max - len(self._running)
-            if room <= 0:
-                self._finished.clear()
-                await self._finished.wait()
-                continue
-            if room < self._running_max // ROOM_SHARE:
-                # Each lease is a request to the queue: let some more events finish first.
-                await asyncio.sleep(ROOM_WAIT_S)
-                room = self._running_max - len(self._running)
-            try:
-                leases = await self._queue.lease(room, LEASE_WAIT_S)
-            except QueueUnavailableError as error:
-                logger.warning("%s; asking again", error)
-                await asyncio.sleep(UNAVAILABLE_S)
-                continue
-            for lease in leases:
-                task = asyncio.create_task(self._serve(lease))
-                self._running[task] = lease
-                task.add_done_callback(self._note_finished)
+    def open(self) -> None:
+        """Lease and run events until ``drain``."""
+        self._supervisor.keep("the leasing of events", self._lease_events)
+        self._supervisor.keep("the lanes of events", self._look_at_lanes)
+        self._supervisor.keep("the extension of leases", self._hands.run)
 
     async def drain(self, drain_s: float) -> None:
-        """Wait for what runs; give back what does not finish in time (D3)."""
-        if self._running:
-            await asyncio.wait(list(self._running), timeout=drain_s)
-        for task, lease in list(self._running.items()):
+        """Give back what waits; wait for what runs, and give back what does not finish (D3)."""
+        self._stopping = True
+        await self._release(key for key in self._hands.list_keys() if key not in self._tasks)
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=drain_s)
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-            try:
-                await self._queue.release(lease)
-            except QueueUnavailableError as error:
-                logger.warning("%s; the lease of %s runs out", error, lease.event.request_id)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._release(self._hands.list_keys())
 
-    async def _serve(self, lease: Lease) -> None:
-        keeping = asyncio.create_task(self._keep(lease))
+    async def _lease_events(self) -> None:
+        while True:
+            room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._hands))
+            if room < BATCH_MAX // 2:
+                # Each lease is a request to the queue: let some more events finish first.
+                await asyncio.sleep(ROOM_WAIT_S)
+                room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._hands))
+            if room <= 0:
+                continue
+            try:
+                async with asyncio.timeout(LEASE_ANSWER_S):
+                    leases = await self._queue.lease(room, LEASE_WAIT_S)
+            except (QueueUnavailableError, TimeoutError) as error:
+                logger.warning("cannot lease events: %r; asking again", error)
+                await asyncio.sleep(UNAVAILABLE_S)
+                continue
+            await self._take(leases)
+
+    async def _take(self, leases: Sequence[Lease]) -> None:
+        new = [lease.event for lease in leases if self._hands.take(lease)]
+        if self._stopping:
+            await self._release(event.message_id for event in new)
+            return
+        now = self._loop.time()
+        for event in new:
+            size = len(event.payload)
+            self._lanes.add(_lane_of(event), event.message_id, event.accepted_at, size, now)
+        for function in {_lane_of(event): None for event in new}:
+            self._start_next(function)
+
+    async def _look_at_lanes(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self._loop.time()
+            if not self._stopping:
+                for key in self._lanes.take(now):
+                    self._start(key)
+                for returned in self._lanes.give_back(now):
+                    self._return(returned)
+            self._lanes.forget_idle(now)
+            self._metrics.show(self._lanes)
+
+    def _start_next(self, function: str) -> None:
+        if not self._stopping:
+            for key in self._lanes.take_of(function, self._loop.time()):
+                self._start(key)
+
+    def _start(self, key: str) -> None:
+        self._spawn(key, self._serve(key))
+
+    def _return(self, returned: Returned) -> None:
+        """The lane has no room for it: back to the queue for a while."""
+        event = self._hands.get(returned.key).event
+        if returned.delay_s is None:
+            delay_s = plan_delay_s(event, self._chance())
+        else:
+            delay_s = spread(returned.delay_s, self._chance())
+        settlement = put_off(event, self._clock(), delay_s)
+        self._spawn(returned.key, self._carry_out(returned.key, settlement))
+
+    def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        name = f"the event {self._hands.get(key).event.request_id}"
+        task = self._supervisor.spawn(name, work, lambda _: self._forget(key))
+        self._tasks[key] = task
+        task.add_done_callback(lambda done: self._forget_task(key, done))
+
+    def _forget(self, key: str) -> None:
+        """Something went wrong with it: its lease runs out, and it is delivered again (D5)."""
+        self._hands.drop(key)
+
+    def _forget_task(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
+
+    async def _serve(self, key: str) -> None:
+        event = self._hands.get(key).event
         try:
-            result = await self._invoker.invoke(lease.event)
-            await self._settle(lease, result)
+            settlement, ending = await self._run(key, event)
+        except Exception:
+            self._lanes.end(key, Ending.FAILED, self._loop.time(), self._chance())
+            raise
+        if isinstance(settlement, Wait):
+            self._metrics.count_throttle()
+            del self._tasks[key]
+        self._lanes.end(key, ending, self._loop.time(), self._chance())
+        self._start_next(_lane_of(event))
+        if not isinstance(settlement, Wait):
+            await self._carry_out(key, settlement)
+
+    async def _run(self, key: str, event: QueuedEvent) -> tuple[Settlement, Ending]:
+        too_old = check_age(event, self._clock())
+        if too_old is not None:
+            return too_old, Ending.NOT_RUN
+        result = await self._invoker.invoke(
+            event, lambda: self._lanes.begin(key, self._loop.time())
+        )
+        settlement = settle(event, result, self._clock(), chance=self._chance())
+        return settlement, _classify(result, settlement)
+
+    async def _carry_out(self, key: str, settlement: Done | Again | Dead) -> None:
+        event = self._hands.get(key).event
+        try:
+            await self._make_durable(event, settlement)
+            await self._queue.ack(self._hands.get(key))
         except QueueUnavailableError as error:
             # Not settled: the event is delivered again, under the same request id (D1).
-            logger.warning("%s: %s; it will be run again", lease.event.request_id, error)
-        finally:
-            keeping.cancel()
+            logger.warning("%s: %s; it will be run again", event.request_id, error)
+        else:
+            self._metrics.count(settlement)
+        self._hands.drop(key)
 
-    async def _settle(self, lease: Lease, result: Outcome | ApiError | Dropped) -> None:
-        event = lease.event
-        settlement = settle(event, result, self._clock())
+    async def _make_durable(self, event: QueuedEvent, settlement: Done | Again | Dead) -> None:
         if isinstance(settlement, Again):
             await self._queue.publish(settlement.successor)
         elif isinstance(settlement, Dead):
             await self._queue.bury(DeadLetter(event, settlement.condition.value, settlement.detail))
             logger.info("%s is a dead letter: %s", event.request_id, settlement.condition.value)
         elif settlement.dropped:
-            logger.info("%s is dropped: its function is gone", event.request_id)
-        await self._queue.ack(lease)
-        self._metrics.count(settlement)
+            logger.info("%s is dropped: its function was deleted", event.request_id)
 
-    async def _keep(self, lease: Lease) -> None:
-        while True:
-            await asyncio.sleep(self._lease_s / 3)
-            try:
-                await self._queue.extend(lease)
-            except QueueUnavailableError as error:
-                logger.warning("%s: cannot extend the lease: %s", lease.event.request_id, error)
+    async def _release(self, keys: Iterable[str]) -> None:
+        await asyncio.gather(*(self._release_one(key) for key in list(keys)))
 
-    def _note_finished(self, task: asyncio.Task[None]) -> None:
-        self._running.pop(task, None)
-        self._finished.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a bug while settling; the event will be run again", exc_info=error)
+    async def _release_one(self, key: str) -> None:
+        lease = self._hands.drop(key)
+        if lease is None:
+            return
+        try:
+            await self._queue.release(lease)
+        except Exception as error:  # noqa: BLE001  # stopping goes on; the lease runs out
+            logger.warning("%s; the lease of %s runs out", error, lease.event.request_id)
+
+
+def _lane_of(event: QueuedEvent) -> str:
+    """Concurrency is the function's, whatever the qualifier."""
+    return f"{event.namespace}/{event.function_name}"
+
+
+def _classify(result: Outcome | ApiError | Dropped, settlement: Settlement) -> Ending:
+    if isinstance(settlement, Wait):
+        return Ending.THROTTLED
+    if isinstance(result, Outcome):
+        return Ending.COMPLETED
+    if isinstance(result, ApiError) and result.is_gone:
+        return Ending.NOT_RUN
+    return Ending.FAILED

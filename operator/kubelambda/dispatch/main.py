@@ -1,11 +1,12 @@
 """The role ``kubelambda dispatcher``.
 
 Contract: runs until SIGTERM or SIGINT; exit code 0 after a graceful drain, 2 where it cannot start.
+It is ready while it is connected to the queue and its loops run, and live unless one of them fails
+again and again.
 """
 
 import asyncio
 import logging
-import signal
 import time
 
 import uvloop
@@ -14,6 +15,8 @@ from kubelambda.config import DispatcherSettings, SettingError
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
+from kubelambda.process.signals import set_on_stop
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.telemetry.health import HealthServer
@@ -39,26 +42,30 @@ def run(settings: DispatcherSettings) -> int:
 
 
 async def _serve(settings: DispatcherSettings, master_secret: bytes, token: str) -> None:
-    registry = build_registry()
+    registry, supervisor = build_registry(), Supervisor()
+    metrics = DispatchMetrics(registry)
     connection = NatsConnection(settings.queue_url, token=token)
-    queue = JetStreamQueue(connection, replicas=settings.queue_replicas)
-    invoker = RelayInvoker(settings.gateway_address, master_secret)
-    dispatcher = Dispatcher(queue, invoker, DispatchMetrics(registry), time.time)
-    health = HealthServer(
-        registry, check_live=lambda: "", check_ready=lambda: "", port=settings.metrics_port
+    queue = JetStreamQueue(
+        connection, replicas=settings.queue_replicas, on_unreadable=metrics.count_unreadable
     )
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await connection.open()
+    invoker = RelayInvoker(settings.gateway_address, master_secret)
+    dispatcher = Dispatcher(queue, invoker, metrics, time.time, supervisor=supervisor)
+    health = HealthServer(
+        registry,
+        check_live=supervisor.check_live,
+        check_ready=lambda: supervisor.check_ready() or connection.check_ready(),
+        port=settings.metrics_port,
+    )
+    stop = asyncio.Event()
+    set_on_stop(stop)
+    await connection.open(supervisor)
     await health.start()
-    running = asyncio.create_task(dispatcher.run())
+    dispatcher.open()
     try:
         await stop.wait()
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
         await dispatcher.drain(settings.drain_s)
+        await supervisor.close()
         await invoker.close()
         await connection.close()
         await health.close()

@@ -1,12 +1,13 @@
 """What the dispatcher counts: ``kubelambda_dispatch_*``, without labels of functions or callers."""
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from kubelambda.core.settle import Again, Dead, Settlement
+from kubelambda.core.lanes import Lanes
+from kubelambda.core.settle import Again, Dead, Done
 
 
 class DispatchMetrics:
-    """Counters in the registry of the process."""
+    """Counters and gauges in the registry of the process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._settled = Counter(
@@ -15,13 +16,48 @@ class DispatchMetrics:
             ["settlement"],
             registry=registry,
         )
+        self._throttles = Counter(
+            "kubelambda_dispatch_throttles_total",
+            "Runs that were throttled; their events wait in their lanes for the next free slot",
+            registry=registry,
+        )
+        self._unreadable = Counter(
+            "kubelambda_dispatch_unreadable_records_total",
+            "Looks at records of the queue that this release cannot read; the records are kept",
+            registry=registry,
+        )
+        self._events = Gauge(
+            "kubelambda_dispatch_events",
+            "Events in the hands of this dispatcher: running, or waiting for a slot",
+            ["state"],
+            registry=registry,
+        )
+        self._lanes = Gauge(
+            "kubelambda_dispatch_lanes",
+            "Functions that have or lately had events in the hands of this dispatcher",
+            registry=registry,
+        )
 
-    def count(self, settlement: Settlement) -> None:
+    def count(self, settlement: Done | Again | Dead) -> None:
         """One event settled."""
         self._settled.labels(_name(settlement)).inc()
 
+    def count_throttle(self) -> None:
+        """One run throttled."""
+        self._throttles.inc()
 
-def _name(settlement: Settlement) -> str:
+    def count_unreadable(self) -> None:
+        """One look at a record that this release cannot read."""
+        self._unreadable.inc()
+
+    def show(self, lanes: Lanes) -> None:
+        """What is in the hands now."""
+        self._events.labels("running").set(lanes.running)
+        self._events.labels("waiting").set(lanes.waiting)
+        self._lanes.set(len(lanes))
+
+
+def _name(settlement: Done | Again | Dead) -> str:
     if isinstance(settlement, Again):
         return "deferred" if settlement.successor.deferrals else "retried"
     if isinstance(settlement, Dead):

@@ -4,6 +4,10 @@ Contract: an agent of a function that another gateway owns is redirected there. 
 a newer view than this gateway, or whose function the catalog does not know yet, or in another
 configuration, is parked up to PARK_S, since view and catalog may lag; then it is told to come
 again. Never waits on anything else.
+
+What an agent says of epochs moves nothing: only one for which it brings a gateway's word is
+overtaken by the next view (rule M3 of ``core.membership``), and one that no gateway makes ends the
+agent.
 """
 
 import asyncio
@@ -13,7 +17,7 @@ from dataclasses import dataclass
 from kubelambda.core.environment import build_configure
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.ports import Catalog
-from kubelambda.gateway.link import Admission, Admitted, Hello, Redirected, Refused
+from kubelambda.gateway.hello import Admission, Admitted, Hello, Redirected, Refused, Retired
 from kubelambda.gateway.ownership import Membership
 
 PARK_S = 2.0
@@ -38,11 +42,15 @@ class Admissions:
         *,
         region: str,
         open_pool: Callable[[Function], None],
+        is_epoch_proved: Callable[[int, str], bool],
+        park_s: float = PARK_S,
     ) -> None:
         self._catalog = catalog
         self._membership = membership
         self._region = region
         self._open_pool = open_pool
+        self._is_epoch_proved = is_epoch_proved
+        self._park_s = park_s
         self._parked: dict[FunctionRef, list[_Parked]] = {}
 
     def admit(self, hello: Hello, decide: Callable[[Admission], None]) -> None:
@@ -52,7 +60,7 @@ class Admissions:
             decide(admission)
             return
         ref = hello.identity.ref
-        timer = asyncio.get_running_loop().call_later(PARK_S, self._refuse, ref, hello)
+        timer = asyncio.get_running_loop().call_later(self._park_s, self._refuse, ref, hello)
         self._parked.setdefault(ref, []).append(_Parked(hello, decide, timer))
 
     def reconsider(self, ref: FunctionRef) -> None:
@@ -73,8 +81,11 @@ class Admissions:
     def _judge(self, hello: Hello) -> Admission | None:
         """None: what the agent speaks of has not come to this gateway yet."""
         owner = self._membership.find_owner(hello.identity.ref)
+        if not self._membership.is_credible(hello.epoch):
+            return Retired()
         if owner is None or hello.epoch > self._membership.view.epoch:
-            self._membership.note_epoch(hello.epoch)
+            if self._is_epoch_proved(hello.epoch, hello.epoch_proof):
+                self._membership.take_proved_epoch(hello.epoch)
             return None
         if owner != self._membership.own:
             return Redirected(owner.address)

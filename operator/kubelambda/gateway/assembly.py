@@ -5,10 +5,13 @@ owns sockets, tasks and the order of starting and stopping.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.demand import INTERNAL_KEY_INFO, Drain
+from kubelambda.core.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.keys import derive_function_key, derive_key
 from kubelambda.core.membership import Member
@@ -17,6 +20,7 @@ from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.admission import Admissions
 from kubelambda.gateway.connections import Connections
 from kubelambda.gateway.demand import DemandReporter
+from kubelambda.gateway.failure import answer_failure
 from kubelambda.gateway.forward import Forwarder
 from kubelambda.gateway.heartbeats import HttpHeartbeats
 from kubelambda.gateway.http import HttpConnection
@@ -30,8 +34,14 @@ from kubelambda.gateway.package_api import PackageApi, is_download, is_lookup, i
 from kubelambda.gateway.package_cache import PackageCache
 from kubelambda.gateway.pool import Pools
 from kubelambda.gateway.request import Request
+from kubelambda.gateway.request_reader import BodyRule
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.router import Router
+from kubelambda.gateway.spool import Spool
+from kubelambda.process.supervisor import Supervisor
+
+UPLOADS_DIRECTORY = "uploads"
+"""Of the package cache's directory: where uploads wait until they are whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class Surroundings:
     demand_sink: DemandSink
     master_secret: bytes
     metrics: GatewayMetrics
+    supervisor: Supervisor
+    """Owns every task of the gateway."""
     find_peers: FindPeers | None = None
     """How to find other gateways; None for one that is alone."""
     events: EventSink | None = None
@@ -58,12 +70,18 @@ class Assembly:
         self._given = given
         settings, catalog = given.settings, given.catalog
         key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
-        self.connections = Connections(settings, on_cut=given.metrics.count_cut)
+        self.connections = Connections(
+            settings, on_cut=given.metrics.count_cut, open_spool=self._open_spool
+        )
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(key)
-        self.forwarder = Forwarder(key)
+        self.forwarder = Forwarder(key, given.supervisor)
         self.pools = Pools(
-            start_wait_s=settings.start_wait_s, notify=self._notify, elsewhere=_Elsewhere(self)
+            start_wait_s=settings.start_wait_s,
+            notify=self._notify,
+            elsewhere=_Elsewhere(self),
+            find=catalog.get,
+            observe_stage=given.metrics.observe_stage,
         )
         self.membership = Membership(
             own,
@@ -75,10 +93,21 @@ class Assembly:
             on_dead=self.forwarder.drop,
         )
         self.router = Router(self.membership, self.pools, self.forwarder)
+        self._epoch_key = derive_key(given.master_secret, EPOCH_KEY_INFO)
         self.admissions = Admissions(
-            catalog, self.membership, region=settings.region, open_pool=self.pools.open
+            catalog,
+            self.membership,
+            region=settings.region,
+            open_pool=self.pools.open,
+            is_epoch_proved=partial(is_epoch_proved, self._epoch_key),
         )
-        self.reporter = DemandReporter(own.name, given.demand_sink, self.pools.reports, self._drain)
+        self.reporter = DemandReporter(
+            own.name,
+            given.demand_sink,
+            self.pools,
+            self._drain,
+            observe_stage=given.metrics.observe_stage,
+        )
         resolver = Resolver(
             catalog, region=settings.region, default_namespace=settings.default_namespace
         )
@@ -88,9 +117,15 @@ class Assembly:
             submit=self.router.submit,
             count=given.metrics.count,
             events=given.events,
+            supervisor=given.supervisor,
         )
         self._internal_api = InternalApi(
-            key, membership=self.membership, resolver=resolver, submit=self.router.submit
+            key,
+            membership=self.membership,
+            resolver=resolver,
+            submit=self.router.submit,
+            was_deleted=catalog.was_deleted,
+            supervisor=given.supervisor,
         )
         self._package_api = PackageApi(
             _build_cache(given),
@@ -98,6 +133,7 @@ class Assembly:
             self._derive_key,
             internal_key=key,
             anonymous=settings.anonymous_invocation,
+            supervisor=given.supervisor,
         )
         self.links = LinkContext(
             derive_key=self._derive_key,
@@ -106,6 +142,7 @@ class Assembly:
             detach=self.pools.detach,
             listener=self.pools,
             read_epoch=lambda: self.membership.view.epoch,
+            prove_epoch=partial(prove_epoch, self._epoch_key),
             serve_http=self._serve_internal,
             ping_s=settings.link_ping_s,
             dead_s=settings.link_dead_s,
@@ -114,7 +151,9 @@ class Assembly:
 
     def build_public(self) -> HttpConnection:
         """A connection of the public listener."""
-        return HttpConnection(self._serve_public_request, _limit_public_body, self.connections)
+        return HttpConnection(
+            self._serve_public_request, self._rule_public_body, self.connections, answer_failure
+        )
 
     def build_internal(self) -> asyncio.Protocol:
         """A connection of the internal listener: an agent, until it proves to be a request."""
@@ -136,15 +175,31 @@ class Assembly:
 
     def _serve_internal(self, transport: asyncio.Transport, received: bytes) -> None:
         connection = HttpConnection(
-            self._serve_internal_request, limit_internal_body, self.internal_connections
+            self._serve_internal_request,
+            _rule_internal_body,
+            self.internal_connections,
+            answer_failure,
         )
         transport.set_protocol(connection)
         connection.connection_made(transport)
         connection.data_received(received)
 
+    def _rule_public_body(
+        self, method: bytes, path: bytes, headers: dict[bytes, bytes]
+    ) -> BodyRule:
+        if is_upload(method, path):
+            keeps = self._given.packages is not None and self._given.settings.anonymous_invocation
+            return BodyRule(PACKAGE_BYTES_MAX if keeps else 0, is_upload=True)
+        return BodyRule(limit_body(method, path, headers))
+
+    def _open_spool(self, on_room: Callable[[], None]) -> Spool:
+        directory = self._given.settings.package_cache / UPLOADS_DIRECTORY
+        return Spool(directory, self._given.supervisor, on_room)
+
     def _follow_view(self) -> None:
         epoch = self.membership.view.epoch
-        for invocation in self.pools.relinquish(self._find_successor, epoch):
+        epoch_proof = prove_epoch(self._epoch_key, epoch)
+        for invocation in self.pools.relinquish(self._find_successor, epoch, epoch_proof):
             self.router.submit(invocation)
         self.admissions.reconsider_all()
 
@@ -169,8 +224,8 @@ class Assembly:
             return None
         return derive_function_key(self._given.master_secret, uid, key_generation)
 
-    def _notify(self) -> None:
-        self.reporter.notify()
+    def _notify(self, ref: FunctionRef) -> None:
+        self.reporter.notify(ref)
 
 
 class _Elsewhere:
@@ -192,5 +247,5 @@ def _build_cache(given: Surroundings) -> PackageCache | None:
     return PackageCache(given.packages, given.settings.package_cache)
 
 
-def _limit_public_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> int:
-    return PACKAGE_BYTES_MAX if is_upload(method, path) else limit_body(method, path, headers)
+def _rule_internal_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:
+    return BodyRule(limit_internal_body(method, path, headers))

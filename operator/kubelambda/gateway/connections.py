@@ -1,24 +1,36 @@
 """What the clients of a listener may cost: connections, times, bytes (F14, F15).
 
-Contract: counts what it is told of and says no where a limit is reached; with answers the slowest
-readers make room instead (``gateway.waiting_answers``). Does no I/O itself. Each phase of a request
-has its time: the head as a whole; a body for as long as it comes at a least rate; an answer for as
-long as it is read at a least rate. ``sweep`` ends those that are late.
+Contract: counts what it is told of and says no where a limit is reached: bodies by kind and address
+(``gateway.body_budget``); with answers the slowest readers make room instead
+(``gateway.waiting_answers``). Does no I/O itself. Each phase of a request has its time: the head as
+a whole; a body for as long as it comes at a least rate; an answer for as long as it is read at a
+least rate. ``sweep`` ends those that are late.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kubelambda.core.client_limits import ClientLimits
+from kubelambda.core.client_limits import SMALL_BODIES_BYTES, ClientLimits
+from kubelambda.gateway.body_budget import BodyBudget
+from kubelambda.gateway.spool import Spool
 from kubelambda.gateway.waiting_answers import WaitingAnswers
+
+logger = logging.getLogger(__name__)
+
+OpenSpool = Callable[[Callable[[], None]], Spool]
+"""A new spool, which calls what it is given when it has room again."""
 
 
 class Connection(Protocol):
     """What ``Connections`` knows of a connection."""
 
-    deadline: float
+    @property
+    def deadline(self) -> float:
+        """When its phase has taken too long."""
+        ...
 
     def expire(self) -> None:
         """Its phase has taken too long."""
@@ -46,15 +58,20 @@ class Connections:
     by_address: dict[str, int] = field(default_factory=dict)
     leaving: bool = False
     """Set while the server is about to stop: each answer is the last one of its connection."""
-    bodies_bytes: int = 0
     on_cut: Callable[[str], None] = _ignore
     """Called for each client that is cut for reading slowly: below the least ``pace``, or the
     slowest where ``room`` is short."""
+    open_spool: OpenSpool | None = None
+    """Makes the place for an upload; None where nobody uploads."""
     answers: WaitingAnswers = field(init=False)
+    payloads: BodyBudget = field(init=False)
+    uploads: BodyBudget = field(init=False)
     _emptied: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.answers = WaitingAnswers(self.limits.answers_bytes_max)
+        self.payloads = BodyBudget(self.limits.bodies_bytes_max, SMALL_BODIES_BYTES)
+        self.uploads = BodyBudget(self.limits.uploads_bytes_max)
 
     def admit(self, connection: Connection, address: str) -> bool:
         """Count ``connection`` in; False where a cap is reached."""
@@ -75,17 +92,6 @@ class Connections:
             if not self.open:
                 self._emptied.set()
 
-    def hold(self, count: int) -> bool:
-        """Count so many bytes of a body in; False where all bodies together are too much."""
-        if self.bodies_bytes + count > self.limits.bodies_bytes_max:
-            return False
-        self.bodies_bytes += count
-        return True
-
-    def let_go(self, count: int) -> None:
-        """Count bytes out that were held."""
-        self.bodies_bytes -= count
-
     async def wait_closed(self) -> None:
         """Return when no connection is open."""
         while self.open:
@@ -100,4 +106,8 @@ class Connections:
     def sweep(self, now: float) -> None:
         """End the connections whose phase has taken too long."""
         for connection in [one for one in self.open if now > one.deadline]:
-            connection.expire()
+            try:
+                connection.expire()
+            except Exception:
+                logger.exception("a late connection cannot be ended as it should; it is cut")
+                connection.abort()

@@ -72,6 +72,11 @@ class Environment:
         self.state: State = "starting"
         self.leaving = False
         self.idle_since = 0.0
+        self.linked_at = asyncio.get_running_loop().time()
+        self.configured_at: float | None = None
+        """None where another gateway has configured it."""
+        self.event_s: float | None = None
+        """How long the event that has ended last took, until it could take the next."""
         self._listener = listener
         self._send = send
         self._close = close
@@ -82,10 +87,10 @@ class Environment:
         self._credit = 0
         self._unsent: deque[bytes] = deque()
         self._response = IncomingResponse(send, None)
-        self._answered_at = 0.0
+        self._begun_at = self._answered_at = 0.0
         self._handlers: dict[int, Callable[[bytes], None]] = {
-            FrameType.INIT_DONE: self._on_init_over,
-            FrameType.INIT_ERROR: self._on_init_over,
+            FrameType.INIT_DONE: self._on_init_done,
+            FrameType.INIT_ERROR: self._on_init_error,
             FrameType.RESPONSE: self._on_response,
             FrameType.RESPONSE_BODY: self._on_response_body,
             FrameType.RESPONSE_END: self._on_response_end,
@@ -99,6 +104,7 @@ class Environment:
 
     def configure(self, fields: dict[str, Any]) -> None:
         """Hand over code and configuration; init begins."""
+        self.configured_at = self._loop.time()
         self._send(frames.encode_control(FrameType.CONFIGURE, fields))
 
     def adopt(self, state: str, request_id: str) -> None:
@@ -118,6 +124,7 @@ class Environment:
         self._invocation = invocation
         self.recovered_request = ""
         self._reset_exchange(invocation.stream)
+        self._begun_at = self._loop.time()
         invocation.begin()
         self._start_deadline(invocation, function)
         self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
@@ -135,10 +142,15 @@ class Environment:
         self.leaving = True
         self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
 
-    def go_away(self, address: str = "", epoch: int = 0) -> None:
+    def abort(self) -> None:
+        """Cut its link, as if it were lost."""
+        self.lost()
+        self._close()
+
+    def go_away(self, address: str = "", epoch: int = 0, epoch_proof: str = "") -> None:
         """Another gateway owns the function now, at ``address`` where that is known."""
         self.leaving = True
-        fields = {"address": address, "epoch": epoch} if address else {}
+        fields = {"address": address, "epoch": epoch, "epochProof": epoch_proof} if address else {}
         self._send(frames.encode_control(FrameType.GOAWAY, fields))
 
     # what the agent says
@@ -200,8 +212,15 @@ class Environment:
         self._credit = min(self._credit + frames.decode_credit(payload), frames.WINDOW_BYTES)
         self._pump()
 
-    def _on_init_over(self, payload: bytes) -> None:
-        frames.decode_control(payload)
+    def _on_init_done(self, payload: bytes) -> None:
+        frames.decode_agent_control(FrameType.INIT_DONE, payload)
+        self._end_init()
+
+    def _on_init_error(self, payload: bytes) -> None:
+        frames.decode_agent_control(FrameType.INIT_ERROR, payload)
+        self._end_init()
+
+    def _end_init(self) -> None:
         if self.state != "starting":
             raise ProtocolError("init is over already")
         self._become_idle()
@@ -224,11 +243,12 @@ class Environment:
             invocation.finish(outcome)
 
     def _on_idle(self, payload: bytes) -> None:
-        fields = frames.decode_control(payload)
+        fields = frames.decode_agent_control(FrameType.IDLE, payload)
         if self.state != "busy":
             raise ProtocolError("idle without an event")
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
+            self.event_s = self._loop.time() - self._begun_at
             self._finish_with_tail(invocation, fields)
         self.recovered_request = ""
         self._become_idle()

@@ -7,12 +7,18 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from kubelambda.core.demand import EnvironmentReport, FunctionDemand
-from kubelambda.core.function import Function
+from kubelambda.core.errors import ApiError, stalled, unavailable
+from kubelambda.core.function import Function, Stall
 from kubelambda.gateway.environment import Environment
 from kubelambda.gateway.invocation import Invocation
 
+DURATION_WEIGHT = 0.2
+"""Of the latest event in the mean of all."""
+RETRY_NO_ROOM_S = 5
+"""Room comes when something ends, not within the second."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class FunctionPool:
     """One function's environments and requests."""
 
@@ -27,6 +33,16 @@ class FunctionPool:
     recovered: set[Environment] = field(default_factory=set)
     """Environments that run another gateway's event, or keep the result of one."""
 
+    waiting_since: float = 0.0
+    """When the queue was empty last."""
+    duration_s: float | None = None
+    """The mean length of its events; None before the first has ended here."""
+
+    def note_event(self, seconds: float) -> None:
+        """An event has ended."""
+        former = seconds if self.duration_s is None else self.duration_s
+        self.duration_s = former + DURATION_WEIGHT * (seconds - former)
+
     @property
     def recovering(self) -> int:
         """Environments that are busy with another gateway's event."""
@@ -38,6 +54,44 @@ class FunctionPool:
         self.waiting.clear()
         self.parked.clear()
         return pending
+
+    def forget(self, environment: Environment) -> None:
+        """Its link is gone."""
+        self.environments.discard(environment)
+        self.recovered.discard(environment)
+        if environment in self.idle:
+            self.idle.remove(environment)
+
+    def find_refusal(self) -> ApiError | None:
+        """Why no request can be served; None where one may be, now or after a wait.
+
+        An environment that is there serves, whatever keeps others from starting.
+        """
+        function = self.function
+        cannot_start = bool(function.stalled_reason) and function.stall is Stall.CANNOT_START
+        if function.cannot_run or (cannot_start and not self.has_current):
+            return stalled(function.stalled_reason, function.stalled_message)
+        return None
+
+    def build_wait_error(self, waited_s: float) -> ApiError:
+        """What to tell a request that has waited in vain; in the words of who denies the room."""
+        function = self.function
+        name, object_name = function.function_name, function.ref.name
+        if function.stalled_reason:
+            return unavailable(
+                f"no environment of {name} was free within {waited_s:.0f} s, and no other can be "
+                f"started ({function.stalled_reason}): {function.stalled_message}",
+                RETRY_NO_ROOM_S,
+            )
+        return unavailable(
+            f"no environment of {name} started within {waited_s:.0f} s; "
+            f"kubectl describe lambdafunction {object_name} says why"
+        )
+
+    @property
+    def has_current(self) -> bool:
+        """Whether an environment of the present configuration is there, busy or not."""
+        return any(self.is_current(environment) for environment in self.environments)
 
     def find_running(self, request_id: str) -> Invocation | None:
         """The invocation of this request id that waits here or has not been answered yet."""
@@ -86,6 +140,7 @@ class FunctionPool:
             name=ref.name,
             uid=self.function.uid,
             waiting=waiting,
+            duration_ms=None if self.duration_s is None else round(self.duration_s * 1000, 1),
             environments=tuple(
                 EnvironmentReport(
                     pod=one.identity.pod,

@@ -20,6 +20,7 @@ from kubelambda.core.membership import (
     encode_heartbeat,
 )
 from kubelambda.gateway.ownership import PeerUnreachableError
+from kubelambda.process.answers import AnswerTooLongError, read_answer
 
 HEARTBEAT_PATH = "/internal/v1/heartbeat"
 HEARTBEAT_BYTES_MAX = 1_048_576
@@ -43,7 +44,7 @@ class HttpHeartbeats:
         url, headers = f"http://{address}{HEARTBEAT_PATH}", {SIGNATURE_HEADER: signature}
         try:
             async with self._session.post(url, data=body, headers=headers) as response:
-                reply = await response.content.read(HEARTBEAT_BYTES_MAX)
+                reply = await read_answer(response, HEARTBEAT_BYTES_MAX)
                 given = response.headers.get(SIGNATURE_HEADER, "")
                 if response.status != 200 or not verify_reply(self._key, signature, reply, given):
                     raise PeerUnreachableError(f"{address} answered {response.status}, or unsigned")
@@ -51,7 +52,13 @@ class HttpHeartbeats:
         except aiohttp.ClientConnectorError as error:
             refused = isinstance(error.os_error, ConnectionRefusedError)
             raise PeerUnreachableError(str(error), refused=refused) from error
-        except (aiohttp.ClientError, TimeoutError, OSError, MalformedHeartbeatError) as error:
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            OSError,
+            MalformedHeartbeatError,
+            AnswerTooLongError,
+        ) as error:
             raise PeerUnreachableError(repr(error)) from error
 
     async def close(self) -> None:

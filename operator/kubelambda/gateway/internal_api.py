@@ -3,12 +3,18 @@
 Contract: ``core.relay`` and ``gateway.heartbeats``. Every request is signed with the key of the
 internal hop; one that is not gets 401 and nothing else. The payload of a relayed event was checked
 where it came in. Anything but the two routes is 404.
+
+A function that the catalog does not know is gone only where its deletion was seen; where the sender
+may come again (asynchronous events) it is told to, since this gateway's watch may lag.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
 from kubelambda.core.function import Function
 from kubelambda.core.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
@@ -19,20 +25,23 @@ from kubelambda.core.relay import (
     META_HEADER,
     OUTCOME_HEADER,
     RELAY_PATH,
-    STREAM_OUTCOME,
+    STREAM_OUTCOMES,
     MalformedRelayError,
     RelayRequest,
     decode_request,
-    encode_outcome,
     verify_relay,
 )
 from kubelambda.core.routing import Target
 from kubelambda.gateway.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH, sign_reply
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.ownership import Membership
+from kubelambda.gateway.relay_answer import RelayAnswer, fail, open_answer
 from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.streaming import EventStream
+from kubelambda.process.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
 
 CATCH_UP_S = 1.0
 """How long a relayed event waits for a view or a catalog that is behind its sender's."""
@@ -40,7 +49,7 @@ CATCH_UP_STEP_S = 0.02
 _RELAY, _HEARTBEAT = RELAY_PATH.encode(), HEARTBEAT_PATH.encode()
 _LOOKUP = LOOKUP_PATH.encode()
 _SIGNATURE, _META = SIGNATURE_HEADER.encode(), META_HEADER.encode()
-_MISDIRECTED = 421
+_NOT_FOUND = 404
 
 
 def limit_internal_body(method: bytes, path: bytes, _: dict[bytes, bytes]) -> int:
@@ -62,19 +71,24 @@ class InternalApi:
         membership: Membership,
         resolver: Resolver,
         submit: Callable[[Invocation], None],
+        was_deleted: Callable[[str], bool],
+        supervisor: Supervisor,
+        catch_up_s: float = CATCH_UP_S,
     ) -> None:
         self._key = key
         self._membership = membership
         self._resolver = resolver
         self._submit = submit
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._was_deleted = was_deleted
+        self._supervisor = supervisor
+        self._catch_up_s = catch_up_s
 
     def serve(self, request: Request) -> None:
         """Answer ``request``, now or when its function has."""
         if request.method != b"POST" or request.path not in (_RELAY, _HEARTBEAT):
             request.keep_alive = False
             request.respond(404, [])
-        elif request.over_limit:
+        elif request.over_limit is not None:
             request.respond(413, [])
         elif request.path == _RELAY:
             self._serve_relay(request)
@@ -107,74 +121,105 @@ class InternalApi:
         except MalformedRelayError:
             request.respond(400, [])
             return
-        function = self._resolve(relayed)
-        if isinstance(function, ApiError) or relayed.epoch > self._membership.view.epoch:
-            task = asyncio.create_task(self._catch_up(request, relayed))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        else:
-            self._begin(request, relayed, function)
+        event = _Event(request, relayed, request.body, open_answer(request, relayed))
+        try:
+            self._take(event)
+        except Exception:
+            logger.exception("request %s cannot be served", relayed.request_id)
+            fail(event.answer)
 
-    async def _catch_up(self, request: Request, relayed: RelayRequest) -> None:
-        """The sender may know of a view or a function that has not come to this gateway yet."""
-        end = asyncio.get_running_loop().time() + CATCH_UP_S
-        await self._membership.wait_for_epoch(relayed.epoch, CATCH_UP_S)
-        function = self._resolve(relayed)
-        while isinstance(function, ApiError) and asyncio.get_running_loop().time() < end:
+    def _take(self, event: "_Event") -> None:
+        """Begin, or wait for the view or the function, which may not have come here yet."""
+        function = self._resolve(event.meta)
+        if isinstance(function, Function) and not self._is_behind(event.meta):
+            self._begin(event, function)
+            return
+        name = f"waiting for the function of request {event.meta.request_id}"
+        self._supervisor.spawn(name, self._catch_up(event), on_error=lambda _: fail(event.answer))
+
+    async def _catch_up(self, event: "_Event") -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._catch_up_s
+        if self._is_behind(event.meta):
+            await self._membership.wait_for_epoch(event.meta.epoch, self._catch_up_s)
+        function = self._resolve(event.meta)
+        while (
+            isinstance(function, ApiError)
+            and not self._is_deleted(event.meta)
+            and loop.time() < end
+        ):
             await asyncio.sleep(CATCH_UP_STEP_S)
-            function = self._resolve(relayed)
+            function = self._resolve(event.meta)
         if isinstance(function, ApiError):
-            _refuse(request, function)
+            event.answer.complete(self._refuse(event.meta, function))
         else:
-            self._begin(request, relayed, function)
+            self._begin(event, function)
 
-    def _resolve(self, relayed: RelayRequest) -> Function | ApiError:
-        target = Target(relayed.function_name, "", relayed.qualifier)
-        return self._resolver.resolve_in(relayed.namespace, target)
+    def _is_behind(self, meta: RelayRequest) -> bool:
+        """Whether the sender's view is newer; one that no gateway makes is not waited for."""
+        return meta.epoch > self._membership.view.epoch and self._membership.is_credible(meta.epoch)
 
-    def _begin(self, request: Request, relayed: RelayRequest, function: Function) -> None:
+    def _is_deleted(self, meta: RelayRequest) -> bool:
+        return bool(meta.function_uid) and self._was_deleted(meta.function_uid)
+
+    def _refuse(self, meta: RelayRequest, error: ApiError) -> ApiError:
+        """What the sender is told of a function that cannot be found here."""
+        if error.status != _NOT_FOUND:
+            return error
+        if self._is_deleted(meta):
+            return replace(error, is_gone=True)
+        if meta.may_repeat:
+            return errors.unavailable(f"{meta.function_name} is not known at this gateway yet")
+        return error
+
+    def _resolve(self, meta: RelayRequest) -> Function | ApiError:
+        target = Target(meta.function_name, "", meta.qualifier)
+        return self._resolver.resolve_in(meta.namespace, target, meta.function_uid)
+
+    def _begin(self, event: "_Event", function: Function) -> None:
+        request, meta = event.request, event.meta
         if request.gone:
             return
         invocation = Invocation(
-            request_id=relayed.request_id,
+            request_id=meta.request_id,
             function=function,
-            qualifier=relayed.qualifier,
-            invoked_arn=function.arn(self._resolver.region, relayed.qualifier),
-            payload=request.body,
-            trace_id=relayed.trace_id,
-            client_context=relayed.client_context,
-            wants_tail=relayed.wants_tail,
-            answer=lambda outcome: _answer(request, invocation, outcome),
-            hops=relayed.hops,
-            may_repeat=relayed.may_repeat,
-            on_begun=request.announce,
+            qualifier=meta.qualifier,
+            invoked_arn=function.arn(self._resolver.region, meta.qualifier),
+            payload=event.payload,
+            trace_id=meta.trace_id,
+            client_context=meta.client_context,
+            wants_tail=meta.wants_tail,
+            answer=lambda outcome: _answer(event, invocation, outcome),
+            hops=meta.hops,
+            may_repeat=meta.may_repeat,
+            on_begun=event.answer.begin,
         )
-        if relayed.stream:
-            invocation.stream = EventStream(request, [(OUTCOME_HEADER, STREAM_OUTCOME)])
+        if meta.stream:
+            headers = [(OUTCOME_HEADER, STREAM_OUTCOMES[meta.version])]
+            invocation.stream = EventStream(request, headers)
         request.on_gone = invocation.leave
         self._submit(invocation)
 
 
-def _answer(
-    request: Request, invocation: Invocation, outcome: Outcome | ApiError | Dropped
-) -> None:
-    if isinstance(outcome, Dropped):
-        request.drop()
-    elif isinstance(outcome, ApiError):
-        _refuse(request, outcome)
-    elif invocation.stream is not None:
-        invocation.stream.complete(outcome)
-    else:
-        _respond(request, outcome)
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """One relayed event and its answer. The payload is kept here: an answer that has begun lets
+    the request's body go.
+    """
+
+    request: Request
+    meta: RelayRequest
+    payload: bytes
+    answer: RelayAnswer
 
 
-def _refuse(request: Request, error: ApiError) -> None:
-    if error.status == _MISDIRECTED:
-        request.respond(_MISDIRECTED, [])
-    else:
-        _respond(request, error)
-
-
-def _respond(request: Request, outcome: Outcome | ApiError) -> None:
-    header, body = encode_outcome(outcome)
-    request.respond(200, [(OUTCOME_HEADER, header)], body)
+def _answer(event: _Event, invocation: Invocation, outcome: Outcome | ApiError | Dropped) -> None:
+    """Whoever brings the outcome goes on, whatever becomes of the answer."""
+    try:
+        if isinstance(outcome, Outcome) and invocation.stream is not None:
+            invocation.stream.complete(outcome)
+        else:
+            event.answer.complete(outcome)
+    except Exception:
+        logger.exception("request %s cannot be answered", event.meta.request_id)
+        event.request.drop()

@@ -101,15 +101,22 @@ class Invocation:
         if not self.begun:
             self.release()
 
-    def share(self, answer: Answer) -> None:
-        """Answer somebody else as well, who asks for the result of the same request id."""
-        former = self.answer
+    def share(self, other: "Invocation") -> None:
+        """Tell ``other``, of the same request id, as well that it begins and how it ends."""
+        former, former_on_begun, answer = self.answer, self.on_begun, other.answer
 
         def answer_both(outcome: Outcome | ApiError | Dropped) -> None:
             former(outcome)
             answer(outcome)
 
-        self.answer = answer_both
+        def begin_both() -> None:
+            if former_on_begun is not None:
+                former_on_begun()
+            other.begin()
+
+        self.answer, self.on_begun = answer_both, begin_both
+        if self.begun:
+            other.begin()
 
     def release(self) -> None:
         """Give the slot back: never begun, or its environment is idle or dead. Once only."""

@@ -13,6 +13,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Coroutine
+from typing import Any
 from urllib.parse import parse_qs
 
 from kubelambda.core import errors, json_check
@@ -23,11 +24,13 @@ from kubelambda.core.invocation import Dropped, Outcome
 from kubelambda.core.ports import EventSink
 from kubelambda.core.queue import QueuedEvent, QueueUnavailableError
 from kubelambda.core.routing import parse_target
+from kubelambda.gateway.failure import answer_error
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.operations import Operation, find_operation
 from kubelambda.gateway.request import Request
 from kubelambda.gateway.resolve import Resolver
 from kubelambda.gateway.streaming import EventStream
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ class InvokeApi:
         submit: Callable[[Invocation], None],
         count: Callable[[str], None],
         events: EventSink | None,
+        supervisor: Supervisor,
     ) -> None:
         self._resolver = resolver
         self._region = resolver.region
@@ -59,36 +63,36 @@ class InvokeApi:
         self._submit = submit
         self._count = count
         self._events = events
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._supervisor = supervisor
 
     def serve(self, request: Request) -> None:
         """Answer ``request``, now or when its function has."""
-        request_id = str(uuid.uuid4())
+        request_id = request.request_id = str(uuid.uuid4())
         operation = find_operation(request.method, request.path)
         if operation is None:
-            self._refuse(request, request_id, errors.unknown_operation())
-        elif request.over_limit:
-            self._refuse(request, request_id, errors.request_too_large(request.over_limit))
+            self._refuse(request, errors.unknown_operation())
+        elif request.over_limit is not None:
+            self._refuse(request, errors.request_too_large(request.over_limit))
         elif not self._anonymous:
             denied = ApiError(403, "AccessDeniedException", "Anonymous invocation is off")
-            self._refuse(request, request_id, denied)
+            self._refuse(request, denied)
         else:
             self._invoke(request, operation, request_id)
 
     def _invoke(self, request: Request, operation: Operation, request_id: str) -> None:
         prepared = self._prepare(request, operation, request_id)
         if isinstance(prepared, ApiError):
-            self._refuse(request, request_id, prepared)
+            self._refuse(request, prepared)
         elif len(prepared.payload) <= json_check.SMALL_BYTES:
             self._check_now(request, prepared)
         else:
-            self._spawn(self._check_in_slices(request, prepared))
+            self._spawn(request, "checking a payload", self._check_in_slices(request, prepared))
 
     def _check_now(self, request: Request, invocation: Invocation) -> None:
         try:
             json_check.check_small(invocation.payload)
         except json_check.NotJsonError as error:
-            self._refuse(request, invocation.request_id, errors.invalid_json(str(error)))
+            self._refuse(request, errors.invalid_json(str(error)))
         else:
             self._begin(request, invocation)
 
@@ -97,7 +101,7 @@ class InvokeApi:
             for _ in json_check.iter_check(invocation.payload):
                 await asyncio.sleep(0)
         except json_check.NotJsonError as error:
-            self._refuse(request, invocation.request_id, errors.invalid_json(str(error)))
+            self._refuse(request, errors.invalid_json(str(error)))
         else:
             self._begin(request, invocation)
 
@@ -116,10 +120,11 @@ class InvokeApi:
     def _accept(self, request: Request, invocation: Invocation) -> None:
         if self._events is None:
             message = "asynchronous invocation (Event) needs a queue; none is configured here"
-            self._refuse(request, invocation.request_id, errors.not_built(message))
+            self._refuse(request, errors.not_built(message))
             return
         # A client that goes away meanwhile changes nothing: what is accepted is run.
-        self._spawn(self._publish(request, invocation, self._events))
+        work = self._publish(request, invocation, self._events)
+        self._spawn(request, "accepting an event", work)
 
     async def _publish(self, request: Request, invocation: Invocation, events: EventSink) -> None:
         """202 only when the event is durable (P2); no answer says more than that."""
@@ -127,6 +132,7 @@ class InvokeApi:
             request_id=invocation.request_id,
             namespace=invocation.function.ref.namespace,
             function_name=invocation.function.function_name,
+            function_uid=invocation.function.uid,
             payload=invocation.payload,
             accepted_at=time.time(),
             qualifier=invocation.qualifier,
@@ -137,15 +143,18 @@ class InvokeApi:
         except QueueUnavailableError as error:
             logger.warning("an asynchronous event was refused: %s", error)
             refusal = errors.unavailable("the queue of asynchronous events is not available")
-            self._refuse(request, invocation.request_id, refusal)
+            self._refuse(request, refusal)
         else:
             request.respond(202, [("x-amzn-RequestId", invocation.request_id)])
             self._count("accepted")
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _spawn(self, request: Request, what: str, work: Coroutine[Any, Any, None]) -> None:
+        name = f"{what} for request {request.request_id}"
+        self._supervisor.spawn(name, work, on_error=lambda _: self.fail(request))
+
+    def fail(self, request: Request) -> None:
+        """Answer a request that could not be served for a reason that nobody foresaw."""
+        self._refuse(request, errors.internal())
 
     def _prepare(
         self, request: Request, operation: Operation, request_id: str
@@ -184,12 +193,22 @@ class InvokeApi:
     def _answer(
         self, request: Request, invocation: Invocation, outcome: Outcome | ApiError | Dropped
     ) -> None:
+        """Whoever brings the outcome goes on, whatever becomes of the answer."""
+        try:
+            self._write_answer(request, invocation, outcome)
+        except Exception:
+            logger.exception("request %s cannot be answered", request.request_id)
+            self.fail(request)
+
+    def _write_answer(
+        self, request: Request, invocation: Invocation, outcome: Outcome | ApiError | Dropped
+    ) -> None:
         if isinstance(outcome, Dropped):
             request.drop()
             self._count("dropped")
             return
         if isinstance(outcome, ApiError):
-            self._refuse(request, invocation.request_id, outcome)
+            self._refuse(request, outcome)
             return
         if invocation.stream is not None:
             invocation.stream.complete(outcome)
@@ -202,15 +221,8 @@ class InvokeApi:
             request.respond(200, headers, outcome.payload)
         self._count("function_error" if outcome.function_error else "success")
 
-    def _refuse(self, request: Request, request_id: str, error: ApiError) -> None:
-        headers = [
-            _JSON,
-            ("x-amzn-RequestId", request_id),
-            ("x-amzn-ErrorType", error.code),
-        ]
-        if error.retry_after_s is not None:
-            headers.append(("Retry-After", str(error.retry_after_s)))
-        request.respond(error.status, headers, error.body())
+    def _refuse(self, request: Request, error: ApiError) -> None:
+        answer_error(request, error)
         self._count("throttle" if error.status == 429 else f"error_{error.status}")
 
 

@@ -4,7 +4,7 @@ Contract: every layer that a function of the catalog uses and that stands in its
 zipFile) is put into the package store under its SHA-256, which the function's status remembers.
 Any number of gateways may do so: a package that is there already stays as it is. A store that
 cannot be asked is asked again. Source: spec/lambda.md, section 6.7 (functions that already use a
-deleted version keep working).
+deleted version keep working). Content that is not what its digest says is never kept: logged once.
 """
 
 import asyncio
@@ -37,10 +37,15 @@ class LayerKeeper:
             layer = await self._waiting.get()
             try:
                 await self._keep(layer)
-            except (PackagesUnavailableError, ValueError) as error:
+            except PackagesUnavailableError as error:
                 logger.warning("layer %s is not kept yet: %s", layer.reference, error)
                 self._waiting.put_nowait(layer)
                 await asyncio.sleep(self._retry_s)
+            except ValueError as error:
+                logger.error("layer %s cannot be kept: %s", layer.reference, error)  # noqa: TRY400
+            except BaseException:
+                self._waiting.put_nowait(layer)  # ``run`` may be called again
+                raise
 
     def _follow(self, ref: FunctionRef) -> None:
         function = self._catalog.get(ref)

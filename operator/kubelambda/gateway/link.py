@@ -8,15 +8,24 @@ the link's upgrade is handed to ``LinkContext.serve_http``.
 import asyncio
 import logging
 import secrets
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 from kubelambda.core import frames
 from kubelambda.core.frames import FrameDecoder, FrameType, ProtocolError
-from kubelambda.core.function import FunctionRef
-from kubelambda.gateway.environment import Environment, EnvironmentListener, Identity
+from kubelambda.gateway.environment import Environment, EnvironmentListener
+from kubelambda.gateway.hello import (
+    VERSION,
+    Admission,
+    Admitted,
+    Hello,
+    Redirected,
+    Refused,
+    Retired,
+    decode_hello,
+)
+from kubelambda.process.keepalive import set_keepalive
 
 logger = logging.getLogger(__name__)
 
@@ -24,52 +33,12 @@ UPGRADE_BYTES_MAX = 4_096
 AUTHENTICATE_S = 5.0
 PING_S = 5.0
 DEAD_S = 20.0
-TCP_USER_TIMEOUT_MS = 15_000
 UNAUTHENTICATED_PER_ADDRESS_MAX = 64
-VERSION = 1
 _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: kubelambda-link/1\r\n\r\n"
 )
 _PREFIX = b"GET /link"
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """A hello that is well-formed; whether it is true is another question."""
-
-    identity: Identity
-    key_generation: int
-    nonce: str
-    proof: str
-    state: str
-    request_id: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """The agent's environment may begin; ``configure`` is None where it was configured before."""
-
-    configure: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The agent is to come again later."""
-
-    reason: str
-    retry_after_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Redirected:
-    """The agent is to dial the gateway that owns its function."""
-
-    address: str
-
-
-Admission = Admitted | Refused | Redirected
 
 
 @dataclass(slots=True)
@@ -85,6 +54,8 @@ class LinkContext:
     listener: EnvironmentListener
     read_epoch: Callable[[], int]
     """The epoch of this gateway's view."""
+    prove_epoch: Callable[[int], str]
+    """This gateway's word for an epoch; agents keep it and bring it along (frames.prove_epoch)."""
     serve_http: Callable[[asyncio.Transport, bytes], None]
     """Takes over a connection on which something other than the link's upgrade has come."""
     ping_s: float = PING_S
@@ -106,6 +77,7 @@ class LinkConnection(asyncio.Protocol):
         self._nonce = secrets.token_hex(16)
         self._hello: Hello | None = None
         self._environment: Environment | None = None
+        self._retired = False
         self._counted = False
         self._last_received = self._loop.time()
         self._last_sent = self._loop.time()
@@ -118,7 +90,7 @@ class LinkConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
-        _set_user_timeout(transport.get_extra_info("socket"))
+        set_keepalive(transport.get_extra_info("socket"))
         pending = self._context.unauthenticated
         if pending.get(self._address, 0) >= UNAUTHENTICATED_PER_ADDRESS_MAX:
             self._transport.abort()
@@ -194,10 +166,12 @@ class LinkConnection(asyncio.Protocol):
     def _receive(self, frame_type: int, payload: bytes) -> None:
         if self._environment is not None and frame_type not in _LIVENESS:
             self._environment.receive(frame_type, payload)
+        elif self._retired and frame_type not in _LIVENESS:
+            return
         elif frame_type == FrameType.PING:
             self.send(frames.encode_frame(FrameType.PONG))
         elif frame_type == FrameType.HELLO and self._hello is None:
-            self._receive_hello(decode_hello(frames.decode_control(payload)))
+            self._receive_hello(decode_hello(frames.decode_agent_control(frame_type, payload)))
         elif frame_type != FrameType.PONG:
             raise ProtocolError(f"frame 0x{frame_type:02x} has no place before welcome")
 
@@ -230,7 +204,15 @@ class LinkConnection(asyncio.Protocol):
             self.send(frames.encode_control(FrameType.REFUSE, fields))
             self.close()
             return
-        fields = {"proof": self._prove(hello), "epoch": self._context.read_epoch()}
+        if isinstance(admission, Retired):
+            self._retire(hello)
+            return
+        epoch = self._context.read_epoch()
+        fields = {
+            "proof": self._prove(hello),
+            "epoch": epoch,
+            "epochProof": self._context.prove_epoch(epoch),
+        }
         if isinstance(admission, Redirected):
             fields["address"] = admission.address
             self.send(frames.encode_control(FrameType.REDIRECT, fields))
@@ -238,6 +220,13 @@ class LinkConnection(asyncio.Protocol):
             return
         self.send(frames.encode_control(FrameType.WELCOME, fields))
         self._begin(hello, admission)
+
+    def _retire(self, hello: Hello) -> None:
+        """Welcome it with its own epoch, so that it obeys, and let it end."""
+        self._retired = True
+        fields = {"proof": self._prove(hello), "epoch": hello.epoch}
+        self.send(frames.encode_control(FrameType.WELCOME, fields))
+        self.send(frames.encode_control(FrameType.DRAIN, {}))
 
     def _prove(self, hello: Hello) -> str:
         identity = hello.identity
@@ -288,44 +277,3 @@ class LinkConnection(asyncio.Protocol):
 
 
 _LIVENESS = frozenset({FrameType.PING, FrameType.PONG})
-
-
-def decode_hello(fields: dict[str, Any]) -> Hello:
-    """The hello in ``fields``; ProtocolError where a member is missing or of another type."""
-    try:
-        if fields["version"] != VERSION:
-            raise ProtocolError("hello of an unknown version")
-        texts = {
-            name: _text(fields[name])
-            for name in ("namespace", "function", "uid", "pod", "podUid", "revision")
-        }
-        return Hello(
-            identity=Identity(
-                ref=FunctionRef(texts["namespace"], texts["function"]),
-                uid=texts["uid"],
-                pod=texts["pod"],
-                pod_uid=texts["podUid"],
-                revision=texts["revision"],
-                config_digest=_text(fields["configDigest"]),
-            ),
-            key_generation=int(fields["keyGeneration"]),
-            nonce=_text(fields["nonce"]),
-            proof=_text(fields["proof"]),
-            state=_text(fields["state"]),
-            request_id=_text(fields.get("requestId", "")),
-            epoch=int(fields.get("epoch", 0)),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ProtocolError("malformed hello") from error
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > UPGRADE_BYTES_MAX:
-        raise ValueError("not a text")
-    return value
-
-
-def _set_user_timeout(link_socket: socket.socket | None) -> None:
-    if link_socket is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        link_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
-        link_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

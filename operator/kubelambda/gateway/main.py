@@ -5,7 +5,6 @@ Contract: runs until SIGTERM or SIGINT; exit code 0 after a graceful drain, 2 wh
 
 import asyncio
 import logging
-import signal
 
 import uvloop
 
@@ -16,6 +15,8 @@ from kubelambda.gateway.demand import HttpDemandSink
 from kubelambda.gateway.heartbeats import DnsPeers
 from kubelambda.gateway.layer_keeper import LayerKeeper
 from kubelambda.gateway.server import Gateway
+from kubelambda.process.signals import set_on_stop
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.jetstream_packages import JetStreamPackages
 from kubelambda.stores.nats_connection import NatsConnection
@@ -35,11 +36,10 @@ def run(settings: GatewaySettings) -> int:
     except SettingError as error:
         logger.error("%s", error)  # noqa: TRY400  # the message says all, a traceback hides it
         return EXIT_SETTINGS
-    uvloop.run(_serve(settings, master_secret, queue_token))
-    return 0
+    return uvloop.run(_serve(settings, master_secret, queue_token))
 
 
-async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: str) -> None:
+async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: str) -> int:
     index = FunctionIndex()
     catalog = ClusterCatalog(
         index,
@@ -57,21 +57,26 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     queue = JetStreamQueue(connection, replicas=replicas) if connection else None
     find_peers = peers.find if peers else None
     packages = JetStreamPackages(connection, replicas=replicas) if connection else None
-    keeping = asyncio.create_task(LayerKeeper(index, packages).run()) if packages else None
-    gateway = Gateway(settings, index, sink, master_secret, find_peers, queue, packages)
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    supervisor = Supervisor()
+    if packages is not None:
+        supervisor.keep("the keeper of layers", LayerKeeper(index, packages).run)
+    gateway = Gateway(settings, index, sink, master_secret, find_peers, queue, packages, supervisor)
+    stop = asyncio.Event()
+    set_on_stop(stop)
+    try:
+        await gateway.start()
+    except OSError as error:
+        logger.error("the gateway cannot start: %s", error)  # noqa: TRY400  # the message says all
+        await supervisor.close()
+        return EXIT_SETTINGS
     if connection is not None:
-        await connection.open()
-    await gateway.start()
-    await catalog.start()
+        await connection.open(supervisor)
+    await catalog.start(supervisor)
     try:
         await gateway.serve_until(stop)
     finally:
-        if keeping is not None:
-            keeping.cancel()
         await catalog.close()
         await sink.close()
         if connection is not None:
             await connection.close()
+    return 0

@@ -21,6 +21,7 @@ from kubelambda.core.membership import (
     View,
     choose_view,
     count_elsewhere,
+    is_credible,
     plan_view,
 )
 
@@ -65,7 +66,7 @@ class Membership:
     """The view of this gateway.
 
     ``on_change`` is called after each new view, ``on_dead`` with the address of a gateway that has
-    fallen silent without leaving.
+    fallen silent without leaving. ``now_ms`` is unix time.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Membership:
         is_ready: Callable[[], bool],
         on_change: Callable[[], None],
         on_dead: Callable[[str], None],
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.own = own
         self.view = View()
@@ -89,7 +91,8 @@ class Membership:
         self._is_ready = is_ready
         self._on_change = on_change
         self._on_dead = on_dead
-        self._incarnation = time.time_ns() // 1_000_000
+        self._now_ms = now_ms
+        self._incarnation = now_ms()
         self._peers: dict[str, Peer] = {}
         self._former: list[Peer] = []
         """Former selves of restarted gateways: what they held counts a while longer (M5)."""
@@ -143,14 +146,31 @@ class Membership:
             return
         former = self._peers.get(name)
         if former is not None and former.heartbeat.incarnation != heartbeat.incarnation:
-            self._bury(former)
+            self._keep_former_self(former)
         self._peers[name] = Peer(heartbeat, self._loop.time())
-        self.note_epoch(heartbeat.view.epoch)
-        self._consider(choose_view(self.view, heartbeat.view))
+        self._note_epoch(heartbeat.view.epoch)
+        self._consider(choose_view(self.view, heartbeat.view, self._now_ms()))
 
-    def note_epoch(self, epoch: int) -> None:
-        """Somebody has obeyed a gateway of this epoch: the next view will be above it (M3)."""
-        self._highest_epoch = max(self._highest_epoch, epoch)
+    def take_proved_epoch(self, epoch: int) -> None:
+        """An agent has obeyed a gateway of this epoch, and brings that gateway's word for it (M3).
+
+        Nothing that an agent says without it may come here.
+        """
+        if self._note_epoch(epoch):
+            self._loop.call_soon(self._reconsider)
+
+    def is_credible(self, epoch: int) -> bool:
+        """Whether a gateway can have made ``epoch`` by now (M6)."""
+        return is_credible(epoch, self._now_ms())
+
+    def _note_epoch(self, epoch: int) -> bool:
+        if epoch <= self._highest_epoch or not self.is_credible(epoch):
+            return False
+        self._highest_epoch = epoch
+        return True
+
+    def _reconsider(self) -> None:
+        self._consider(self.view)
 
     def suspect(self, member: Member) -> None:
         """A connection to ``member`` failed: ask it at once instead of at the next heartbeat."""
@@ -230,16 +250,16 @@ class Membership:
         view = plan_view(
             own,
             self._peers.values(),
-            highest_epoch=max(self._highest_epoch, view.epoch),
+            highest_epoch=self._highest_epoch,
             now=now,
-            now_ms=time.time_ns() // 1_000_000,
+            now_ms=self._now_ms(),
         )
         self._former = [peer for peer in self._former if now - peer.heard_at < 10 * DEAD_S]
         if view == self.view:
             return
         self.view = view
         self._owners.clear()
-        self._highest_epoch = max(self._highest_epoch, view.epoch)
+        self._note_epoch(view.epoch)
         names = ", ".join(member.name for member in view.members)
         logger.info("epoch %d: the gateways are %s", view.epoch, names)
         self._viewed.set()
@@ -258,7 +278,7 @@ class Membership:
         for peer in self._living():
             if peer.heartbeat.sender.address == address:
                 del self._peers[peer.heartbeat.sender.name]
-                self._bury(peer)
+                self._keep_former_self(peer)
 
     def _tell_silent(self) -> None:
         living = {peer.heartbeat.sender.address for peer in self._living()}
@@ -267,7 +287,7 @@ class Membership:
             self._on_dead(address)
         self._silent = known - living
 
-    def _bury(self, peer: Peer) -> None:
+    def _keep_former_self(self, peer: Peer) -> None:
         self._former.append(Peer(peer.heartbeat, min(peer.heard_at, self._loop.time() - DEAD_S)))
 
     def _living(self) -> list[Peer]:

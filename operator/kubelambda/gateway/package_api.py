@@ -1,19 +1,21 @@
 """Packages over HTTP: uploads on the public listener; on the internal one downloads by agents, and
 the controller's question which are there (``core.package_lookup``).
 
-Contract: an upload is answered when the store has it durable; its name must be its SHA-256, and it
-must be a zip that environments can unpack (``core.package_check``). A download needs the proof of a
-function that names the package as its code or as a layer; anything else is 401 or 404, which tell
-nothing of what exists. A layer that is only remembered may still come, by its object or from
-another gateway: 503 until it does, since a 404 is final for an agent.
+Contract: an upload waits on disk until it is whole (``gateway.spool``), and is answered when the
+store has it durable; its name must be its SHA-256, and it must be a zip that environments can
+unpack (``core.package_check``). A download needs the proof of a function that names the package as
+its code or as a layer; anything else is 401 or 404, which tell nothing of what exists. A layer that
+is only remembered may still come, by its object or from another gateway: 503 until it does, since a
+404 is final for an agent.
 """
 
 import asyncio
 import base64
 import logging
 import time
+import uuid
 from collections.abc import Callable, Coroutine
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
@@ -38,12 +40,17 @@ from kubelambda.core.packages import (
     read_authorization,
 )
 from kubelambda.core.ports import Catalog
+from kubelambda.gateway.failure import answer_error, answer_failure
 from kubelambda.gateway.package_cache import PackageCache
 from kubelambda.gateway.request import Request
+from kubelambda.gateway.spool import SpoolError
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
 PART_BYTES = 262_144
+STORING_MAX = 2
+"""So many whole packages are in memory at a time; the others wait on disk for their turn."""
 _UPLOAD, _DOWNLOAD = UPLOAD_PATH.encode(), PACKAGES_PATH.encode()
 _LOOKUP, _SIGNATURE = LOOKUP_PATH.encode(), SIGNATURE_HEADER.encode()
 _AUTHORIZATION = AUTHORIZATION_HEADER.encode()
@@ -79,22 +86,25 @@ class PackageApi:
         *,
         internal_key: bytes,
         anonymous: bool,
+        supervisor: Supervisor,
     ) -> None:
         self._cache = cache
         self._catalog = catalog
         self._derive_key = derive_key
         self._internal_key = internal_key
         self._anonymous = anonymous
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._supervisor = supervisor
+        self._storing = asyncio.Semaphore(STORING_MAX)
 
     def serve_upload(self, request: Request) -> None:
         """Keep a package that a client sends."""
+        request.request_id = str(uuid.uuid4())
         name = request.path[len(_UPLOAD) :].decode("latin-1")
         refusal = self._judge_upload(request, name)
         if refusal is not None:
-            _refuse(request, refusal)
+            answer_error(request, refusal)
         elif self._cache is not None:
-            self._spawn(self._keep(request, name, self._cache))
+            self._spawn(request, "keeping a package", self._keep(request, name, self._cache))
 
     def serve_download(self, request: Request) -> None:
         """Give an agent its function's package."""
@@ -112,13 +122,14 @@ class PackageApi:
         elif self._cache is None:
             request.respond(absent, [])
         else:
-            self._spawn(self._give(request, name, self._cache, absent))
+            work = self._give(request, name, self._cache, absent)
+            self._spawn(request, "giving a package", work)
 
     def serve_lookup(self, request: Request) -> None:
         """Tell the controller which packages are missing."""
         signature = request.headers.get(_SIGNATURE, b"").decode("latin-1")
         now_s = int(time.time())
-        if request.over_limit:
+        if request.over_limit is not None:
             request.respond(413, [])
         elif not verify_request(
             self._internal_key, signature, "POST", LOOKUP_PATH, request.body, now_s
@@ -127,14 +138,14 @@ class PackageApi:
         elif self._cache is None:
             request.respond(501, [])
         else:
-            self._spawn(self._look_up(request, self._cache))
+            self._spawn(request, "looking for packages", self._look_up(request, self._cache))
 
     def _judge_upload(self, request: Request, name: str) -> ApiError | None:
         if not self._anonymous:
             return ApiError(403, "AccessDeniedException", "Anonymous uploads are off")
         if self._cache is None:
             return errors.not_built("packages need a store (queue.url); none is configured here")
-        if request.over_limit:
+        if request.over_limit is not None:
             return ApiError(
                 413,
                 "RequestEntityTooLargeException",
@@ -146,15 +157,19 @@ class PackageApi:
 
     async def _keep(self, request: Request, name: str, cache: PackageCache) -> None:
         try:
-            await asyncio.to_thread(check_package, request.body)
-            await cache.put(name, request.body)
+            async with self._storing:
+                content = await _read_upload(request)
+                await asyncio.to_thread(check_package, content)
+                await cache.put(name, content)
         except ValueError as error:
-            _refuse(request, errors.invalid_parameter(str(error)))
-        except PackagesUnavailableError as error:
+            answer_error(request, errors.invalid_parameter(str(error)))
+        except (PackagesUnavailableError, SpoolError) as error:
             logger.warning("a package was refused: %s", error)
-            _refuse(request, errors.unavailable("the store of packages is not available"))
+            answer_error(request, errors.unavailable("the store of packages is not available"))
         else:
             request.respond(201, [_JSON], b'{"sha256":"%b"}' % name.encode())
+        finally:
+            request.release()
 
     async def _look_up(self, request: Request, cache: PackageCache) -> None:
         try:
@@ -190,10 +205,12 @@ class PackageApi:
             with file:
                 await _send_file(request, file, size)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _spawn(self, request: Request, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._supervisor.spawn(name, work, on_error=lambda _: answer_failure(request))
+
+
+async def _read_upload(request: Request) -> bytes:
+    return await request.upload.read() if request.upload is not None else request.body
 
 
 async def _send_file(request: Request, file: BinaryIO, size: int) -> None:
@@ -209,10 +226,3 @@ async def _send_file(request: Request, file: BinaryIO, size: int) -> None:
         if request.gone:
             return
     request.end()
-
-
-def _refuse(request: Request, error: ApiError) -> None:
-    headers = [_JSON, ("x-amzn-ErrorType", error.code)]
-    if error.retry_after_s is not None:
-        headers.append(("Retry-After", str(error.retry_after_s)))
-    request.respond(error.status, headers, error.body())

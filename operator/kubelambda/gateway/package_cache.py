@@ -6,6 +6,7 @@ being read; what was used last stays longest. One fetch at a time for each packa
 """
 
 import asyncio
+import logging
 import shutil
 from collections import OrderedDict
 from collections.abc import Awaitable, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kubelambda.core.packages import PackageStore, PackagesUnavailableError
+
+logger = logging.getLogger(__name__)
 
 CACHE_BYTES_MAX = 1 << 30
 
@@ -43,16 +46,27 @@ class PackageCache:
         """The package's file and size; the store's errors where it cannot be had."""
         while sha256 not in self._sizes:
             await self._join_fetch(sha256)
+        try:
+            file = (self._directory / sha256).open("rb")
+        except OSError as error:
+            del self._sizes[sha256]  # somebody has removed it: fetch it again when asked again
+            raise PackagesUnavailableError(f"a package has left the cache: {error}") from error
         self._sizes.move_to_end(sha256)
-        return (self._directory / sha256).open("rb"), self._sizes[sha256]
+        return file, self._sizes[sha256]
 
     def _join_fetch(self, sha256: str) -> Awaitable[None]:
         task = self._fetching.get(sha256)
         if task is None:
             task = asyncio.create_task(self._fetch(sha256))
             self._fetching[sha256] = task
-            task.add_done_callback(lambda _: self._fetching.pop(sha256, None))
+            task.add_done_callback(lambda done: self._note_fetched(sha256, done))
         return asyncio.shield(task)
+
+    def _note_fetched(self, sha256: str, task: asyncio.Task[None]) -> None:
+        del self._fetching[sha256]
+        if not task.cancelled() and task.exception() is not None:
+            # Also where everybody who waited for it has gone.
+            logger.info("package %s was not fetched: %r", sha256, task.exception())
 
     async def _fetch(self, sha256: str) -> None:
         part, path = self._directory / f"{sha256}.part", self._directory / sha256

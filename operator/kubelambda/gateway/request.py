@@ -2,12 +2,16 @@
 
 Contract: what applications of ``gateway.http`` see; knows nothing of sockets. One answer for each
 request: whole by ``respond``, or in parts by ``begin``, ``send`` and ``end``. Whatever comes after
-it, or after the client has gone, is dropped.
+it, or after the client has gone, is dropped. A request holds room for its body until it is answered
+or released.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from kubelambda.gateway.body_budget import HeldBody
+from kubelambda.gateway.spool import Spool
 
 Headers = list[tuple[str, str]]
 
@@ -51,9 +55,18 @@ class Request:
     body: bytes
     connection: Connection
     keep_alive: bool
-    over_limit: int = 0
-    """The limit that the body went over (the body itself was not kept), else 0."""
+    request_id: str = ""
+    """The id that its answers carry; set by the application that gives it one."""
+    over_limit: int | None = None
+    """The limit, which may be 0, that the body went over (the body itself was not kept)."""
+    unread: bool = False
+    """Part of the body was left unread: the answer is the last of its connection."""
+    upload: Spool | None = None
+    """The body of a large upload, in place of ``body``."""
+    held: HeldBody | None = None
     http_version: str = "1.1"
+    has_begun: bool = False
+    """Set by ``begin``: its status has gone out."""
     gone: bool = False
     """Set when the client has left before it was answered."""
     on_gone: Callable[[], None] | None = None
@@ -62,10 +75,12 @@ class Request:
 
     def respond(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
         """Answer; a second answer, and one to a client that has gone, is dropped."""
+        self.release()
         self.connection.respond(self, status, headers, body)
 
     def begin(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None:
         """Begin an answer whose body follows with ``send`` and ``end``; chunked without length."""
+        self.release()
         self.connection.begin(self, status, headers, length)
 
     def send(self, data: bytes) -> bool:
@@ -83,3 +98,11 @@ class Request:
     def drop(self) -> None:
         """Close the connection without an answer."""
         self.connection.drop(self)
+
+    def release(self) -> None:
+        """Its body is not needed any more; a second time changes nothing."""
+        self.body = b""
+        if self.held is not None:
+            self.held.release()
+        if self.upload is not None:
+            self.upload.close()

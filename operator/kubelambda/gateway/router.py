@@ -48,7 +48,7 @@ class Router:
 
     def _on_failure(self, invocation: Invocation, attempt: int, failure: RelayFailure) -> None:
         if invocation.begun:
-            # Whether the function ran to its end, nobody here can know: no answer is a lie.
+            # Nobody here can know whether the function ran to its end, so nothing is claimed.
             invocation.finish(Dropped())
             return
         if failure.unreachable:

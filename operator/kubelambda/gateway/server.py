@@ -4,7 +4,7 @@ Contract: ``start`` binds all three listeners or raises OSError (files of TLS in
 ``serve_until`` returns after a graceful drain. Order of stopping: not ready; other gateways take
 over the functions, agents and waiting requests go to them; for ``linger_s`` whatever still comes is
 served, each answer the last of its connection; no new connections; requests in flight get
-``drain_s``; links close.
+``drain_s``; links close; the only gateway stays a little, so that connections are refused at once.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.ownership import FindPeers
 from kubelambda.gateway.tls import TlsFiles
 from kubelambda.gateway.tls_listener import TlsListener
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry
 
@@ -32,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 BACKLOG = 4096
+
+STAY_LINGERS = 2
+"""The only gateway stays for so many times ``linger_s`` before its address goes."""
 
 
 class Gateway:
@@ -46,7 +50,10 @@ class Gateway:
         find_peers: FindPeers | None = None,
         events: EventSink | None = None,
         packages: PackageStore | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        """``supervisor`` is closed with the gateway, whoever else keeps tasks with it."""
+        self._supervisor = supervisor if supervisor is not None else Supervisor()
         self._settings = settings
         self._catalog = catalog
         registry = build_registry()
@@ -57,13 +64,14 @@ class Gateway:
             demand_sink,
             master_secret,
             self._metrics,
+            self._supervisor,
             find_peers=find_peers,
             events=events,
             packages=packages,
         )
         self._health = HealthServer(
             registry,
-            check_live=lambda: "",
+            check_live=self._supervisor.check_live,
             check_ready=self._check_ready,
             host=settings.host,
             port=settings.metrics_port,
@@ -71,7 +79,6 @@ class Gateway:
         self._tls: TlsFiles | None = None
         self._assembly: Assembly | None = None
         self._servers: list[asyncio.Server | TlsListener] = []
-        self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.public_port = settings.public_port
         self.internal_port = settings.internal_port
@@ -101,12 +108,10 @@ class Gateway:
                 self._listen_tls(assembly.build_public, public, self._tls)
             unused.pop_all()
         assembly.membership.start()
-        self._tasks = [
-            asyncio.create_task(assembly.reporter.run()),
-            asyncio.create_task(self._sweep(assembly)),
-        ]
+        self._supervisor.keep("the demand reporter", assembly.reporter.run)
+        self._supervisor.keep("the sweep of slow clients", lambda: self._sweep(assembly))
         if self._surroundings.find_peers is not None:
-            self._tasks.append(asyncio.create_task(assembly.membership.run()))
+            self._supervisor.keep("the membership of gateways", assembly.membership.run)
 
     async def serve_until(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, then drain and close."""
@@ -129,7 +134,7 @@ class Gateway:
     def _listen_tls(
         self, build: Callable[[], HttpConnection], listening: socket.socket, tls: TlsFiles
     ) -> None:
-        listener = TlsListener(listening, tls.context, build)
+        listener = TlsListener(listening, lambda: tls.context, build, self._supervisor)
         listener.start(BACKLOG)
         self._servers.append(listener)
 
@@ -138,14 +143,15 @@ class Gateway:
         assembly = self._assembly
         if assembly is not None:
             await self._drain(assembly)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervisor.close()
+        if assembly is not None:
+            await assembly.heartbeats.close()
         await self._health.close()
 
     async def _drain(self, assembly: Assembly) -> None:
         connections = assembly.connections
         connections.leaving = True
+        began, alone = asyncio.get_running_loop().time(), len(assembly.membership.view.members) < 2
         await assembly.membership.leave()
         await asyncio.sleep(self._settings.linger_s)
         for server in self._servers:
@@ -160,10 +166,19 @@ class Gateway:
             environment.go_away()
         for link in list(assembly.links.links):
             link.close()
+        if alone:
+            await self._refuse_until(began + STAY_LINGERS * self._settings.linger_s)
         connections.abort()
         assembly.internal_connections.abort()
         assembly.forwarder.close()
-        await assembly.heartbeats.close()
+
+    async def _refuse_until(self, moment: float) -> None:
+        """Keep this address alive without a listener: what is still sent here is refused at once.
+
+        While it is the only gateway clients are sent to it until it is known not to be ready; an
+        address that is gone already would swallow their connections in silence.
+        """
+        await asyncio.sleep(max(0.0, moment - asyncio.get_running_loop().time()))
 
     async def _sweep(self, assembly: Assembly) -> None:
         loop = asyncio.get_running_loop()
@@ -181,11 +196,14 @@ class Gateway:
             return "stopping"
         if self._assembly is None or not self._assembly.membership.view.members:
             return "the gateways have not found each other yet"
-        return "" if self._catalog.synced else "the catalog of functions is not read yet"
+        if not self._catalog.synced:
+            return "the catalog of functions is not read yet"
+        return self._supervisor.check_ready()
 
 
 def _observe_held_bytes(metrics: GatewayMetrics, connections: Connections) -> None:
-    metrics.held_bytes.labels("requests").set_function(lambda: connections.bodies_bytes)
+    metrics.held_bytes.labels("requests").set_function(lambda: connections.payloads.held_bytes)
+    metrics.held_bytes.labels("uploads").set_function(lambda: connections.uploads.held_bytes)
     metrics.held_bytes.labels("answers").set_function(lambda: connections.answers.bytes_held)
 
 

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 
 from kubelambda.gateway.http import HttpConnection
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -21,25 +22,29 @@ ACCEPT_AGAIN_S = 1.0
 
 
 class TlsListener:
-    """Owns ``listening``, which is bound; ``build`` makes a connection."""
+    """Owns ``listening``, which is bound; ``build`` makes a connection.
+
+    ``get_context`` is asked for each connection, since certificates are renewed.
+    """
 
     def __init__(
         self,
         listening: socket.socket,
-        context: ssl.SSLContext,
+        get_context: Callable[[], ssl.SSLContext],
         build: Callable[[], HttpConnection],
+        supervisor: Supervisor,
     ) -> None:
         self._listening = listening
-        self._context = context
+        self._get_context = get_context
         self._build = build
         self._loop = asyncio.get_running_loop()
         self._accepting: asyncio.Task[None] | None = None
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._supervisor = supervisor
 
     def start(self, backlog: int) -> None:
         """Begin to accept."""
         self._listening.listen(backlog)
-        self._accepting = self._loop.create_task(self._accept())
+        self._accepting = self._supervisor.keep("accepting TLS connections", self._accept)
         self._accepting.add_done_callback(lambda _: self._listening.close())
 
     def close(self) -> None:
@@ -59,16 +64,14 @@ class TlsListener:
             if not connection.admit(str(address[0])):
                 client.close()
                 continue
-            task = self._loop.create_task(self._shake_hands(connection, client))
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+            self._supervisor.spawn("a TLS handshake", self._shake_hands(connection, client))
 
     async def _shake_hands(self, connection: HttpConnection, client: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
                 lambda: connection,
                 client,
-                ssl=self._context,
+                ssl=self._get_context(),
                 ssl_handshake_timeout=HANDSHAKE_S,
             )
         except OSError as error:
@@ -76,4 +79,5 @@ class TlsListener:
             connection.release()
         except BaseException:
             connection.release()
+            client.close()
             raise

@@ -1,4 +1,4 @@
-"""The API server over the official client: raw dictionaries in, raw dictionaries out.
+"""The port ``kube.api`` over the official client.
 
 Contract: asyncio outside, a bounded pool of threads inside. Every write first asks the fence, in
 the thread that sends it; nothing below a caller repeats a write. Every request is counted by verb
@@ -16,16 +16,12 @@ from urllib.parse import urlencode
 from prometheus_client import CollectorRegistry, Counter
 
 from kubelambda.core.pace import TokenBucket
+from kubelambda.kube.api import APPLY_PATCH, MERGE_PATCH, Manifest
 from kubelambda.kube.connection import Connection, describe_connection
 from kubelambda.kube.errors import UnavailableError, classify_error
 from kubelambda.kube.paths import Resource, build_path
 
 Fence = Callable[[], None]
-Manifest = dict[str, Any]
-
-MERGE_PATCH = "application/merge-patch+json"
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
 
 _JSON = "application/json"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -144,7 +140,7 @@ class KubeClient:
         resource: Resource,
         namespace: str | None,
         name: str,
-        content: Manifest,
+        content: Manifest | list[Manifest],
         *,
         manager: str,
         subresource: str = "",
@@ -163,14 +159,21 @@ class KubeClient:
         )
 
     async def delete(
-        self, resource: Resource, namespace: str | None, name: str, *, uid: str
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str,
+        version: str = "",
     ) -> None:
-        """DELETE of just the object with this uid; dependants go in the background."""
+        """DELETE of just this object, with ``version`` of just this state of it."""
+        preconditions = {"uid": uid} | ({"resourceVersion": version} if version else {})
         content = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": "Background",
-            "preconditions": {"uid": uid},
+            "preconditions": preconditions,
         }
         path = build_path(resource, namespace, name)
         await self._request("delete", resource, path, content=content)
@@ -182,7 +185,7 @@ class KubeClient:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        content: Manifest | None = None,
+        content: Manifest | list[Manifest] | None = None,
         content_type: str = _JSON,
         subresource: str = "",
         accept: str = _JSON,
@@ -201,7 +204,7 @@ class KubeClient:
         verb: str,
         label: str,
         url: str,
-        content: Manifest | None,
+        content: Manifest | list[Manifest] | None,
         content_type: str,
         accept: str,
     ) -> Manifest:

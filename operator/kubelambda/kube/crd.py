@@ -8,7 +8,8 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from kubelambda.kube.client import KubeClient, Manifest, RequestCounter
+from kubelambda.kube.api import KubeApi, Manifest
+from kubelambda.kube.client import KubeClient, RequestCounter
 from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import CRDS
@@ -21,7 +22,7 @@ class NotEstablishedError(KubeError):
     """The API server took a CRD but does not serve it in time."""
 
 
-async def apply_crd(client: KubeClient, manifest: Manifest, *, timeout_s: float = 60.0) -> None:
+async def apply_crd(client: KubeApi, manifest: Manifest, *, timeout_s: float = 60.0) -> None:
     """Apply one CRD and return when its condition Established is True."""
     applied = await client.apply(CRDS, None, manifest, manager=FIELD_MANAGER)
     name = manifest["metadata"]["name"]

@@ -5,7 +5,7 @@ Contract: pure text from values; never a value of an environment variable or a l
 
 from collections.abc import Sequence
 
-from kubelambda.catalog.files import Loaded, Problem
+from kubelambda.catalog.files import Loaded, Problem, Remark
 from kubelambda.core.function import Function
 from kubelambda.local.machine import Machine
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
@@ -21,13 +21,22 @@ def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> 
     if runnable:
         chosen = min(runnable, key=_rank)
         lines += ["", "Try:", *_render_tries(url, chosen.function_name)]
-    lines += ["", "Edit a file and invoke again: it is read anew. Ctrl-C ends everything."]
+    lines += [
+        "",
+        "Memory, CPU, /tmp and network are this machine's; nothing limits a function here.",
+    ]
+    lines += ["Edit a file and invoke again: it is read anew. Ctrl-C ends everything."]
     return "\n".join(lines)
 
 
 def render_problems(loaded: Loaded) -> str:
     """One line for each document that was left out, and what is served all the same."""
     return "\n".join(_render_problem(one, loaded) for one in loaded.problems)
+
+
+def render_remarks(remarks: Sequence[Remark]) -> str:
+    """One line for each thing that is served in another way than on a cluster."""
+    return "\n".join(f"note: {one.path}: {one.message}" for one in remarks)
 
 
 def _render_problem(problem: Problem, loaded: Loaded) -> str:

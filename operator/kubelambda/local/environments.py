@@ -11,12 +11,12 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.demand import DemandReport, Drain, FunctionDemand
+from kubelambda.core.demand import DemandReply, DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
 from kubelambda.core.language_paths import Roots, build_local_paths
@@ -27,6 +27,8 @@ from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 logger = logging.getLogger(__name__)
 
 STOP_S = 3.0
+RETRY_S_MIN = 0.2
+RETRY_S_MAX = 5.0
 INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "TMPDIR")
 ALLOWED_CODE_HOSTS = ("localhost", "127.0.0.1", "::1")
 """Code may come from this machine, by plain http too."""
@@ -46,9 +48,22 @@ class LocalEnvironment:
 
     pod: str
     ref: FunctionRef
+    uid: str
     config_digest: str
     process: asyncio.subprocess.Process
     directory: Path
+    is_former: bool = False
+    """Its function was deleted: it ends by itself, and serves no successor of the name."""
+    is_linked: bool = False
+    """A gateway has spoken of it."""
+
+
+@dataclass(slots=True)
+class _Pause:
+    """Environments of a function that ended before they were linked: the next one waits."""
+
+    failures: int = 0
+    until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -66,20 +81,25 @@ class LocalEnvironments:
     idle_timeout_s: float = 300.0
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
     _started_count: int = 0
+    _pauses: dict[FunctionRef, _Pause] = field(default_factory=dict)
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def report(self, report: DemandReport) -> Sequence[Drain]:
+    def __post_init__(self) -> None:
+        self.index.subscribe(self._note_deletion)
+
+    async def report(self, report: DemandReport) -> DemandReply:
         """Make as many environments as ``report`` wants; answer which idle ones may go."""
         drains: list[Drain] = []
         for demand in report.functions:
             ref = FunctionRef(demand.namespace, demand.name)
+            self._note_linked(ref, demand)
             await self._start_missing(ref, demand)
             drains += [
                 Drain(demand.namespace, demand.name, one.pod)
                 for one in demand.environments
                 if one.state == "idle" and one.idle_s > self.idle_timeout_s
             ]
-        return drains
+        return DemandReply(tuple(drains))
 
     async def close(self) -> None:
         """End every agent: SIGTERM, and SIGKILL for what is still there after STOP_S."""
@@ -96,17 +116,46 @@ class LocalEnvironments:
 
     async def _start_missing(self, ref: FunctionRef, demand: FunctionDemand) -> None:
         function = self.index.get(ref)
-        if function is None:
+        if function is None or asyncio.get_running_loop().time() < self._pause(ref).until:
             return
         digest = function.config_digest
         running = [
-            one for one in self._running.values() if one.ref == ref and one.config_digest == digest
+            one
+            for one in self._running.values()
+            if one.ref == ref and one.config_digest == digest and not one.is_former
         ]
         taken = sum(
             one.state == "busy" and one.config_digest == digest for one in demand.environments
         )
         for _ in range(taken + demand.waiting - len(running)):
-            await self._start(function)
+            try:
+                await self._start(function)
+            except OSError as error:
+                self._put_off(ref, f"cannot be started: {error}")
+                return
+
+    def _note_linked(self, ref: FunctionRef, demand: FunctionDemand) -> None:
+        for one in demand.environments:
+            if one.pod in self._running:
+                self._running[one.pod].is_linked = True
+                self._pauses.pop(ref, None)
+
+    def _put_off(self, ref: FunctionRef, problem: str) -> None:
+        """What fails again and again is tried again and again, but not at once."""
+        pause = self._pauses.setdefault(ref, _Pause())
+        delay_s = min(RETRY_S_MAX, RETRY_S_MIN * 2.0 ** min(pause.failures, 8))
+        pause.failures += 1
+        pause.until = asyncio.get_running_loop().time() + delay_s
+        logger.warning("an environment of %s %s; next try in %.1f s", ref, problem, delay_s)
+
+    def _pause(self, ref: FunctionRef) -> _Pause:
+        return self._pauses.get(ref, _Pause())
+
+    def _note_deletion(self, ref: FunctionRef) -> None:
+        function = self.index.get(ref)
+        for one in self._running.values():
+            if one.ref == ref and (function is None or function.uid != one.uid):
+                one.is_former = True
 
     async def _start(self, function: Function) -> None:
         bootstrap = plan_bootstrap(function.runtime, function.handler, self.machine)
@@ -115,10 +164,26 @@ class LocalEnvironments:
         self._started_count += 1
         pod = f"{function.ref.name}-{self._started_count}"
         directory = self.state / "environments" / pod
+        try:
+            process = await self._spawn(function, pod, directory, bootstrap)
+        except OSError:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        environment = LocalEnvironment(
+            pod, function.ref, function.uid, function.config_digest, process, directory
+        )
+        self._running[pod] = environment
+        watcher = asyncio.create_task(self._forget_when_over(environment))
+        self._watchers.add(watcher)
+        watcher.add_done_callback(self._watchers.discard)
+
+    async def _spawn(
+        self, function: Function, pod: str, directory: Path, bootstrap: Bootstrap
+    ) -> asyncio.subprocess.Process:
         shutil.rmtree(directory, ignore_errors=True)
         for part in ("task", "opt", "tmp"):
             (directory / part).mkdir(parents=True)
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *self.isolation.command,
             self.agent,
             env=self._build_variables(function, pod, directory, bootstrap),
@@ -126,19 +191,14 @@ class LocalEnvironments:
             cwd=directory,
             start_new_session=True,
         )
-        environment = LocalEnvironment(
-            pod, function.ref, function.config_digest, process, directory
-        )
-        self._running[pod] = environment
-        watcher = asyncio.create_task(self._forget_when_over(environment))
-        self._watchers.add(watcher)
-        watcher.add_done_callback(self._watchers.discard)
 
     async def _forget_when_over(self, environment: LocalEnvironment) -> None:
         code = await environment.process.wait()
         self._running.pop(environment.pod, None)
         shutil.rmtree(environment.directory, ignore_errors=True)
         logger.debug("environment %s ended with %s", environment.pod, code)
+        if not environment.is_linked and code > 0:
+            self._put_off(environment.ref, f"ended with {code} before a gateway heard of it")
 
     def _build_variables(
         self, function: Function, pod: str, directory: Path, bootstrap: Bootstrap

@@ -7,6 +7,7 @@ the state directory is written.
 import asyncio
 import contextlib
 import fcntl
+import logging
 import secrets
 import shutil
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from watchfiles import awatch
 
-from kubelambda.catalog.files import Loaded, keep_last_good, load_functions
+from kubelambda.catalog.files import Loaded, keep_last_good, list_new_remarks, load_functions
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.core.function import Function
@@ -27,14 +28,17 @@ from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.gateway.server import Gateway
-from kubelambda.local.banner import render_banner, render_problems
+from kubelambda.local.banner import render_banner, render_problems, render_remarks
 from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.isolation import find_isolation
 from kubelambda.local.machine import Machine, find_cache, find_machine
 from kubelambda.local.packages import mark_bad_zip, mark_missing_package
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.sqlite import SqliteQueue
+
+logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 PACKAGES_LOOK_MS = 1_000
@@ -93,6 +97,7 @@ async def _serve(options: LocalOptions) -> None:
         linger_s=0,
         package_cache=options.state / "environments" / "packages",
     )
+    supervisor, metrics = Supervisor(), DispatchMetrics(CollectorRegistry())
     queue = SqliteQueue(options.state / "events.sqlite", time.time)
     gateway = Gateway(settings, index, environments, master_secret, events=queue, packages=packages)
     try:
@@ -110,27 +115,24 @@ async def _serve(options: LocalOptions) -> None:
     stop = _stop_event()
     follower = asyncio.create_task(_follow_edits(loader, stop))
     invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
-    dispatcher = Dispatcher(queue, invoker, DispatchMetrics(CollectorRegistry()), time.time)
-    dispatching = asyncio.create_task(dispatcher.run())
-    stopping = asyncio.create_task(_stop_dispatching(stop, dispatching, dispatcher))
+    dispatcher = Dispatcher(queue, invoker, metrics, time.time, supervisor=supervisor)
+    dispatcher.open()
+    stopping = asyncio.create_task(_stop_dispatching(stop, dispatcher))
     try:
         await gateway.serve_until(stop)
     finally:
         stop.set()
         await stopping
         await follower
+        await supervisor.close()
         await invoker.close()
         await queue.close()
         await environments.close()
 
 
-async def _stop_dispatching(
-    stop: asyncio.Event, dispatching: asyncio.Task[None], dispatcher: Dispatcher
-) -> None:
+async def _stop_dispatching(stop: asyncio.Event, dispatcher: Dispatcher) -> None:
     """What still runs is given back: it is run again when local mode is started again."""
     await stop.wait()
-    dispatching.cancel()
-    await asyncio.gather(dispatching, return_exceptions=True)
     await dispatcher.drain(DISPATCH_DRAIN_S)
 
 
@@ -149,11 +151,14 @@ class _Loader:
     def load(self) -> Loaded:
         """Make what is in the files, and what packages are there, all that is served."""
         loaded = keep_last_good(self._former, load_functions(self.options.paths))
+        remarks = list_new_remarks(self._former, loaded)
         self._former = loaded
         self._serve()
         self.index.synced = True
         if loaded.problems:
             self.options.say(render_problems(loaded))
+        if remarks:
+            self.options.say(render_remarks(remarks))
         return loaded
 
     def look_for_packages(self) -> None:
@@ -194,10 +199,13 @@ async def _follow_edits(loader: _Loader, stop: asyncio.Event) -> None:
         yield_on_timeout=True,
     )
     async for changes in edits:
-        if changes:
-            loader.load()
-        else:
-            loader.look_for_packages()
+        try:
+            if changes:
+                loader.load()
+            else:
+                loader.look_for_packages()
+        except Exception:
+            logger.exception("the files cannot be read; what was read before is served")
 
 
 def _stop_event() -> asyncio.Event:

@@ -47,12 +47,15 @@ class Supervisor:
         self._kept: dict[str, _Kept] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Call ``run`` now and whenever it ends, until ``close``; ``name`` is unique here."""
+    def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Call ``run`` now and whenever it ends, until ``close``; ``name`` is unique here.
+
+        Cancelling the task that is returned ends it earlier.
+        """
         if name in self._kept:
             raise ValueError(f"a task named {name!r} is kept already")
         state = self._kept[name] = _Kept()
-        self._start(self._keep(name, run, state), name)
+        return self._start(self._keep(name, run, state), name)
 
     def spawn(
         self,

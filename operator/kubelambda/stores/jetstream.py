@@ -4,8 +4,10 @@ Contract: ``core.queue.Queue``. Durable as the stream's storage is: with one rep
 server's ``sync_interval: always`` after an fsync, with three after a quorum. A work-queue stream
 holds what is due and, as scheduled messages, what is not yet; a second one the dead letters.
 Subjects are made of hashes: names are data (FAULTS rule 4.7). While the server is away everything
-raises QueueUnavailableError at once. LIMIT: one consumer for
-all functions, so a function with a great backlog delays the others' events.
+raises QueueUnavailableError at once. A message that cannot be read is scheduled anew as it is, so
+that it does not stay among those that were delivered and are not acknowledged, whose number is
+limited. LIMIT: one consumer for all functions: the events of a great backlog are leased before
+later ones of other functions, and given back (``core.lanes``).
 """
 
 import asyncio
@@ -13,7 +15,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,15 +29,19 @@ from nats.js.errors import NotFoundError
 from kubelambda.core.queue import (
     DEDUPLICATION_S,
     LEASE_S,
+    LETTER_VERSION,
     DeadLetter,
     Lease,
-    MalformedEventError,
     QueuedEvent,
     QueueUnavailableError,
+    UnreadableEventError,
     decode_event,
+    decode_letter,
     encode_header,
+    plan_unreadable_delay_s,
 )
 from kubelambda.stores.nats_connection import RETRY_S, NatsConnection, NotConnectedError
+from kubelambda.stores.unreadable import UnreadableRecords
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +50,19 @@ RUN_SUBJECT, LATER_SUBJECT = "kubelambda.run", "kubelambda.later"
 DEAD_SUBJECT = "kubelambda.dead"
 CONSUMER = "dispatchers"
 HEADER, CONDITION, DETAIL = "Kubelambda-Event", "Kubelambda-Condition", "Kubelambda-Detail"
+VERSION = "Kubelambda-Letter-Version"
+FIRST_ID = "Kubelambda-First-Id"
+"""What tells a message that cannot be read from others, however often it is scheduled anew."""
+LOOKS = "Kubelambda-Looks"
+"""How often a message was looked at by releases that could not read it."""
+MESSAGE_ID = "Nats-Msg-Id"
 DEAD_S = 14 * 86_400
 PENDING_MAX = 10_000
 ANSWER_S = 5.0
 HEADER_BYTES = 16_384
 """Room that the server's max_payload must leave beside the payload."""
 SOON_S = 0.05
+FETCH_S_MIN = 0.01
 _NANOSECONDS = 1_000_000_000
 
 
@@ -57,43 +70,46 @@ class JetStreamQueue:
     """The queue over ``connection``, which somebody else opens and closes."""
 
     def __init__(
-        self, connection: NatsConnection, *, replicas: int = 1, lease_s: float = LEASE_S
+        self,
+        connection: NatsConnection,
+        *,
+        replicas: int = 1,
+        lease_s: float = LEASE_S,
+        on_unreadable: Callable[[], None] | None = None,
     ) -> None:
         self._connection = connection
         self._replicas = replicas
         self._lease_s = lease_s
         self._context: JetStreamContext | None = None
-        self._consumer: JetStreamContext.PullSubscription | None = None
+        self._unreadable = UnreadableRecords(on_unreadable)
+        self._pulling: tuple[Client, JetStreamContext.PullSubscription] | None = None
         connection.prepare(self._declare)
 
     async def publish(self, event: QueuedEvent) -> None:
         """Keep ``event``; one that is due later as a scheduled message."""
-        now = datetime.now(UTC)
-        headers = {"Nats-Msg-Id": event.message_id, HEADER: encode_header(event)}
+        headers = {MESSAGE_ID: event.message_id, HEADER: encode_header(event)}
         subject = f"{RUN_SUBJECT}.{_hash(f'{event.namespace}/{event.function_name}')}"
-        delay_s = event.due_at - now.timestamp()
+        delay_s = event.due_at - datetime.now(UTC).timestamp()
         if delay_s > SOON_S:
-            due_at = (now + timedelta(seconds=delay_s)).isoformat().replace("+00:00", "Z")
-            headers |= {"Nats-Schedule": f"@at {due_at}", "Nats-Schedule-Target": subject}
-            subject = f"{LATER_SUBJECT}.{_hash(event.message_id)}"
-        await self._publish(subject, event.payload, headers)
+            await self._publish_later(subject, event.payload, headers, delay_s)
+        else:
+            await self._publish(subject, event.payload, headers)
 
     async def lease(self, limit: int, wait_s: float) -> Sequence[Lease]:
         """Up to ``limit`` events that are due."""
         try:
-            self._require()
+            context, client = self._require()
         except QueueUnavailableError:
             await asyncio.sleep(min(wait_s, RETRY_S))
             raise
-        if self._consumer is None:
-            return []
         try:
-            messages = await self._consumer.fetch(limit, timeout=max(wait_s, 0.01))
+            pulling = await self._subscribe(context, client)
+            return await self._pull(pulling, limit, wait_s)
         except TimeoutError:
             return []
         except (NatsError, OSError) as error:
-            raise QueueUnavailableError(f"NATS: {error}") from error
-        return [lease for one in messages if (lease := await self._read(one)) is not None]
+            await self._declare_again(client)
+            raise QueueUnavailableError(f"NATS: {error!r}") from error
 
     async def extend(self, lease: Lease) -> None:
         """Hold it for the lease's time more."""
@@ -111,8 +127,9 @@ class JetStreamQueue:
         """Keep it among the dead letters, for 14 days."""
         event = letter.event
         headers = {
-            "Nats-Msg-Id": f"{event.message_id}/dead",
+            MESSAGE_ID: f"{event.message_id}/dead",
             HEADER: encode_header(event),
+            VERSION: str(LETTER_VERSION),
             CONDITION: letter.condition,
             DETAIL: json.dumps(letter.detail),
         }
@@ -128,9 +145,13 @@ class JetStreamQueue:
             for sequence in range(state.first_seq, state.last_seq + 1):
                 if len(letters) == limit:
                     break
-                with contextlib.suppress(NotFoundError):
+                try:
                     found = await context.get_msg(DEAD, sequence)
                     letters.append(_read_letter(found.headers or {}, found.data or b""))
+                except NotFoundError:
+                    continue
+                except UnreadableEventError as error:
+                    self._unreadable.note(error)
         except (NatsError, OSError, TimeoutError) as error:
             raise QueueUnavailableError(f"NATS: {error}") from error
         return letters
@@ -158,15 +179,68 @@ class JetStreamQueue:
             raise QueueUnavailableError("the streams are not declared yet")
         return self._context, client
 
+    async def _publish_later(
+        self, subject: str, payload: bytes, headers: dict[str, str], delay_s: float
+    ) -> None:
+        """A scheduled message: the server publishes it to ``subject`` in ``delay_s``."""
+        due_at = (datetime.now(UTC) + timedelta(seconds=delay_s)).isoformat()
+        schedule = {
+            "Nats-Schedule": f"@at {due_at.replace('+00:00', 'Z')}",
+            "Nats-Schedule-Target": subject,
+        }
+        later = f"{LATER_SUBJECT}.{_hash(headers[MESSAGE_ID])}"
+        await self._publish(later, payload, headers | schedule)
+
+    async def _pull(
+        self, pulling: JetStreamContext.PullSubscription, limit: int, wait_s: float
+    ) -> list[Lease]:
+        loop = asyncio.get_running_loop()
+        end, leases = loop.time() + wait_s, list[Lease]()
+        while not leases:  # what was pulled may be unreadable, all of it
+            left_s = max(end - loop.time(), FETCH_S_MIN)
+            messages = await pulling.fetch(limit, timeout=left_s)
+            leases = [lease for one in messages if (lease := await self._read(one))]
+        return leases
+
+    async def _subscribe(
+        self, context: JetStreamContext, client: Client
+    ) -> JetStreamContext.PullSubscription:
+        """One subscription a client: nats-py itself makes it anew after a reconnection."""
+        if self._pulling is None or self._pulling[0] is not client:
+            bound = await context.pull_subscribe_bind(consumer=CONSUMER, stream=EVENTS)
+            self._pulling = (client, bound)
+        return self._pulling[1]
+
     async def _read(self, message: Msg) -> Lease | None:
         try:
-            return Lease(
-                decode_event((message.headers or {}).get(HEADER, ""), message.data), message
-            )
-        except MalformedEventError as error:
-            logger.warning("a message of %s that is no event is taken out: %s", EVENTS, error)
-            await _settle(message.term())
+            header = (message.headers or {}).get(HEADER, "")
+            return Lease(decode_event(header, message.data), message)
+        except UnreadableEventError as error:
+            self._unreadable.note(error)
+            await self._leave_alone(message)
             return None
+
+    async def _leave_alone(self, message: Msg) -> None:
+        """Q7: the same message once more, later; then this one is acknowledged."""
+        headers = {
+            name: value
+            for name, value in (message.headers or {}).items()
+            if not name.startswith("Nats-")
+        }
+        looks = _read_count(headers.get(LOOKS, ""))
+        first_id = headers.setdefault(FIRST_ID, _name(message))
+        headers |= {LOOKS: str(looks + 1), MESSAGE_ID: f"{first_id}/look/{looks}"}
+        delay_s = plan_unreadable_delay_s(looks)
+        try:
+            await self._publish_later(message.subject, message.data, headers, delay_s)
+            await _settle(message.ack_sync(timeout=ANSWER_S))
+        except QueueUnavailableError as error:
+            logger.warning("%s; a record that cannot be read is delivered again", error)
+
+    async def _declare_again(self, client: Client) -> None:
+        """Where a stream or the consumer was deleted behind our back."""
+        with contextlib.suppress(NatsError, OSError, TimeoutError):
+            await self._declare(client)
 
     async def _declare(self, client: Client) -> None:
         run, later = f"{RUN_SUBJECT}.>", f"{LATER_SUBJECT}.>"
@@ -181,10 +255,9 @@ class JetStreamQueue:
             max_deliver=-1,
             max_ack_pending=PENDING_MAX,
         )
-        self._context = context = client.jetstream(timeout=ANSWER_S)
-        self._consumer = await context.pull_subscribe(
-            run, durable=CONSUMER, stream=EVENTS, config=config
-        )
+        context = client.jetstream(timeout=ANSWER_S)
+        await context.add_consumer(EVENTS, config)
+        self._context = context
 
     async def _declare_stream(
         self, client: Client, name: str, subjects: list[str], more: dict[str, Any]
@@ -220,8 +293,23 @@ def _work_queue() -> dict[str, Any]:
 
 
 def _read_letter(headers: dict[str, str], payload: bytes) -> DeadLetter:
-    event = decode_event(headers.get(HEADER, ""), payload)
-    return DeadLetter(event, headers.get(CONDITION, ""), json.loads(headers.get(DETAIL, '""')))
+    try:
+        version, detail = int(headers.get(VERSION, "1")), str(json.loads(headers.get(DETAIL, '""')))
+    except ValueError as error:
+        raise UnreadableEventError(f"not a dead letter: {error!r}") from error
+    return decode_letter(
+        version, headers.get(HEADER, ""), payload, headers.get(CONDITION, ""), detail
+    )
+
+
+def _read_count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _name(message: Msg) -> str:
+    """The id that it was published with, or its place in the stream."""
+    given = (message.headers or {}).get(MESSAGE_ID)
+    return given or f"{EVENTS}/{message.metadata.sequence.stream}"
 
 
 def _hash(text: str) -> str:

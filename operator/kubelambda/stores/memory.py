@@ -5,24 +5,53 @@ Contract: ``core.queue.Queue`` but for the durability of Q1. The clock comes in.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from kubelambda.core.queue import DEDUPLICATION_S, LEASE_S, DeadLetter, Lease, QueuedEvent
+from kubelambda.core.queue import (
+    DEDUPLICATION_S,
+    LEASE_S,
+    DeadLetter,
+    Lease,
+    QueuedEvent,
+    UnreadableEventError,
+    decode_event,
+    encode_header,
+    plan_unreadable_delay_s,
+)
+from kubelambda.stores.unreadable import UnreadableRecords
 
 _POLL_S = 0.01
+
+
+@dataclass(slots=True)
+class _Record:
+    header: str
+    payload: bytes
+    due_at: float
+    token: int = 0
+    """How often it was taken; who holds it has the last number."""
 
 
 class MemoryQueue:
     """Lives on one event loop."""
 
-    def __init__(self, clock: Callable[[], float], *, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        lease_s: float = LEASE_S,
+        on_unreadable: Callable[[], None] | None = None,
+    ) -> None:
         self._clock = clock
         self._lease_s = lease_s
-        self._events: dict[int, QueuedEvent] = {}
-        self._due: dict[int, float] = {}
-        self._tokens: dict[int, int] = {}
+        self._unreadable = UnreadableRecords(on_unreadable)
+        self._records: dict[int, _Record] = {}
         self._published: dict[str, float] = {}
         self._dead: list[DeadLetter] = []
         self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
 
     async def publish(self, event: QueuedEvent) -> None:
         """Keep ``event`` unless its message id was published within the last two minutes."""
@@ -30,9 +59,12 @@ class MemoryQueue:
         if now - self._published.get(event.message_id, -DEDUPLICATION_S) < DEDUPLICATION_S:
             return
         self._published[event.message_id] = now
+        self.put(encode_header(event), event.payload, event.due_at)
+
+    def put(self, header: str, payload: bytes, due_at: float = 0.0) -> None:
+        """Keep a record as it is."""
         self._count += 1
-        self._events[self._count] = event
-        self._due[self._count] = event.due_at
+        self._records[self._count] = _Record(header, payload, due_at)
 
     async def lease(self, limit: int, wait_s: float) -> Sequence[Lease]:
         """Up to ``limit`` events that are due."""
@@ -45,19 +77,18 @@ class MemoryQueue:
 
     async def extend(self, lease: Lease) -> None:
         """Hold it for LEASE_S more."""
-        if self._holds(lease):
-            self._due[lease.token[0]] = self._clock() + self._lease_s
+        if (record := self._held(lease)) is not None:
+            record.due_at = self._clock() + self._lease_s
 
     async def ack(self, lease: Lease) -> None:
         """Forget the event, unless somebody else holds it by now."""
-        if self._holds(lease):
-            for table in (self._events, self._due, self._tokens):
-                table.pop(lease.token[0], None)
+        if self._held(lease) is not None:
+            del self._records[lease.token[0]]
 
     async def release(self, lease: Lease) -> None:
         """Give it back."""
-        if self._holds(lease):
-            self._due[lease.token[0]] = 0.0
+        if (record := self._held(lease)) is not None:
+            record.due_at = 0.0
 
     async def bury(self, letter: DeadLetter) -> None:
         """Keep it among the dead ones, once for each message id."""
@@ -73,12 +104,22 @@ class MemoryQueue:
 
     def _take(self, limit: int) -> list[Lease]:
         now = self._clock()
-        due = [number for number, at in self._due.items() if at <= now][:limit]
-        for number in due:
-            self._due[number] = now + self._lease_s
-            self._tokens[number] = self._tokens.get(number, 0) + 1
-        return [Lease(self._events[number], (number, self._tokens[number])) for number in due]
+        due = [number for number, record in self._records.items() if record.due_at <= now]
+        leases = []
+        for number in due[:limit]:
+            record = self._records[number]
+            record.token += 1
+            try:
+                event = decode_event(record.header, record.payload)
+            except UnreadableEventError as error:
+                record.due_at = now + plan_unreadable_delay_s(record.token - 1)
+                self._unreadable.note(error)
+                continue
+            record.due_at = now + self._lease_s
+            leases.append(Lease(event, (number, record.token)))
+        return leases
 
-    def _holds(self, lease: Lease) -> bool:
+    def _held(self, lease: Lease) -> _Record | None:
         number, token = lease.token
-        return bool(self._tokens.get(number) == token)
+        record = self._records.get(number)
+        return record if record is not None and record.token == token else None

@@ -1,8 +1,9 @@
 """One connection to NATS for the drivers of a process, made anew for ever.
 
-Contract: ``open`` returns at once and connects in the background; ``client`` raises
-NotConnectedError while there is no connection. On every new connection, and on every reconnection,
-the preparations run in order; one that fails ends it, and it is tried again.
+Contract: ``open`` returns at once and connects in the background, as a task of the given
+supervisor; ``client`` raises NotConnectedError while there is no connection, and ``check_ready``
+says why. On every new connection, and on every reconnection, the preparations run in order; one
+that fails ends it, and it is tried again. ``close`` comes after the supervisor's.
 """
 
 import asyncio
@@ -14,11 +15,13 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 import nats
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
 CONNECT_S = 2.0
 RETRY_S = 1.0
+CLOSE_S = 2.0
 
 Prepare = Callable[[Client], Awaitable[None]]
 
@@ -36,40 +39,49 @@ class NatsConnection:
         self._preparations: list[Prepare] = []
         self._client: Client | None = None
         self._usable = False
+        self._problem = "not connected yet"
         self._closed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     def prepare(self, step: Prepare) -> None:
         """Call ``step`` with each new connection, before anybody else gets it."""
         self._preparations.append(step)
 
-    async def open(self) -> None:
-        """Begin to connect, and go on for ever."""
-        self._task = asyncio.create_task(self._keep_connected())
+    async def open(self, supervisor: Supervisor) -> None:
+        """Begin to connect, and go on until ``supervisor`` is closed."""
+        supervisor.keep("the connection to NATS", self._keep_connected)
 
     async def close(self) -> None:
         """Close the connection."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
         await self._disconnect()
+
+    def check_ready(self) -> str:
+        """Empty while there is a connection; else a sentence that says what is wrong."""
+        if self._is_connected():
+            return ""
+        return f"NATS at {self._url} cannot be used: {self._problem}"
 
     @property
     def client(self) -> Client:
         """The connection; NotConnectedError where there is none."""
-        if not self._usable or self._client is None or not self._client.is_connected:
+        if self._client is None or not self._is_connected():
             raise NotConnectedError("not connected to NATS")
         return self._client
+
+    def _is_connected(self) -> bool:
+        return self._usable and self._client is not None and self._client.is_connected
 
     async def _keep_connected(self) -> None:
         while True:
             try:
                 await self._connect()
                 await self._closed.wait()
+                self._problem = "the connection was closed"
                 logger.warning("the connection to NATS is closed; connecting anew")
             except (NatsError, OSError, TimeoutError) as error:
+                self._problem = repr(error)
                 logger.warning("cannot use NATS at %s yet: %r", self._url, error)
-            await self._disconnect()
+            finally:
+                await self._disconnect()
             await asyncio.sleep(RETRY_S)
 
     async def _connect(self) -> None:
@@ -85,6 +97,7 @@ class NatsConnection:
             max_outstanding_pings=2,
             error_cb=_log_error,
             closed_cb=self._note_closed,
+            disconnected_cb=self._note_disconnected,
             reconnected_cb=self._prepare_again,
         )
         for step in self._preparations:
@@ -99,9 +112,14 @@ class NatsConnection:
         try:
             for step in self._preparations:
                 await step(client)
-        except (NatsError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001  # nats-py's task must not end by it
+            self._problem = repr(error)
             logger.warning("NATS is back and cannot be used: %r; connecting anew", error)
-            await client.close()
+            self._usable = False
+            await _close(client)
+
+    async def _note_disconnected(self) -> None:
+        self._problem = "the connection was lost"
 
     async def _note_closed(self) -> None:
         self._closed.set()
@@ -110,8 +128,14 @@ class NatsConnection:
         self._usable = False
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(NatsError, OSError, TimeoutError):
-                await client.close()
+            await _close(client)
+
+
+async def _close(client: Client) -> None:
+    """Close it, but do not wait for ever where the server has gone (nats-py would)."""
+    with contextlib.suppress(NatsError, OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            await client.close()
 
 
 async def _log_error(error: Exception) -> None:

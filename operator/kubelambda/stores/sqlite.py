@@ -3,32 +3,46 @@
 Contract: ``core.queue.Queue``. Durable in the sense of ``synchronous=FULL``: a publish returns
 after the fsync of its transaction. All that is asked while a transaction is being written shares
 the next one, so many publishes cost one fsync. Blocking calls stay in one thread of the driver's
-own.
+own. Records are read as bytes: a text that is not UTF-8 would be an error of the whole query. An
+operation that fails fails alone; an error that ends the thread's work is answered to all
+who wait as QueueUnavailableError, and the thread opens the file anew.
 """
 
 import asyncio
+import contextlib
+import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from kubelambda.core.queue import (
     DEDUPLICATION_S,
     LEASE_S,
+    LETTER_VERSION,
     DeadLetter,
     Lease,
     QueuedEvent,
     QueueUnavailableError,
+    UnreadableEventError,
     decode_event,
+    decode_letter,
     encode_header,
+    plan_unreadable_delay_s,
 )
+from kubelambda.stores.unreadable import UnreadableRecords
+
+logger = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 Operation = Callable[[sqlite3.Connection], Any]
+Asked = tuple[Operation, asyncio.Future[Any]]
 
 _POLL_S = 0.25
+_REOPEN_S = 0.5
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY, header TEXT NOT NULL, payload BLOB NOT NULL,
@@ -37,18 +51,29 @@ CREATE INDEX IF NOT EXISTS events_by_due ON events (due_at);
 CREATE TABLE IF NOT EXISTS published (message_id TEXT PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS dead (
     number INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, header TEXT NOT NULL,
-    payload BLOB NOT NULL, condition TEXT NOT NULL, detail TEXT NOT NULL);
+    payload BLOB NOT NULL, condition TEXT NOT NULL, detail TEXT NOT NULL,
+    version INTEGER NOT NULL DEFAULT 1);
 """
+_ADD_VERSION = "ALTER TABLE dead ADD COLUMN version INTEGER NOT NULL DEFAULT 1"
+"""Files of releases up to 6b2581d lack it; those releases name the columns that they write."""
 
 
 class SqliteQueue:
     """Open with ``open``; one process at a time."""
 
-    def __init__(self, path: Path, clock: Callable[[], float], *, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float],
+        *,
+        lease_s: float = LEASE_S,
+        on_unreadable: Callable[[], None] | None = None,
+    ) -> None:
         self._path = path
         self._clock = clock
         self._lease_s = lease_s
-        self._wanted: SimpleQueue[tuple[Operation, asyncio.Future[Any]] | None] = SimpleQueue()
+        self._unreadable = UnreadableRecords(on_unreadable)
+        self._wanted: SimpleQueue[Asked | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="sqlite-queue", daemon=True)
         self._arrived = asyncio.Event()
@@ -86,10 +111,13 @@ class SqliteQueue:
         end = self._loop.time() + wait_s
         while True:
             self._arrived.clear()
-            leases = await self._run(lambda connection: self._take(connection, limit))
+            rows = await self._run(lambda connection: self._take(connection, limit))
+            leases = await self._read(rows)
             left_s = end - self._loop.time()
             if leases or left_s <= 0:
                 return leases
+            if rows:
+                continue  # none of them can be read; there may be others
             try:
                 async with asyncio.timeout(min(left_s, _POLL_S)):
                     await self._arrived.wait()
@@ -121,9 +149,10 @@ class SqliteQueue:
         await self._run(
             lambda connection: (
                 connection.execute(
-                    "INSERT OR IGNORE INTO dead (message_id, header, payload, condition, detail) "
-                    "VALUES (?, ?, ?, ?, ?)",
-                    (*row, letter.condition, letter.detail),
+                    "INSERT OR IGNORE INTO dead "
+                    "(message_id, header, payload, condition, detail, version) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (*row, letter.condition, letter.detail, LETTER_VERSION),
                 )
                 and None
             )
@@ -133,11 +162,18 @@ class SqliteQueue:
         """The oldest ones."""
         rows = await self._run(
             lambda connection: connection.execute(
-                "SELECT header, payload, condition, detail FROM dead ORDER BY number LIMIT ?",
+                "SELECT version, CAST(header AS BLOB), CAST(payload AS BLOB), condition, detail "
+                "FROM dead ORDER BY number LIMIT ?",
                 (limit,),
             ).fetchall()
         )
-        return [DeadLetter(decode_event(row[0], row[1]), row[2], row[3]) for row in rows]
+        letters = []
+        for row in rows:
+            try:
+                letters.append(decode_letter(*row))
+            except UnreadableEventError as error:
+                self._unreadable.note(error)
+        return letters
 
     async def close(self) -> None:
         """Write what was asked for, then close the file."""
@@ -157,48 +193,95 @@ class SqliteQueue:
             )
         )
 
-    def _take(self, connection: sqlite3.Connection, limit: int) -> list[Lease]:
+    def _take(self, connection: sqlite3.Connection, limit: int) -> list[tuple[Any, ...]]:
         now = self._clock()
         rows = connection.execute(
-            "SELECT number, header, payload, token FROM events WHERE due_at <= ? "
-            "ORDER BY due_at, number LIMIT ?",
+            "SELECT number, CAST(header AS BLOB), CAST(payload AS BLOB) FROM events "
+            "WHERE due_at <= ? ORDER BY due_at, number LIMIT ?",
             (now, limit),
         ).fetchall()
-        for number, *_, token in rows:
-            connection.execute(
-                "UPDATE events SET due_at = ?, token = ? WHERE number = ?",
-                (now + self._lease_s, token + 1, number),
+        return [(*row, self._hold(connection, row[0], now)) for row in rows]
+
+    def _hold(self, connection: sqlite3.Connection, number: int, now: float) -> int:
+        (token,) = connection.execute(
+            "UPDATE events SET due_at = ?, token = token + 1 WHERE number = ? RETURNING token",
+            (now + self._lease_s, number),
+        ).fetchone()
+        return int(token)
+
+    async def _read(self, rows: Sequence[tuple[Any, ...]]) -> list[Lease]:
+        """The rows that were taken, as leases; what cannot be read is left alone for a while."""
+        leases = []
+        for number, header, payload, token in rows:
+            try:
+                leases.append(Lease(decode_event(header, payload), (number, token)))
+            except UnreadableEventError as error:
+                self._unreadable.note(error)
+                await self._leave_alone(number, token - 1)
+        return leases
+
+    async def _leave_alone(self, number: int, looks: int) -> None:
+        due_at = self._clock() + plan_unreadable_delay_s(looks)
+        await self._run(
+            lambda connection: (
+                connection.execute(
+                    "UPDATE events SET due_at = ? WHERE number = ?", (due_at, number)
+                )
+                and None
             )
-        return [
-            Lease(decode_event(header, payload), (number, token + 1))
-            for number, header, payload, token in rows
-        ]
+        )
 
     async def _run(self, operation: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         if self._closed:
             raise QueueUnavailableError("the queue is closed")
         future: asyncio.Future[ResultT] = self._loop.create_future()
         self._wanted.put((operation, future))
-        try:
-            return await future
-        except sqlite3.Error as error:
-            raise QueueUnavailableError(f"{self._path.name}: {error}") from error
+        return await future
 
     def _work(self) -> None:
-        """The driver's thread: gather what is asked for, write it in one transaction, answer."""
-        connection = _open(self._path)
+        """The driver's thread: whatever happens, everybody is answered and it goes on."""
+        while True:
+            try:
+                with contextlib.closing(_open(self._path)) as connection:
+                    self._write_until_closed(connection)
+            except BaseException as error:  # noqa: BLE001  # the boundary of the thread
+                logger.warning("%s: %r; it is opened anew", self._path, error)
+                if not self._refuse_waiting(error):
+                    time.sleep(_REOPEN_S)
+                    continue
+            return
+
+    def _write_until_closed(self, connection: sqlite3.Connection) -> None:
+        """Gather what is asked for, write it in one transaction, answer; None ends it."""
         last = False
         while not last:
             batch = [self._wanted.get()]
             while not self._wanted.empty():
                 batch.append(self._wanted.get())
             last = None in batch
-            self._write(connection, [one for one in batch if one is not None])
-        connection.close()
+            asked = [one for one in batch if one is not None]
+            try:
+                self._write(connection, asked)
+            except BaseException as error:
+                self._reply([(future, error) for _, future in asked])
+                if last:
+                    self._wanted.put(None)
+                raise
 
-    def _write(
-        self, connection: sqlite3.Connection, batch: list[tuple[Operation, asyncio.Future[Any]]]
-    ) -> None:
+    def _refuse_waiting(self, error: BaseException) -> bool:
+        """Answer all who wait that it failed; whether the end was asked for."""
+        last = False
+        while True:
+            try:
+                asked = self._wanted.get_nowait()
+            except Empty:
+                return last
+            if asked is None:
+                last = True
+            else:
+                self._reply([(asked[1], error)])
+
+    def _write(self, connection: sqlite3.Connection, batch: list[Asked]) -> None:
         results: list[tuple[asyncio.Future[Any], Any]] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -209,7 +292,20 @@ class SqliteQueue:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             results = [(future, error) for _, future in batch]
-        self._loop.call_soon_threadsafe(_answer, results)
+        self._reply(results)
+
+    def _reply(self, results: list[tuple[asyncio.Future[Any], Any]]) -> None:
+        refused = [
+            (future, self._wrap(result) if isinstance(result, BaseException) else result)
+            for future, result in results
+        ]
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and who waited with it
+            self._loop.call_soon_threadsafe(_answer, refused)
+
+    def _wrap(self, error: BaseException) -> QueueUnavailableError:
+        wrapped = QueueUnavailableError(f"{self._path.name}: {error!r}")
+        wrapped.__cause__ = error
+        return wrapped
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -217,6 +313,9 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.executescript(_SCHEMA)
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(dead)")}
+    if "version" not in columns:
+        connection.execute(_ADD_VERSION)
     return connection
 
 
@@ -225,7 +324,7 @@ def _attempt(operation: Operation, connection: sqlite3.Connection) -> Any:
     connection.execute("SAVEPOINT one")
     try:
         result = operation(connection)
-    except sqlite3.Error as error:
+    except Exception as error:  # noqa: BLE001  # its own caller is told, the others go on
         connection.execute("ROLLBACK TO one")
         result = error
     connection.execute("RELEASE one")

@@ -46,6 +46,7 @@ type Client struct {
 	Log      func(format string, arguments ...any)
 
 	epoch      int64
+	epochProof string
 	reported   string
 	reportedAt time.Time
 }
@@ -98,7 +99,7 @@ func (c *Client) serve(ctx context.Context, address string) (welcomed bool, err 
 	close(conn.done)
 	conn.Close()
 	c.Handler.Detached(conn)
-	c.epoch = max(c.epoch, incoming.successor.Epoch)
+	c.obey(incoming.successor.Epoch, incoming.successor.EpochProof)
 	if incoming.successor.Address != "" {
 		err = redirected{incoming.successor.Address}
 	}

@@ -57,6 +57,8 @@ func (c *Client) authenticate(raw net.Conn, buffered *bufio.Reader) (*Conn, erro
 		Proof:    AgentProof(c.Key, challenge.Nonce, nonce, c.Identity.UID, c.Identity.Pod),
 		Status:   c.Handler.Status(),
 		Epoch:    c.epoch,
+
+		EpochProof: c.epochProof,
 	})
 	if _, err := raw.Write(hello.header); err != nil {
 		return nil, err
@@ -92,11 +94,18 @@ func (c *Client) readAdmission(frame Frame, gatewayNonce, agentNonce string) err
 	if message.Epoch < c.epoch {
 		return errStaleEpoch
 	}
-	c.epoch = message.Epoch
+	c.obey(message.Epoch, message.EpochProof)
 	if frame.Type == Redirect {
 		return redirected{message.Address}
 	}
 	return nil
+}
+
+// obey keeps the highest epoch with the proof that came with it.
+func (c *Client) obey(epoch int64, proof string) {
+	if epoch > c.epoch || (epoch == c.epoch && c.epochProof == "") {
+		c.epoch, c.epochProof = epoch, cut(proof)
+	}
 }
 
 func (c *Conn) expect(kind Type, message any) error {

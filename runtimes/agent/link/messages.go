@@ -42,12 +42,15 @@ type helloMessage struct {
 	Proof string `json:"proof"`
 	Status
 	Epoch int64 `json:"epoch"`
+	// EpochProof is the word of a gateway for Epoch: without it nobody believes an agent.
+	EpochProof string `json:"epochProof,omitempty"`
 }
 
 type admitMessage struct {
-	Address string `json:"address"`
-	Epoch   int64  `json:"epoch"`
-	Proof   string `json:"proof"`
+	Address    string `json:"address"`
+	Epoch      int64  `json:"epoch"`
+	EpochProof string `json:"epochProof"`
+	Proof      string `json:"proof"`
 }
 
 type refuseMessage struct {
@@ -164,8 +167,9 @@ type IdleReport struct {
 }
 
 type goawayMessage struct {
-	Address string `json:"address"`
-	Epoch   int64  `json:"epoch"`
+	Address    string `json:"address"`
+	Epoch      int64  `json:"epoch"`
+	EpochProof string `json:"epochProof"`
 }
 
 type shutdownMessage struct {

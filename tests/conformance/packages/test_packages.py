@@ -19,6 +19,7 @@ from kubelambda.core.packages import (
     PackageStore,
     PackagesUnavailableError,
 )
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.jetstream_packages import JetStreamPackages
 from kubelambda.stores.nats_connection import NatsConnection
@@ -61,9 +62,11 @@ class NatsStore:
 @contextlib.asynccontextmanager
 async def open_nats_store(server: NatsServer) -> AsyncIterator[NatsStore]:
     one = NatsStore(server)
-    await one.connection.open()
+    supervisor = Supervisor()
+    await one.connection.open(supervisor)
     await one.wait_connected()
     yield one
+    await supervisor.close()
     await one.connection.close()
 
 

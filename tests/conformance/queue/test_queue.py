@@ -1,13 +1,15 @@
-"""Rules Q1 to Q6 of core.queue, for every driver."""
+"""Rules Q1 to Q7 of core.queue, for every driver."""
 
 import asyncio
+import json
+import logging
 import time
 from dataclasses import replace
 
 import pytest
 
-from conformance.queue.conftest import LEASE_S, Opened
-from kubelambda.core.queue import DeadLetter, Lease, Queue, QueuedEvent
+from conformance.queue.conftest import LEASE_S, Driver
+from kubelambda.core.queue import DeadLetter, Lease, Queue, QueuedEvent, encode_header
 
 
 def make_event(number: int = 0, *, due_in_s: float = 0.0, payload: bytes = b"{}") -> QueuedEvent:
@@ -34,6 +36,7 @@ async def test_q1_an_event_comes_back_as_it_was_published(queue: Queue) -> None:
         trace_id="Root=1-2-3;Sampled=0",
         attempt=2,
         deferrals=3,
+        function_uid="uid-1",
     )
     await queue.publish(event)
     assert (await take_one(queue)).event == event
@@ -130,15 +133,61 @@ async def test_the_smallest_and_the_largest_payload_pass(queue: Queue, payload: 
 @pytest.mark.parametrize(
     "driver", ["sqlite", pytest.param("jetstream", marks=pytest.mark.nats)], indirect=True
 )
-async def test_q1_an_event_survives_the_queue_that_took_it(driver: Opened, queue: Queue) -> None:
+async def test_q1_an_event_survives_the_queue_that_took_it(driver: Driver, queue: Queue) -> None:
     """Q1: closed and opened again, leased or not, it is there."""
     await queue.publish(make_event(1))
     await queue.publish(make_event(2))
     await take_one(queue)
     await queue.close()
     again = await driver.open()
-    driver.queues.append(again)
     seen = set()
     while len(seen) < 2:
         seen.add((await take_one(again)).event.request_id)
     assert seen == {"request-1", "request-2"}
+
+
+def make_newer_header() -> str:
+    return json.dumps(json.loads(encode_header(make_event(7))) | {"version": 99})
+
+
+@pytest.mark.parametrize(
+    "header", [make_newer_header(), "", "[]", '{"version":1,"attempt":0}'], ids=str
+)
+async def test_q7_a_record_that_cannot_be_read_is_kept_and_holds_up_no_other(
+    driver: Driver, queue: Queue, header: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await driver.put_record(header, b"payload")
+    await queue.publish(make_event(1))
+    with caplog.at_level(logging.WARNING):
+        lease = await take_one(queue)
+        await queue.ack(lease)
+        await expect_empty(queue, LEASE_S * 1.5)
+    assert lease.event.request_id == "request-1"
+    assert await driver.count_records() == 1
+    assert driver.looks == 1, "it is left alone for a while"
+    assert len([one for one in caplog.records if "cannot read" in one.message]) == 1
+
+
+async def test_q7_many_records_that_cannot_be_read_are_logged_once(
+    driver: Driver, queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(30):
+        await driver.put_record(make_newer_header(), b"payload")
+    await queue.publish(make_event(1))
+    with caplog.at_level(logging.WARNING):
+        lease = await take_one(queue)
+        while driver.looks < 30:
+            await expect_empty(queue, 0.1)
+    await queue.ack(lease)
+    assert await driver.count_records() == 30
+    assert len([one for one in caplog.records if "cannot read" in one.message]) == 1
+
+
+async def test_q7_a_dead_letter_that_cannot_be_read_does_not_hide_the_others(
+    driver: Driver, queue: Queue
+) -> None:
+    letter = DeadLetter(make_event(), "RetriesExhausted", "no")
+    await driver.put_letter(99, encode_header(make_event(1)))
+    await queue.bury(letter)
+    assert list(await queue.read_dead_letters(10)) == [letter]
+    assert driver.looks == 1

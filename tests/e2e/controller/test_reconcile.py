@@ -17,7 +17,7 @@ from e2e.controller.processes import wait_settled
 from e2e.kubectl import Kubectl
 
 
-def test_three_writes_for_a_new_function_one_for_a_change_none_at_restart(
+def test_two_writes_for_a_new_function_one_for_a_change_none_at_restart(
     kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
 ) -> None:
     """DESIGN 5, counted for 100 functions; besides, one NetworkPolicy for the namespace."""
@@ -30,7 +30,6 @@ def test_three_writes_for_a_new_function_one_for_a_change_none_at_restart(
     created = wait_settled(controller)
     assert created == {
         "create secrets": count,
-        "create deployments": count,
         "patch lambdafunctions/status": count,
         "apply networkpolicies": 1,
     }
@@ -79,10 +78,10 @@ def test_a_controller_killed_mid_reconcile_converges_without_doubles(
     wait_until(lambda: all_settled(kubectl, namespace, count), "all are observed")
     functions = kubectl.items("lambdafunction", namespace)
     uids = sorted(one["metadata"]["uid"] for one in functions)
-    for kind in ("deployment", "secret"):
-        objects = kubectl.items(kind, namespace, MANAGED)
-        owners = [one["metadata"]["ownerReferences"][0]["uid"] for one in objects]
-        assert sorted(owners) == uids, f"exactly one {kind} for each function"
+    secrets = kubectl.items("secret", namespace, MANAGED)
+    owners = [one["metadata"]["ownerReferences"][0]["uid"] for one in secrets]
+    assert sorted(owners) == uids, "exactly one Secret for each function"
+    assert not kubectl.items("deployment", namespace), "none before there is demand"
 
 
 def test_a_stopped_leader_is_replaced_and_ends_when_it_wakes(
@@ -132,32 +131,6 @@ def test_a_leader_that_stops_in_good_order_is_followed_at_once(
     first.send(signal.SIGTERM)
     assert first.wait(10) == 0
     wait_until(lambda: second.logged("second leads now"), "the second leads", LEASE_S / 2)
-
-
-def test_replicas_are_0_and_stay_0_over_repeated_applies(
-    kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
-) -> None:
-    """DESIGN 3.1: an apply that drops replicas it once carried would reset them to 1."""
-    controller = make_controller("one")
-    controller.start()
-    kubectl.apply(make_function("f"), namespace=namespace)
-    wait_until(lambda: all_settled(kubectl, namespace, 1), "it is observed")
-    (deployment,) = kubectl.items("deployment", namespace)
-    name = deployment["metadata"]["name"]
-    for _ in range(2):
-        patch = '{"spec":{"template":{"spec":{"enableServiceLinks":true}}}}'
-        kubectl.run("patch", "deployment", name, "-n", namespace, "--type=merge", "-p", patch)
-        wait_until(
-            lambda: (
-                kubectl.items("deployment", namespace)[0]["spec"]["template"]["spec"][
-                    "enableServiceLinks"
-                ]
-                is False
-            ),
-            "the drift is repaired",
-        )
-        assert kubectl.items("deployment", namespace)[0]["spec"]["replicas"] == 0
-    assert not kubectl.items("pod", namespace)
 
 
 STALLED = [

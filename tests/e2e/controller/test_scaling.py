@@ -52,7 +52,7 @@ class Gateway:
         demand = FunctionDemand(
             metadata["namespace"], metadata["name"], metadata["uid"], waiting, environments
         )
-        return decode_reply(self._send(DemandReport("e2e", next(self._sequence), (demand,))))
+        return decode_reply(self._send(DemandReport("e2e", next(self._sequence), (demand,)))).drains
 
     def _send(self, report: DemandReport) -> bytes:
         body = encode_report(report)
@@ -126,4 +126,5 @@ def test_a_refused_report_changes_nothing(
             urllib.request.urlopen(request, timeout=5)
         assert caught.value.code == status
         caught.value.close()
-    assert kubectl.items("deployment", namespace)[0]["spec"]["replicas"] == 0
+    assert kubectl.items("deployment", namespace) == []
+    assert kubectl.items("pod", namespace) == []

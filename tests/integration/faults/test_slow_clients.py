@@ -73,17 +73,30 @@ async def test_f14_a_connection_on_which_nothing_comes_is_closed(
 
 
 async def test_f14_a_body_at_a_fair_rate_is_not_cut(make_installation: MakeInstallation) -> None:
-    """F14: the time of a body grows with what has come of it, at 16 KiB a second."""
-    installation = await make_installation(**SHORT)
+    """F14: each byte earns its time, at 16 KiB a second; here all take longer than the timeout."""
+    installation = await make_installation(**(SHORT | {"body_timeout_s": 2.0}))
     installation.put("echo", ECHO)
     request = encode_request("echo", b"Connection: close", body=LONG_BODY)
     async with dial(installation.gateway.public_port) as (reader, writer):
-        writer.write(request[:-1])
-        await writer.drain()
-        await asyncio.sleep(1.5)
-        writer.write(request[-1:])
+        for start in range(0, len(request), 10_000):
+            writer.write(request[start : start + 10_000])
+            await writer.drain()
+            await asyncio.sleep(0.25)
         received = await read_all(reader)
     assert received.endswith(b"\r\n\r\n" + LONG_BODY)
+
+
+async def test_f14_a_body_that_came_fast_and_stalls_is_cut_by_its_pace(
+    make_installation: MakeInstallation,
+) -> None:
+    """F14: what has come fast earns no time for later."""
+    installation = await make_installation(**SHORT)
+    installation.put("echo", ECHO)
+    body = b'"' + b"x" * 6_000_000 + b'"'
+    async with dial(installation.gateway.public_port) as (reader, writer):
+        writer.write(encode_request("echo", body=body)[:-1])
+        received = await read_all(reader)
+    assert [status for status, _, _ in split_answers(received)] == [408]
 
 
 @pytest.mark.parametrize("connection", [b"keep-alive", b"close"])

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS, Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.core.function import Function, derive_account_id
+from kubelambda.core.function import Function, Stall, derive_account_id
 
 URL = {"url": "https://x.example/a", "sha256": "0" * 64}
 S3 = {"s3Bucket": "abc", "s3Key": "a b", "s3ObjectVersion": "v"}
@@ -53,6 +54,44 @@ def test_a_stalled_function_carries_reason_and_message() -> None:
     ]
     function = build_function(manifest)
     assert (function.stalled_reason, function.stalled_message) == ("RuntimeNotFound", "no such")
+
+
+@pytest.mark.parametrize(
+    ("reason", "stall"),
+    [
+        *((reason, Stall.NO_ROOM) for reason in sorted(CAPACITY_REASONS)),
+        *((reason, Stall.CANNOT_START) for reason in sorted(START_REASONS)),
+    ],
+)
+def test_a_function_that_lacks_environments_may_serve_from_those_that_are_there(
+    reason: Reason, stall: Stall
+) -> None:
+    manifest = make_manifest()
+    manifest["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "reason": reason, "message": "no"},
+        {"type": "Stalled", "status": "True", "reason": reason, "message": "its words"},
+    ]
+    function = build_function(manifest)
+    assert (function.ready, function.cannot_run, function.stall) == (True, False, stall)
+    assert function.stalled_message == "its words"
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - CAPACITY_REASONS - START_REASONS))
+def test_any_other_reason_for_a_stall_refuses_every_request(reason: Reason) -> None:
+    manifest = make_manifest()
+    manifest["status"]["conditions"] = [{"type": "Stalled", "status": "True", "reason": reason}]
+    function = build_function(manifest)
+    assert (function.ready, function.cannot_run) == (False, True)
+
+
+def test_what_a_ready_function_says_of_its_room_is_read() -> None:
+    manifest = make_manifest()
+    manifest["status"]["conditions"] = [
+        {"type": "Ready", "status": "True", "reason": "Unschedulable", "message": "2 of 4"}
+    ]
+    function = build_function(manifest)
+    assert (function.ready, function.stall) == (True, Stall.NO_ROOM)
+    assert function.stalled_message == "2 of 4"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.core.function import Code, Function, FunctionRef, Stall
 
 
 def make_function(name: str = "hello", namespace: str = "shop", aws_name: str = "") -> Function:
@@ -55,6 +55,26 @@ def test_of_two_claims_on_one_name_the_one_that_is_not_stalled_answers() -> None
     found = index.find("shop", "Same")
     assert found is not None
     assert found.ref.name == "early"
+
+
+def test_a_name_stays_with_its_owner_who_lacks_room() -> None:
+    index = FunctionIndex()
+    duplicate = replace(make_function("late", aws_name="Same"), ready=False)
+    index.put(replace(duplicate, stalled_reason="DuplicateFunctionName"))
+    early = make_function("early", aws_name="Same")
+    for stall in (Stall.NO_ROOM, Stall.CANNOT_START, Stall.CANNOT_RUN):
+        index.put(replace(early, stalled_reason="Unschedulable", stall=stall))
+        found = index.find("shop", "Same")
+        assert found is not None
+        assert found.ref.name == "early", stall
+
+
+def test_a_function_that_lacks_room_serves_as_it_was_until_its_update_is_judged() -> None:
+    index = FunctionIndex()
+    former = replace(make_function(), stalled_reason="Unschedulable", stall=Stall.NO_ROOM)
+    index.put(former)
+    index.put(replace(make_function(), timeout_s=9, ready=False))
+    assert index.get(former.ref) == former
 
 
 def test_a_renamed_function_is_no_longer_found_under_its_old_name() -> None:

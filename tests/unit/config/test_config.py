@@ -46,6 +46,12 @@ def test_a_registry_that_is_none_ends_the_start_of_the_controller() -> None:
         ControllerSettings.from_environment(variables)
 
 
+def test_a_leader_renews_at_least_twice_before_its_lease_runs_out() -> None:
+    variables = {"KUBELAMBDA_LEASE_DURATION_S": "4", "KUBELAMBDA_LEASE_RENEW_S": "3"}
+    with pytest.raises(SettingError, match="at most half of LEASE_DURATION_S"):
+        ControllerSettings.from_environment(variables)
+
+
 @pytest.mark.parametrize("content", ["", "short", " " * 64])
 def test_a_master_secret_that_is_no_secret_is_fatal(tmp_path: Path, content: str) -> None:
     """FAULTS rule 4.6: a present-but-empty key is fatal, never "auth off"."""

@@ -119,7 +119,7 @@ def test_what_runs_otherwise_is_another_revision(other: ResolvedImage) -> None:
 
 def test_a_resolved_image_is_written_and_remembered() -> None:
     plan = plan_function(RECORD, image_world(RECORD), PLATFORM)
-    assert kinds(plan) == ["CreateKeySecret", "CreateDeployment"]
+    assert kinds(plan) == ["CreateKeySecret"]
     status = build_status(RECORD, plan.outcome, region="us-east-1", now=NOW)
     LambdaFunctionStatus.model_validate(status)
     assert status["resolvedImageUri"] == IMAGE.image
@@ -132,6 +132,24 @@ def test_a_resolved_image_is_written_and_remembered() -> None:
         "observedGeneration": 1,
     }
     assert read_function(make_image_function(status=status)).resolved_image == IMAGE
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"resolvedImageUri": "elsewhere.example/mine@sha256:" + "0b" * 32},
+        {"imageConfig": {"command": ["/bin/sh"]}},
+        {"imageConfig": {"digest": "made up"}},
+    ],
+    ids=["another image", "another command", "another digest"],
+)
+def test_an_image_that_hands_wrote_into_the_status_is_not_run(edit: dict[str, Any]) -> None:
+    """FAULTS F33: the registry is asked anew instead."""
+    outcome = plan_function(RECORD, image_world(RECORD), PLATFORM).outcome
+    status = build_status(RECORD, outcome, region="us-east-1", now=NOW)
+    for field, value in edit.items():
+        status[field] = status[field] | value if isinstance(value, dict) else value
+    assert read_function(make_image_function(status=status)).resolved_image is None
 
 
 REFUSALS = [

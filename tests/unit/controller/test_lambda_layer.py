@@ -78,7 +78,7 @@ def test_a_layer_that_appears_makes_the_function_ready_and_wakes_nobody_else() -
     around = replace(world(record), layers=store.known_layers("apps", record.layers))
     plan = plan_function(record, around, PLATFORM)
     assert plan.outcome.verdict.reason is None
-    assert kinds(plan) == ["CreateKeySecret", "CreateDeployment"]
+    assert kinds(plan) == ["CreateKeySecret"]
 
 
 def test_another_content_is_another_revision_and_another_name_is_not() -> None:

@@ -158,3 +158,13 @@ async def test_who_waits_hears_of_what_somebody_ready_vouches_for(desk: Desk) ->
     desk.packages.trust([A])
     assert desk.told == [ONE]
     assert await desk.packages.look(ONE, [A]) == {}
+
+
+async def test_a_bug_in_asking_ends_nothing(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """The loop serves every function: it goes on, and says what happened."""
+    desk.failure = ZeroDivisionError("a bug")
+    assert await desk.packages.look(ONE, [A]) == {A: Presence.UNKNOWN}
+    assert "asking which packages are there failed" in caplog.text
+    desk.failure, desk.there = None, {A}
+    await desk.pass_time(3600)
+    assert ONE in desk.told

@@ -31,7 +31,7 @@ def plan(presences: Mapping[str, Presence], **spec: Any) -> FunctionPlan:
 def test_a_package_that_is_there_stands_in_nobodys_way() -> None:
     found = plan({}, **CODE, **LAYERED)
     assert found.outcome.verdict.reason is None
-    assert kinds(found) == ["CreateKeySecret", "CreateDeployment"]
+    assert kinds(found) == ["CreateKeySecret"]
 
 
 def test_a_missing_package_is_named_with_what_to_do_and_nothing_is_made() -> None:

@@ -6,9 +6,24 @@ from typing import Any
 import pytest
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.plan import RepairDeployment, plan_function, plan_policy
-from kubelambda.controller.records import PolicyRecord, read_deployment, read_policy
+from kubelambda.controller.plan import (
+    ApplyPolicy,
+    DeletePolicy,
+    RepairDeployment,
+    ReplacePolicy,
+    World,
+    plan_function,
+    plan_policy,
+)
+from kubelambda.controller.records import (
+    FunctionRecord,
+    PodRecord,
+    PolicyRecord,
+    read_deployment,
+    read_policy,
+)
 from kubelambda.controller.render import render_function
+from kubelambda.controller.starts import StartReport
 from kubelambda.controller.status import build_status
 from kubelambda.kube.resources.network_policy import NetworkRules, build_network_policy
 from unit.controller.builders import (
@@ -31,10 +46,13 @@ def settled(**spec: Any) -> Any:
     return replace(record, status=build_status(record, outcome, region="us-east-1", now=NOW))
 
 
-def test_a_new_function_gets_its_secret_before_its_deployment() -> None:
+def test_a_new_function_gets_its_secret_and_no_deployment() -> None:
+    """Those come with demand: 300 made by one kubectl apply would stop everybody's cold starts."""
     record = read()
     plan = plan_function(record, world(record), PLATFORM)
-    assert kinds(plan) == ["CreateKeySecret", "CreateDeployment"]
+    assert kinds(plan) == ["CreateKeySecret"]
+    assert plan.ingredients is not None
+    assert plan.ingredients.render(PLATFORM).revision == plan.outcome.revision
     assert plan.outcome.verdict.reason is None
 
 
@@ -79,7 +97,7 @@ def test_a_change_of_code_makes_another_revision_and_removes_the_empty_old_one()
     record = replace(settled(code={"inline": {"app.py": "new"}}), status=former.status)
     old = deployment_record(former)
     first = plan_function(record, world(record, deployments=(old,)), PLATFORM)
-    assert kinds(first) == ["CreateDeployment"], "the old one stays until the new one is there"
+    assert kinds(first) == ["DeleteDeployment"], "the new one comes when there is demand"
     both = world(record, deployments=(old, deployment_record(record)))
     assert kinds(plan_function(record, both, PLATFORM)) == ["DeleteDeployment"]
 
@@ -186,10 +204,55 @@ def observed_policy(**spec: Any) -> PolicyRecord:
 
 def test_a_policy_follows_the_functions_of_its_namespace() -> None:
     """Made with the first, repaired, left alone, deleted with the last; none for nobody."""
-    assert plan_policy(desired=POLICY, observed=None, has_functions=True) == POLICY
+    assert plan_policy(desired=POLICY, observed=None, has_functions=True) == ApplyPolicy(POLICY)
     drifted = observed_policy(egress=[{}])
-    assert plan_policy(desired=POLICY, observed=drifted, has_functions=True) == POLICY
+    planned = plan_policy(desired=POLICY, observed=drifted, has_functions=True)
+    assert planned == ReplacePolicy(POLICY, drifted, ".spec.egress")
     assert plan_policy(desired=POLICY, observed=observed_policy(), has_functions=True) is None
     same = observed_policy()
-    assert plan_policy(desired=POLICY, observed=same, has_functions=False) is same
+    gone = plan_policy(desired=POLICY, observed=same, has_functions=False)
+    assert gone == DeletePolicy(same)
     assert plan_policy(desired=POLICY, observed=None, has_functions=False) is None
+
+
+def conditions(record: FunctionRecord, around: World) -> dict[str, tuple[str, str, str]]:
+    outcome = plan_function(record, around, PLATFORM).outcome
+    status = build_status(record, outcome, region="us-east-1", now=NOW)
+    return {
+        one["type"]: (one["status"], one["reason"], one["message"]) for one in status["conditions"]
+    }
+
+
+def unschedulable(record: FunctionRecord) -> PodRecord:
+    revision = render_function(record, RUNTIME, PLATFORM).revision
+    words = "0/1 nodes are available: 1 Insufficient memory."
+    return make_pod(revision=revision, pending=True, trouble=("Unschedulable", words))
+
+
+def test_a_function_that_serves_is_ready_and_says_what_it_lacks() -> None:
+    """Entry 15: the gateway knows a lack of room by its reason, whatever the condition."""
+    record = read()
+    lacking = unschedulable(record)
+    running = replace(lacking, pending=False, trouble=("", ""))
+    kind, reason, message = conditions(record, world(record, pods=(running, lacking)))["Ready"]
+    assert (kind, reason) == ("True", "Unschedulable")
+    assert "1 of 2 environments cannot be scheduled" in message
+
+
+def test_a_function_without_any_environment_that_serves_is_not_ready() -> None:
+    record = read()
+    found = conditions(record, world(record, pods=(unschedulable(record),)))
+    assert found["Ready"][:2] == ("False", "Unschedulable")
+    assert found["Stalled"][:2] == ("True", "Unschedulable")
+
+
+def test_failed_starts_concern_the_revision_that_failed() -> None:
+    """Entry 5: another revision is tried at once."""
+    record = read()
+    broken = StartReport("another", failures=5, cause="exit code 1", held_s=60.0)
+    around = replace(world(record), start=broken)
+    assert conditions(record, around)["Ready"][0] == "True"
+    own = replace(broken, revision=render_function(record, RUNTIME, PLATFORM).revision)
+    found = conditions(record, replace(world(record), start=own))
+    assert found["Ready"][:2] == ("False", "ContainerStartFailed")
+    assert "exit code 1" in found["Stalled"][2]

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from kubelambda.controller.store import Store
 from unit.controller.builders import make_pod, read
 
@@ -51,3 +53,38 @@ def test_a_namespace_has_functions_until_the_last_one_is_on_its_way_out() -> Non
     assert store.has_functions("apps")
     store.put_function(replace(record, deleting=True, version="8"))
     assert not store.has_functions("apps")
+
+
+def test_a_late_answer_does_not_bring_back_what_is_deleted() -> None:
+    """The news of a deletion may come before the answer to the last write."""
+    store = Store()
+    store.put_pod(make_pod(version="10"))
+    store.pods.remove(("apps", "pod-1"), "12")
+    assert not store.put_pod(make_pod(version="11"))
+    assert store.pods.get(("apps", "pod-1")) is None
+
+
+def test_what_has_only_left_a_watch_comes_back_when_it_matches_again() -> None:
+    """To a watch with a selector, an object that loses its label is deleted."""
+    store = Store()
+    store.put_pod(make_pod(version="10"))
+    store.pods.remove(("apps", "pod-1"), "11")
+    assert store.put_pod(make_pod(version="12"))
+
+
+def test_an_object_that_is_made_again_is_another_one() -> None:
+    """kopf may tell of the successor only: nothing is to be found under the old uid then."""
+    store = Store()
+    store.put_function(read(uid="old"))
+    store.put_function(replace(read(uid="new"), version="8"))
+    assert store.key_of_uid("old") is None
+    assert store.key_of_uid("new") == KEY
+
+
+def test_a_record_that_cannot_be_grouped_changes_nothing() -> None:
+    store = Store()
+    odd = make_pod(function_uid=["no", "uid"], version="12")
+    with pytest.raises(TypeError):
+        store.put_pod(odd)
+    assert store.put_pod(make_pod(version="11"))
+    assert len(store.pods.group("uid-1")) == 1

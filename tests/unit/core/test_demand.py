@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubelambda.core.demand import (
+    DemandReply,
     DemandReport,
     Drain,
     EnvironmentReport,
@@ -14,29 +15,32 @@ from kubelambda.core.demand import (
     decode_report,
     encode_reply,
     encode_report,
+    has_changed,
 )
 
+texts = st.text(max_size=10, alphabet=st.characters(codec="utf-8"))
 environments = st.builds(
     EnvironmentReport,
-    pod=st.text(max_size=10),
-    revision=st.text(max_size=10),
-    config_digest=st.text(max_size=16),
+    pod=texts,
+    revision=texts,
+    config_digest=texts,
     state=st.sampled_from(["starting", "idle", "busy"]),
     idle_s=st.floats(0, 1e6),
 )
 demands = st.builds(
     FunctionDemand,
-    namespace=st.text(max_size=10),
-    name=st.text(max_size=10),
-    uid=st.text(max_size=10),
+    namespace=texts,
+    name=texts,
+    uid=texts,
     waiting=st.integers(0, 10**6),
     environments=st.lists(environments, max_size=3).map(tuple),
 )
 reports = st.builds(
     DemandReport,
-    gateway=st.text(max_size=10),
+    gateway=texts,
     sequence=st.integers(0, 2**53),
     functions=st.lists(demands, max_size=3).map(tuple),
+    base=st.none() | st.integers(0, 2**53),
 )
 
 
@@ -46,8 +50,8 @@ def test_a_report_arrives_as_it_was_sent(report: DemandReport) -> None:
 
 
 def test_a_reply_arrives_as_it_was_sent() -> None:
-    drains = (Drain("ns", "name", "pod-1"), Drain("ns", "name", "pod-2"))
-    assert decode_reply(encode_reply(drains)) == drains
+    reply = DemandReply((Drain("ns", "name", "pod-1"), Drain("ns", "name", "pod-2")), 7)
+    assert decode_reply(encode_reply(reply)) == reply
 
 
 @pytest.mark.parametrize(
@@ -82,3 +86,60 @@ def test_a_negative_number_of_waiting_requests_means_none() -> None:
         b'[{"namespace":"n","name":"f","uid":"u","waiting":-5,"environments":[]}]}'
     )
     assert decode_report(body).functions[0].waiting == 0
+
+
+NUMBERS_IN_A_REPORT = {
+    "sequence": ("{0}", "[]"),
+    "waiting": (
+        "1",
+        '[{{"namespace":"n","name":"f","uid":"u","waiting":{0},"environments":[]}}]',
+    ),
+    "idle_s": (
+        "1",
+        '[{{"namespace":"n","name":"f","uid":"u","waiting":0,"environments":[{{"pod":"p",'
+        '"revision":"r","config_digest":"d","state":"idle","idle_s":{0}}}]}}]',
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "1e999", "true", '"1"', "null", "[]", str(10**30)]
+)
+@pytest.mark.parametrize("member", NUMBERS_IN_A_REPORT)
+def test_a_number_of_a_report_is_one_within_bounds(member: str, number: str) -> None:
+    sequence, functions = (one.format(number) for one in NUMBERS_IN_A_REPORT[member])
+    body = f'{{"gateway":"g","sequence":{sequence},"functions":{functions}}}'
+    with pytest.raises(MalformedDemandError):
+        decode_report(body.encode())
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "true", '"1"', "-1", "1.5", str(10**30)])
+def test_the_sequence_of_a_reply_is_one_within_bounds(number: str) -> None:
+    with pytest.raises(MalformedDemandError):
+        decode_reply(f'{{"drain":[],"sequence":{number}}}'.encode())
+
+
+def demand_of(state: str = "idle", idle_s: float = 10.0, waiting: int = 0) -> FunctionDemand:
+    environment = EnvironmentReport("p", "r", "d", state, idle_s)  # type: ignore[arg-type]
+    return FunctionDemand("n", "f", "u", waiting, (environment,))
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        pytest.param(demand_of(idle_s=13.0), False, id="it has only grown older"),
+        pytest.param(demand_of(idle_s=0.5), True, id="it was used meanwhile"),
+        pytest.param(demand_of("busy", 0.0), True, id="it is busy now"),
+        pytest.param(demand_of(idle_s=13.0, waiting=1), True, id="somebody waits"),
+        pytest.param(FunctionDemand("n", "f", "u", 0), True, id="it is gone"),
+        pytest.param(
+            FunctionDemand("n", "f", "v", 0, demand_of(idle_s=13.0).environments),
+            True,
+            id="another object",
+        ),
+    ],
+)
+def test_d3_an_idle_environment_is_news_only_where_its_age_is_not_what_the_clock_says(
+    present: FunctionDemand, expected: bool
+) -> None:
+    assert has_changed(demand_of(), present, 3.0) is expected

@@ -7,6 +7,7 @@ from kubelambda.core.election import (
     Sighting,
     Step,
     Term,
+    compute_wait_s,
     decide_step,
     note_sighting,
     renew_deadline_s,
@@ -18,14 +19,23 @@ CASES = [
     ("no Lease yet", None, None, Step.CREATE),
     ("my own Lease", LeaseView(ME, "1", 0), None, Step.RENEW),
     ("a Lease handed back", LeaseView("", "1", 3), None, Step.TAKE),
-    ("another's Lease, just seen", LeaseView(OTHER, "1", 0), Sighting("1", 100.0), Step.WAIT),
+    (
+        "another's Lease, just seen",
+        LeaseView(OTHER, "1", 0),
+        Sighting("1", OTHER, 100.0),
+        Step.WAIT,
+    ),
     ("another's Lease, never seen before", LeaseView(OTHER, "1", 0), None, Step.WAIT),
     (
         "another's Lease, unchanged for too long",
         LeaseView(OTHER, "1", 0),
-        Sighting("1", 85.0),
+        Sighting("1", OTHER, 85.0),
         Step.TAKE,
     ),
+    ("another's Lease, deleted by hand", None, Sighting("1", OTHER, 90.0), Step.WAIT),
+    ("another's Lease, deleted long ago", None, Sighting("1", OTHER, 85.0), Step.CREATE),
+    ("my own Lease, deleted by hand", None, Sighting("1", ME, 99.0), Step.CREATE),
+    ("a Lease handed back, then deleted", None, Sighting("1", "", 99.0), Step.CREATE),
 ]
 
 
@@ -40,8 +50,16 @@ def test_the_step_follows_from_the_lease(
 
 def test_a_sighting_begins_anew_when_the_lease_changes() -> None:
     first = note_sighting(None, LeaseView(OTHER, "1", 0), 10.0)
+    assert first == Sighting("1", OTHER, 10.0)
     assert note_sighting(first, LeaseView(OTHER, "1", 0), 20.0) == first
-    assert note_sighting(first, LeaseView(OTHER, "2", 0), 20.0).at == 20.0
+    assert note_sighting(first, None, 20.0) == first
+    assert note_sighting(first, LeaseView(OTHER, "2", 0), 20.0) == Sighting("2", OTHER, 20.0)
+
+
+def test_a_standby_waits_until_what_it_saw_runs_out_and_no_longer() -> None:
+    seen = Sighting("1", OTHER, 100.0)
+    assert compute_wait_s(seen, duration_s=4.0, now=101.5) == 2.5
+    assert compute_wait_s(seen, duration_s=4.0, now=110.0) == 0.0
 
 
 def test_a_term_is_invalid_before_the_first_renewal() -> None:
@@ -59,4 +77,4 @@ def test_a_term_ends_by_either_clock(boot: float, wall: float, valid: bool) -> N
 
 
 def test_a_leader_gives_up_before_anyone_may_take_over() -> None:
-    assert renew_deadline_s(15.0) == 10.0
+    assert renew_deadline_s(4.0) == 3.0

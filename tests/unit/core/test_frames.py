@@ -19,7 +19,9 @@ from kubelambda.core.frames import (
     encode_credit,
     encode_frame,
     gateway_proof,
+    is_epoch_proved,
     iter_body_frames,
+    prove_epoch,
 )
 from kubelambda.core.keys import (
     WeakMasterSecretError,
@@ -180,3 +182,16 @@ def test_a_decoder_may_be_authenticated_between_two_frames() -> None:
         seen.append((frame_type, len(payload)))
         decoder.authenticated = True
     assert seen == [(FrameType.WELCOME, 2), (FrameType.CONFIGURE, 5_000)]
+
+
+def test_a_gateways_word_for_an_epoch_is_for_that_epoch_by_that_key() -> None:
+    key, proof = b"k" * 32, prove_epoch(b"k" * 32, 7)
+    assert is_epoch_proved(key, 7, proof)
+    for other_key, epoch, given in [
+        (key, 8, proof),
+        (b"x" * 32, 7, proof),
+        (key, 7, ""),
+        (key, 7, "ü"),
+        (key, 7, proof.upper()),
+    ]:
+        assert not is_epoch_proved(other_key, epoch, given)

@@ -1,4 +1,4 @@
-"""Rules M1 to M5 of core.membership."""
+"""Rules M1 to M6 of core.membership."""
 
 from collections.abc import Iterable
 
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.membership import (
     DEAD_S,
+    EPOCH_AHEAD_MS,
+    EPOCH_MAX,
     UNHEARD_S,
     Heartbeat,
     MalformedHeartbeatError,
@@ -48,9 +50,9 @@ def plan(own: Member, view: View, peers: Iterable[Peer], *, serving: bool = True
 
 def test_m1_the_higher_epoch_counts_and_all_agree_on_equal_ones() -> None:
     older, newer = View(1, (A, B)), View(2, (A,))
-    assert choose_view(older, newer) == choose_view(newer, older) == newer
+    assert choose_view(older, newer, NOW_MS) == choose_view(newer, older, NOW_MS) == newer
     one, other = View(3, (A,)), View(3, (B,))
-    assert choose_view(one, other) == choose_view(other, one)
+    assert choose_view(one, other, NOW_MS) == choose_view(other, one, NOW_MS)
 
 
 def test_m2_a_gateway_alone_makes_the_view_of_itself() -> None:
@@ -115,12 +117,43 @@ def test_all_members_agree_on_the_owner_and_a_lone_one_owns_all() -> None:
     assert View(1, (A, B, C)).find_owner(REF) in (A, B, C)
 
 
+POISONED = NOW_MS + EPOCH_AHEAD_MS + 1
+
+
+@pytest.mark.parametrize("epoch", [POISONED, 2**52, EPOCH_MAX])
+def test_m6_the_leader_makes_its_view_below_an_epoch_that_no_gateway_makes(epoch: int) -> None:
+    poisoned = View(epoch, (A, B))
+    assert plan(A, poisoned, [say(B, poisoned)]) == View(NOW_MS, (A, B))
+    assert plan(A, View(NOW_MS - 5, (A, B)), [say(B, poisoned)]) == View(NOW_MS - 5, (A, B))
+
+
+def test_m6_a_poisoned_view_is_not_chosen_and_one_that_is_not_replaces_it() -> None:
+    poisoned, sane = View(POISONED, (A,)), View(NOW_MS, (A, B))
+    assert choose_view(sane, poisoned, NOW_MS) == sane
+    assert choose_view(poisoned, sane, NOW_MS) == sane
+    assert choose_view(View(), poisoned, NOW_MS) == View()
+
+
+def test_m6_who_follows_a_poisoned_leader_takes_its_members_under_a_number_of_its_own() -> None:
+    """The first gateway of this release in a rollout serves with those of the release before."""
+    poisoned = View(2**60, (A, B))
+    taken = plan(B, View(), [say(A, poisoned)])
+    assert taken == View(NOW_MS, (A, B))
+    assert plan(B, taken, [say(A, poisoned)]) == taken
+    assert plan(B, taken, [say(A, View(2**60, (A, B, C)))]).members == (A, B, C)
+
+
+def test_m6_a_clock_that_was_ahead_is_no_reason_to_refuse_its_views_for_ever() -> None:
+    ahead = View(NOW_MS + EPOCH_AHEAD_MS, (A,))
+    assert plan(A, ahead, [say(B, ahead)]) == View(NOW_MS + EPOCH_AHEAD_MS + 1, (A, B))
+
+
 @given(st.lists(st.sampled_from([A, B, C]), unique=True, min_size=1), st.data())
 def test_m2_gateways_that_hear_each_other_agree_within_two_rounds(
     alive: list[Member], data: st.DataObject
 ) -> None:
     """Whatever views they begin with, one leader's view reaches everybody."""
-    epochs = st.integers(min_value=0, max_value=2 * NOW_MS)
+    epochs = st.integers(min_value=0, max_value=2 * NOW_MS) | st.integers(2**50, 2**60)
     members = st.lists(st.sampled_from([A, B, C]), unique=True, min_size=1)
     views = {one: View(data.draw(epochs), tuple(sorted(data.draw(members)))) for one in alive}
     for _ in range(3):
@@ -128,7 +161,7 @@ def test_m2_gateways_that_hear_each_other_agree_within_two_rounds(
         for one in alive:
             others = [said[other] for other in alive if other != one]
             for other in others:
-                views[one] = choose_view(views[one], other.heartbeat.view)
+                views[one] = choose_view(views[one], other.heartbeat.view, NOW_MS)
             views[one] = plan(one, views[one], others)
     assert {view.members for view in views.values()} == {tuple(sorted(alive))}
     assert len({view.epoch for view in views.values()}) == 1
@@ -156,3 +189,25 @@ def test_a_heartbeat_survives_the_wire() -> None:
 def test_what_is_no_heartbeat_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedHeartbeatError):
         decode_heartbeat(body)
+
+
+HEARTBEAT = (
+    '{{"name":"a","address":"b","incarnation":{incarnation},"epoch":{epoch},"members":[],"serving":true,'
+    '"inFlight":[["n","f",{count}]],"accounts":{{"1":{account}}},"format":{format}}}'
+)
+NUMBERS = {"incarnation": "1", "epoch": "1", "count": "1", "account": "1", "format": "1"}
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "1.5", "true", '"1"', "null", "-1"])
+@pytest.mark.parametrize("member", NUMBERS)
+def test_a_number_of_a_heartbeat_is_one_within_bounds(member: str, number: str) -> None:
+    decode_heartbeat(HEARTBEAT.format(**NUMBERS).encode())
+    with pytest.raises(MalformedHeartbeatError):
+        decode_heartbeat(HEARTBEAT.format(**NUMBERS | {member: number}).encode())
+
+
+def test_m6_a_heartbeat_with_an_epoch_beyond_all_is_read_as_poisoned_not_refused() -> None:
+    """Its other statements count: the gateway before may have got the number from a pod."""
+    body = HEARTBEAT.format(**NUMBERS | {"epoch": str(2**60)}).encode()
+    assert decode_heartbeat(body).view.epoch == EPOCH_MAX
+    assert decode_heartbeat(body).in_flight == {FunctionRef("n", "f"): 1}

@@ -1,6 +1,9 @@
 """The token bucket."""
 
-from kubelambda.core.pace import TokenBucket
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubelambda.core.pace import TokenBucket, share_fairly
 
 
 def test_a_burst_is_free_and_then_the_rate_holds() -> None:
@@ -25,3 +28,25 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
     bucket = TokenBucket(rate_per_s=10, burst=1)
     assert bucket.reserve(10.0) == 0.0
     assert bucket.reserve(9.0) > 0.0
+
+
+def test_a_large_want_keeps_no_small_one_waiting() -> None:
+    assert share_fairly({"many": 900, "few": 1, "some": 5}, 10) == {"few": 1, "some": 5, "many": 4}
+
+
+@given(st.dictionaries(st.text(), st.integers(0, 50), max_size=8), st.integers(0, 100))
+def test_what_is_shared_is_neither_lost_nor_more_than_there_is(
+    wants: dict[str, int], available: int
+) -> None:
+    shares = share_fairly(wants, available)
+    assert sum(shares.values()) == min(available, sum(wants.values()))
+    assert all(0 <= shares[key] <= wants[key] for key in wants)
+
+
+@given(st.dictionaries(st.text(), st.integers(0, 50), min_size=1, max_size=8), st.integers(0, 100))
+def test_who_gets_less_than_another_gets_all_it_wants(
+    wants: dict[str, int], available: int
+) -> None:
+    shares = share_fairly(wants, available)
+    for key, share in shares.items():
+        assert share == wants[key] or share >= max(shares.values()) - 1

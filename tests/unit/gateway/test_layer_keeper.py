@@ -11,6 +11,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.function import Code, Function, FunctionRef, Layer
 from kubelambda.core.packages import PackageNotFoundError, PackagesUnavailableError
 from kubelambda.gateway.layer_keeper import LayerKeeper
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
 
 CONTENT = b"PK\x05\x06" + bytes(18)
@@ -76,3 +77,42 @@ async def test_packages_and_unknown_layers_are_left_alone(tmp_path: Path) -> Non
     kept = Layer("a", 1, SHA256, INSIDE)
     assert await keep(DirectoryPackages(tmp_path / "store"), tmp_path, *others, kept) == CONTENT
     assert [one.name for one in (tmp_path / "store").iterdir()] == [SHA256]
+
+
+class OddOnce(DirectoryPackages):
+    """A store that fails the first time in a way that nobody foresaw."""
+
+    failed = False
+
+    async def put(self, sha256: str, content: bytes) -> None:
+        if not self.failed:
+            self.failed = True
+            raise KeyError("unforeseen")
+        await super().put(sha256, content)
+
+
+async def test_content_that_is_not_its_digest_holds_no_other_layer_up(tmp_path: Path) -> None:
+    store, index = DirectoryPackages(tmp_path / "store"), FunctionIndex()
+    keeper = LayerKeeper(index, store, retry_s=1_000)
+    odd = [
+        Layer("odd", 1, "ab" * 32, INSIDE),
+        Layer("odd", 2, SHA256[::-1], Code(zip_base64="no base64")),
+    ]
+    index.put(make_function(*odd, Layer("a", 1, SHA256, INSIDE)))
+    running = asyncio.create_task(keeper.run())
+    await until_kept(store)
+    running.cancel()
+
+
+async def test_a_layer_in_hand_is_kept_when_the_keeper_is_started_again(tmp_path: Path) -> None:
+    store, index, supervisor = OddOnce(tmp_path / "store"), FunctionIndex(), Supervisor()
+    supervisor.keep("the keeper of layers", LayerKeeper(index, store).run)
+    index.put(make_function(Layer("a", 1, SHA256, INSIDE)))
+    await until_kept(store)
+    await supervisor.close()
+
+
+async def until_kept(store: DirectoryPackages) -> None:
+    async with asyncio.timeout(30):
+        while not await store.has(SHA256):
+            await asyncio.sleep(0.01)

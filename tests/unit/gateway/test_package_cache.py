@@ -110,3 +110,16 @@ async def test_what_is_missing_is_told_without_a_fetch_and_never_guessed(tmp_pat
     assert await cache.list_missing([name]) == []
     with pytest.raises(PackagesUnavailableError):
         await cache.list_missing([name, absent])
+
+
+async def test_a_package_that_somebody_has_removed_from_the_cache_is_fetched_again(
+    tmp_path: Path,
+) -> None:
+    """The first who asks is told to come again; before, all were told so for good."""
+    store = SlowStore()
+    cache, name = PackageCache(store, tmp_path / "cache"), keep(store, b"code")
+    await read(cache, name)
+    (tmp_path / "cache" / name).unlink()
+    with pytest.raises(PackagesUnavailableError):
+        await cache.open(name)
+    assert await read(cache, name) == b"code"

@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 
 from kubelambda.kube.resources import labels
-from kubelambda.kube.resources.function_objects import build_deployment, build_key_secret
+from kubelambda.kube.resources.function_objects import (
+    build_deployment,
+    build_key_secret,
+    build_owner_reference,
+)
 from kubelambda.kube.resources.function_pod import (
     CodeRules,
     FunctionPod,
+    build_direct_pod,
     build_pod_labels,
     build_pod_spec,
 )
@@ -62,6 +67,35 @@ def test_no_pod_has_a_service_account_token() -> None:
     """GHSA-85g2-pmrx-r49q: assert it on every kind of pod that we create."""
     assert SPEC["automountServiceAccountToken"] is False
     assert "serviceAccountName" not in SPEC
+
+
+def test_a_direct_pod_is_the_functions_own_and_never_starts_again() -> None:
+    """DESIGN 3.1: owned by the function object, which does not wait for it when it goes."""
+    owner = build_owner_reference("hello", "uid-1")
+    pod = build_direct_pod(
+        namespace="apps",
+        name_prefix="hello-0123456789-",
+        owner=owner,
+        pod_labels=build_pod_labels("uid-1", "0123456789"),
+        pod_spec=SPEC,
+    )
+    assert pod["metadata"]["generateName"] == "hello-0123456789-"
+    assert pod["metadata"]["ownerReferences"] == [{**owner, "blockOwnerDeletion": False}]
+    assert pod["metadata"]["labels"] == build_pod_labels("uid-1", "0123456789")
+    assert pod["spec"] == {**SPEC, "restartPolicy": "Never"}
+
+
+def test_hands_on_a_template_cost_no_environment_before_the_changed_one_is_ready() -> None:
+    """By then the template is as it was (FAULTS F33)."""
+    deployment = build_deployment(
+        namespace="apps",
+        name="hello-r",
+        function="hello",
+        function_uid="uid-1",
+        revision="r",
+        pod_spec=SPEC,
+    )
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 def test_termination_waits_for_the_longest_event() -> None:
@@ -165,6 +199,13 @@ def added_variables(pod: FunctionPod) -> dict[str, Any]:
     }
 
 
+def test_pods_of_functions_have_the_class_of_priority_that_the_installation_names() -> None:
+    """Without one, as where the chart may make no cluster-wide object, the field is left out."""
+    assert "priorityClassName" not in SPEC
+    spec = build_pod_spec(replace(POD, priority_class="low"))
+    assert spec["priorityClassName"] == "low"
+
+
 def test_the_revision_does_not_hold_itself() -> None:
     """It comes from the label, so the hash of the spec does not depend on it."""
     path = ENVIRONMENT["KUBELAMBDA_REVISION"]["valueFrom"]["fieldRef"]["fieldPath"]
@@ -239,7 +280,26 @@ def test_quantities_are_written_as_the_api_server_writes_them_back(
 
 
 @pytest.mark.parametrize(
-    ("text", "millis"), [("72m", 72), ("1", 1000), ("0", 0), ("2", 2000), ("1.5", 1500)]
+    ("text", "millis"),
+    [
+        ("72m", 72),
+        ("1", 1000),
+        ("0", 0),
+        ("2", 2000),
+        ("1.5", 1500),
+        ("1k", 1_000_000),
+        ("1Ki", 1_024_000),
+        ("250000u", 250),
+        ("250000000n", 250),
+        ("2e3", 2_000_000),
+        ("+.5", 500),
+    ],
 )
 def test_cpu_quantities_are_read(text: str, millis: int) -> None:
     assert parse_cpu_millis(text) == millis
+
+
+@pytest.mark.parametrize("text", ["", "m", "1.2.3", "one", "1 m", "inf", "nan"])
+def test_what_is_no_quantity_is_told_from_one(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # the type is the rule
+        parse_cpu_millis(text)

@@ -55,3 +55,16 @@ class Reason(StrEnum):
     """A LimitRange of the namespace refuses the pod."""
     REFUSED = "Refused"
     """The API server refuses an object of ours."""
+
+
+CAPACITY_REASONS = frozenset({Reason.UNSCHEDULABLE, Reason.QUOTA_EXCEEDED, Reason.LIMIT_RANGE})
+"""There is no room for a further environment; those that are there serve, and requests wait."""
+START_REASONS = frozenset(
+    {
+        Reason.IMAGE_PULL_FAILED,
+        Reason.CONTAINER_CONFIG_ERROR,
+        Reason.CONTAINER_START_FAILED,
+        Reason.REFUSED,
+    }
+)
+"""A further environment would not start; those that are there serve, without one nobody waits."""

@@ -1,4 +1,4 @@
-"""The objects that a function owns: a Deployment per revision and one key Secret.
+"""The objects that a function owns: a Deployment per revision, direct pods and one key Secret.
 
 Contract: pure. Both carry an owner reference, so they go when the function goes, with the
 controller there or not. The manifest of a Deployment has no ``replicas``: who creates it adds them,
@@ -11,6 +11,10 @@ from typing import Any
 from kubelambda.kube.paths import DEPLOYMENTS, FUNCTIONS
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.function_pod import build_pod_labels
+
+_STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+"""We never change a template, but hands can: no environment goes before one of the changed template
+is Ready, and by then the template is as it was."""
 
 
 def build_owner_reference(name: str, uid: str) -> dict[str, Any]:
@@ -47,6 +51,7 @@ def build_deployment(
         },
         "spec": {
             "revisionHistoryLimit": 0,
+            "strategy": _STRATEGY,
             "selector": {"matchLabels": selector},
             "template": {"metadata": {"labels": pod_labels}, "spec": pod_spec},
         },

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kubelambda.kube.paths import PODS
 from kubelambda.kube.resources import injected_agent, labels
 from kubelambda.kube.resources.function_values import (
     build_value_mounts,
@@ -74,6 +75,8 @@ class FunctionPod:
     uses_s3: bool = False
     injected: InjectedAgent | None = None
     """Of an image function, whose image has the code and no agent of ours."""
+    priority_class: str = ""
+    """PriorityClass of functions; empty: none."""
 
 
 def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
@@ -90,6 +93,7 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
             "runAsGroup": RUN_AS_GROUP,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **({"priorityClassName": pod.priority_class} if pod.priority_class else {}),
         "containers": [_build_container(pod)],
         "volumes": [
             _build_volume("tmp", pod.ephemeral_mb),
@@ -98,6 +102,32 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
         ],
     }
     return injected_agent.add_to_pod(spec, pod.injected) if pod.injected else spec
+
+
+def build_direct_pod(
+    *,
+    namespace: str,
+    name_prefix: str,
+    owner: dict[str, Any],
+    pod_labels: dict[str, str],
+    pod_spec: dict[str, Any],
+) -> dict[str, Any]:
+    """A pod of a revision that ``owner``, the function object, has without a Deployment.
+
+    It never starts its container again: who made it makes another. The function's deletion does not
+    wait for it.
+    """
+    return {
+        "apiVersion": PODS.api_version,
+        "kind": PODS.kind,
+        "metadata": {
+            "generateName": name_prefix,
+            "namespace": namespace,
+            "labels": pod_labels,
+            "ownerReferences": [{**owner, "blockOwnerDeletion": False}],
+        },
+        "spec": {**pod_spec, "restartPolicy": "Never"},
+    }
 
 
 def build_pod_labels(function_uid: str, revision: str) -> dict[str, str]:

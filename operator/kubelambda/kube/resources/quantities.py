@@ -1,11 +1,19 @@
-"""Resource quantities, written as the API server writes them back.
+"""Resource quantities: written as the API server writes them back, read as anybody writes them.
 
-Contract: canonical text only; anything else ("1000m", "1024Mi") would look like drift for ever.
+Contract: canonical text only is written; anything else ("1000m", "1024Mi") would look like drift
+for ever. Source: the API reference, "Quantity".
 """
 
-from decimal import Decimal
+import re
+from decimal import Decimal, InvalidOperation
 
-_SUFFIXES = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(1000)}
+_QUANTITY = re.compile(r"(?P<number>[+-]?[0-9.]+)(?P<suffix>[a-zA-Z]*)")
+_POWERS_OF_1000 = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
+_POWERS_OF_1024 = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
+_SUFFIXES = {
+    **{suffix: Decimal(1000) ** power for suffix, power in _POWERS_OF_1000.items()},
+    **{suffix: Decimal(1024) ** power for suffix, power in _POWERS_OF_1024.items()},
+}
 _MIB_PER_GIB = 1024
 _MILLIS = 1000
 
@@ -21,6 +29,15 @@ def format_mib(mib: int) -> str:
 
 
 def parse_cpu_millis(text: str) -> int:
-    """Thousandths of a CPU in a quantity of the API server."""
-    number = text.rstrip("mk")
-    return int(Decimal(number) * _SUFFIXES[text[len(number) :]] * _MILLIS)
+    """Thousandths of a CPU in a quantity of the API server; ValueError for what is none."""
+    try:
+        return int(_parse(str(text)) * _MILLIS)
+    except (InvalidOperation, OverflowError) as error:
+        raise ValueError(f"no quantity: {text!r}") from error
+
+
+def _parse(text: str) -> Decimal:
+    found = _QUANTITY.fullmatch(text)
+    if found is None or found["suffix"] not in _SUFFIXES:
+        return Decimal(text)  # with an exponent, or none at all
+    return Decimal(found["number"]) * _SUFFIXES[found["suffix"]]

@@ -1,0 +1,59 @@
+"""What a model finds wrong with an object, in words for whoever wrote it.
+
+Contract: pure; never quotes a value, which may be a secret. A field that does not exist is named
+together with the one that was probably meant.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+_UNKNOWN_FIELD = "extra_forbidden"
+Place = tuple[int | str, ...]
+
+
+def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
+    """All findings as ``path: message`` pairs; ``model`` is what the object should have been."""
+    findings = error.errors(include_url=False, include_input=False)
+    return "; ".join(_describe(one["loc"], one["type"], one["msg"], model) for one in findings)
+
+
+def find_similar(word: str, words: Iterable[str]) -> str:
+    """The one of ``words`` that ``word`` was probably meant to be; empty where none is near."""
+    by_lower = {one.lower(): one for one in words}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return by_lower[near[0]] if near else ""
+
+
+def _describe(place: Place, kind: str, message: str, model: type[BaseModel]) -> str:
+    path = ".".join(str(part) for part in place)
+    if kind != _UNKNOWN_FIELD:
+        return f"{path}: {message}"
+    owner = _find_owner(model, place[:-1])
+    similar = find_similar(str(place[-1]), _list_names(owner)) if owner else ""
+    hint = f"; did you mean {similar}?" if similar else ""
+    return f"{path}: there is no such field{hint}"
+
+
+def _find_owner(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
+    """The model at ``place``; None where that is a map of the user's own names."""
+    owner: type[BaseModel] | None = model
+    for part in place:
+        if isinstance(part, int) or owner is None:
+            continue
+        found = [one for name, one in owner.model_fields.items() if part in (name, one.alias)]
+        owner = _find_model(found[0].annotation) if found else None
+    return owner
+
+
+def _find_model(annotation: Any) -> type[BaseModel] | None:
+    """The first model within a type such as ``list[Model] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for one in get_args(annotation) if (found := _find_model(one))), None)
+
+
+def _list_names(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,97 @@
+"""YAML documents from files and directories, as local mode reads them.
+
+Contract: a file is read whole or not at all; what is wrong is said without a snippet of the text,
+which may hold a secret. Objects of other groups than ours are passed on as they are; one of ours of
+a kind that does not exist is an error, since it was meant to do something.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError
+
+from kubelambda.api.findings import find_similar
+
+SUFFIXES = (".yaml", ".yml")
+GROUP = "kubelambda.io/"
+SERVED_KINDS = ("LambdaFunction", "LambdaLayer")
+CLUSTER_KINDS = ("LambdaRuntime",)
+"""Kinds of ours that mean nothing in local mode: its runtimes are this machine's."""
+_QUOTED = re.compile(r"'[^']{2,}'")
+
+Document = Mapping[str, Any]
+
+
+class UnreadableError(Exception):
+    """What is in a file cannot be served; the message is for its author."""
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, as kubectl does: one of the two is a slip."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise ConstructorError(None, None, "a key that stands here twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """YAML files: those named, and those below the directories named, in a stable order."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES)
+        else:
+            yield path
+
+
+def read_documents(path: Path) -> list[Document]:
+    """The objects of one file, those within a List too."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        documents = list(yaml.load_all(text, _StrictLoader))  # a SafeLoader
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UnreadableError(f"cannot be read as YAML: {_describe_yaml(error)}") from error
+    if not text.strip():
+        # As a rule an editor that is about to write it.
+        raise UnreadableError("is empty")
+    return [one for document in documents if document is not None for one in _unfold(document)]
+
+
+def find_unknown_kind(document: Document) -> str:
+    """What to say of an object of ours whose kind there is not; empty where all is well."""
+    kind, version = document.get("kind"), document.get("apiVersion")
+    if not isinstance(version, str) or not version.startswith(GROUP):
+        return ""
+    if kind in (*SERVED_KINDS, *CLUSTER_KINDS):
+        return ""
+    similar = find_similar(str(kind), (*SERVED_KINDS, *CLUSTER_KINDS))
+    hint = f"; did you mean {similar}?" if similar else ""
+    return f"kind: there is no {kind} in {version}{hint}"
+
+
+def _unfold(document: Any) -> Iterator[Document]:
+    if not isinstance(document, Mapping):
+        raise UnreadableError("holds a document that is no object; each begins with apiVersion")
+    items = document.get("items")
+    if document.get("kind") == "List" and isinstance(items, list):
+        for item in items:
+            yield from _unfold(item)
+    else:
+        yield document
+
+
+def _describe_yaml(error: Exception) -> str:
+    """What is wrong and where, without a snippet of the text, which may hold a secret."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        problem = _QUOTED.sub("'…'", error.problem or "it cannot be understood")
+        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    if isinstance(error, OSError):
+        return str(error)
+    return "it holds a character or a value that YAML has no meaning for"

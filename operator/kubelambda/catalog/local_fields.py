@@ -1,0 +1,99 @@
+"""Which fields of a spec local mode acts upon, and what to expect where it does not.
+
+Contract: pure. Nothing is ignored in silence: a field that is set, to something else than its
+default, is in HONOURED or is reported, with what DIFFERENCES says of it. A field of which neither
+knows is reported too. LIMIT: everything in DIFFERENCES, see docs/limits.md.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from kubelambda.api.model import ApiModel
+from kubelambda.api.v1alpha1.function import LambdaFunctionSpec
+from kubelambda.api.v1alpha1.layer import LambdaLayerSpec
+from kubelambda.api.v1alpha1.support import unsupported_fields
+
+HONOURED: Mapping[type[ApiModel], frozenset[str]] = {
+    LambdaFunctionSpec: frozenset(
+        {
+            "functionName",
+            "description",
+            "tags",
+            "runtime",
+            "handler",
+            "code.inline",
+            "code.zipFile",
+            "code.configMapRef",
+            "code.package",
+            "code.url",
+            "code.sha256",
+            "code.s3Bucket",
+            "code.s3Key",
+            "code.s3ObjectVersion",
+            "memorySize",
+            "timeout",
+            "environment",
+            "layers",
+            "reservedConcurrentExecutions",
+            "loggingConfig",
+            # Of an image function it is said that it is not available at all.
+            "packageType",
+            "code.imageURI",
+            "imageConfig",
+        }
+    ),
+    LambdaLayerSpec: frozenset(
+        {
+            "layerName",
+            "version",
+            "content",
+            "compatibleRuntimes",
+            "compatibleArchitectures",
+            "description",
+            "licenseInfo",
+        }
+    ),
+}
+"""What is told to the function, or is for people, counts as acted upon, as on a cluster."""
+
+DIFFERENCES: Mapping[str, str] = {
+    "architectures": "it runs on this machine's architecture",
+    "ephemeralStorage": "nothing limits what it writes",
+    "role": "it gets no credentials of a role",
+    "vpcConfig": "it uses this machine's network",
+    "deadLetterConfig": "what fails for good stays with local mode's dead letters",
+    "functionEventInvokeConfig": "three tries within six hours, and no destination",
+    "provisionedConcurrencyConfig": "no environment is kept warm, the first request waits for one",
+    "tracingConfig": "nothing is traced",
+    "publish": "no version is published",
+    "functionURLConfig": "it has no address of its own, only the Lambda API",
+}
+_NO_EFFECT = "it has no effect here"
+
+
+def describe_ignored(spec: ApiModel) -> list[str]:
+    """A sentence for each field of ``spec`` that is set and that local mode does not act upon."""
+    absent = unsupported_fields(spec) if isinstance(spec, LambdaFunctionSpec) else []
+    refused = {name.partition(":")[0].partition(".")[0] for name in absent}
+    return [_describe(path, refused) for path in iter_ignored(spec, HONOURED[type(spec)])]
+
+
+def iter_ignored(spec: ApiModel, honoured: frozenset[str], prefix: str = "") -> Iterator[str]:
+    """The paths, from ``spec`` on, of what is set and is not among ``honoured``."""
+    for name, field in type(spec).model_fields.items():
+        value = getattr(spec, name)
+        path = prefix + (field.alias or name)
+        if value is None or value is False or value == field.default or path in honoured:
+            continue
+        is_partly = any(one.startswith(f"{path}.") for one in honoured)
+        if isinstance(value, ApiModel) and is_partly:
+            yield from iter_ignored(value, honoured, f"{path}.")
+        else:
+            yield path
+
+
+def _describe(path: str, refused: set[str]) -> str:
+    top = path.partition(".")[0]
+    sentence = f"spec.{path} is ignored in local mode: {DIFFERENCES.get(top, _NO_EFFECT)}"
+    if top in refused:
+        sentence += "; on a cluster this release refuses it (FeatureNotAvailable)"
+    return sentence

@@ -1,0 +1,88 @@
+"""The port through which everything reaches the API server, and the types of its requests.
+
+Contract: raw dictionaries in, raw dictionaries out; errors are those of ``kube.errors``. Drivers:
+``kube.client`` for a real API server, ``kube.memory`` for tests and trials. Both pass the suite in
+``tests/conformance/kube_api.py``.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from kubelambda.kube.paths import Resource
+
+Manifest = dict[str, Any]
+
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+class KubeApi(Protocol):
+    """What controllers ask of an API server."""
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest:
+        """The object; NotFoundError where there is none."""
+        ...
+
+    def list_pages(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        page_items: int = 100,
+        metadata_only: bool = False,
+    ) -> AsyncIterator[list[Manifest]]:
+        """All objects, a page at a time. Only a list that ended without an error is complete."""
+        ...
+
+    async def create(
+        self, resource: Resource, namespace: str | None, manifest: Manifest, *, manager: str
+    ) -> Manifest:
+        """POST; AlreadyExistsError where the name is taken."""
+        ...
+
+    async def replace(
+        self, resource: Resource, namespace: str | None, manifest: Manifest
+    ) -> Manifest:
+        """PUT; ConflictError where its resourceVersion is no longer the current one."""
+        ...
+
+    async def apply(
+        self, resource: Resource, namespace: str | None, manifest: Manifest, *, manager: str
+    ) -> Manifest:
+        """Server-side apply with force: ``manager`` owns exactly the fields of ``manifest``."""
+        ...
+
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        content: Manifest | list[Manifest],
+        *,
+        manager: str,
+        subresource: str = "",
+        content_type: str = MERGE_PATCH,
+    ) -> Manifest:
+        """PATCH of an object or of a subresource; ``content`` is a list for JSON_PATCH only.
+
+        ConflictError where the content's resourceVersion or uid is not the current one.
+        """
+        ...
+
+    async def delete(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str,
+        version: str = "",
+    ) -> None:
+        """DELETE of just the object with this uid; dependants go in the background.
+
+        With ``version`` only if it is unchanged since then; ConflictError where it is another.
+        """
+        ...

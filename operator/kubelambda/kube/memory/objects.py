@@ -1,0 +1,247 @@
+"""The objects of the API server in memory, and the rules of a write to one of them.
+
+Contract: no I/O and no clock of its own. What goes in and out are copies. Every write that changes
+something gets the next resourceVersion; one that changes nothing leaves the object as it was.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubelambda.kube.api import Manifest
+from kubelambda.kube.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
+from kubelambda.kube.memory.defaults import add_defaults
+from kubelambda.kube.memory.fields import (
+    Path,
+    build_tree,
+    list_leaves,
+    merge_applied,
+    remove_paths,
+)
+from kubelambda.kube.paths import (
+    DEPLOYMENTS,
+    FUNCTIONS,
+    LAYERS,
+    NETWORK_POLICIES,
+    PODS,
+    RUNTIMES,
+    Resource,
+)
+
+Place = tuple[Resource, str, str]
+"""Kind, namespace (empty for a cluster's object) and name."""
+Writer = tuple[str, str, str]
+"""Manager, operation and subresource."""
+
+_WITH_STATUS = (DEPLOYMENTS, FUNCTIONS, LAYERS, PODS)
+_WITH_GENERATION = (DEPLOYMENTS, FUNCTIONS, LAYERS, RUNTIMES, NETWORK_POLICIES, PODS)
+_IDENTITY = ("uid", "creationTimestamp", "namespace", "name", "deletionTimestamp")
+
+
+@dataclass(slots=True)
+class _Entry:
+    manifest: Manifest
+    owners: dict[Writer, set[Path]] = field(default_factory=dict)
+
+
+class Objects:
+    """Every object by its place; ``changed`` hears of each write."""
+
+    def __init__(
+        self, format_now: Callable[[], str], changed: Callable[[str, Resource, Manifest], None]
+    ) -> None:
+        self._entries: dict[Place, _Entry] = {}
+        self.admit: Callable[[Resource, Manifest], None] = lambda resource, manifest: None
+        """Changes what is about to be written, as an admission webhook does."""
+        self._format_now = format_now
+        self._changed = changed
+        self._version = 0
+        self._uids = 0
+
+    @property
+    def version(self) -> str:
+        """The newest resourceVersion."""
+        return str(self._version)
+
+    def places(self) -> list[Place]:
+        """Where there are objects, in the order of names."""
+        return sorted(self._entries, key=lambda place: (place[0].plural, place[1], place[2]))
+
+    def get(self, place: Place) -> Manifest:
+        """A copy; NotFoundError where there is nothing."""
+        entry = self._find(place)
+        manifest = copy.deepcopy(entry.manifest)
+        manifest["metadata"]["managedFields"] = [
+            {
+                "manager": manager,
+                "operation": operation,
+                **({"subresource": subresource} if subresource else {}),
+                "fieldsType": "FieldsV1",
+                "fieldsV1": build_tree(paths),
+            }
+            for (manager, operation, subresource), paths in entry.owners.items()
+            if paths
+        ]
+        return manifest
+
+    def create(self, place: Place, manifest: Manifest, writer: Writer) -> Manifest:
+        """Put a new object; AlreadyExistsError where the name is taken."""
+        resource, namespace, name = place
+        if place in self._entries:
+            raise AlreadyExistsError(
+                f'{resource.plural} "{name}" already exists', status=409, reason="AlreadyExists"
+            )
+        created = copy.deepcopy(manifest)
+        if resource in _WITH_STATUS:
+            created.pop("status", None)
+        created |= {"apiVersion": resource.api_version, "kind": resource.kind}
+        metadata = created.setdefault("metadata", {})
+        _tidy(metadata)
+        self._uids += 1
+        metadata |= {"name": name, "uid": f"uid-{self._uids}"}
+        metadata["creationTimestamp"] = self._format_now()
+        if namespace:
+            metadata["namespace"] = namespace
+        if resource in _WITH_GENERATION:
+            metadata["generation"] = 1
+        add_defaults(resource, created)
+        self.admit(resource, created)
+        entry = self._entries[place] = _Entry(created)
+        entry.owners[writer] = set(list_leaves(manifest if writer[1] == "Apply" else created))
+        self._stamp(entry)
+        return self._tell("ADDED", place)
+
+    def update(
+        self, place: Place, written: Manifest, writer: Writer, applied: Manifest | None = None
+    ) -> Manifest:
+        """Let the object be ``written``; where it was applied, ``applied`` is what was sent."""
+        resource, entry = place[0], self._find(place)
+        former = entry.manifest
+        written = self._keep(resource, former, copy.deepcopy(written), writer[2])
+        if applied is not None:
+            self._drop_unsaid(entry, written, applied, writer)
+        add_defaults(resource, written)
+        self.admit(resource, written)
+        _check_immutable(resource, former, written)
+        before, after = list_leaves(former), list_leaves(written)
+        differing = {path for path, value in after.items() if before.get(path, ...) != value}
+        for one, paths in entry.owners.items():
+            paths.intersection_update(after)
+            if one != writer:
+                paths.difference_update(differing)
+        owned = entry.owners.setdefault(writer, set())
+        owned |= differing if applied is None else set(list_leaves(applied)) & after.keys()
+        if written == former:
+            return self.get(place)
+        if resource in _WITH_GENERATION and _pick_spec(written) != _pick_spec(former):
+            written["metadata"]["generation"] += 1
+        entry.manifest = written
+        self._stamp(entry)
+        return self._tell("MODIFIED", place)
+
+    def apply(self, place: Place, manifest: Manifest, manager: str) -> Manifest:
+        """Server-side apply with force."""
+        writer = (manager, "Apply", "")
+        if place not in self._entries:
+            return self.create(place, manifest, writer)
+        applied = copy.deepcopy(manifest)
+        merged = merge_applied(self._find(place).manifest, applied)
+        return self.update(place, merged, writer, applied)
+
+    def delete(self, place: Place, *, gracefully: bool) -> None:
+        """Remove, or mark as going where a finalizer or a node still has to let it go."""
+        resource, metadata = place[0], self._find(place).manifest["metadata"]
+        on_node = resource == PODS and self._find(place).manifest["spec"].get("nodeName")
+        if gracefully and (on_node or metadata.get("finalizers")):
+            if "deletionTimestamp" not in metadata:
+                metadata["deletionTimestamp"] = self._format_now()
+                self._stamp(self._find(place))
+                self._tell("MODIFIED", place)
+            return
+        self._stamp(self._find(place))
+        last = self.get(place)
+        del self._entries[place]
+        self._changed("DELETED", place[0], last)
+
+    def check(self, place: Place, *, uid: str = "", version: str = "") -> None:
+        """ConflictError where the object is another one, or has changed."""
+        metadata = self._find(place).manifest["metadata"]
+        for what, wanted, found in (
+            ("UID", uid, metadata["uid"]),
+            ("ResourceVersion", version, metadata["resourceVersion"]),
+        ):
+            if wanted and wanted != found:
+                raise ConflictError(
+                    f"Precondition failed: {what} in precondition: {wanted}, {what} in object "
+                    f"meta: {found}",
+                    status=409,
+                    reason="Conflict",
+                )
+
+    def _find(self, place: Place) -> _Entry:
+        entry = self._entries.get(place)
+        if entry is None:
+            raise NotFoundError(
+                f'{place[0].plural} "{place[2]}" not found', status=404, reason="NotFound"
+            )
+        return entry
+
+    def _keep(
+        self, resource: Resource, former: Manifest, written: Manifest, subresource: str
+    ) -> Manifest:
+        """What this write may not change stays as it was."""
+        if subresource == "status":
+            written = {**copy.deepcopy(former), "status": written.get("status", {})}
+        elif resource in _WITH_STATUS:
+            written["status"] = copy.deepcopy(former.get("status"))
+            if written["status"] is None:
+                del written["status"]
+        metadata = written["metadata"]
+        for key in (*_IDENTITY, "resourceVersion", "generation"):
+            if key in former["metadata"]:
+                metadata[key] = former["metadata"][key]
+        _tidy(metadata)
+        return written
+
+    def _drop_unsaid(
+        self, entry: _Entry, written: Manifest, applied: Manifest, writer: Writer
+    ) -> None:
+        """Fields that this manager applied before and no longer names go, if nobody else's."""
+        unsaid = entry.owners.get(writer, set()) - list_leaves(applied).keys()
+        others = set().union(*(paths for one, paths in entry.owners.items() if one != writer))
+        remove_paths(written, sorted(unsaid - others))
+        entry.owners[writer] = set()
+
+    def _stamp(self, entry: _Entry) -> None:
+        self._version += 1
+        entry.manifest["metadata"]["resourceVersion"] = self.version
+
+    def _tell(self, kind: str, place: Place) -> Manifest:
+        self._changed(kind, place[0], self.get(place))
+        told = self.get(place)
+        metadata = told["metadata"]
+        going = "deletionTimestamp" in metadata and not metadata.get("finalizers")
+        if going and place[0] != PODS:  # its last finalizer has gone
+            del self._entries[place]
+            self._changed("DELETED", place[0], told)
+        return told
+
+
+def _tidy(metadata: dict[str, Any]) -> None:
+    """Without what is empty, and without the answer to who owns what."""
+    metadata.pop("managedFields", None)
+    for key in ("labels", "annotations", "ownerReferences", "finalizers"):
+        if not metadata.get(key, ...):
+            del metadata[key]
+
+
+def _pick_spec(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key not in ("metadata", "status")}
+
+
+def _check_immutable(resource: Resource, former: Manifest, written: Manifest) -> None:
+    if resource == DEPLOYMENTS and former["spec"]["selector"] != written["spec"]["selector"]:
+        raise InvalidError("spec.selector: field is immutable", status=422, reason="Invalid")
+    if former.get("immutable") and former.get("data") != written.get("data"):
+        raise InvalidError("data: field is immutable", status=422, reason="Invalid")

@@ -1,0 +1,23 @@
+"""Label selectors, as far as controllers write them.
+
+Contract: pure. ``key=value``, ``key!=value``, ``key`` and ``!key``, joined by commas.
+"""
+
+from collections.abc import Mapping
+
+
+def matches(selector: str, labels: Mapping[str, str]) -> bool:
+    """Whether an object with ``labels`` is selected; an empty selector takes all."""
+    return all(_meets(one.strip(), labels) for one in selector.split(",") if one.strip())
+
+
+def _meets(requirement: str, labels: Mapping[str, str]) -> bool:
+    if "!=" in requirement:
+        key, _, value = requirement.partition("!=")
+        return labels.get(key) != value
+    if "=" in requirement:
+        key, _, value = requirement.replace("==", "=").partition("=")
+        return labels.get(key) == value
+    if requirement.startswith("!"):
+        return requirement[1:] not in labels
+    return requirement in labels

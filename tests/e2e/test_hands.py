@@ -1,0 +1,179 @@
+"""F33: hands delete or edit what the controller made; it is put right, and what runs is not hurt.
+
+What the release itself makes (Services, workloads) is Helm's to put right, not ours.
+"""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from e2e.functions import FAULTS, Functions, build_function
+from e2e.kubectl import Kubectl
+
+NAME = "handled"
+BUSY_S = 6
+MANAGED = "app.kubernetes.io/managed-by=kubelambda"
+DeedFn = Callable[[Functions], Callable[[], bool]]
+"""Does it, and returns whether it has been put right."""
+
+
+def objects(functions: Functions, kind: str) -> list[Any]:
+    """The managed objects of a kind in the function's namespace."""
+    return functions.kubectl.items(kind, functions.namespace, MANAGED)
+
+
+def names(functions: Functions, kind: str) -> set[str]:
+    return {one["metadata"]["name"] for one in objects(functions, kind)}
+
+
+def kubectl(functions: Functions, *arguments: str) -> None:
+    functions.kubectl.run("-n", functions.namespace, *arguments)
+
+
+def delete_all(kind: str) -> DeedFn:
+    def deed(functions: Functions) -> Callable[[], bool]:
+        before = names(functions, kind)
+        uids = {one["metadata"]["uid"] for one in objects(functions, kind)}
+        assert before, f"there is no {kind}"
+        kubectl(functions, "delete", kind, *before)
+
+        def restored() -> bool:
+            now = objects(functions, kind)
+            return {one["metadata"]["name"] for one in now} >= before and not (
+                uids & {one["metadata"]["uid"] for one in now}
+            )
+
+        return restored
+
+    return deed
+
+
+def patch_all(kind: str, patch: dict[str, Any], *more: str) -> DeedFn:
+    """A merge patch on each; put right when every spec is what it was."""
+
+    def deed(functions: Functions) -> Callable[[], bool]:
+        before = {one["metadata"]["name"]: one["spec"] for one in objects(functions, kind)}
+        assert before, f"there is no {kind}"
+        for name in before:
+            kubectl(functions, "patch", kind, name, "--type=merge", "-p", json.dumps(patch), *more)
+        return lambda: (
+            {one["metadata"]["name"]: one["spec"] for one in objects(functions, kind)} == before
+        )
+
+    return deed
+
+
+def edit_template(functions: Functions) -> Callable[[], bool]:
+    """A variable more in the template of each Deployment, as `kubectl set env` does it."""
+    for name in names(functions, "deployments"):
+        kubectl(functions, "set", "env", f"deployment/{name}", "BY_HAND=1")
+    return lambda: all(
+        "BY_HAND" not in json.dumps(one["spec"]) for one in objects(functions, "deployments")
+    )
+
+
+def scale_up(functions: Functions) -> Callable[[], bool]:
+    """Nobody waits for these: they go at once, and what is busy stays."""
+    for name in names(functions, "deployments"):
+        kubectl(functions, "scale", f"deployment/{name}", "--replicas=5")
+    return lambda: len(functions.pods(NAME)) <= 1
+
+
+def edit_status(functions: Functions) -> Callable[[], bool]:
+    def read() -> Any:
+        found = functions.kubectl.json("-n", functions.namespace, "get", "lfn", NAME)
+        return found["status"].get("functionArn")
+
+    before = read()
+    patch = json.dumps({"status": {"functionArn": "arn:by:hand"}})
+    kubectl(functions, "patch", "lfn", NAME, "--subresource=status", "--type=merge", "-p", patch)
+    return lambda: read() == before
+
+
+DEEDS: dict[str, DeedFn] = {
+    "the key Secret is deleted": delete_all("secrets"),
+    "the Deployment is deleted": delete_all("deployments"),
+    "the Deployment's template is edited": edit_template,
+    "the Deployment is scaled up": scale_up,
+    "the Deployment is paused": patch_all("deployments", {"spec": {"paused": True}}),
+    "the NetworkPolicy is deleted": delete_all("networkpolicies"),
+    "the NetworkPolicy is edited": patch_all(
+        "networkpolicies", {"spec": {"egress": [{}], "ingress": [{}]}}
+    ),
+    "the status is edited": edit_status,
+}
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("deed", DEEDS)
+def test_f33_what_hands_change_is_put_right_and_a_busy_environment_is_undisturbed(
+    functions: Functions, wait_until: Callable[..., Any], deed: str
+) -> None:
+    arn = functions.apply(build_function(NAME, FAULTS, timeout=30))
+    functions.invoke(arn, {})
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(functions.invoke, arn, {"seconds": BUSY_S})
+        wait_until(lambda: len(functions.runs(NAME)) == 2, "the second invocation runs")
+        restored = DEEDS[deed](functions)
+        payload, answer = running.result()
+    assert payload == "done"
+    assert "FunctionError" not in answer
+    wait_until(restored, f"{deed}: put right", 60)
+    assert functions.invoke(arn, {})[0] == "done"
+
+
+@pytest.mark.timeout(180)
+def test_f33_a_function_whose_secret_and_pods_are_gone_is_not_dead(
+    functions: Functions, wait_until: Callable[..., Any]
+) -> None:
+    """Without its key no new pod starts: it is made again, so the next invocation is served."""
+    arn = functions.apply(build_function(NAME, FAULTS))
+    functions.invoke(arn, {})
+    restored = DEEDS["the key Secret is deleted"](functions)
+    kubectl(functions, "delete", "pods", "--all")
+    wait_until(restored, "the Secret is made again", 60)
+    assert functions.invoke(arn, {})[0] == "done"
+
+
+@pytest.mark.timeout(180)
+def test_f33_a_function_deleted_and_made_again_at_once_serves_and_its_past_finishes(
+    functions: Functions, wait_until: Callable[..., Any]
+) -> None:
+    """kubectl replace --force: another object of that name; what ran for the first ends well."""
+    arn = functions.apply(build_function(NAME, FAULTS, timeout=30))
+    functions.invoke(arn, {})
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(functions.invoke, arn, {"seconds": BUSY_S})
+        wait_until(lambda: len(functions.runs(NAME)) == 2, "the second invocation runs")
+        kubectl(functions, "delete", "lfn", NAME)
+        assert functions.apply(build_function(NAME, FAULTS, timeout=29)) == arn
+        assert functions.invoke(arn, {})[0] == "done"
+        payload, answer = running.result()
+    assert payload == "done"
+    assert "FunctionError" not in answer
+
+
+@pytest.mark.timeout(180)
+def test_f33_a_runtime_removed_under_a_function_is_named_and_what_is_warm_serves(
+    functions: Functions, kubectl: Kubectl, wait_until: Callable[..., Any]
+) -> None:
+    """Nothing can put that right but its installer; the condition names the true cause."""
+    runtime = f"{functions.namespace}.x"
+    spec = kubectl.json("get", "lrt", "python3.13")["spec"]
+    made = {"apiVersion": "kubelambda.io/v1alpha1", "kind": "LambdaRuntime"}
+    kubectl.apply({**made, "metadata": {"name": runtime}, "spec": spec})
+    try:
+        arn = functions.apply(build_function(NAME, FAULTS, runtime=runtime))
+        functions.invoke(arn, {})
+    finally:
+        kubectl.run("delete", "lrt", runtime)
+
+    def reasons() -> set[str]:
+        found = kubectl.json("-n", functions.namespace, "get", "lfn", NAME)
+        return {one["reason"] for one in found["status"]["conditions"]}
+
+    wait_until(lambda: "RuntimeNotFound" in reasons(), "the condition says so")
+    assert functions.invoke(arn, {})[0] == "done"

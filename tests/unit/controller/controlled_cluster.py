@@ -1,0 +1,220 @@
+"""A controller's reconcilers over an API server in memory, and hands that act in between.
+
+The harness plays what is not ours: the watches with their selectors, and a clock. It starts no
+scaler: Deployments and pods are put there by ``make_environment``, as scaler and ReplicaSet would.
+"""
+
+import asyncio
+from typing import Any
+
+from kubelambda.config import ControllerSettings
+from kubelambda.controller.field_managers import SCALE_MANAGER
+from kubelambda.controller.images import Images
+from kubelambda.controller.key_secrets import KeySecrets
+from kubelambda.controller.lambda_function import FunctionReconciler
+from kubelambda.controller.lambda_layer import LayerReconciler
+from kubelambda.controller.links import Links
+from kubelambda.controller.network_policy import PolicyReconciler
+from kubelambda.controller.packages import Packages
+from kubelambda.controller.render import Platform, Rendered
+from kubelambda.controller.renderings import Renderings
+from kubelambda.controller.starts import Starts
+from kubelambda.controller.store import Store
+from kubelambda.controller.sync import enqueue_all, fill_store
+from kubelambda.controller.watch import Intake, WorkKey
+from kubelambda.kube.api import Manifest
+from kubelambda.kube.errors import ConflictError
+from kubelambda.kube.memory import Event, MemoryApi
+from kubelambda.kube.paths import (
+    DEPLOYMENTS,
+    FUNCTIONS,
+    LAYERS,
+    NETWORK_POLICIES,
+    PODS,
+    RUNTIMES,
+    Resource,
+)
+from kubelambda.kube.resources.labels import MANAGED_SELECTOR
+from kubelambda.kube.resources.network_policy import NetworkRules
+
+NAMESPACE = "apps"
+RULES = NetworkRules([{"podSelector": {}}], 9001, ("10.0.0.0/8",))
+PLATFORM = Platform(ControllerSettings(), bytes(range(32)))
+RUNTIME: Manifest = {
+    "metadata": {"name": "python3.13"},
+    "spec": {"image": "registry.example/python:3.13", "bootstrap": ["/var/runtime/bootstrap"]},
+}
+_SELECTORS: dict[Resource, str] = {
+    FUNCTIONS: "",
+    LAYERS: "",
+    RUNTIMES: "",
+    DEPLOYMENTS: MANAGED_SELECTOR,
+    PODS: MANAGED_SELECTOR,
+    NETWORK_POLICIES: MANAGED_SELECTOR,
+}
+_ROUNDS_MAX = 200
+
+
+def make_function(name: str = "hello", **spec: Any) -> Manifest:
+    return {
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "runtime": "python3.13",
+            "handler": "app.handler",
+            "code": {"inline": {"app.py": "x"}},
+            **spec,
+        },
+    }
+
+
+class ControlledCluster:
+    """One controller at a time; ``restart`` puts another one in its place."""
+
+    def __init__(self, *manifests: tuple[Resource, Manifest]) -> None:
+        self.now_s = 1_800_000_000.0
+        self.api = MemoryApi(lambda: self.now_s)
+        self.keys: dict[WorkKey, None] = {}
+        self.revisits: dict[WorkKey, float] = {}
+        for resource, selector in _SELECTORS.items():
+            self.api.watch(self._hear, resource, selector)
+        self._start()
+        self.api.seed(RUNTIMES, RUNTIME)
+        for resource, manifest in manifests:
+            self.api.seed(resource, manifest)
+
+    def _start(self) -> None:
+        self.store = Store()
+        self.intake = Intake(self.store, self._enqueue)
+        self.renderings = Renderings(PLATFORM)
+        self.key_secrets = KeySecrets(self.api, self._clock)
+        packages = Packages(self._know_all, self._enqueue, self._clock)
+        images = Images(lambda _: asyncio.sleep(0), lambda _: None, self._clock)
+        self.functions = FunctionReconciler(
+            self.api,
+            self.store,
+            PLATFORM,
+            images,
+            packages,
+            self._clock,
+            self.renderings,
+            self.key_secrets,
+            Starts(Links(), lambda _: None, self._clock),
+        )
+        self.layers = LayerReconciler(self.api, self.store, packages, "us-east-1", self._clock)
+        self.policies = PolicyReconciler(self.api, self.store, RULES)
+
+    async def restart(self) -> None:
+        """Another process: it knows what it lists, and looks at everything."""
+        self.keys.clear()
+        self.revisits.clear()
+        self._start()
+        await fill_store(self.api, self.intake, [NAMESPACE], with_runtimes=True)
+        enqueue_all(self.store, self.intake)
+
+    async def settle(self) -> None:
+        """Work until nothing is to do now."""
+        for _ in range(_ROUNDS_MAX):
+            if not self.keys:
+                return
+            key = next(iter(self.keys))
+            del self.keys[key]
+            try:
+                await self._reconcile(key)
+            except ConflictError:
+                self.keys[key] = None
+            except Exception:
+                self.keys[key] = None
+                raise
+        raise AssertionError(f"no end of work: {list(self.keys)}")
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let the clock go on, and do what is due meanwhile."""
+        until_s = self.now_s + seconds
+        await self.settle()
+        while due := {key: at for key, at in self.revisits.items() if at <= until_s}:
+            key = min(due, key=lambda one: due[one])
+            self.now_s = max(self.now_s, self.revisits.pop(key))
+            self.keys[key] = None
+            await self.settle()
+        self.now_s = until_s
+
+    async def _reconcile(self, key: WorkKey) -> None:
+        kind, namespace, name = key
+        if kind == "function":
+            self.revisits.pop(key, None)
+            revisit_s = await self.functions.reconcile((namespace, name))
+            if revisit_s is not None:
+                self.revisits[key] = self.now_s + revisit_s
+        elif kind == "layer":
+            await self.layers.reconcile((namespace, name))
+        else:
+            await self.policies.reconcile(namespace)
+
+    def make_environment(
+        self, function: str = "hello", *, replicas: int = 1, node: str = "node-1"
+    ) -> list[Manifest]:
+        """What the scaler and the ReplicaSet controller make of demand; the pods."""
+        rendered = self.rendered(function)
+        made = {**rendered.deployment, "spec": {**rendered.deployment["spec"]}}
+        made["spec"]["replicas"] = replicas
+        self.api.seed(DEPLOYMENTS, made, SCALE_MANAGER)
+        template = rendered.deployment["spec"]["template"]
+        return [
+            self.api.seed(
+                PODS,
+                {
+                    "metadata": {
+                        **template["metadata"],
+                        "name": f"{made['metadata']['name']}-{number}",
+                        "namespace": NAMESPACE,
+                        "ownerReferences": [
+                            {
+                                "apiVersion": "apps/v1",
+                                "kind": "ReplicaSet",
+                                "name": "rs",
+                                "uid": "uid-rs",
+                                "controller": True,
+                            }
+                        ],
+                    },
+                    "spec": {**template["spec"], "nodeName": node},
+                    "status": {"phase": "Running"},
+                },
+                "kube-controller-manager",
+            )
+            for number in range(replicas)
+        ]
+
+    def rendered(self, function: str = "hello") -> Rendered:
+        """The objects of a function that was judged good."""
+        found = self.renderings.find(self.find(FUNCTIONS, function)["metadata"]["uid"])
+        assert found is not None
+        return found
+
+    def find(self, resource: Resource, name: str) -> Manifest:
+        """An object that is there."""
+        found = self.api.find(resource, NAMESPACE, name)
+        assert found is not None, f"no {resource.plural} {name}"
+        return found
+
+    def condition(self, name: str = "hello", kind: str = "Ready") -> tuple[str, str, str]:
+        """Status, reason and message."""
+        conditions = self.find(FUNCTIONS, name)["status"]["conditions"]
+        (found,) = (one for one in conditions if one["type"] == kind)
+        return found["status"], found["reason"], found["message"]
+
+    def _enqueue(self, key: WorkKey) -> None:
+        self.keys[key] = None
+
+    def _hear(self, event: Event) -> None:
+        plural = event.resource.plural
+        if event.type == "DELETED":
+            self.intake.drop(plural, event.manifest)
+        elif self.intake.take(plural, event.manifest):
+            self.intake.concern(plural, event.manifest)
+
+    def _clock(self) -> float:
+        return self.now_s
+
+    async def _know_all(self, names: object) -> frozenset[str]:
+        return frozenset()

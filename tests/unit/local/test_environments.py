@@ -1,0 +1,124 @@
+"""Local mode's environments: as many as the demand asks for, whatever becomes of each."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.core.demand import DemandReport, EnvironmentReport, FunctionDemand
+from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.local.environments import LocalEnvironments
+from kubelambda.local.machine import Machine, find_machine
+
+REF = FunctionRef("default", "hello")
+FUNCTION = Function(
+    ref=REF,
+    uid="u",
+    function_name="hello",
+    account_id="123456789012",
+    runtime="provided.al2023",
+    handler="bootstrap",
+    code=Code(inline={"bootstrap": "x"}),
+)
+STAYS = "#!/bin/sh\necho $KUBELAMBDA_POD >> {log}\nexec /bin/sleep 60\n"
+ENDS = "#!/bin/sh\necho $KUBELAMBDA_POD >> {log}\nexit 1\n"
+
+
+class World:
+    """Environments whose agents are programs of the test."""
+
+    def __init__(self, directory: Path, machine: Machine) -> None:
+        self._directory = directory
+        self.log = directory / "log"
+        self.index = FunctionIndex()
+        self.index.put(FUNCTION)
+        self.environments = LocalEnvironments(
+            index=self.index,
+            machine=machine,
+            agent=directory / "absent",
+            state=directory,
+            master_secret=b"m" * 32,
+            inherited={},
+        )
+
+    def use(self, program: str) -> None:
+        path = self._directory / "agent"
+        path.write_text(program.format(log=self.log))
+        path.chmod(0o755)
+        self.environments.agent = path
+
+    async def demand(self, waiting: int, **states: str) -> None:
+        """What a gateway says: how many wait, and its environments by pod."""
+        reports = tuple(
+            EnvironmentReport(pod.replace("_", "-"), "local", FUNCTION.config_digest, state, 0.0)
+            for pod, state in states.items()
+        )
+        demand = FunctionDemand("default", "hello", "u", waiting, reports)
+        await self.environments.report(DemandReport("g", 1, (demand,)))
+
+    def started(self) -> list[str]:
+        return self.log.read_text().split() if self.log.exists() else []
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    one = World(tmp_path, find_machine())
+    yield one
+    await one.environments.close()
+
+
+async def wait_for(probe: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not probe():
+            await asyncio.sleep(0.01)
+
+
+async def test_as_many_are_started_as_wait(world: World) -> None:
+    world.use(STAYS)
+    await world.demand(2)
+    await world.demand(2)
+    await wait_for(lambda: len(world.started()) == 2)
+    await world.demand(1, hello_1="busy", hello_2="busy")
+    await wait_for(lambda: len(world.started()) == 3)
+
+
+async def test_what_is_left_of_a_deleted_function_does_not_count_for_its_successor(
+    world: World,
+) -> None:
+    world.use(STAYS)
+    await world.demand(1)
+    world.index.remove(REF)
+    world.index.put(FUNCTION)
+    await world.demand(1)
+    await wait_for(lambda: world.started() == ["hello-1", "hello-2"])
+
+
+async def test_what_ends_at_once_is_not_started_at_once_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.use(ENDS)
+    await world.demand(1)
+    await wait_for(lambda: not world.environments._running)
+    await wait_for(lambda: "ended with 1" in caplog.text)
+    await world.demand(1)
+    assert world.started() == ["hello-1"]
+    world.environments._pauses[REF].until = 0
+    await world.demand(1)
+    await wait_for(lambda: len(world.started()) == 2)
+
+
+async def test_what_cannot_be_started_is_said_and_no_reason_to_end(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The demand of other functions is met, and that of this one with the next report."""
+    await world.demand(1)
+    assert "cannot be started" in caplog.text
+    assert list((world.environments.state / "environments").iterdir()) == []
+    world.use(STAYS)
+    world.environments._pauses[REF].until = 0
+    await world.demand(1)
+    await wait_for(lambda: len(world.started()) == 1)
+    await world.demand(0, **{f"hello_{world.started()[0][-1]}": "idle"})
+    assert world.environments._pauses == {}
