@@ -77,7 +77,7 @@ def _check_archive(archive: zipfile.ZipFile) -> None:
         _check_kind(entry)
         if stat.S_ISLNK(_mode(entry)):
             _check_link(name, archive.read(entry))
-        if not entry.orig_filename.endswith("/"):
+        if not entry.orig_filename.endswith("/") and not stat.S_ISDIR(_mode(entry)):
             leaves.add(name)
         directories.update(_parents(name))
     for name in sorted(leaves & directories):

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -85,17 +84,16 @@ func (t *target) writeEntry(entry *zip.File, checkTime func() error) error {
 	if !utf8.ValidString(called) && entry.Flags&utf8Names == 0 {
 		called = decodeCP437(called)
 	}
-	isDirectory := strings.HasSuffix(called, "/")
 	name, err := cleanName(called)
 	if err != nil {
 		return err
 	}
 	mode := entry.Mode()
-	if isDirectory && mode.IsDir() {
+	if mode.IsDir() { // every name that ends in a slash is one
 		return t.makeDirectories(name)
 	}
 	isLink := mode&fs.ModeType == fs.ModeSymlink
-	if !mode.IsRegular() && !isLink || isDirectory || name == "." {
+	if !mode.IsRegular() && !isLink || name == "." {
 		return refuse("%q is neither a file nor a directory nor a link", called)
 	}
 	if entry.Flags&encrypted != 0 {

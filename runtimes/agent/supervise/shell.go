@@ -43,7 +43,7 @@ func readInterpreter(path string) string {
 	if !found {
 		return ""
 	}
-	return string(bytes.TrimSpace(name))
+	return string(bytes.Trim(name, " \t")) // with a carriage return it is another name, as for the kernel
 }
 
 func isExecutable(path string) bool {

@@ -22,6 +22,7 @@ func TestScriptsOfShRunInBashUnderTheNameOfSh(t *testing.T) {
 	}
 	script := write("script", "#!/bin/sh\nset -o pipefail\n", 0o755)
 	other := write("other", "#!/usr/bin/env python3\n", 0o755)
+	ofWindows := write("windows", "#!/bin/sh\r\necho\r\n", 0o755)
 	closed := write("closed", "#!/bin/sh\n", 0o644)
 	for _, row := range []struct {
 		path   string
@@ -32,6 +33,7 @@ func TestScriptsOfShRunInBashUnderTheNameOfSh(t *testing.T) {
 		{script, []string{script, "a"}, bash, []string{shell, script, "a"}},
 		{shell, []string{shell, script}, bash, []string{shell, script}},
 		{other, []string{other}, other, []string{other}},
+		{ofWindows, []string{ofWindows}, ofWindows, []string{ofWindows}},
 		{closed, []string{closed}, closed, []string{closed}},
 		{"/absent", []string{"/absent"}, "/absent", []string{"/absent"}},
 	} {
