@@ -253,7 +253,7 @@ def _build_paths(directory: Path, bootstrap: Bootstrap, machine_path: str) -> di
         lang=bootstrap.lang_directory,
         modules=bootstrap.modules,
     )
-    paths = build_local_paths(bootstrap.language, bootstrap.version, roots, machine_path)
+    paths = build_local_paths(bootstrap.language, bootstrap.versions, roots, machine_path)
     return {**paths, OPT_VARIABLE: roots.opt}
 
 
