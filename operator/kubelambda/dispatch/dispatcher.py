@@ -205,7 +205,7 @@ class Dispatcher:
         event = self._hands.get(key).event
         try:
             settlement, ending = await self._run(key, event)
-        except Exception:
+        except BaseException:  # a run that was cancelled has ended, too
             self._lanes.end(key, Ending.FAILED, self._loop.time(), self._chance())
             raise
         if isinstance(settlement, Wait):
