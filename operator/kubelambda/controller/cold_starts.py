@@ -64,10 +64,12 @@ class ColdStarts:
             for pod, load in look.pods:
                 self._follow(look, pod, load, now)
 
-    def forget(self, present: set[str]) -> None:
-        """Keep nothing about pods that are gone; ``present`` holds uids."""
-        for uid in self._starts.keys() - present:
+    def forget(self, functions: set[str], pods: set[str]) -> None:
+        """Keep nothing about what is gone; both hold uids."""
+        for uid in self._starts.keys() - pods:
             del self._starts[uid]
+        for uid in self._raised_at.keys() - functions:
+            del self._raised_at[uid]
 
     def _follow(self, look: Look, pod: PodRecord, load: PodLoad, now: float) -> None:
         start = self._starts.get(pod.uid)

@@ -112,9 +112,18 @@ class ScalingHand:
         self._resting_until.pop(uid, None)
         return False
 
-    def forget(self, pods: set[str]) -> None:
-        """Keep nothing about pods that are gone; ``pods`` holds the uids of the others."""
+    def forget(self, functions: set[str], pods: set[str]) -> None:
+        """Keep nothing about what is gone; both hold uids."""
         self._writer.forget_pods(pods)
+        for uid in self._resting_until.keys() - functions:
+            del self._resting_until[uid]
+
+    def _rest(self, look: Look, seconds: float) -> None:
+        """From now on, however long the request took; never for less than it rests already."""
+        until = self._clock() + seconds
+        self._resting_until[look.record.uid] = max(
+            until, self._resting_until.get(look.record.uid, until)
+        )
 
     async def carry_out(
         self, decision: Decision, now: float, mark_deleted: Callable[[PodRecord], None]
@@ -132,11 +141,11 @@ class ScalingHand:
                 await self._writer.resize_cpu(pod, share)
         except KubeError as error:
             logger.warning("%s: scaling failed: %s; next look in a second", look.record.ref, error)
-            self._resting_until.setdefault(look.record.uid, now + RESTING_S)
+            self._rest(look, RESTING_S)
         except Exception:
             # A bug with one function must not stop the others.
             logger.exception("%s: a bug in scaling; next look in a second", look.record.ref)
-            self._resting_until.setdefault(look.record.uid, now + RESTING_S)
+            self._rest(look, RESTING_S)
         else:
             return is_current
         return True
@@ -192,7 +201,7 @@ class ScalingHand:
                 self._refuse(look, failure, now)
                 return
             if failure is not None:
-                self._resting_until[look.record.uid] = now + UNSURE_S
+                self._rest(look, UNSURE_S)
                 raise failure
         self._starts.accepted(look.record)
 

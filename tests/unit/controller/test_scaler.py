@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelambda.controller.scaler import DESERTED_IDLE_S, SILENT_S
-from kubelambda.kube.errors import ForbiddenError
+from kubelambda.controller.scaling_hand import UNSURE_S
+from kubelambda.kube.errors import ForbiddenError, UnavailableError
+from kubelambda.kube.memory import Call
 from unit.controller.scaler_world import IDLE_S, World
 
 QUOTA = 'pods "f" is forbidden: exceeded quota: three, requested: pods=1'
@@ -53,6 +55,26 @@ async def test_a_slow_replica_set_controller_delays_nobody() -> None:
     await world.steps(2)
     assert len(world.pods()) == 4, "it catches up, and starts nothing twice"
     assert world.created["uid-f"] == 4
+
+
+async def test_a_pod_whose_creation_was_not_answered_is_waited_for() -> None:
+    """From when the request failed: it may have hung for longer than the wait."""
+    world, failed_at, created_at = World("f", replica_sets_per_step=0), list[float](), list[float]()
+
+    def hang_once(call: Call) -> None:
+        if (call.verb, call.resource) != ("create", "pods"):
+            return
+        if not failed_at:
+            world.now += 20.0
+            failed_at.append(world.now)
+            raise UnavailableError("no answer")
+        created_at.append(world.now)
+
+    world.api.on_call = hang_once
+    world.gateway("f").waiting = 1
+    await world.steps(UNSURE_S + 3)
+    assert created_at
+    assert created_at[0] - failed_at[0] >= UNSURE_S
 
 
 async def test_pods_that_find_no_room_are_given_back_when_nobody_waits() -> None:
