@@ -63,7 +63,6 @@ logger = logging.getLogger(__name__)
 REFUSED_RETRY_S = 30.0
 CONFIG_MAP_S = 5.0
 CONFIG_MAPS_PER_S = 10.0
-_NAMESPACE_ENDS = "is being terminated"
 
 
 class FunctionReconciler:
@@ -109,7 +108,7 @@ class FunctionReconciler:
         try:
             looks.append(await self._carry_out_all(record, plan))
         except (ForbiddenError, InvalidError) as error:
-            if _NAMESPACE_ENDS in error.message:
+            if error.is_of_ending_namespace:
                 return None
             logger.warning("%s: %s", record.ref, error.message)
             outcome = Outcome(verdict=judge_refusal(error.message), stalled=True)

@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 UNSURE_S = 2.0
 RESTING_S = 1.0
 """After a request that failed in another way; else a server in trouble is asked without end."""
-_NAMESPACE_ENDS = "is being terminated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +205,11 @@ class ScalingHand:
         self._starts.accepted(look.record)
 
     def _refuse(self, look: Look, error: KubeError, now: float) -> None:
-        if _NAMESPACE_ENDS not in error.message:
-            logger.warning("%s: %s", look.record.ref, error.message)
-            self._starts.refused(look.record, error.message, now)
+        if error.is_of_ending_namespace:
+            self._rest(look, RESTING_S)
+            return
+        logger.warning("%s: %s", look.record.ref, error.message)
+        self._starts.refused(look.record, error.message, now)
 
     async def _secure_key(self, look: Look) -> None:
         """Where a function gets its first environment: its Secret may have been deleted."""

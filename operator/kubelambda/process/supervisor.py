@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from kubelambda.core.backoff import double_delay_s
 from kubelambda.process.cancellation import is_ending
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class Supervisor:
                 steady.cancel()
             state.restarts += 1
             state.is_down = True
-            delay_s = min(RESTART_S_MAX, self._restart_s_min * 2.0 ** min(state.restarts - 1, 16))
+            delay_s = double_delay_s(state.restarts - 1, self._restart_s_min, RESTART_S_MAX)
             logger.warning("%s starts again in %.1f s", name, delay_s)
             await asyncio.sleep(delay_s)
             state.is_down = False

@@ -157,6 +157,19 @@ async def test_a_refusal_is_remembered_for_the_conditions() -> None:
     assert world.gateway("f").served == 3
 
 
+async def test_in_a_namespace_that_is_being_deleted_nothing_is_tried_at_every_look() -> None:
+    """Entry 18: it says nothing about the function, and delays nobody else."""
+    world = World("f", replica_sets_per_step=0)
+    ending = 'pods "f" is forbidden: namespace apps is being terminated'
+    world.api.refuse("create", "pods", ForbiddenError(ending))
+    world.api.refuse("create", "deployments", ForbiddenError(ending))
+    world.gateway("f").waiting = 3
+    await world.steps(3)
+    attempts = [one for one in world.api.writes if one.resource in ("pods", "deployments")]
+    assert 1 <= len(attempts) <= 4, "about one a second"
+    assert world.starts.report("uid-f").refusal == ""
+
+
 async def test_while_gateways_are_silent_but_alive_nothing_is_touched() -> None:
     world = World("f")
     world.gateway("f").waiting = 3
