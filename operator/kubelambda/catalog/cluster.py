@@ -23,6 +23,7 @@ from kubelambda.catalog.feed import Feed, Resource, StaleListError, StaleVersion
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
 from kubelambda.catalog.layers import build_layer_version
+from kubelambda.core.backoff import double_delay_s, spread
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -140,8 +141,8 @@ class ClusterCatalog:
 
     def _choose_delay(self, failures: int) -> float:
         """Gateways that have lost the API server together do not come back together."""
-        longest_s = min(RETRY_S_MAX, self._retry_s_min * 2.0 ** min(failures - 1, 16))
-        return longest_s * random.uniform(0.5, 1.0)  # noqa: S311
+        longest_s = double_delay_s(failures - 1, self._retry_s_min, RETRY_S_MAX)
+        return spread(longest_s, random.random())  # noqa: S311
 
     def _note_listed(self, feed: Feed) -> None:
         self._listed.add(feed)

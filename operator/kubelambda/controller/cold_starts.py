@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry, Histogram
 from kubelambda.controller.loads import Look
 from kubelambda.controller.records import PodRecord
 from kubelambda.core.scaling import PodLoad
+from kubelambda.telemetry.metrics import COLD_START_BUCKETS
 
 logger = logging.getLogger(__name__)
 
 STAGES = ("planned", "written", "seen", "scheduled", "running", "linked", "ready")
-BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _READY = len(STAGES) - 1
 
 
@@ -37,7 +37,7 @@ class ColdStarts:
             "kubelambda_controller_cold_start_stage_seconds",
             "Time from the stage before, for environments that were started because of demand.",
             ("stage",),
-            buckets=BUCKETS,
+            buckets=COLD_START_BUCKETS,
             registry=registry,
         )
         self._starts: dict[str, _Start] = {}
@@ -64,10 +64,12 @@ class ColdStarts:
             for pod, load in look.pods:
                 self._follow(look, pod, load, now)
 
-    def forget(self, present: set[str]) -> None:
-        """Keep nothing about pods that are gone; ``present`` holds uids."""
-        for uid in self._starts.keys() - present:
+    def forget(self, functions: set[str], pods: set[str]) -> None:
+        """Keep nothing about what is gone; both hold uids."""
+        for uid in self._starts.keys() - pods:
             del self._starts[uid]
+        for uid in self._raised_at.keys() - functions:
+            del self._raised_at[uid]
 
     def _follow(self, look: Look, pod: PodRecord, load: PodLoad, now: float) -> None:
         start = self._starts.get(pod.uid)

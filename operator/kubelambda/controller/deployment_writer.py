@@ -27,6 +27,22 @@ REMOVALS_PER_S, REMOVALS_BURST = 2.0, 10.0
 _SETTLED_MAX = 1000
 
 
+async def create_deployment(
+    client: KubeApi, store: Store, manifest: Manifest, replicas: int
+) -> None:
+    """POST with ``replicas``; one that exists already is ours, and gets our labels back.
+
+    Its replicas stay as they are then: the next look of the scaler raises them where they have to.
+    """
+    namespace = manifest["metadata"]["namespace"]
+    content = {**manifest, "spec": {**manifest["spec"], "replicas": replicas}}
+    try:
+        found = await client.create(DEPLOYMENTS, namespace, content, manager=SCALE_MANAGER)
+    except AlreadyExistsError:
+        found = await client.apply(DEPLOYMENTS, namespace, manifest, manager=APPLY_MANAGER)
+    store.put_deployment(read_deployment(found))
+
+
 class DeploymentWriter:
     """Restores, repairs and removes; a wait in seconds comes back where it is not yet the turn."""
 
@@ -45,15 +61,7 @@ class DeploymentWriter:
 
     async def restore(self, manifest: Manifest, replicas: int) -> None:
         """Make the Deployment that pods have lost, or label the one that is there all the same."""
-        namespace = manifest["metadata"]["namespace"]
-        wanted = {**manifest, "spec": {**manifest["spec"], "replicas": replicas}}
-        try:
-            found = await self._client.create(DEPLOYMENTS, namespace, wanted, manager=SCALE_MANAGER)
-        except AlreadyExistsError:
-            found = await self._client.apply(
-                DEPLOYMENTS, namespace, manifest, manager=APPLY_MANAGER
-            )
-        self._store.put_deployment(read_deployment(found))
+        await create_deployment(self._client, self._store, manifest, replicas)
 
     async def repair(self, manifest: Manifest, one: DeploymentRecord, drift: str) -> float | None:
         """What ``manifest`` does not say goes; the API server's defaults come again by themselves.

@@ -48,14 +48,14 @@ from kubelambda.controller.status import Outcome, build_status, format_moment
 from kubelambda.controller.store import Store
 from kubelambda.controller.trouble import judge_refusal
 from kubelambda.core.function import Layer
-from kubelambda.kube.api import KubeApi
+from kubelambda.kube.api import KubeApi, Manifest
 from kubelambda.kube.errors import (
     ConflictError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
 )
-from kubelambda.kube.paths import CONFIG_MAPS, FUNCTIONS, PODS
+from kubelambda.kube.paths import CONFIG_MAPS, FUNCTIONS, PODS, Resource
 from kubelambda.kube.resources import labels
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,6 @@ logger = logging.getLogger(__name__)
 REFUSED_RETRY_S = 30.0
 CONFIG_MAP_S = 5.0
 CONFIG_MAPS_PER_S = 10.0
-_NAMESPACE_ENDS = "is being terminated"
 
 
 class FunctionReconciler:
@@ -109,7 +108,7 @@ class FunctionReconciler:
         try:
             looks.append(await self._carry_out_all(record, plan))
         except (ForbiddenError, InvalidError) as error:
-            if _NAMESPACE_ENDS in error.message:
+            if error.is_of_ending_namespace:
                 return None
             logger.warning("%s: %s", record.ref, error.message)
             outcome = Outcome(verdict=judge_refusal(error.message), stalled=True)
@@ -129,23 +128,27 @@ class FunctionReconciler:
 
     async def _take_back_unseen(self, record: FunctionRecord) -> None:
         """Label anew what has left the watches and is there all the same."""
-        for resource, key, uid in self._store.take_unseen(record.uid):
-            content = {"metadata": {"uid": uid, "labels": {labels.MANAGED_BY: labels.MANAGER}}}
-            try:
-                found = await self._client.get(resource, *key)
-                if found["metadata"]["uid"] != uid or "deletionTimestamp" in found["metadata"]:
-                    continue
-                logger.info("%s: %s lost its label; taking it back", record.ref, key[1])
-                labelled = await self._client.patch(resource, *key, content, manager=APPLY_MANAGER)
-            except (NotFoundError, ConflictError):
+        for resource, key, uid in self._store.list_unseen(record.uid):
+            labelled = await self._label_anew(resource, key, uid)
+            self._store.forget_unseen(record.uid, resource, key, uid)
+            if labelled is None:
                 continue
-            except BaseException:
-                self._store.note_unseen(record.uid, resource, key, uid)
-                raise
+            logger.info("%s: %s had lost its label; it was taken back", record.ref, key[1])
             if resource == PODS:
                 self._store.put_pod(read_pod(labelled))
             else:
                 self._store.put_deployment(read_deployment(labelled))
+
+    async def _label_anew(self, resource: Resource, key: Key, uid: str) -> Manifest | None:
+        """The object with our label; None where it has gone, or is about to."""
+        content = {"metadata": {"uid": uid, "labels": {labels.MANAGED_BY: labels.MANAGER}}}
+        try:
+            found = await self._client.get(resource, *key)
+            if found["metadata"]["uid"] != uid or "deletionTimestamp" in found["metadata"]:
+                return None
+            return await self._client.patch(resource, *key, content, manager=APPLY_MANAGER)
+        except (NotFoundError, ConflictError):
+            return None
 
     async def _survey(self, record: FunctionRecord) -> tuple[World, float | None]:
         """What is there around ``record``, and after how many seconds that may have changed."""

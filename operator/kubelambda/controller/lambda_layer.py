@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kubelambda.catalog.packages import find_package
+from kubelambda.controller.field_managers import APPLY_MANAGER
 from kubelambda.controller.image_resolver import Refusal
 from kubelambda.controller.layer_records import LayerRecord, judge_layer, read_layer
 from kubelambda.controller.package_verdict import is_ready, judge_packages
@@ -20,7 +21,6 @@ from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import LAYERS
 
-APPLY_MANAGER = "kubelambda"
 CONTENT = "content.package"
 READY_MESSAGE = "Functions of this namespace may name it."
 

@@ -24,8 +24,6 @@ from kubelambda.kube.resources.network_policy import (
 
 logger = logging.getLogger(__name__)
 
-_NAMESPACE_ENDS = "is being terminated"
-
 
 class PolicyReconciler:
     """Keeps one policy per namespace."""
@@ -45,7 +43,7 @@ class PolicyReconciler:
         except NotFoundError:
             return  # the namespace or the policy has just gone
         except ForbiddenError as error:
-            if _NAMESPACE_ENDS not in error.message:
+            if not error.is_of_ending_namespace:
                 raise
 
     async def _act(self, namespace: str) -> bool:

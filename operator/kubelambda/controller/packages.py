@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field
 
 from kubelambda.controller.package_verdict import Presence
+from kubelambda.core.backoff import double_delay_s
 from kubelambda.core.package_lookup import NAMES_MAX, NoPackageStoreError
 from kubelambda.core.packages import PackagesUnavailableError
 
@@ -143,7 +144,7 @@ class Packages:
     def _note_away(self, problem: str) -> None:
         if not self._away:
             logger.warning("cannot ask which packages are there: %s; trying again", problem)
-        delay_s = min(AWAY_S_MAX, AWAY_S_MIN * 2.0 ** min(self._away, 16))
+        delay_s = double_delay_s(self._away, AWAY_S_MIN, AWAY_S_MAX)
         self._away += 1
         self._away_until = self._clock() + delay_s
 
@@ -161,7 +162,7 @@ class Packages:
                 self._changed(key)
         pause_s = NO_STORE_S
         if presence is Presence.MISSING:
-            pause_s = min(MISSING_S_MAX, MISSING_S_MIN * 2.0 ** min(wanted.answers, 16))
+            pause_s = double_delay_s(wanted.answers, MISSING_S_MIN, MISSING_S_MAX)
             pause_s = max(pause_s, len(self._wanted) / MISSING_PER_S)
         wanted.presence = presence
         wanted.answers += 1

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kubelambda.controller.field_managers import APPLY_MANAGER, SCALE_MANAGER
+from kubelambda.controller.deployment_writer import create_deployment
+from kubelambda.controller.field_managers import SCALE_MANAGER
 from kubelambda.controller.records import (
     DeploymentRecord,
     PodRecord,
@@ -19,7 +20,7 @@ from kubelambda.controller.records import (
 )
 from kubelambda.controller.store import Store
 from kubelambda.kube.api import STRATEGIC_PATCH, KubeApi, Manifest
-from kubelambda.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError
+from kubelambda.kube.errors import ConflictError, KubeError, NotFoundError
 from kubelambda.kube.paths import DEPLOYMENTS, PODS
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import format_cpu
@@ -41,19 +42,8 @@ class PodWriter:
         )
 
     async def create_deployment(self, manifest: Manifest, replicas: int) -> None:
-        """POST with ``replicas``; one that exists already is ours, and gets our labels back."""
-        namespace = manifest["metadata"]["namespace"]
-        content = {**manifest, "spec": {**manifest["spec"], "replicas": replicas}}
-        try:
-            created = await self._client.create(
-                DEPLOYMENTS, namespace, content, manager=SCALE_MANAGER
-            )
-        except AlreadyExistsError:
-            # Without replicas: the next look raises them, where they have to rise.
-            created = await self._client.apply(
-                DEPLOYMENTS, namespace, manifest, manager=APPLY_MANAGER
-            )
-        self._store.put_deployment(read_deployment(created))
+        """Make a revision's Deployment, or find it."""
+        await create_deployment(self._client, self._store, manifest, replicas)
 
     async def create_pod(self, manifest: Manifest) -> PodRecord:
         """POST a direct pod."""

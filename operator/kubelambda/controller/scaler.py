@@ -253,5 +253,5 @@ class Scaler:
         self._links.forget(pods)
         self._loads.forget(functions, pods)
         self._starts.forget(functions, pods, now)
-        self._cold_starts.forget(pods)
-        self._hand.forget(pods)
+        self._cold_starts.forget(functions, pods)
+        self._hand.forget(functions, pods)

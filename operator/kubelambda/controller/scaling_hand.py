@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 UNSURE_S = 2.0
 RESTING_S = 1.0
 """After a request that failed in another way; else a server in trouble is asked without end."""
-_NAMESPACE_ENDS = "is being terminated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +111,18 @@ class ScalingHand:
         self._resting_until.pop(uid, None)
         return False
 
-    def forget(self, pods: set[str]) -> None:
-        """Keep nothing about pods that are gone; ``pods`` holds the uids of the others."""
+    def forget(self, functions: set[str], pods: set[str]) -> None:
+        """Keep nothing about what is gone; both hold uids."""
         self._writer.forget_pods(pods)
+        for uid in self._resting_until.keys() - functions:
+            del self._resting_until[uid]
+
+    def _rest(self, look: Look, seconds: float) -> None:
+        """From now on, however long the request took; never for less than it rests already."""
+        until = self._clock() + seconds
+        self._resting_until[look.record.uid] = max(
+            until, self._resting_until.get(look.record.uid, until)
+        )
 
     async def carry_out(
         self, decision: Decision, now: float, mark_deleted: Callable[[PodRecord], None]
@@ -132,11 +140,11 @@ class ScalingHand:
                 await self._writer.resize_cpu(pod, share)
         except KubeError as error:
             logger.warning("%s: scaling failed: %s; next look in a second", look.record.ref, error)
-            self._resting_until.setdefault(look.record.uid, now + RESTING_S)
+            self._rest(look, RESTING_S)
         except Exception:
             # A bug with one function must not stop the others.
             logger.exception("%s: a bug in scaling; next look in a second", look.record.ref)
-            self._resting_until.setdefault(look.record.uid, now + RESTING_S)
+            self._rest(look, RESTING_S)
         else:
             return is_current
         return True
@@ -192,14 +200,16 @@ class ScalingHand:
                 self._refuse(look, failure, now)
                 return
             if failure is not None:
-                self._resting_until[look.record.uid] = now + UNSURE_S
+                self._rest(look, UNSURE_S)
                 raise failure
         self._starts.accepted(look.record)
 
     def _refuse(self, look: Look, error: KubeError, now: float) -> None:
-        if _NAMESPACE_ENDS not in error.message:
-            logger.warning("%s: %s", look.record.ref, error.message)
-            self._starts.refused(look.record, error.message, now)
+        if error.is_of_ending_namespace:
+            self._rest(look, RESTING_S)
+            return
+        logger.warning("%s: %s", look.record.ref, error.message)
+        self._starts.refused(look.record, error.message, now)
 
     async def _secure_key(self, look: Look) -> None:
         """Where a function gets its first environment: its Secret may have been deleted."""

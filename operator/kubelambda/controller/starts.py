@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kubelambda.controller.links import Links
 from kubelambda.controller.records import FunctionRecord, PodRecord
+from kubelambda.core.backoff import double_delay_s
 from kubelambda.core.scaling import PodLoad
 from kubelambda.core.start_failures import FAILURES_STALLED, StartFailures, record_failure
 
@@ -57,7 +58,7 @@ class _Refusal:
 
     @property
     def delay_s(self) -> float:
-        return min(REFUSED_S_MAX, REFUSED_S_MIN * 2.0 ** min(self.count - 1, 8))
+        return double_delay_s(self.count - 1, REFUSED_S_MIN, REFUSED_S_MAX)
 
 
 class Starts:

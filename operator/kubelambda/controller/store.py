@@ -123,9 +123,17 @@ class Store:
         """An object of this function left the watches; perhaps it has only lost its label."""
         self._unseen.setdefault(function_uid, {})[(resource, key)] = uid
 
-    def take_unseen(self, function_uid: str) -> list[tuple[Resource, Key, str]]:
-        """What has left since this was asked last, with the uid of each."""
-        return [(*place, uid) for place, uid in self._unseen.pop(function_uid, {}).items()]
+    def list_unseen(self, function_uid: str) -> list[tuple[Resource, Key, str]]:
+        """What has left and has not been looked for since, with the uid of each."""
+        return [(*place, uid) for place, uid in self._unseen.get(function_uid, {}).items()]
+
+    def forget_unseen(self, function_uid: str, resource: Resource, key: Key, uid: str) -> None:
+        """It has been looked for."""
+        places = self._unseen.get(function_uid, {})
+        if places.get((resource, key)) == uid:
+            del places[(resource, key)]
+        if not places:
+            self._unseen.pop(function_uid, None)
 
     def put_function(self, record: FunctionRecord) -> bool:
         """Remember a function; False where nothing is new."""
@@ -135,6 +143,7 @@ class Store:
         if taken:
             if former is not None and former.uid != record.uid:
                 self._function_keys.pop(former.uid, None)  # deleted and made again in one moment
+                self._unseen.pop(former.uid, None)
             self._function_keys[record.uid] = key
         return taken
 

@@ -166,7 +166,8 @@ def _judge_pending(pods: Sequence[PodRecord], now_s: float, *, of_image: bool) -
             continue
         age_s = now_s - _to_epoch(pod.created)
         if age_s < GRACE_S:
-            revisit_s = max(1.0, GRACE_S - age_s + 0.1)
+            ripe_s = max(1.0, GRACE_S - age_s + 0.1)
+            revisit_s = ripe_s if revisit_s is None else min(revisit_s, ripe_s)
         elif pod.is_unschedulable:
             unscheduled.append(pod)
         elif known is not None:

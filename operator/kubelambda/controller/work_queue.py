@@ -14,6 +14,8 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
+from kubelambda.core.backoff import double_delay_s
+
 KeyT = TypeVar("KeyT")
 
 RETRY_S_MIN = 0.2
@@ -64,7 +66,7 @@ class WorkQueue(Generic[KeyT]):
         """``key`` failed: look again after a delay that doubles with each failure; the delay."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay_s = max(at_least_s, min(RETRY_S_MAX, RETRY_S_MIN * 2.0 ** min(failures, 16)))
+        delay_s = max(at_least_s, double_delay_s(failures, RETRY_S_MIN, RETRY_S_MAX))
         self.add_later(key, delay_s)
         return delay_s
 

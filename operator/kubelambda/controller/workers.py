@@ -18,6 +18,7 @@ from kubelambda.controller.network_policy import PolicyReconciler
 from kubelambda.controller.watch import WorkKey
 from kubelambda.controller.work_queue import WorkQueue
 from kubelambda.kube.errors import ConflictError, KubeError, TooManyRequestsError
+from kubelambda.process.cancellation import is_ending
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Workers:
             try:
                 await self._reconcile(key)
             except asyncio.CancelledError:
-                if _is_ending():
+                if is_ending():
                     raise
                 logger.exception("%s: %s", "/".join(key), self._retry_bug(key))
             finally:
@@ -133,9 +134,3 @@ class Workers:
         else:
             await self._policies.reconcile(namespace)
         return None
-
-
-def _is_ending() -> bool:
-    """Whether it is this task that was cancelled, not something that it waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -29,6 +29,13 @@ def read_number(value: Any, *, low: float = 0.0, high: float) -> float:
     return float(value)
 
 
+def read_name(value: Any) -> str:
+    """``read_text`` of one that is not empty."""
+    if not value:
+        raise ValueError("a text is missing")
+    return read_text(value)
+
+
 def read_text(value: Any, *, chars_max: int = TEXT_CHARS_MAX) -> str:
     """``value``, where it is a text of at most ``chars_max`` characters that UTF-8 can carry."""
     if not isinstance(value, str) or len(value) > chars_max:

@@ -21,6 +21,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
+from kubelambda.core.backoff import double_delay_s, spread
+
 WIDTH_MIN = 2
 WIDEN_S = 1.0
 BUSY_S = 1.0
@@ -230,8 +232,8 @@ class Lane:
         self._widened_at = now
 
     def _pause(self, now: float, chance: float) -> None:
-        pause_s = min(PAUSE_S_MAX, PAUSE_S_MIN * 2.0 ** min(self._refusals, 16))
-        self._paused_until = now + pause_s * (0.5 + 0.5 * chance)
+        pause_s = double_delay_s(self._refusals, PAUSE_S_MIN, PAUSE_S_MAX)
+        self._paused_until = now + spread(pause_s, chance)
         self._refusals += 1
 
     def _forget_due(self, now: float) -> None:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubelambda.core.bounds import read_integer, read_text
+from kubelambda.core.bounds import read_integer, read_name
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.routing import choose_owner
 
@@ -186,16 +186,16 @@ def decode_heartbeat(body: bytes) -> Heartbeat:
     try:
         raw = json.loads(body)
         return Heartbeat(
-            sender=Member(_read_name(raw["name"]), _read_name(raw["address"])),
+            sender=Member(read_name(raw["name"]), read_name(raw["address"])),
             incarnation=read_integer(raw["incarnation"], high=EPOCH_MAX),
             view=View(read_epoch(raw["epoch"]), _read_members(raw["members"])),
             serving=raw["serving"] is True,
             in_flight={
-                FunctionRef(_read_name(namespace), _read_name(name)): read_integer(count)
+                FunctionRef(read_name(namespace), read_name(name)): read_integer(count)
                 for namespace, name, count, *_ in raw["inFlight"]
             },
             accounts={
-                _read_name(one): read_integer(count) for one, count in raw["accounts"].items()
+                read_name(one): read_integer(count) for one, count in raw["accounts"].items()
             },
             format=read_integer(raw.get("format", 0)),
         )
@@ -215,13 +215,7 @@ def read_epoch(value: Any) -> int:
 
 
 def _read_members(value: Any) -> tuple[Member, ...]:
-    members = tuple(Member(_read_name(name), _read_name(address)) for name, address, *_ in value)
+    members = tuple(Member(read_name(name), read_name(address)) for name, address, *_ in value)
     if len(members) > MEMBERS_MAX or list(members) != sorted(set(members)):
         raise ValueError("members are too many or out of order")
     return members
-
-
-def _read_name(value: Any) -> str:
-    if not value:
-        raise ValueError("a text is missing")
-    return read_text(value)

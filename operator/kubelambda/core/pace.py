@@ -17,8 +17,9 @@ class TokenBucket:
 
     rate_per_s: float
     burst: float
-    _tokens: float = -1.0
-    _filled_at: float = 0.0
+    _tokens: float = 0.0
+    _filled_at: float | None = None
+    """None: nobody has asked yet, so it is full."""
 
     def reserve(self, now: float) -> float:
         """Take one token; the seconds to wait until it is there (0 when it is)."""
@@ -34,7 +35,7 @@ class TokenBucket:
         return taken
 
     def _fill(self, now: float) -> None:
-        if self._tokens < 0 and self._filled_at == 0.0:
+        if self._filled_at is None:
             self._tokens = self.burst
         else:
             grown = self._tokens + max(0.0, now - self._filled_at) * self.rate_per_s

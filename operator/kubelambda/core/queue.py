@@ -26,6 +26,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from kubelambda.core.backoff import double_delay_s
+
 ENVELOPE_VERSION = 1
 LETTER_VERSION = 1
 LEASE_S = 30.0
@@ -132,7 +134,7 @@ def plan_successor(event: QueuedEvent, *, due_at: float, uses_attempt: bool) -> 
 
 def plan_unreadable_delay_s(looks: int) -> float:
     """How long to leave a record alone that was looked at ``looks`` times before (Q7)."""
-    return min(UNREADABLE_S_MAX, UNREADABLE_S_MIN * 2.0 ** min(looks, 16))
+    return double_delay_s(looks, UNREADABLE_S_MIN, UNREADABLE_S_MAX)
 
 
 def encode_header(event: QueuedEvent) -> str:

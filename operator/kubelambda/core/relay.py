@@ -30,7 +30,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubelambda.core.bounds import TEXT_CHARS_MAX, read_integer, read_text
+from kubelambda.core.bounds import TEXT_CHARS_MAX, read_integer, read_name, read_text
 from kubelambda.core.errors import ApiError
 from kubelambda.core.invocation import Outcome
 from kubelambda.core.keys import sign_request, verify_request
@@ -122,9 +122,9 @@ def decode_request(header: str) -> RelayRequest:
             return _decode_positional(members)
         _check_version(members)
         return RelayRequest(
-            request_id=_read_name(members["requestId"]),
-            namespace=_read_name(members["namespace"]),
-            function_name=_read_name(members["functionName"]),
+            request_id=read_name(members["requestId"]),
+            namespace=read_name(members["namespace"]),
+            function_name=read_name(members["functionName"]),
             function_uid=read_text(members.get("functionUid", "")),
             qualifier=read_text(members.get("qualifier", "")),
             trace_id=read_text(members.get("traceId", ""), chars_max=_TRACE_CHARS_MAX),
@@ -241,9 +241,9 @@ def _decode_positional(members: list[Any]) -> RelayRequest:
     request_id, namespace, name, qualifier = identity
     trace_id, context, tail, may_repeat, *stream = event
     return RelayRequest(
-        request_id=_read_name(request_id),
-        namespace=_read_name(namespace),
-        function_name=_read_name(name),
+        request_id=read_name(request_id),
+        namespace=read_name(namespace),
+        function_name=read_name(name),
         qualifier=read_text(qualifier),
         trace_id=read_text(trace_id, chars_max=_TRACE_CHARS_MAX),
         client_context=_decode_context(context),
@@ -276,12 +276,6 @@ def _decode_positional_outcome(members: list[Any], body: bytes) -> Outcome | Api
 def _check_version(members: dict[str, Any]) -> None:
     if read_integer(members["v"], low=1) > VERSION:
         raise ValueError(f"version {members['v']} is newer than this release knows")
-
-
-def _read_name(value: Any) -> str:
-    if not value:
-        raise ValueError("a name is missing")
-    return read_text(value)
 
 
 def _read_long(value: Any) -> str:

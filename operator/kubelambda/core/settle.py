@@ -17,6 +17,7 @@ Contract: pure; time and chance come in. Rules that must not be merged:
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kubelambda.core.backoff import double_delay_s, spread
 from kubelambda.core.errors import ApiError
 from kubelambda.core.invocation import Dropped, Outcome
 from kubelambda.core.queue import QueuedEvent, plan_successor
@@ -87,13 +88,7 @@ def settle(
 
 def plan_delay_s(event: QueuedEvent, chance: float) -> float:
     """How long an event waits that was put off ``event.deferrals`` times before (S2)."""
-    doubled = min(DEFER_S_MAX, DEFER_S_MIN * 2.0 ** min(event.deferrals, 16))
-    return spread(doubled, chance)
-
-
-def spread(delay_s: float, chance: float) -> float:
-    """Between half of ``delay_s`` and the whole, so that what waits does not return in step."""
-    return delay_s * (0.5 + 0.5 * chance)
+    return spread(double_delay_s(event.deferrals, DEFER_S_MIN, DEFER_S_MAX), chance)
 
 
 def put_off(event: QueuedEvent, now: float, delay_s: float, detail: str = "") -> Again | Dead:

@@ -7,6 +7,8 @@ together and fail together count once.
 
 from dataclasses import dataclass, replace
 
+from kubelambda.core.backoff import double_delay_s
+
 BACKOFF_S_MIN = 1.0
 BACKOFF_S_MAX = 300.0
 FAILURES_STALLED = 3
@@ -29,7 +31,7 @@ class StartFailures:
         """How long nothing is started after the latest failure."""
         if self.count == 0:
             return 0.0
-        return min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2.0 ** min(self.count - 1, 16))
+        return double_delay_s(self.count - 1, BACKOFF_S_MIN, BACKOFF_S_MAX)
 
     def remaining_s(self, now: float) -> float:
         """How long nothing is started from now on."""

@@ -20,6 +20,7 @@ import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
+from kubelambda.core.backoff import spread
 from kubelambda.core.errors import ApiError
 from kubelambda.core.invocation import Dropped, Outcome
 from kubelambda.core.lane import Ending
@@ -42,7 +43,6 @@ from kubelambda.core.settle import (
     plan_delay_s,
     put_off,
     settle,
-    spread,
 )
 from kubelambda.dispatch.hands import Hands
 from kubelambda.dispatch.metrics import DispatchMetrics
@@ -205,7 +205,7 @@ class Dispatcher:
         event = self._hands.get(key).event
         try:
             settlement, ending = await self._run(key, event)
-        except Exception:
+        except BaseException:  # a run that was cancelled has ended, too
             self._lanes.end(key, Ending.FAILED, self._loop.time(), self._chance())
             raise
         if isinstance(settlement, Wait):

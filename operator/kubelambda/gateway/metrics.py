@@ -8,6 +8,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from kubelambda.telemetry.metrics import COLD_START_BUCKETS
+
 logger = logging.getLogger(__name__)
 
 ColdStartStage = Literal["posted", "dialled", "configured", "initialised"]
@@ -55,7 +57,7 @@ class GatewayMetrics:
             "kubelambda_gateway_cold_start_stage_seconds",
             "Stages of a cold start as this gateway sees them; docs/cold-start.md tells them",
             ["stage"],
-            buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+            buckets=COLD_START_BUCKETS,
             registry=registry,
         )
 

@@ -57,6 +57,8 @@ class Slots:
             self._in_flight -= 1
             if account is not None:
                 self._by_account[account] -= 1
+                if not self._by_account[account]:
+                    del self._by_account[account]
             self._released.set()
             on_released()
 
@@ -68,7 +70,7 @@ class Slots:
 
     def count_by_account(self) -> dict[str, int]:
         """By account, over functions without a reservation; zeros left out."""
-        return {account: count for account, count in self._by_account.items() if count}
+        return dict(self._by_account)
 
     async def wait_released(self) -> None:
         """Return when none is taken any more."""

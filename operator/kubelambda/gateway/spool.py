@@ -87,7 +87,7 @@ class Spool:
             if self._closed:
                 self._close_file()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self.failure = f"an upload cannot be written: {error}"
         self._forget_waiting()
         self._on_room()

@@ -14,6 +14,11 @@ class KubeError(Exception):
         self.status = status
         self.reason = reason
 
+    @property
+    def is_of_ending_namespace(self) -> bool:
+        """Whether nothing is made any more because the whole namespace is being deleted."""
+        return "is being terminated" in self.message
+
 
 class NotFoundError(KubeError):
     """404: there is no such object."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubelambda.catalog.index import FunctionIndex
+from kubelambda.core.backoff import double_delay_s
 from kubelambda.core.demand import DemandReply, DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
@@ -143,7 +144,7 @@ class LocalEnvironments:
     def _put_off(self, ref: FunctionRef, problem: str) -> None:
         """What fails again and again is tried again and again, but not at once."""
         pause = self._pauses.setdefault(ref, _Pause())
-        delay_s = min(RETRY_S_MAX, RETRY_S_MIN * 2.0 ** min(pause.failures, 8))
+        delay_s = double_delay_s(pause.failures, RETRY_S_MIN, RETRY_S_MAX)
         pause.failures += 1
         pause.until = asyncio.get_running_loop().time() + delay_s
         logger.warning("an environment of %s %s; next try in %.1f s", ref, problem, delay_s)

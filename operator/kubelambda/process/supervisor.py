@@ -4,7 +4,8 @@ Contract, in rules that the tests name:
 
 - P1 a kept task that ends without being asked to, by an exception or by returning, is logged with
   its name and started again after a delay that doubles up to RESTART_S_MAX; one that has run for
-  STEADY_S starts from the shortest delay again.
+  STEADY_S starts from the shortest delay again. Something that it awaited and that was cancelled
+  is an exception like any other; so it is in P3.
 - P2 while a kept task is down, or has been restarted RESTARTS_UNREADY times without becoming
   steady, ``check_ready`` says so; after RESTARTS_FATAL such restarts ``check_live`` does, so that
   the kubelet starts the process anew.
@@ -20,6 +21,9 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
+
+from kubelambda.core.backoff import double_delay_s
+from kubelambda.process.cancellation import is_ending
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class Supervisor:
         self,
         name: str,
         work: Coroutine[Any, Any, None],
-        on_error: Callable[[Exception], None] | None = None,
+        on_error: Callable[[BaseException], None] | None = None,
     ) -> asyncio.Task[None]:
         """Run ``work`` once; where it raises, log it and call ``on_error`` with the exception."""
         return self._start(self._run_once(name, work, on_error), name)
@@ -98,14 +102,16 @@ class Supervisor:
                 await run()
                 state.failure = "it returned"
                 logger.error("%s ended, which it never should", name)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if is_ending():
+                    raise
                 state.failure = repr(error)
                 logger.exception("%s failed", name)
             finally:
                 steady.cancel()
             state.restarts += 1
             state.is_down = True
-            delay_s = min(RESTART_S_MAX, self._restart_s_min * 2.0 ** min(state.restarts - 1, 16))
+            delay_s = double_delay_s(state.restarts - 1, self._restart_s_min, RESTART_S_MAX)
             logger.warning("%s starts again in %.1f s", name, delay_s)
             await asyncio.sleep(delay_s)
             state.is_down = False
@@ -117,11 +123,13 @@ class Supervisor:
         self,
         name: str,
         work: Coroutine[Any, Any, None],
-        on_error: Callable[[Exception], None] | None,
+        on_error: Callable[[BaseException], None] | None,
     ) -> None:
         try:
             await work
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if is_ending():
+                raise
             logger.exception("%s failed", name)
             if on_error is not None:
                 on_error(error)

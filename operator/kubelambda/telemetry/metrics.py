@@ -6,6 +6,9 @@ that two roles (or two tests) in one process do not share counts. Labels carry b
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+COLD_START_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+"""Seconds; the same for the stages that controllers and gateways see (docs/cold-start.md)."""
+
 
 def build_registry() -> CollectorRegistry:
     """A fresh registry with the facts of the process itself (memory, CPU, open files)."""

@@ -62,6 +62,16 @@ def test_a_pod_of_a_deployment_is_followed_from_when_replicas_rose() -> None:
     assert sums(registry) == {"written": 0.02, "seen": 0.1}
 
 
+def test_of_what_has_gone_nothing_is_remembered() -> None:
+    """Also where no environment of the raised Deployment ever became ready."""
+    registry = CollectorRegistry()
+    starts = ColdStarts(registry)
+    starts.raised(look(), 100.0, 100.02)
+    starts.forget(set(), set())
+    starts.observe([look(replace(POD, direct=False), replace(LOAD, direct=False))], 500.0)
+    assert sums(registry) == {"written": 0.02}
+
+
 def test_what_was_there_before_is_no_cold_start() -> None:
     registry = CollectorRegistry()
     ColdStarts(registry).observe([look(), look(replace(POD, pending=False))], 100.0)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kubelambda.kube.api import Manifest
-from kubelambda.kube.errors import ForbiddenError
+from kubelambda.kube.errors import ForbiddenError, UnavailableError
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
     FUNCTIONS,
@@ -311,6 +311,21 @@ async def test_what_lost_the_label_of_our_watches_is_taken_back(
     found = cluster.find(resource, name)
     assert found["metadata"]["labels"][labels.MANAGED_BY] == labels.MANAGER
     assert cluster.api.find_all(resource)[0]["metadata"]["uid"] == found["metadata"]["uid"]
+
+
+@pytest.mark.parametrize("verb", ["get", "patch"])
+async def test_what_lost_its_label_is_not_forgotten_when_a_request_fails(
+    cluster: ControlledCluster, verb: str
+) -> None:
+    names = [one["metadata"]["name"] for one in cluster.api.find_all(PODS)]
+    for name in names:
+        cluster.api.edit(PODS, NAMESPACE, name, {"metadata": {"labels": {labels.MANAGED_BY: None}}})
+    cluster.api.fail_next(verb, "pods", UnavailableError("no answer"))
+    with pytest.raises(UnavailableError):
+        await cluster.settle()
+    await cluster.settle()
+    found = [cluster.find(PODS, name)["metadata"]["labels"] for name in names]
+    assert [one.get(labels.MANAGED_BY) for one in found] == [labels.MANAGER, labels.MANAGER]
 
 
 async def test_a_key_secret_is_there_again_before_the_next_environment(

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelambda.controller.scaler import DESERTED_IDLE_S, SILENT_S
-from kubelambda.kube.errors import ForbiddenError
+from kubelambda.controller.scaling_hand import UNSURE_S
+from kubelambda.kube.errors import ForbiddenError, UnavailableError
+from kubelambda.kube.memory import Call
 from unit.controller.scaler_world import IDLE_S, World
 
 QUOTA = 'pods "f" is forbidden: exceeded quota: three, requested: pods=1'
@@ -53,6 +55,26 @@ async def test_a_slow_replica_set_controller_delays_nobody() -> None:
     await world.steps(2)
     assert len(world.pods()) == 4, "it catches up, and starts nothing twice"
     assert world.created["uid-f"] == 4
+
+
+async def test_a_pod_whose_creation_was_not_answered_is_waited_for() -> None:
+    """From when the request failed: it may have hung for longer than the wait."""
+    world, failed_at, created_at = World("f", replica_sets_per_step=0), list[float](), list[float]()
+
+    def hang_once(call: Call) -> None:
+        if (call.verb, call.resource) != ("create", "pods"):
+            return
+        if not failed_at:
+            world.now += 20.0
+            failed_at.append(world.now)
+            raise UnavailableError("no answer")
+        created_at.append(world.now)
+
+    world.api.on_call = hang_once
+    world.gateway("f").waiting = 1
+    await world.steps(UNSURE_S + 3)
+    assert created_at
+    assert created_at[0] - failed_at[0] >= UNSURE_S
 
 
 async def test_pods_that_find_no_room_are_given_back_when_nobody_waits() -> None:
@@ -133,6 +155,19 @@ async def test_a_refusal_is_remembered_for_the_conditions() -> None:
     world.api.permit()
     await world.steps(16)
     assert world.gateway("f").served == 3
+
+
+async def test_in_a_namespace_that_is_being_deleted_nothing_is_tried_at_every_look() -> None:
+    """Entry 18: it says nothing about the function, and delays nobody else."""
+    world = World("f", replica_sets_per_step=0)
+    ending = 'pods "f" is forbidden: namespace apps is being terminated'
+    world.api.refuse("create", "pods", ForbiddenError(ending))
+    world.api.refuse("create", "deployments", ForbiddenError(ending))
+    world.gateway("f").waiting = 3
+    await world.steps(3)
+    attempts = [one for one in world.api.writes if one.resource in ("pods", "deployments")]
+    assert 1 <= len(attempts) <= 4, "about one a second"
+    assert world.starts.report("uid-f").refusal == ""
 
 
 async def test_while_gateways_are_silent_but_alive_nothing_is_touched() -> None:
@@ -268,7 +303,11 @@ def test_any_history_converges(
                 if restart_every and steps % restart_every == 0:
                     world.restart()
         world.are_gateways_up = True
-        await world.steps(40)
+        # As long as the work takes in the room that there is, and time to begin with.
+        events = len(world.gateways) * sum(count for count, _ in bursts)
+        end = world.now + 60 + events * event_s / min(room, 9)
+        while world.now < end and any(one.waiting for one in world.gateways.values()):
+            await world.step()
         assert all(one.waiting == 0 for one in world.gateways.values())
         assert world.pending() == [], "nobody waits for it any more"
         await world.steps(IDLE_S + 20, 1.0)

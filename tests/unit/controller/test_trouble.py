@@ -60,6 +60,15 @@ def test_young_trouble_is_looked_at_again() -> None:
     assert trouble.revisit_s == pytest.approx(3.1)
 
 
+def test_the_oldest_of_several_says_when_to_look_again() -> None:
+    younger = "2027-01-15T08:00:00Z"
+    pods = [
+        make_pod(pending=True, created=created, trouble=("ErrImagePull", ""))
+        for created in (YOUNG, younger)
+    ]
+    assert judge_pods(pods, [], NOW_S).revisit_s == pytest.approx(3.1)
+
+
 def test_one_running_pod_means_that_the_function_can_start() -> None:
     pods = [make_pod(pending=True, created=OLD, trouble=("Unschedulable", "")), make_pod()]
     assert judge_pods(pods, [], NOW_S).verdict.reason is None

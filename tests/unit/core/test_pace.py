@@ -24,6 +24,11 @@ def test_no_more_is_taken_than_wanted() -> None:
     assert bucket.take(3, 0.5) == 2
 
 
+def test_a_bucket_that_began_at_zero_is_full_once_only() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=1)
+    assert [bucket.reserve(0.0) for _ in range(3)] == [0.0, 0.1, 0.2]
+
+
 def test_a_clock_that_goes_back_gives_nothing() -> None:
     bucket = TokenBucket(rate_per_s=10, burst=1)
     assert bucket.reserve(10.0) == 0.0

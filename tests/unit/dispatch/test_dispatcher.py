@@ -235,19 +235,25 @@ async def test_d4_a_queue_that_is_away_is_asked_again(
     await until(lambda: not len(dispatching.memory))
 
 
-async def test_d5_a_bug_with_one_event_stops_nothing_else(
-    dispatching: Dispatching, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "error",
+    [LookupError("a bug"), asyncio.CancelledError("a bug")],
+    ids=["raises", "is cancelled from within"],
+)
+async def test_d5_a_bug_with_some_events_stops_nothing_else(
+    dispatching: Dispatching, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
     def answer(event: QueuedEvent) -> Result:
-        if event.request_id == "odd":
-            raise LookupError("a bug")
+        if event.request_id.startswith("odd"):
+            raise error
         return SUCCESS
 
     dispatching.invoker.answer = answer
-    await dispatching.publish("odd", "r-1", "r-2")
+    odd = [f"odd-{number}" for number in range(WIDTH_MIN + 1)]
+    await dispatching.publish(*odd, "r-1", "r-2")
     with caplog.at_level(logging.ERROR):
         one = dispatching.start()
-        await until(lambda: len(dispatching.memory) == 1 and not one.held)
+        await until(lambda: len(dispatching.memory) == len(odd) and not one.held)
     assert "a bug" in caplog.text
     supervisor, _ = dispatching.started[0]
     assert supervisor.check_ready() == ""

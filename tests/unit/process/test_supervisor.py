@@ -10,7 +10,7 @@ from kubelambda.process.supervisor import RESTARTS_FATAL, RESTARTS_UNREADY, Supe
 class Failing:
     """Fails ``times`` times, then runs for ever."""
 
-    def __init__(self, times: int, error: Exception | None = None) -> None:
+    def __init__(self, times: int, error: BaseException | None = None) -> None:
         self.left = times
         self.starts = 0
         self.error = error
@@ -31,9 +31,13 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-@pytest.mark.parametrize("error", [ValueError("odd"), None], ids=["raises", "returns"])
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("odd"), asyncio.CancelledError(), None],
+    ids=["raises", "is cancelled from within", "returns"],
+)
 async def test_p1_a_kept_task_that_ends_is_logged_and_started_again(
-    error: Exception | None, caplog: pytest.LogCaptureFixture
+    error: BaseException | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor, failing = Supervisor(restart_s_min=0.001), Failing(2, error)
     with caplog.at_level(logging.ERROR):
@@ -64,16 +68,29 @@ async def test_p2_a_task_that_never_becomes_steady_ends_readiness_and_then_the_p
     await supervisor.close()
 
 
-async def test_p3_spawned_work_that_raises_answers_whoever_waits() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [LookupError("no such thing"), asyncio.CancelledError()],
+    ids=["raises", "is cancelled from within"],
+)
+async def test_p3_spawned_work_that_fails_answers_whoever_waits(error: BaseException) -> None:
     supervisor, heard = Supervisor(), []
 
     async def fail() -> None:
-        raise LookupError("no such thing")
+        raise error
 
     supervisor.spawn("an upload", fail(), heard.append)
     await until(lambda: heard)
-    assert repr(heard[0]) == "LookupError('no such thing')"
+    assert heard == [error]
     await supervisor.close()
+
+
+async def test_p4_what_close_has_cancelled_is_no_failure() -> None:
+    supervisor, heard = Supervisor(), []
+    supervisor.spawn("an upload", asyncio.sleep(3600), heard.append)
+    await asyncio.sleep(0)
+    await supervisor.close()
+    assert heard == []
 
 
 async def test_p4_close_cancels_kept_and_spawned_work_and_waits_for_it() -> None:
