@@ -97,6 +97,40 @@ def test_it_serves_prints_lines_to_try_and_follows_an_edit(tmp_path: Path, start
         time.sleep(0.05)
 
 
+def test_edits_are_followed_however_an_editor_saves_a_file(tmp_path: Path, start: Start) -> None:
+    """vim, ``sed -i`` and ``git checkout`` put another file in its place, one after the other."""
+    port, path = free_port(), tmp_path / "f.yaml"
+    write(path)
+    process = start(path, "--port", port)
+    read_until(process, "Ctrl-C")
+    assert invoke(port) == "one"
+    for result in ("two", "three", "four"):
+        write(tmp_path / "saved", result)
+        (tmp_path / "saved").rename(path)
+        wait_for(lambda wanted=result: invoke(port) == wanted)
+    path.unlink()
+    time.sleep(1.5)
+    assert invoke(port) == "four"
+    write(path, "five")
+    wait_for(lambda: invoke(port) == "five")
+
+
+def test_a_directory_that_is_made_again_is_followed(tmp_path: Path, start: Start) -> None:
+    port, directory = free_port(), tmp_path / "functions"
+    directory.mkdir()
+    write(directory / "f.yaml")
+    process = start(directory, "--port", port)
+    read_until(process, "Ctrl-C")
+    assert invoke(port) == "one"
+    for result in ("two", "three"):
+        directory.rename(tmp_path / f"before-{result}")
+        directory.mkdir()
+        write(directory / "f.yaml", result)
+        wait_for(lambda wanted=result: invoke(port) == wanted)
+    write(directory / "f.yaml", "four")
+    wait_for(lambda: invoke(port) == "four")
+
+
 def test_what_is_ignored_is_said_before_anything_is_invoked(tmp_path: Path, start: Start) -> None:
     write(tmp_path / "f.yaml")
     with (tmp_path / "f.yaml").open("a") as manifest:

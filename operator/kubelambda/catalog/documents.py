@@ -57,6 +57,8 @@ def read_documents(path: Path) -> list[Document]:
         documents = list(yaml.load_all(text, _StrictLoader))  # a SafeLoader
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UnreadableError(f"cannot be read as YAML: {_describe_yaml(error)}") from error
+    except RecursionError as error:
+        raise UnreadableError("is nested too deeply to be read") from error
     if not text.strip():
         # As a rule an editor that is about to write it.
         raise UnreadableError("is empty")

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from watchfiles import awatch
 
 from kubelambda.catalog.files import Loaded, keep_last_good, list_new_remarks, load_functions
 from kubelambda.catalog.index import FunctionIndex
@@ -29,6 +28,7 @@ from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems, render_remarks
+from kubelambda.local.edits import follow_edits
 from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.isolation import find_isolation
 from kubelambda.local.machine import Machine, find_cache, find_machine
@@ -41,8 +41,6 @@ from kubelambda.stores.sqlite import SqliteQueue
 logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-PACKAGES_LOOK_MS = 1_000
-"""How often missing packages are looked for."""
 DISPATCH_DRAIN_S = 1.0
 RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
 
@@ -113,7 +111,11 @@ async def _serve(options: LocalOptions) -> None:
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"
     options.say(render_banner(f"http://{HOST}:{gateway.public_port}", loaded.functions, machine))
     stop = _stop_event()
-    follower = asyncio.create_task(_follow_edits(loader, stop))
+    follower = asyncio.create_task(
+        follow_edits(
+            options.paths, stop, on_edit=loader.load_again, on_look=loader.look_for_packages
+        )
+    )
     invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
     dispatcher = Dispatcher(queue, invoker, metrics, time.time, supervisor=supervisor)
     dispatcher.open()
@@ -161,6 +163,10 @@ class _Loader:
             self.options.say(render_remarks(remarks))
         return loaded
 
+    def load_again(self) -> None:
+        """Something has been edited."""
+        self.load()
+
     def look_for_packages(self) -> None:
         """Serve what has waited for a package that is there now."""
         if self._lacking:
@@ -187,25 +193,6 @@ def mark_unavailable(function: Function, machine: Machine) -> Function:
         stalled_reason=RUNTIME_UNAVAILABLE,
         stalled_message=bootstrap.reason,
     )
-
-
-async def _follow_edits(loader: _Loader, stop: asyncio.Event) -> None:
-    edits = awatch(
-        *loader.options.paths,
-        stop_event=stop,
-        debounce=200,
-        step=50,
-        rust_timeout=PACKAGES_LOOK_MS,
-        yield_on_timeout=True,
-    )
-    async for changes in edits:
-        try:
-            if changes:
-                loader.load()
-            else:
-                loader.look_for_packages()
-        except Exception:
-            logger.exception("the files cannot be read; what was read before is served")
 
 
 def _stop_event() -> asyncio.Event:

@@ -53,6 +53,12 @@ def test_one_unreadable_file_does_not_hide_the_others(tmp_path: Path) -> None:
     assert "YAML" in problems[0]
 
 
+def test_a_file_that_is_nested_too_deeply_does_not_hide_the_others(tmp_path: Path) -> None:
+    functions, problems = load(tmp_path, "[" * 5_000, FUNCTION, CONFIG_MAP)
+    assert len(functions) == 1
+    assert problems == ["is nested too deeply to be read"]
+
+
 def test_what_a_broken_or_empty_file_held_is_kept_and_what_a_removed_one_held_is_not(
     tmp_path: Path,
 ) -> None:
