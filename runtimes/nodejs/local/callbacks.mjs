@@ -5,7 +5,7 @@ import { nextInvocation, postError, postInitError, postResponse, serialize } fro
 import { answerUnsettled } from '../unsettled.mjs'
 import { completion, listenForEmpty, runWhenEmpty } from './completion.mjs'
 import { describeContext, setTraceId } from './context.mjs'
-import { describeLoosely, UnhandledPromiseRejection } from './errors.mjs'
+import { loosely, UnhandledPromiseRejection } from './errors.mjs'
 import { isStreaming, loadHandler } from './handler.mjs'
 import { logError } from './log.mjs'
 import { requireModule } from './modules.mjs'
@@ -20,7 +20,7 @@ export const current = { getRequestId: () => globalThis[REQUEST_ID], getTenantId
 /** What a handler that uses it has as `this`. */
 class Runtime {}
 
-let post = (error) => postInitError(describeLoosely(error))
+let post = (error) => postInitError(loosely.describe(error))
 let findUnsettled = () => '' // the init
 
 export async function start() {
@@ -39,35 +39,40 @@ export async function start() {
     globalThis[REQUEST_ID] = context.awsRequestId
     globalThis[TENANT_ID] = context.tenantId
     setTraceId(headers)
-    post = (error) => postError(context.awsRequestId, describeLoosely(error))
-    run(handler, body, context, () => setImmediate(runNext))
+    post = (error) => postError(context.awsRequestId, loosely.describe(error))
+    await run(handler, body, context, goOn)
   }
+  const goOn = () => setImmediate(() => runNext().catch(leaveTopLevel))
   findUnsettled = () => undefined
-  setImmediate(runNext)
+  goOn()
 }
 
-async function leave(title, error, code) {
-  logError(title, error)
+function leave(title, error, code) {
+  logError(title, error, loosely)
+  return end(error, code)
+}
+
+/** What was thrown cannot be told. */
+function leaveTopLevel(error) {
+  console.log(`Unexpected Top Level Error: ${error}`)
+  return end(error, 129)
+}
+
+async function end(error, code) {
   await post(error)
   process.exit(code)
 }
 
 function runBuffered(handler, body, context, goOn) {
   const id = context.awsRequestId
-  const fail = async (error) => {
-    logError('Invoke Error', error)
-    await postError(id, describeLoosely(error))
-    goOn()
+  // Both throw at once what cannot be told, for whoever called them: the handler, or its promise.
+  const fail = (error) => {
+    logError('Invoke Error', error, loosely)
+    postError(id, loosely.describe(error)).then(goOn)
   }
-  const succeed = async (result) => {
-    let text
-    try {
-      text = serialize(result, Error)
-    } catch (error) {
-      return fail(error)
-    }
-    await postResponse(id, text)
-    goOn()
+  const succeed = (result) => {
+    const text = serialize(result, Error)
+    postResponse(id, text).then(goOn)
   }
   const { callback, members, waitForPromise, isUnsettled } = completion({ succeed, fail })
   findUnsettled = () => (isUnsettled() ? id : undefined)
@@ -76,14 +81,14 @@ function runBuffered(handler, body, context, goOn) {
     const result = Object.assign(new Runtime(), { handler }).handler(JSON.parse(body), context, callback)
     if (typeof result?.then !== 'function') return
     waitForPromise()
-    result.then(context.succeed, context.fail)
+    result.then(context.succeed, context.fail).catch(context.fail)
   } catch (error) {
     callback(error)
   }
 }
 
 async function runStreamed(handler, body, context, goOn) {
-  const response = openStream(context.awsRequestId, describeLoosely)
+  const response = openStream(context.awsRequestId, loosely.describe)
   context.callbackWaitsForEmptyEventLoop = true
   let isOver = false
   findUnsettled = () => (isOver ? undefined : context.awsRequestId)
@@ -95,7 +100,7 @@ async function runStreamed(handler, body, context, goOn) {
     end()
   } catch (error) {
     isOver = true
-    logError('Invoke Error', error)
+    logError('Invoke Error', error, loosely)
     response.fail(error).then(end)
   }
 }

@@ -73,14 +73,14 @@ export function completion({ succeed, fail }) {
   }
 }
 
-/** Of the ways of `ways` together the first that is called counts. */
+/** Of the ways of `ways` together the first counts that does not throw. */
 function onlyFirst(ways) {
   let isOver = false
   const wrap = (way) =>
     (...given) => {
       if (isOver) return
-      isOver = true
       way(...given)
+      isOver = true
     }
   return Object.fromEntries(Object.entries(ways).map(([name, way]) => [name, wrap(way)]))
 }

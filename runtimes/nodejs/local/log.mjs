@@ -20,9 +20,11 @@ export function patchConsole(current) {
   console.log = console.info
 }
 
-export function logError(title, error) {
-  if (isJson()) console.error(error instanceof Error ? error : new Error(error))
-  else console.error(title, toLine(error))
+/** Writes what was thrown, made an error and described as the client does whose `toError` and `describe` are given. */
+export function logError(title, thrown, { toError, describe }) {
+  const error = toError(thrown)
+  if (isJson()) console.error(error)
+  else console.error(title, toLine(error, describe))
 }
 
 function formatText(time, level, current, words) {

@@ -3,7 +3,7 @@
 import { answerUnsettled } from '../unsettled.mjs'
 import { nextInvocation, postError, postInitError, postResponse, serialize } from './api.mjs'
 import { describeContext, setTraceId } from './context.mjs'
-import { CallbackHandlerDeprecated, describeStrictly, JSONStringifyError, strictly } from './errors.mjs'
+import { CallbackHandlerDeprecated, JSONStringifyError, strictly, toOwn } from './errors.mjs'
 import { isStreaming, loadHandler } from './handler.mjs'
 import { describeStore, invokeStore } from './invoke_store.mjs'
 import { logError } from './log.mjs'
@@ -46,9 +46,9 @@ async function load() {
     if (handler.length >= 3 && !streams) throw new CallbackHandlerDeprecated(REFUSAL)
     return { handler, run: streams ? runStreamed : runBuffered }
   } catch (thrown) {
-    const error = strictly(thrown)
-    logError('Init Error', error)
-    await postInitError(describeStrictly(error))
+    const error = toOwn(thrown)
+    logError('Init Error', error, strictly)
+    await postInitError(strictly.describe(error))
     throw error
   }
 }
@@ -75,18 +75,18 @@ async function runBuffered(handler, event, context) {
     const text = serialize(await processor.handler(event, context), JSONStringifyError)
     await postResponse(context.awsRequestId, text)
   } catch (thrown) {
-    const error = strictly(thrown)
-    logError('Invoke Error', error)
-    await postError(context.awsRequestId, describeStrictly(error))
+    const error = toOwn(thrown)
+    logError('Invoke Error', error, strictly)
+    await postError(context.awsRequestId, strictly.describe(error))
   }
 }
 
 async function runStreamed(handler, event, context) {
-  const response = openStream(context.awsRequestId, describeStrictly)
+  const response = openStream(context.awsRequestId, strictly.describe)
   try {
     await runStreaming(Object.assign(new StreamingInvokeProcessor(), { handler }), event, response, context, (message) => new Error(message))
   } catch (error) {
-    logError('Invoke Error', error)
+    logError('Invoke Error', error, strictly)
     response.fail(error)
   }
 }

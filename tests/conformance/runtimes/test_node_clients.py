@@ -100,6 +100,59 @@ CASES: Mapping[str, Case] = {
     "an error that is none": app(
         "exports.handler = async (e) => { throw [null, 'text', 5, { a: 1 }][e] }", events=(1, 2, 3)
     ),
+    "nothing that is thrown": app(
+        "exports.handler = async (e) => { throw [null, undefined, ''][e] }", events=(0, 1, 2)
+    ),
+    "nothing that is thrown at once": app(
+        "exports.handler = (e) => { throw [null, undefined, ''][e] }", events=(0, 1, 2)
+    ),
+    "something without words that is thrown": app(
+        "exports.handler = async () => { throw Object.create(null) }", only=("22",)
+    ),
+    "a symbol that is thrown at once": app("exports.handler = () => { throw Symbol('x') }"),
+    "a ring for the callback": app(
+        "exports.handler = (e, c, cb) => { const ring = {}; ring.ring = ring;"
+        " c.callbackWaitsForEmptyEventLoop = e.waits; cb(null, ring) }",
+        events=({"waits": False}, {"waits": False}, {"waits": True}),
+        only=("22",),
+    ),
+    "a ring for context.succeed, and a second answer": app(
+        "exports.handler = (e, c) => { const ring = {}; ring.ring = ring;"
+        " try { c.succeed(ring) } catch { c.succeed('second') } }",
+        only=("22",),
+    ),
+    "other things that are thrown": app(
+        "exports.handler = async (e) => {"
+        " throw [Symbol('x'), () => 1, 10n, [1, [2]], new AggregateError([new Error('a')], 'g'),"
+        " Object.freeze(new Error('f')), new Error('a\\0b\\x7fc\\nd'), new Map(), true][e] }",
+        events=tuple(range(9)),
+    ),
+    "errors with odd members": app(
+        "exports.handler = async (e) => { const error = new Error('m');"
+        " [() => { error.message = { a: 1 } }, () => { error.stack = undefined },"
+        " () => { error.name = 5 }, () => { error.self = error }, () => { error.count = 10n },"
+        " () => { Object.defineProperty(error, 'message', { get() { throw 1 } }) },"
+        " () => { error.message = undefined }, () => { error.name = undefined },"
+        " () => { delete error.stack }, () => { error.stack = { a: 1 } }][e](); throw error }",
+        events=tuple(range(10)),
+    ),
+    "what looks like an error": app(
+        "exports.handler = async (e) => { throw [{ name: 'N', message: 'M', stack: 'S' },"
+        " { name: 'N', message: 'M' }, { message: 'M' }][e] }",
+        events=(0, 1, 2),
+    ),
+    "results that are hardly JSON": app(
+        "exports.handler = async (e) => [NaN, Symbol('x'), new Date(0), new Map([[1, 2]]),"
+        " Buffer.from('ab'), { toJSON() { throw new Error('no') } }, '\\ud800',"
+        " { a: undefined, b: NaN, c: () => 1 }, new Error('returned'), '', false, 0,"
+        " { toJSON() { return undefined } }][e]",
+        events=tuple(range(13)),
+    ),
+    "a thenable": app(
+        "exports.handler = (e) => ({ then(yes, no) { e ? no(new Error('no')) : yes('yes') } })",
+        events=(0, 1, 0),
+    ),
+    "a generator": app("exports.handler = async function* () { yield 1 }"),
     "an error in JSON": app("exports.handler = async () => { throw 'x' }", variables=JSON_LOG),
     "a rejection that nobody handles": app(
         "async function chargeCard() { throw new RangeError('declined') }\n"

@@ -7,6 +7,7 @@ const base = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/in
 
 /** Returns when it has been taken, as the native part does. */
 function post(path, body, headers = {}) {
+  if (typeof body !== 'string') throw new TypeError('Wrong arguments')
   const flags = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const all = ['-sS', '-H', 'Content-Type: application/json', ...flags, '--data-binary', '@-', `${base}/${path}`]
   execFileSync('curl', all, { input: body, stdio: ['pipe', 'ignore', 'inherit'] })
