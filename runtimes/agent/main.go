@@ -59,6 +59,9 @@ func supervised() error {
 	if err != nil {
 		return err
 	}
+	if err := supervise.Mount(given.Mounts); err != nil {
+		report("%v", err)
+	}
 	supervisor, err := supervise.New()
 	if err != nil {
 		return err

@@ -19,7 +19,8 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.demand import DemandReply, DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
-from kubelambda.local.layer_paths import build_layer_paths
+from kubelambda.core.language_paths import Roots, build_local_paths
+from kubelambda.local.isolation import PLAIN, Isolation
 from kubelambda.local.machine import Machine
 from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 
@@ -31,6 +32,8 @@ RETRY_S_MAX = 5.0
 INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "TMPDIR")
 ALLOWED_CODE_HOSTS = ("localhost", "127.0.0.1", "::1")
 """Code may come from this machine, by plain http too."""
+OPT_VARIABLE = "_KUBELAMBDA_OPT_ROOT"
+"""For the runtimes' bootstraps: what takes the place of /opt (runtimes/README.md)."""
 S3_PREFIX = "KUBELAMBDA_S3_"
 """What is a Secret's on a cluster comes from the user's own environment here."""
 
@@ -73,6 +76,7 @@ class LocalEnvironments:
     state: Path
     master_secret: bytes
     inherited: Mapping[str, str]
+    isolation: Isolation = PLAIN
     gateway_address: str = ""
     idle_timeout_s: float = 300.0
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
@@ -180,6 +184,7 @@ class LocalEnvironments:
         for part in ("task", "opt", "tmp"):
             (directory / part).mkdir(parents=True)
         return await asyncio.create_subprocess_exec(
+            *self.isolation.command,
             self.agent,
             env=self._build_variables(function, pod, directory, bootstrap),
             stdin=asyncio.subprocess.DEVNULL,
@@ -204,7 +209,7 @@ class LocalEnvironments:
         }
         return {
             **inherited,
-            **build_layer_paths(directory / "opt", inherited, self.machine),
+            **_build_paths(directory, bootstrap, inherited.get("PATH", "")),
             **bootstrap.variables,
             "TMPDIR": str(directory / "tmp"),
             "KUBELAMBDA_GATEWAY": self.gateway_address,
@@ -222,6 +227,7 @@ class LocalEnvironments:
             # Not /opt of this machine, whose programs are nobody's extensions.
             "KUBELAMBDA_OPT_ROOT": str(directory / "opt"),
             "KUBELAMBDA_RUNTIME_API_ADDRESS": "127.0.0.1:0",
+            **self.isolation.prepare(directory),
             **self._build_code_variables(function),
         }
 
@@ -236,6 +242,19 @@ class LocalEnvironments:
             "KUBELAMBDA_ALLOWED_CODE_HOSTS": ",".join(ALLOWED_CODE_HOSTS),
             **(access if function.uses_s3 else {}),
         }
+
+
+def _build_paths(directory: Path, bootstrap: Bootstrap, machine_path: str) -> dict[str, str]:
+    """Where the language looks, with the environment's directories in the place of an image's."""
+    roots = Roots(
+        task=str(directory / "task"),
+        opt=str(directory / "opt"),
+        runtime=bootstrap.runtime_directory,
+        lang=bootstrap.lang_directory,
+        modules=bootstrap.modules,
+    )
+    paths = build_local_paths(bootstrap.language, bootstrap.version, roots, machine_path)
+    return {**paths, OPT_VARIABLE: roots.opt}
 
 
 def find_agent() -> Path:

@@ -30,7 +30,7 @@ PREPARED: Mapping[str, tuple[str, str]] = {
 MODULES: Mapping[str, str] = {"nodejs": "nodejs/node_modules"}
 """Libraries that a language's image bundles beside its client, where they are fetched."""
 
-BUNDLED: Mapping[str, str] = {"nodejs": "nodejs/local", "ruby": "ruby"}
+BUNDLED: Mapping[str, str] = {"python": "python", "nodejs": "nodejs/local", "ruby": "ruby"}
 """Languages whose files come with the package: the runtime directory."""
 
 BUILT = ("nodejs22.x", "nodejs24.x")
@@ -62,9 +62,9 @@ def find_machine(cache: Path | None = None) -> Machine:
     ``cache`` is the directory of ``make local-runtimes``; it need not exist.
     """
     python = (sys.executable, f"{sys.version_info.major}.{sys.version_info.minor}")
-    if cache is None:
-        return Machine({"python": python})
     files = find_runtime_files()
+    if cache is None:
+        return Machine({"python": python}, directories={"python": str(files / "python")})
     directories = {name: str(files / path) for name, path in BUNDLED.items()}
     for name, (needed, directory) in PREPARED.items():
         if (cache / needed).exists():

@@ -30,8 +30,9 @@ from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems, render_remarks
 from kubelambda.local.environments import LocalEnvironments, find_agent
+from kubelambda.local.isolation import find_isolation
 from kubelambda.local.machine import Machine, find_cache, find_machine
-from kubelambda.local.packages import mark_missing_package
+from kubelambda.local.packages import mark_bad_zip, mark_missing_package
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
@@ -86,6 +87,7 @@ async def _serve(options: LocalOptions) -> None:
         state=options.state,
         master_secret=master_secret,
         inherited=options.inherited,
+        isolation=find_isolation(),
     )
     settings = GatewaySettings(
         host=HOST,
@@ -171,7 +173,7 @@ class _Loader:
     def _judge(self, function: Function) -> Function:
         marked = mark_missing_package(function, self.packages.holds)
         self._lacking |= marked is not function
-        return mark_unavailable(marked, self.machine)
+        return mark_unavailable(mark_bad_zip(marked), self.machine)
 
 
 def mark_unavailable(function: Function, machine: Machine) -> Function:

@@ -37,6 +37,8 @@ func (e *Environment) Configure(configuration link.Configuration) error {
 	e.logStream = newLogStream(time.Now(), configuration)
 	level := logs.ParseLevel(configuration.SystemLogLevel)
 	e.format = logs.NewFormat(configuration.LogFormat, configuration.FunctionVersion, level)
+	applicationLevel := configuration.Environment["AWS_LAMBDA_LOG_LEVEL"]
+	e.options.Sink.SetFilter(logs.NewApplicationFilter(configuration.LogFormat, applicationLevel))
 	if configuration.Code.Directory != "" {
 		e.taskRoot = configuration.Code.Directory
 	}

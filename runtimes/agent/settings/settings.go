@@ -62,6 +62,8 @@ type Settings struct {
 	LogFrames bool
 	// WorkingDirectory is empty where the runtime starts in the task root.
 	WorkingDirectory string
+	// Mounts are files and directories, by the place where this environment is to see them.
+	Mounts map[string]string
 }
 
 // Read takes settings from variables ("NAME=value"). Its errors name variables, never values.
@@ -72,6 +74,7 @@ func Read(variables []string) (Settings, error) {
 	pollMs, pollErr := readNumber(given, "VALUES_POLL_MS", defaultValuesPollMs)
 	freezeMs, freezeErr := readNumber(given, "IDLE_FREEZE_MS", defaultIdleFreezeMs)
 	bootstrap, bootstrapErr := readBootstrap(given)
+	mounts, mountsErr := readMounts(given["MOUNTS"])
 	settings := Settings{
 		Gateway: given["GATEWAY"],
 		Identity: link.Identity{
@@ -99,9 +102,10 @@ func Read(variables []string) (Settings, error) {
 		LogFrames:      given["LOG_FRAMES"] != "",
 
 		WorkingDirectory: given["WORKING_DIRECTORY"],
+		Mounts:           mounts,
 	}
 	missing := requireAll(given, "GATEWAY", "NAMESPACE", "FUNCTION", "FUNCTION_UID", "POD")
-	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, pollErr, bootstrapErr)
+	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, pollErr, bootstrapErr, mountsErr)
 }
 
 func byName(variables []string) map[string]string {
@@ -159,6 +163,17 @@ func readBootstrap(given map[string]string) ([]string, error) {
 		return nil, fmt.Errorf("%sBOOTSTRAP is not a JSON list of strings", prefix)
 	}
 	return argv, nil
+}
+
+func readMounts(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var mounts map[string]string
+	if err := json.Unmarshal([]byte(text), &mounts); err != nil {
+		return nil, fmt.Errorf("%sMOUNTS is not a JSON object of strings", prefix)
+	}
+	return mounts, nil
 }
 
 // readRemote: the program that fetches lies beside the agent unless it is named.

@@ -11,11 +11,28 @@ export const ImportModuleError = named('ImportModuleError')
 export const HandlerNotFound = named('HandlerNotFound')
 export const MalformedHandlerName = named('MalformedHandlerName')
 export const MalformedStreamingHandler = named('MalformedStreamingHandler')
-export const UserCodeSyntaxError = named('UserCodeSyntaxError')
+export class UserCodeSyntaxError extends named('UserCodeSyntaxError') {
+  constructor(original) {
+    super(original)
+    Object.defineProperty(this, 'original', { value: original })
+  }
+}
 export const InvalidStreamingOperation = named('InvalidStreamingOperation')
-export const UnhandledPromiseRejection = named('UnhandledPromiseRejection')
+export class UnhandledPromiseRejection extends named('UnhandledPromiseRejection') {
+  constructor(reason, promise) {
+    super(reason)
+    Object.assign(this, { reason, promise })
+  }
+}
 export const CallbackHandlerDeprecated = named('CallbackHandlerDeprecated')
 export const JSONStringifyError = named('JSONStringifyError')
+
+/** An error of this file as 4.0.2 has it: its name is its own, and a syntax error has the stack of the code's. */
+export function strictly(error) {
+  if (error.name?.startsWith('Runtime.')) error.name = `${error.name}`
+  if (error instanceof UserCodeSyntaxError) error.stack = error.original.stack
+  return error
+}
 
 const escape = (text) => text?.replace(/\x7F/g, '%7F')
 
