@@ -5,6 +5,7 @@ the message member differs by shape, and SDKs show the message only under the mo
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 CAPITAL_MESSAGE = frozenset(
@@ -42,6 +43,33 @@ class ApiError:
         return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A member of a request and the rule of the service model that it breaks."""
+
+    member: str
+    """Its name in lower camel case."""
+    value: str
+    constraint: str
+
+    @classmethod
+    def too_long(cls, member: str, value: str, length_max: int) -> "Violation":
+        """More than ``length_max`` characters."""
+        rule = f"Member must have length less than or equal to {length_max}"
+        return cls(member, value, rule)
+
+    @classmethod
+    def no_match(cls, member: str, value: str, pattern: str) -> "Violation":
+        """Not of the form that ``pattern`` gives, which is quoted as AWS writes it."""
+        return cls(member, value, f"Member must satisfy regular expression pattern: {pattern}")
+
+    def describe(self) -> str:
+        """AWS's sentence."""
+        return f"Value '{self.value}' at '{self.member}' failed to satisfy constraint: " + (
+            self.constraint
+        )
+
+
 def function_not_found(arn: str) -> ApiError:
     """404; ``arn`` carries the qualifier, ``$LATEST`` where the caller gave none."""
     return ApiError(404, "ResourceNotFoundException", f"Function not found: {arn}")
@@ -61,16 +89,12 @@ def wrong_region(given: str, own: str) -> ApiError:
     )
 
 
-def invalid_function_name(value: str) -> ApiError:
-    """400 for a FunctionName that is no name, partial ARN or ARN."""
-    return ApiError(
-        400,
-        "ValidationException",
-        f"1 validation error detected: Value '{value}' at 'functionName' failed to satisfy "
-        "constraint: Member must satisfy regular expression pattern: "
-        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
-        r"([a-zA-Z0-9-_\.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
-    )
+def invalid_request(violations: Sequence[Violation]) -> ApiError:
+    """400 for members that do not have the form that the service model gives them, all at once."""
+    count = len(violations)
+    noun = "validation error" if count == 1 else "validation errors"
+    sentences = "; ".join(one.describe() for one in violations)
+    return ApiError(400, "ValidationException", f"{count} {noun} detected: {sentences}")
 
 
 def qualifier_mismatch() -> ApiError:

@@ -7,26 +7,34 @@ path or a pattern from them.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from kubelambda.core.errors import (
     ApiError,
-    invalid_function_name,
-    invalid_parameter,
+    Violation,
+    invalid_request,
     qualifier_mismatch,
     wrong_region,
 )
 from kubelambda.core.function import LATEST
 
-NAME_CHARACTERS_MAX = 64
 REFERENCE_CHARACTERS_MAX = 256
-QUALIFIER = re.compile(r"\$LATEST|[a-zA-Z0-9_-]{1,128}")
+REFERENCE_PATTERN = (
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
+    r"(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+"""What FunctionName of the Invoke operations has to match, as AWS's service model writes it."""
+QUALIFIER_CHARACTERS_MAX = 128
+QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
+"""What their Qualifier has to match; more than any version or alias can be called."""
+_QUALIFIER = re.compile(QUALIFIER_PATTERN)
 _REFERENCE = re.compile(
-    r"(?:(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z]{2}(?:-gov)?-[a-z]+-\d):)?"
-    r"(?P<account>\d{12}):)?(?:function:)?"
-    r"(?P<name>[a-zA-Z0-9_.-]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?"
+    r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?"
+    r"(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9_.-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
 
 
@@ -45,28 +53,36 @@ class Target:
 
 
 def parse_target(raw_segment: bytes, query_qualifier: str, region: str) -> Target | ApiError:
-    """The target of a raw (still percent-encoded) path segment and the Qualifier parameter."""
+    """The target of a raw (still percent-encoded) path segment and the Qualifier parameter.
+
+    A name or qualifier that is well-formed and that nothing can have, such as one of 65
+    characters, is a target too: there is no such function.
+    """
     text = unquote_to_bytes(raw_segment).decode("utf-8", "replace")
     matched = _REFERENCE.fullmatch(text)
-    if matched is None or len(text) > REFERENCE_CHARACTERS_MAX:
-        return invalid_function_name(text)
+    violations = [*_check_reference(text, matched), *_check_qualifier(query_qualifier)]
+    if violations or matched is None:
+        return invalid_request(violations)
     if matched["region"] and matched["region"] != region:
         return wrong_region(matched["region"], region)
-    if len(matched["name"]) > NAME_CHARACTERS_MAX:
-        return invalid_parameter(
-            f"1 validation error detected: Value '{matched['name']}' at 'functionName' failed to "
-            "satisfy constraint: Member must have length less than or equal to 64"
-        )
-    if query_qualifier and not QUALIFIER.fullmatch(query_qualifier):
-        return invalid_parameter(
-            f"1 validation error detected: Value '{query_qualifier}' at 'qualifier' failed to "
-            "satisfy constraint: Member must satisfy regular expression pattern: "
-            r"(|[a-zA-Z0-9$_-]+)"
-        )
     inline = matched["qualifier"] or ""
     if inline and query_qualifier and inline != query_qualifier:
         return qualifier_mismatch()
     return Target(matched["name"], matched["account"] or "", inline or query_qualifier)
+
+
+def _check_reference(text: str, matched: re.Match[str] | None) -> Iterator[Violation]:
+    if len(text) > REFERENCE_CHARACTERS_MAX:
+        yield Violation.too_long("functionName", text, REFERENCE_CHARACTERS_MAX)
+    if matched is None:
+        yield Violation.no_match("functionName", text, REFERENCE_PATTERN)
+
+
+def _check_qualifier(text: str) -> Iterator[Violation]:
+    if len(text) > QUALIFIER_CHARACTERS_MAX:
+        yield Violation.too_long("qualifier", text, QUALIFIER_CHARACTERS_MAX)
+    if text and not _QUALIFIER.fullmatch(text):
+        yield Violation.no_match("qualifier", text, QUALIFIER_PATTERN)
 
 
 def choose_owner(namespace: str, name: str, members: Sequence[str]) -> str:

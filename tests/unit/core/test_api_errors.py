@@ -54,7 +54,11 @@ def test_bodies_are_awss(error: ApiError, status: int, body: dict[str, str]) -> 
 
 
 def test_a_validation_error_has_no_type() -> None:
-    assert list(json.loads(errors.invalid_function_name("a/b").body())) == ["message"]
+    assert list(
+        json.loads(
+            errors.invalid_request([errors.Violation.no_match("functionName", "a/b", ".")]).body()
+        )
+    ) == ["message"]
 
 
 def test_platform_payloads_are_exact() -> None:

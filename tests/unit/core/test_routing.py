@@ -25,6 +25,13 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:hello"
         (ARN + ":live", "", Target("hello", "123456789012", "live")),
         (ARN.replace(":", "%3A"), "", Target("hello", "123456789012")),
         ("Hello_World-1", "", Target("Hello_World-1")),
+        ("us-east-1:123456789012:function:hello", "", Target("hello", "123456789012")),
+        ("hello:$LATEST.PUBLISHED", "", Target("hello", "", "$LATEST.PUBLISHED")),
+        ("hello", "$LATEST.PUBLISHED", Target("hello", "", "$LATEST.PUBLISHED")),
+        # Well-formed, and nothing can be called so: not found.
+        ("hello", "$latest", Target("hello", "", "$latest")),
+        ("h" * 65, "", Target("h" * 65)),
+        ("h" * 256, "q" * 128, Target("h" * 256, "", "q" * 128)),
     ],
 )
 def test_every_spelling_of_a_function_is_understood(
@@ -41,10 +48,19 @@ def test_every_spelling_of_a_function_is_understood(
         ("h%C3%A9", "", 400, "at 'functionName'"),
         ("hello%00", "", 400, "at 'functionName'"),
         ("hello%0a", "", 400, "at 'functionName'"),
-        ("h" * 65, "", 400, "length less than or equal to 64"),
+        (
+            "h" * 257,
+            "",
+            400,
+            "Member must have length less than or equal to 256",
+        ),
+        ("hello", "q" * 129, 400, "Member must have length less than or equal to 128"),
+        ("hello:$latest", "", 400, "at 'functionName'"),
         ("hello:live", "other", 400, "The derived qualifier from the function name"),
         ("hello", "a b", 400, "at 'qualifier'"),
         (ARN.replace("us-east-1", "us-west-2"), "", 404, "Functions from 'us-west-2' are not"),
+        (ARN.replace("us-east-1", "us-iso-east-1"), "", 404, "Functions from 'us-iso-east-1'"),
+        (ARN.replace("us-east-1", "eusc-de-east-1"), "", 404, "Functions from 'eusc-de-east-1'"),
     ],
 )
 def test_what_is_no_function_is_refused_with_awss_words(
@@ -54,6 +70,26 @@ def test_what_is_no_function_is_refused_with_awss_words(
     assert isinstance(refused, ApiError)
     assert refused.status == status
     assert message in refused.message
+
+
+def test_all_violations_of_a_request_are_counted_and_listed() -> None:
+    refused = parse_target(b"a/b", "q" * 128 + " ", REGION)
+    assert isinstance(refused, ApiError)
+    assert refused.code == "ValidationException"
+    name, length, qualifier = refused.message.split("; ")
+    assert name == (
+        "3 validation errors detected: Value 'a/b' at 'functionName' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?"
+        r"[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)"
+        r"(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+    )
+    assert length.endswith(
+        "' at 'qualifier' failed to satisfy constraint: Member must have length less than or equal "
+        "to 128"
+    )
+    assert qualifier.endswith(
+        r"Member must satisfy regular expression pattern: \$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
+    )
 
 
 @given(st.binary(max_size=200), st.text(max_size=50))
