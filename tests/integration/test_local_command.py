@@ -130,6 +130,63 @@ def commands_naming(text: str) -> list[str]:
     return found
 
 
+WHERE = """
+import os, pathlib
+
+def handler(event, context):
+    pathlib.Path("/tmp/of-the-function").write_text("x")
+    return [os.environ["LAMBDA_TASK_ROOT"], os.getcwd(), open("/var/task/beside.txt").read()]
+"""
+
+
+def test_an_environments_mounts_are_seen_by_nobody_else_and_end_with_it(
+    tmp_path: Path, start: Start
+) -> None:
+    """The state directory is below /tmp here, which each environment has for itself."""
+    port, state = free_port(), tmp_path / "state"
+    (tmp_path / "f.yaml").write_text(
+        json.dumps(
+            {
+                "apiVersion": "kubelambda.io/v1alpha1",
+                "kind": "LambdaFunction",
+                "metadata": {"name": "hello"},
+                "spec": {
+                    "runtime": "python3.13",
+                    "handler": "app.handler",
+                    "code": {"inline": {"app.py": WHERE, "beside.txt": "here"}},
+                },
+            }
+        )
+    )
+    before = Path("/proc/self/mountinfo").read_text()
+    process = start(tmp_path / "f.yaml", "--port", port, "--state", state)
+    if "has its own /var/task" not in read_until(process, "Ctrl-C"):
+        pytest.skip("this machine's user may have no mount namespace")
+    assert invoke(port) == ["/var/task", "/var/task", "here"]
+    (own,) = (state / "environments").glob("hello-*/tmp/of-the-function")
+    assert own.read_text() == "x"
+    assert not Path("/tmp/of-the-function").exists()
+    assert Path("/proc/self/mountinfo").read_text() == before
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert {one.name for one in state.iterdir()} == {"lock", "events.sqlite"}
+    assert commands_naming(str(state)) == []
+    assert namespaces_mounting(str(state)) == []
+
+
+def namespaces_mounting(text: str) -> list[str]:
+    """Processes that still see mounts from below a directory."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/mountinfo"):
+        try:
+            if text in entry.read_text():
+                found.append(entry.parent.name)
+        except OSError:
+            continue
+    return found
+
+
 def test_a_bad_document_is_named_and_the_good_ones_are_served(tmp_path: Path, start: Start) -> None:
     port = free_port()
     write(tmp_path / "good.yaml")

@@ -7,15 +7,21 @@ from collections.abc import Sequence
 
 from kubelambda.catalog.files import Loaded, Problem, Remark
 from kubelambda.core.function import Function
+from kubelambda.local.isolation import Isolation
 from kubelambda.local.machine import Machine
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 
 INVOKE_PATH = "/2015-03-31/functions/{name}/invocations"
 
 
-def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> str:
+def render_banner(
+    url: str, functions: Sequence[Function], machine: Machine, isolation: Isolation
+) -> str:
     """The functions and, for one that can run (a hello first), lines to paste."""
-    lines = [f"kubelambda local mode at {url}", ""]
+    accounts = dict.fromkeys((one.account_id, one.ref.namespace) for one in functions)
+    lines = [f"kubelambda local mode at {url}"]
+    lines += [f"account {account} (namespace {namespace})" for account, namespace in accounts]
+    lines.append("")
     lines += [_render_function(function, machine) for function in functions]
     runnable = [one for one in functions if not isinstance(_plan(one, machine), Unavailable)]
     if runnable:
@@ -23,7 +29,8 @@ def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> 
         lines += ["", "Try:", *_render_tries(url, chosen.function_name)]
     lines += [
         "",
-        "Memory, CPU, /tmp and network are this machine's; nothing limits a function here.",
+        "Memory, CPU, disk and network are this machine's; nothing limits a function here.",
+        isolation.notice,
     ]
     lines += ["Edit a file and invoke again: it is read anew. Ctrl-C ends everything."]
     return "\n".join(lines)

@@ -80,14 +80,16 @@ async def _serve(options: LocalOptions) -> None:
     if not loaded.functions and not loaded.problems:
         names = ", ".join(str(path) for path in options.paths)
         raise LocalModeError(f"no LambdaFunction found under {names}")
+    agent = find_agent()
+    isolation = find_isolation(agent, options.state)
     environments = LocalEnvironments(
         index=index,
         machine=machine,
-        agent=find_agent(),
+        agent=agent,
         state=options.state,
         master_secret=master_secret,
         inherited=options.inherited,
-        isolation=find_isolation(),
+        isolation=isolation,
     )
     settings = GatewaySettings(
         host=HOST,
@@ -111,7 +113,8 @@ async def _serve(options: LocalOptions) -> None:
             f"end what listens there or give another --port"
         ) from error
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"
-    options.say(render_banner(f"http://{HOST}:{gateway.public_port}", loaded.functions, machine))
+    url = f"http://{HOST}:{gateway.public_port}"
+    options.say(render_banner(url, loaded.functions, machine, isolation))
     stop = _stop_event()
     follower = asyncio.create_task(_follow_edits(loader, stop))
     invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
