@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -158,7 +159,6 @@ def test_an_environments_mounts_are_seen_by_nobody_else_and_end_with_it(
             }
         )
     )
-    before = Path("/proc/self/mountinfo").read_text()
     process = start(tmp_path / "f.yaml", "--port", port, "--state", state)
     if "has its own /var/task" not in read_until(process, "Ctrl-C"):
         pytest.skip("this machine's user may have no mount namespace")
@@ -166,7 +166,7 @@ def test_an_environments_mounts_are_seen_by_nobody_else_and_end_with_it(
     (own,) = (state / "environments").glob("hello-*/tmp/of-the-function")
     assert own.read_text() == "x"
     assert not Path("/tmp/of-the-function").exists()
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert str(state) not in Path("/proc/self/mountinfo").read_text()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=20)
     assert process.returncode == 0
@@ -198,7 +198,32 @@ def test_a_bad_document_is_named_and_the_good_ones_are_served(tmp_path: Path, st
     banner = read_until(process, "Ctrl-C")
     assert re.search(r"not served: .*bad\.yaml: spec\.memorySize: ", banner)
     assert re.search(r"other  not available here: .*erlang27", banner)
+    assert banner.count("bad.yaml") == 1, "once, clearly"
     assert invoke(port) == "one"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        invoke(port, "bad")
+    assert "bad.yaml: spec.memorySize: " in refused.value.read().decode()
+    page = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Accept": "text/html"})
+    with urllib.request.urlopen(page, timeout=20) as answer:
+        text = answer.read().decode()
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    for name in ("hello", "other", "bad"):
+        assert f">{name}</td>" in text
+
+
+def test_a_problem_is_not_said_again_with_the_next_edit_of_another_file(
+    tmp_path: Path, start: Start
+) -> None:
+    port = free_port()
+    write(tmp_path / "good.yaml")
+    bad = MANIFEST.format(name="bad", result="", runtime="python3.13")
+    (tmp_path / "bad.yaml").write_text(bad + "  memorySize: 64\n")
+    process = start(tmp_path, "--port", port, "--state", tmp_path / "state")
+    read_until(process, "Ctrl-C")
+    write(tmp_path / "good.yaml", "two")
+    wait_for(lambda: invoke(port) == "two")
+    (tmp_path / "bad.yaml").write_text(bad + "  handlr: x\n")
+    assert "handlr" in read_until(process, "not served")
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,19 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from watchfiles import awatch
 
-from kubelambda.catalog.files import Loaded, keep_last_good, list_new_remarks, load_functions
+from kubelambda.catalog.files import (
+    Loaded,
+    keep_last_good,
+    list_new_problems,
+    list_new_remarks,
+    load_functions,
+)
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.core.function import Function
@@ -33,6 +40,7 @@ from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.isolation import find_isolation
 from kubelambda.local.machine import Machine, find_cache, find_machine
 from kubelambda.local.packages import mark_bad_zip, mark_missing_package
+from kubelambda.local.page import describe_functions, render_page
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
@@ -101,7 +109,15 @@ async def _serve(options: LocalOptions) -> None:
     )
     supervisor, metrics = Supervisor(), DispatchMetrics(CollectorRegistry())
     queue = SqliteQueue(options.state / "events.sqlite", time.time)
-    gateway = Gateway(settings, index, environments, master_secret, events=queue, packages=packages)
+    gateway = Gateway(
+        settings,
+        index,
+        environments,
+        master_secret,
+        events=queue,
+        packages=packages,
+        render_page=partial(loader.render_page, settings.region),
+    )
     try:
         await gateway.start()
         await queue.open()
@@ -114,7 +130,7 @@ async def _serve(options: LocalOptions) -> None:
         ) from error
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"
     url = f"http://{HOST}:{gateway.public_port}"
-    options.say(render_banner(url, loaded.functions, machine, isolation))
+    options.say(render_banner(url, loader.served, machine, isolation))
     stop = _stop_event()
     follower = asyncio.create_task(_follow_edits(loader, stop))
     invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
@@ -147,6 +163,8 @@ class _Loader:
     index: FunctionIndex
     machine: Machine
     packages: DirectoryPackages
+    served: Sequence[Function] = ()
+    """What the files hold, as far as it could be read; one that cannot run says why."""
     _former: Loaded = field(default_factory=lambda: Loaded((), ()))
     _lacking: bool = False
     """Whether a function waits for a package."""
@@ -154,12 +172,13 @@ class _Loader:
     def load(self) -> Loaded:
         """Make what is in the files, and what packages are there, all that is served."""
         loaded = keep_last_good(self._former, load_functions(self.options.paths))
+        problems = list_new_problems(self._former, loaded)
         remarks = list_new_remarks(self._former, loaded)
         self._former = loaded
         self._serve()
         self.index.synced = True
-        if loaded.problems:
-            self.options.say(render_problems(loaded))
+        if problems:
+            self.options.say(render_problems(problems, loaded))
         if remarks:
             self.options.say(render_remarks(remarks))
         return loaded
@@ -169,9 +188,18 @@ class _Loader:
         if self._lacking:
             self._serve()
 
+    def render_page(self, region: str, accept: str) -> tuple[str, bytes]:
+        """What is served right now, for ``GET /``."""
+        refs = self.index.refs()
+        functions = [one for ref in refs if (one := self.index.get(ref)) is not None]
+        unnamed = [str(one) for one in self._former.problems if not one.functions]
+        page = render_page(describe_functions(functions, region), unnamed, accept)
+        return page.content_type, page.body
+
     def _serve(self) -> None:
         self._lacking = False
-        self.index.replace(self._judge(function) for function in self._former.functions)
+        self.served = [self._judge(function) for function in self._former.functions]
+        self.index.replace([*self.served, *self._former.refused])
 
     def _judge(self, function: Function) -> Function:
         marked = mark_missing_package(function, self.packages.holds)
