@@ -112,17 +112,21 @@ func supervised() error {
 		Address: given.Gateway, Identity: given.Identity, Key: given.Key, Handler: room, Log: report,
 	}
 	go client.Run(room.Context())
-	go obey(signals, room)
+	go obey(signals, room, supervisor)
 	go followValues(given, room)
 	<-ended
 	return nil
 }
 
-// obey turns signals into ends: drain on TERM and INT, at once when the parent has gone (HUP).
-func obey(signals <-chan os.Signal, room *environment.Environment) {
+// obey turns signals into ends: drain on TERM and INT, at once when the parent has gone or wants no
+// more of it (HUP).
+func obey(
+	signals <-chan os.Signal, room *environment.Environment, supervisor *supervise.Supervisor,
+) {
 	for number := range signals {
 		if number == syscall.SIGHUP {
 			room.End()
+			go supervisor.KillAll() // also where it is ending already and gives its processes time
 		} else {
 			room.Drain(drainPatience)
 		}

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -121,14 +122,78 @@ def test_sigterm_ends_it_with_every_child(tmp_path: Path, start: Start) -> None:
 
 
 def commands_naming(text: str) -> list[str]:
+    """Commands of processes that know a directory by a variable, or by a mount of their own."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if text.encode() in entry.read_bytes():
-                found.append(entry.parent.joinpath("cmdline").read_text())
+            known = [entry.joinpath(name).read_bytes() for name in ("environ", "mountinfo")]
+            if any(text.encode() in one for one in known):
+                found.append(entry.joinpath("cmdline").read_text())
         except OSError:
             continue
     return found
+
+
+STAYS = """
+import time
+
+def handler(event, context):
+    time.sleep(3_000)
+"""
+TAKES_ITS_TIME = """#!/usr/bin/env python3
+import json, os, time, urllib.request
+
+API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2020-01-01/extension"
+events = json.dumps({"events": ["SHUTDOWN"]}).encode()
+asked = urllib.request.Request(API + "/register", events, {"Lambda-Extension-Name": "late"})
+own = urllib.request.urlopen(asked).headers["Lambda-Extension-Identifier"]
+urllib.request.urlopen(
+    urllib.request.Request(API + "/event/next", headers={"Lambda-Extension-Identifier": own})
+)
+time.sleep(3_000)
+"""
+
+
+def test_what_runs_is_not_waited_for_and_the_port_is_free_at_once(
+    tmp_path: Path, start: Start
+) -> None:
+    """A function that is given an hour, an extension that ignores its end, a client that stays."""
+    port, state = free_port(), tmp_path / "state"
+    spec = {
+        "runtime": "python3.13",
+        "handler": "app.handler",
+        "timeout": 900,
+        "layers": [{"name": "late", "version": 1}],
+        "code": {"inline": {"app.py": STAYS}},
+    }
+    content = {"inline": {"extensions/late": TAKES_ITS_TIME}}
+    documents = [
+        {"kind": "LambdaFunction", "metadata": {"name": "stays"}, "spec": spec},
+        {
+            "kind": "LambdaLayer",
+            "metadata": {"name": "late-1"},
+            "spec": {"version": 1, "content": content},
+        },
+    ]
+    for number, document in enumerate(documents):
+        document["apiVersion"] = "kubelambda.io/v1alpha1"
+        (tmp_path / f"{number}.yaml").write_text(json.dumps(document))
+    write(tmp_path / "hello.yaml")
+    first = start(tmp_path, "--port", port, "--state", state)
+    read_until(first, "Ctrl-C")
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(
+            b"POST /2015-03-31/functions/stays/invocations HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Length: 2\r\n\r\n{}"
+        )
+        wait_for(lambda: any("extensions/late" in one for one in commands_naming(str(state))))
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=20)
+        assert first.returncode == 0
+        assert commands_naming(str(state)) == []
+        second = start(tmp_path / "hello.yaml", "--port", port, "--state", state)
+        read_until(second, "Ctrl-C")
+        assert invoke(port) == "one"
 
 
 WHERE = """
@@ -172,19 +237,6 @@ def test_an_environments_mounts_are_seen_by_nobody_else_and_end_with_it(
     assert process.returncode == 0
     assert {one.name for one in state.iterdir()} == {"lock", "events.sqlite"}
     assert commands_naming(str(state)) == []
-    assert namespaces_mounting(str(state)) == []
-
-
-def namespaces_mounting(text: str) -> list[str]:
-    """Processes that still see mounts from below a directory."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/mountinfo"):
-        try:
-            if text in entry.read_text():
-                found.append(entry.parent.name)
-        except OSError:
-            continue
-    return found
 
 
 def test_a_bad_document_is_named_and_the_good_ones_are_served(tmp_path: Path, start: Start) -> None:

@@ -6,6 +6,7 @@ every process it started when it closes. A child dies with its parent (the agent
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -26,7 +27,8 @@ from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 
 logger = logging.getLogger(__name__)
 
-STOP_S = 3.0
+ENDINGS = ((signal.SIGTERM, 0.3), (signal.SIGHUP, 3.0), (signal.SIGKILL, 3.0))
+"""How an agent is told to end, and for how many seconds that is left to it."""
 RETRY_S_MIN = 0.2
 RETRY_S_MAX = 5.0
 INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "TMPDIR")
@@ -102,16 +104,15 @@ class LocalEnvironments:
         return DemandReply(tuple(drains))
 
     async def close(self) -> None:
-        """End every agent: SIGTERM, and SIGKILL for what is still there after STOP_S."""
+        """End every agent: SIGTERM, then SIGHUP, which leaves no time to anything; then SIGKILL."""
         environments = list(self._running.values())
-        for one in environments:
-            _signal(one.process, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(STOP_S):
-                await asyncio.gather(*(one.process.wait() for one in environments))
-        except TimeoutError:
+        for number, patience_s in ENDINGS:
             for one in environments:
-                _signal(one.process, signal.SIGKILL)
+                _signal(one.process, number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await asyncio.gather(*(one.process.wait() for one in environments))
+                    break
         await asyncio.gather(*self._watchers, return_exceptions=True)
 
     async def _start_missing(self, ref: FunctionRef, demand: FunctionDemand) -> None:

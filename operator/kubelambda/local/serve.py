@@ -51,7 +51,8 @@ logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 PACKAGES_LOOK_MS = 1_000
 """How often missing packages are looked for."""
-DISPATCH_DRAIN_S = 1.0
+DRAIN_S = 0.2
+"""Whoever stops local mode wants it to end: what runs is not waited for."""
 RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
 
 
@@ -105,6 +106,7 @@ async def _serve(options: LocalOptions) -> None:
         internal_port=0,
         metrics_port=0,
         linger_s=0,
+        drain_s=DRAIN_S,
         package_cache=options.state / "environments" / "packages",
     )
     supervisor, metrics = Supervisor(), DispatchMetrics(CollectorRegistry())
@@ -152,7 +154,7 @@ async def _serve(options: LocalOptions) -> None:
 async def _stop_dispatching(stop: asyncio.Event, dispatcher: Dispatcher) -> None:
     """What still runs is given back: it is run again when local mode is started again."""
     await stop.wait()
-    await dispatcher.drain(DISPATCH_DRAIN_S)
+    await dispatcher.drain(DRAIN_S)
 
 
 @dataclass(slots=True)
