@@ -60,6 +60,13 @@ class Bootstrap:
     modules: str = ""
     """Where the libraries are that the image bundles."""
 
+    @property
+    def directories(self) -> list[str]:
+        """What of this machine the runtime is made of, apart from interpreters."""
+        places = (self.runtime_directory, self.lang_directory, self.modules)
+        scripts = [part for part in self.argv[1:2] if part.startswith("/")]
+        return [*filter(None, places), *scripts]
+
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:

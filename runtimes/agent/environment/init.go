@@ -39,7 +39,7 @@ func (e *Environment) Configure(configuration link.Configuration) error {
 	e.format = logs.NewFormat(configuration.LogFormat, configuration.FunctionVersion, level)
 	applicationLevel := configuration.Environment["AWS_LAMBDA_LOG_LEVEL"]
 	e.options.Sink.SetFilter(logs.NewApplicationFilter(configuration.LogFormat, applicationLevel))
-	if configuration.Code.Directory != "" {
+	if configuration.Code.Directory != "" && !e.options.IsMounted {
 		e.taskRoot = configuration.Code.Directory
 	}
 	go e.prepare(configuration.Layers, configuration.Code)

@@ -19,6 +19,7 @@ import (
 
 	"kubelambda.io/agent/fetch"
 	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/supervise"
 )
 
 const (
@@ -62,8 +63,8 @@ type Settings struct {
 	LogFrames bool
 	// WorkingDirectory is empty where the runtime starts in the task root.
 	WorkingDirectory string
-	// Mounts are files and directories, by the place where this environment is to see them.
-	Mounts map[string]string
+	// Mounts are what this environment sees in another place than the machine.
+	Mounts []supervise.Mount
 }
 
 // Read takes settings from variables ("NAME=value"). Its errors name variables, never values.
@@ -165,13 +166,18 @@ func readBootstrap(given map[string]string) ([]string, error) {
 	return argv, nil
 }
 
-func readMounts(text string) (map[string]string, error) {
+// ReadMounts takes only the mounts from variables.
+func ReadMounts(variables []string) ([]supervise.Mount, error) {
+	return readMounts(byName(variables)["MOUNTS"])
+}
+
+func readMounts(text string) ([]supervise.Mount, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var mounts map[string]string
+	var mounts []supervise.Mount
 	if err := json.Unmarshal([]byte(text), &mounts); err != nil {
-		return nil, fmt.Errorf("%sMOUNTS is not a JSON object of strings", prefix)
+		return nil, fmt.Errorf("%sMOUNTS is not a JSON list of mounts", prefix)
 	}
 	return mounts, nil
 }

@@ -1,5 +1,6 @@
 """What a function finds around itself: limits, shell, user, host names (spec 1.12, 6.1 and 6.5)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from conformance.conftest import skip_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import TARGET
 from conformance.runtimes.conftest import Row
+from kubelambda.local.environments import find_agent
 from kubelambda.local.isolation import find_isolation
 
 LOOK = """
@@ -57,6 +59,30 @@ while curl -sS -o /dev/null "$api/event/next" -H "${names[0]}: $id"; do :; done
 """
 
 
+WRAPPER = """#!/bin/bash
+export FROM_WRAPPER=$(cat /opt/told.txt)
+exec "$@"
+"""
+PLACES = """
+import os, pathlib
+
+def handler(event, context):
+    pathlib.Path("/tmp/mine").write_text("x")
+    return {
+        "from wrapper": os.environ.get("FROM_WRAPPER"),
+        "file": open("/var/task/data.txt").read(),
+        "own file": __file__,
+        "root": os.environ["LAMBDA_TASK_ROOT"],
+        "tmp": sorted(os.listdir("/tmp")),
+    }
+"""
+
+
+def allows_mounts(directory: Path) -> bool:
+    """Whether this machine lets its user give environments Lambda's own paths."""
+    return bool(find_isolation(find_agent(), directory).command)
+
+
 def look(invoker: Invoker, names: tuple[str, ...] = ()) -> Any:
     arn = invoker.put(
         runtime="python3.13", handler="app.handler", code={"inline": {"app.py": LOOK}}
@@ -77,13 +103,43 @@ def test_a_managed_runtime_starts_as_if_from_no_shell_in_the_task_root(invoker: 
 
 
 def test_both_names_of_the_sandbox_are_the_environments_own(
-    request: pytest.FixtureRequest, invoker: Invoker
+    request: pytest.FixtureRequest, invoker: Invoker, tmp_path: Path
 ) -> None:
     """Spec 1.12: examples of AWS listen on either."""
-    if TARGET == "local" and not find_isolation().command:
+    if TARGET == "local" and not allows_mounts(tmp_path):
         skip_impossible(request, "this machine's user may have no mount namespace")
     names = ("sandbox.localdomain", "sandbox")
     assert look(invoker, names)["addresses"] == ["127.0.0.1", "127.0.0.1"]
+
+
+def test_code_and_layers_are_at_lambdas_own_paths(
+    request: pytest.FixtureRequest, invoker: Invoker, tmp_path: Path
+) -> None:
+    """A wrapper script of a layer, a file beside the handler, a /tmp of its own."""
+    if TARGET == "local" and not allows_mounts(tmp_path):
+        skip_impossible(request, "this machine's user may have no mount namespace")
+    name = invoker.new_name()
+    layer = {
+        "apiVersion": "kubelambda.io/v1alpha1",
+        "kind": "LambdaLayer",
+        "metadata": {"name": f"{name}-1"},
+        "spec": {"version": 1, "content": {"inline": {"wrapper": WRAPPER, "told.txt": "yes"}}},
+    }
+    invoker.target.put_object(layer)
+    arn = invoker.put(
+        runtime="python3.13",
+        handler="app.handler",
+        layers=[{"name": name, "version": 1}],
+        environment={"variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}},
+        code={"inline": {"app.py": PLACES, "data.txt": "here"}},
+    )
+    assert invoker(arn, {}).value == {
+        "from wrapper": "yes",
+        "file": "here",
+        "own file": "/var/task/app.py",
+        "root": "/var/task",
+        "tmp": ["mine"],
+    }
 
 
 @pytest.mark.impossible(local="functions of local mode run as the user who started it")
