@@ -27,6 +27,15 @@ def list_foreign_fields(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(paths))
 
 
+def has_foreign_replicas(metadata: Mapping[str, Any]) -> bool:
+    """Whether somebody else has set ``spec.replicas`` last, by an edit or by ``kubectl scale``."""
+    return any(
+        "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("manager") not in _OURS
+    )
+
+
 def _list_leaves(tree: Mapping[str, Any], path: Sequence[str] = ()) -> Iterator[tuple[str, ...]]:
     for segment, below in tree.items():
         if below:

@@ -16,7 +16,7 @@ from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.controller.field_managers import list_foreign_fields
+from kubelambda.controller.field_managers import has_foreign_replicas, list_foreign_fields
 from kubelambda.controller.status_shape import (
     CANNOT_BE_READ,
     FUNCTION_STATUS,
@@ -108,6 +108,8 @@ class DeploymentRecord:
     """Fields of its spec that somebody else has written."""
     digest: str = ""
     """Of all that is kept as it should be: everything that is packed, but for the replicas."""
+    has_foreign_replicas: bool = False
+    """Somebody else has set the replicas last."""
 
     def unpack(self) -> dict[str, Any]:
         """What drift is looked for in."""
@@ -318,6 +320,7 @@ def read_deployment(manifest: Mapping[str, Any]) -> DeploymentRecord:
         packed=_pack({"metadata": own, "spec": spec}),
         foreign=list_foreign_fields(metadata),
         digest=_digest({"metadata": own, "spec": kept}),
+        has_foreign_replicas=has_foreign_replicas(metadata),
     )
 
 

@@ -12,12 +12,13 @@ LIMIT: no provisioned concurrency, no account limit.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cold_starts import ColdStarts
 from kubelambda.controller.demand_book import CombinedDemand, DemandBook
 from kubelambda.controller.gateways import GatewayPresence
+from kubelambda.controller.kept_replicas import KeptReplicas
 from kubelambda.controller.links import Links
 from kubelambda.controller.loads import Loads, Look, describe_room
 from kubelambda.controller.records import FunctionRecord, Key
@@ -28,7 +29,7 @@ from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.core.demand import DemandReply, DemandReport, Drain
 from kubelambda.core.room import choose_victims
-from kubelambda.core.scaling import SLOW_S, plan_scaling, split_start
+from kubelambda.core.scaling import SLOW_S, ScalingPlan, plan_scaling, split_start
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Scaler:
         self._settings = settings
         self._clock = clock
         self._loads = Loads(store, links, starts)
+        self._kept_replicas = KeptReplicas()
         self._book = DemandBook()
         self._pace = StartPace(settings.deployment_scale_per_s, settings.direct_pods_per_s)
         self._working: dict[str, asyncio.Task[None]] = {}
@@ -137,8 +139,13 @@ class Scaler:
         if self._is_deserted:
             idle_s = min(idle_s, DESERTED_IDLE_S)
         victims = self._choose_victims(looks)
+        edited = self._kept_replicas.find_edited(self._store.deployments.values())
         decisions = [
-            Decision(look, plan_scaling(look.load, idle_s), victims.get(look.record.uid, ()))
+            Decision(
+                look,
+                _plan(look, edited.get(look.record.uid, {}), idle_s),
+                victims.get(look.record.uid, ()),
+            )
             for look in looks
             if not self._hand.is_resting(look.record.uid, now)
         ]
@@ -255,3 +262,11 @@ class Scaler:
         self._starts.forget(functions, pods, now)
         self._cold_starts.forget(functions, pods)
         self._hand.forget(functions, pods)
+
+
+def _plan(look: Look, edited: Mapping[str, int], idle_s: float) -> ScalingPlan:
+    """What the function needs; where hands have set replicas, they are put back before that."""
+    if not edited:
+        return plan_scaling(look.load, idle_s)
+    logger.info("%s: somebody has set replicas; putting back %s", look.record.ref, dict(edited))
+    return ScalingPlan(replicas=edited)

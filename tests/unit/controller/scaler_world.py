@@ -189,6 +189,9 @@ class World:
     def pending(self, name: str = "") -> list[Manifest]:
         return [one for one in self.pods(name) if _phase(one) == "Pending"]
 
+    def deployments(self) -> list[str]:
+        return list(self._deployments)
+
     def replicas(self) -> int:
         return sum(one["spec"].get("replicas", 0) for one in self._deployments.values())
 

@@ -7,6 +7,7 @@ import pytest
 from kubelambda.controller.field_managers import (
     APPLY_MANAGER,
     SCALE_MANAGER,
+    has_foreign_replicas,
     list_foreign_fields,
 )
 
@@ -34,3 +35,18 @@ def test_foreign_fields_of_a_spec(found: Any, paths: tuple[str, ...]) -> None:
 
 def test_who_keeps_no_account_of_fields_has_changed_none() -> None:
     assert list_foreign_fields({}) == ()
+
+
+REPLICAS = {"f:spec": {"f:replicas": {}}}
+SCALED: list[tuple[str, Any, bool]] = [
+    ("kubectl scale", entry("kubectl", REPLICAS, subresource="scale"), True),
+    ("kubectl edit", entry("kubectl-edit", REPLICAS), True),
+    ("the scaler", entry(SCALE_MANAGER, REPLICAS), False),
+    ("another field", entry("kubectl-edit", {"f:spec": {"f:paused": {}}}), False),
+    ("a status", entry("kube-controller-manager", {"f:status": {}}, subresource="status"), False),
+]
+
+
+@pytest.mark.parametrize(("found", "foreign"), [c[1:] for c in SCALED], ids=[c[0] for c in SCALED])
+def test_who_has_set_the_replicas(found: Any, foreign: bool) -> None:
+    assert has_foreign_replicas({"managedFields": [found]}) is foreign

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from kubelambda.controller.scaler import DESERTED_IDLE_S, SILENT_S
 from kubelambda.controller.scaling_hand import UNSURE_S
+from kubelambda.core.scaling import STARTING_S
 from kubelambda.kube.errors import ForbiddenError, UnavailableError
 from kubelambda.kube.memory import Call
+from kubelambda.kube.paths import DEPLOYMENTS
 from unit.controller.scaler_world import IDLE_S, World
 
 QUOTA = 'pods "f" is forbidden: exceeded quota: three, requested: pods=1'
@@ -75,6 +77,33 @@ async def test_a_pod_whose_creation_was_not_answered_is_waited_for() -> None:
     await world.steps(UNSURE_S + 3)
     assert created_at
     assert created_at[0] - failed_at[0] >= UNSURE_S
+
+
+@pytest.mark.parametrize("replicas", [0, 7])
+async def test_f33_replicas_that_hands_have_set_are_put_back(replicas: int) -> None:
+    """As ``kubectl scale`` does it; the environment that runs an event finishes it."""
+    world = World("f", event_s=30)
+    world.gateway("f").waiting = 2
+    await world.steps(2)
+    assert (world.replicas(), len(world.pods())) == (2, 2)
+    (name,) = world.deployments()
+    content = {"spec": {"replicas": replicas}}
+    world.api.edit(DEPLOYMENTS, "apps", name, content, manager="kubectl", subresource="scale")
+    assert world.replicas() == replicas
+    await world.steps(2)
+    assert (world.replicas(), len(world.live("f"))) == (2, 2)
+
+
+async def test_f33_an_idle_functions_deployment_that_hands_scale_up_goes_back_to_nothing() -> None:
+    world = World("f")
+    world.gateway("f").waiting = 1
+    await world.steps(2)
+    await world.steps(IDLE_S + 3, 1.0)
+    (name,) = world.deployments()
+    content = {"spec": {"replicas": 3}}
+    world.api.edit(DEPLOYMENTS, "apps", name, content, manager="kubectl-edit")
+    await world.steps(2)
+    assert (world.replicas(), world.pods()) == (0, [])
 
 
 async def test_pods_that_find_no_room_are_given_back_when_nobody_waits() -> None:
@@ -309,6 +338,7 @@ def test_any_history_converges(
         while world.now < end and any(one.waiting for one in world.gateways.values()):
             await world.step()
         assert all(one.waiting == 0 for one in world.gateways.values())
+        await world.steps(STARTING_S + 5)
         assert world.pending() == [], "nobody waits for it any more"
         await world.steps(IDLE_S + 20, 1.0)
         assert world.replicas() == 0
