@@ -75,6 +75,18 @@ def edit_template(functions: Functions) -> Callable[[], bool]:
     )
 
 
+def scale_up(functions: Functions) -> Callable[[], bool]:
+    """Nobody waits for these: they go at once, and what is busy stays."""
+    for name in names(functions, "deployments"):
+        kubectl(functions, "scale", f"deployment/{name}", "--replicas=5")
+
+    def is_restored() -> bool:
+        found = functions.kubectl.json("-n", functions.namespace, "get", "deployments")["items"]
+        return [one["spec"]["replicas"] for one in found] == [1]
+
+    return is_restored
+
+
 def edit_status(functions: Functions) -> Callable[[], bool]:
     def read() -> Any:
         found = functions.kubectl.json("-n", functions.namespace, "get", "lfn", NAME)
@@ -89,6 +101,7 @@ def edit_status(functions: Functions) -> Callable[[], bool]:
 DEEDS: dict[str, DeedFn] = {
     "the Deployment is deleted": delete_all("deployments"),
     "the Deployment's template is edited": edit_template,
+    "the Deployment is scaled up": scale_up,
     "the Deployment is paused": patch_all("deployments", {"spec": {"paused": True}}),
     "the NetworkPolicy is deleted": delete_all("networkpolicies"),
     "the NetworkPolicy is edited": patch_all(
