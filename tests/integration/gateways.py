@@ -26,10 +26,15 @@ class JoinedDemand:
 
     environments: LocalEnvironments
     reports: dict[str, DemandReport] = field(default_factory=dict)
+    waiting: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Requests that wait, by gateway and function, as it was said last."""
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def report(self, report: DemandReport) -> DemandReply:
         self.reports[report.gateway] = report
+        former = {} if report.base is None else self.waiting.get(report.gateway, {})
+        present = {one.name: one.waiting for one in report.functions}
+        self.waiting[report.gateway] = former | present
         joined: dict[tuple[str, str], FunctionDemand] = {}
         for demand in (one for report in self.reports.values() for one in report.functions):
             key = (demand.namespace, demand.name)
@@ -118,6 +123,10 @@ class Gateways:
         owner = view.find_owner(function.ref)
         assert owner is not None
         return owner.name
+
+    def waiting_at(self, gateway: str) -> dict[str, int]:
+        """How many requests wait for each function, as ``gateway`` has told the controller."""
+        return self._demand.waiting.get(gateway, {})
 
     def other_than(self, name: str) -> str:
         """A gateway that is not ``name``."""

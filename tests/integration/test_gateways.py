@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -204,6 +206,29 @@ async def test_a_gateway_that_leaves_loses_nothing(gateways: Gateways, tmp_path:
     assert gateways.owner_of(slow) != "gateway-2"
     assert (await gateways.invoke("gateway-1", slow.ref.name, event | {"seconds": 0}))[0] == 200
     assert len((tmp_path / "runs").read_text().split()) == 3
+
+
+async def test_a_caller_that_leaves_takes_its_request_from_the_owners_queue(
+    gateways: Gateways,
+) -> None:
+    """Also by way of another gateway: nobody starts an environment for it, and it never runs."""
+    await gateways.add("a")
+    await gateways.add("b")
+    function = gateways.put("never", "", runtime="absent1.0")
+    owner = gateways.owner_of(function)
+    other = gateways.other_than(owner)
+    port = gateways.running[other].gateway.public_port
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # resets
+        caller.sendall(b"POST /2015-03-31/functions/never/invocations HTTP/1.1\r\nHost: g\r\n\r\n")
+        await wait_for_waiting(gateways, owner, 1)
+    await wait_for_waiting(gateways, owner, 0)
+
+
+async def wait_for_waiting(gateways: Gateways, owner: str, count: int) -> None:
+    async with asyncio.timeout(10):
+        while sum(gateways.waiting_at(owner).values()) != count:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_request_that_waits_follows_its_function(gateways: Gateways) -> None:

@@ -15,6 +15,8 @@ Contract: pure; time comes in. A view is a numbered list of members. Rules, name
 - M6 an epoch more than EPOCH_AHEAD_MS ahead of the clock was made by no gateway that works: it
   counts for nothing. The leader makes its views below it; who follows a leader that still speaks of
   one (an older release) takes the members of its view under a number of its own.
+- M7 a gateway that stood still for nearly DEAD_S may count as dead: until a round of heartbeats has
+  told it, it begins no relayed event that must not run twice, since the sender may have gone on.
 
 Versions (docs/formats.md): a heartbeat says in which format it was written. Members that are not
 known are ignored, in the object and at the end of its lists.

@@ -184,6 +184,7 @@ class Assembly:
             _rule_internal_body,
             self.internal_connections,
             answer_failure,
+            keeps_half_closed=False,  # who relays an event gives it up so
         )
         transport.set_protocol(connection)
         connection.connection_made(transport)

@@ -46,8 +46,12 @@ class HttpConnection(asyncio.Protocol):
         get_rule: GetBodyRule,
         connections: Connections,
         on_failure: OnFailure,
+        *,
+        keeps_half_closed: bool = True,
     ) -> None:
+        """Without ``keeps_half_closed`` a client that ends its side has gone."""
         self._application = application
+        self._keeps_half_closed = keeps_half_closed
         self._on_failure = on_failure
         self._connections = connections
         self._limits = connections.limits
@@ -119,6 +123,8 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A half-closed client still gets the answers it waits for (TLS has no half-closed)."""
         self._last_request = True
+        if not self._keeps_half_closed:
+            return False
         if self._transport is None or not self._transport.can_write_eof():
             self._outbox.hand_over()
             return False

@@ -19,7 +19,12 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.function import Function
 from kubelambda.core.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
 from kubelambda.core.keys import SIGNATURE_HEADER, verify_request
-from kubelambda.core.membership import MalformedHeartbeatError, decode_heartbeat, encode_heartbeat
+from kubelambda.core.membership import (
+    DEAD_S,
+    MalformedHeartbeatError,
+    decode_heartbeat,
+    encode_heartbeat,
+)
 from kubelambda.core.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
 from kubelambda.core.relay import (
     META_HEADER,
@@ -131,7 +136,8 @@ class InternalApi:
     def _take(self, event: "_Event") -> None:
         """Begin, or wait for the view or the function, which may not have come here yet."""
         function = self._resolve(event.meta)
-        if isinstance(function, Function) and not self._is_behind(event.meta):
+        has_to_wait = self._is_behind(event.meta) or self._may_run_elsewhere(event.meta)
+        if isinstance(function, Function) and not has_to_wait:
             self._begin(event, function)
             return
         name = f"waiting for the function of request {event.meta.request_id}"
@@ -139,6 +145,8 @@ class InternalApi:
 
     async def _catch_up(self, event: "_Event") -> None:
         loop = asyncio.get_running_loop()
+        if self._may_run_elsewhere(event.meta):
+            await self._membership.wait_until_heard(DEAD_S)
         end = loop.time() + self._catch_up_s
         if self._is_behind(event.meta):
             await self._membership.wait_for_epoch(event.meta.epoch, self._catch_up_s)
@@ -158,6 +166,10 @@ class InternalApi:
     def _is_behind(self, meta: RelayRequest) -> bool:
         """Whether the sender's view is newer; one that no gateway makes is not waited for."""
         return meta.epoch > self._membership.view.epoch and self._membership.is_credible(meta.epoch)
+
+    def _may_run_elsewhere(self, meta: RelayRequest) -> bool:
+        """Whether its sender may have given this gateway up, and have turned to another (M7)."""
+        return not meta.may_repeat and self._membership.may_count_as_dead
 
     def _is_deleted(self, meta: RelayRequest) -> bool:
         return bool(meta.function_uid) and self._was_deleted(meta.function_uid)

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 PERIOD_S = 0.5
 START_PERIOD_S = 0.05
 OWNERS_MAX = 10_000
+HEARD_S = 2.75
+"""Less than DEAD_S, and more than two rounds take where a peer does not answer."""
 
 FindPeers = Callable[[], Awaitable[Sequence[str]]]
 
@@ -103,7 +105,10 @@ class Membership:
         self._leaving = False
         self._wanted = asyncio.Event()
         self._viewed = asyncio.Event()
+        self._rounded = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._heard_at = float("-inf")
+        """When the last round of heartbeats that has ended began."""
 
     # what others ask
 
@@ -135,7 +140,20 @@ class Membership:
         """Return when the view's epoch is at least ``epoch``, or after ``timeout_s``."""
         end = self._loop.time() + timeout_s
         while self.view.epoch < epoch and (left_s := end - self._loop.time()) > 0:
-            await self._wait_for_view(left_s)
+            await _wait(self._viewed, left_s)
+
+    @property
+    def may_count_as_dead(self) -> bool:
+        """Whether others may have made a view without this gateway: it stood still (M7)."""
+        if self._find_peers is None:
+            return False
+        return self._loop.time() - self._heard_at > HEARD_S
+
+    async def wait_until_heard(self, timeout_s: float) -> None:
+        """Return when a round of heartbeats says what has become of it, or after ``timeout_s``."""
+        end = self._loop.time() + timeout_s
+        while self.may_count_as_dead and (left_s := end - self._loop.time()) > 0:
+            await _wait(self._rounded, left_s)
 
     # what others say
 
@@ -201,6 +219,7 @@ class Membership:
         await self._round()
 
     async def _round(self) -> None:
+        began_at = self._loop.time()
         if self._find_peers is not None:
             addresses = await self._list_addresses(self._find_peers)
             if addresses is not None:
@@ -208,6 +227,9 @@ class Membership:
                 self._settled = True
             self._tell_silent()
         self._consider(self.view)
+        self._heard_at = began_at
+        self._rounded.set()
+        self._rounded = asyncio.Event()
 
     async def _list_addresses(self, find_peers: FindPeers) -> set[str] | None:
         try:
@@ -267,13 +289,6 @@ class Membership:
         self._wanted.set()
         self._on_change()
 
-    async def _wait_for_view(self, timeout_s: float) -> None:
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._viewed.wait()
-        except TimeoutError:
-            pass
-
     def _mark_dead(self, address: str) -> None:
         for peer in self._living():
             if peer.heartbeat.sender.address == address:
@@ -296,3 +311,11 @@ class Membership:
 
     def _everybody(self) -> list[Peer]:
         return [*self._peers.values(), *self._former]
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -26,13 +26,19 @@ class Served:
         self,
         application: Callable[[Request], None] | None = None,
         connections: Connections | None = None,
+        *,
+        keeps_half_closed: bool = True,
     ) -> None:
         self.requests: list[Request] = []
         self.transport = FakeTransport()
         self.connections = connections or Connections(ClientLimits(body_timeout_s=1_000.0))
         self._application = application
         self.connection = HttpConnection(
-            self._serve, rule_of, self.connections, on_failure=answer_failure
+            self._serve,
+            rule_of,
+            self.connections,
+            on_failure=answer_failure,
+            keeps_half_closed=keeps_half_closed,
         )
         self.connection.connection_made(self.transport)
 
@@ -348,3 +354,13 @@ def test_answers_come_in_the_order_of_the_requests_whoever_answers_when(
         bodies.append(written[:length])
         written = written[length:]
     assert bodies == expected
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["a client", "another gateway"])
+async def test_a_client_that_ends_its_side_may_wait_and_a_gateway_that_does_so_has_gone(
+    keeps: bool,
+) -> None:
+    """To close is all that a gateway does that gives a relayed event up: it looks the same."""
+    served = Served(keeps_half_closed=keeps)
+    served.receive(post(b"/limit/5", b"abcde"))
+    assert served.connection.eof_received() is keeps  # False: the transport closes itself

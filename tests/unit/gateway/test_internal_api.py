@@ -42,6 +42,8 @@ FINE = Outcome(b'"fine"')
 class FakeConnection:
     """A request's connection: keeps the answer."""
 
+    request: Request
+
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -87,6 +89,11 @@ class FixedView:
         self.own = Member("own", "127.0.0.1:2")
         self.view = View(EPOCH, (self.own,))
         self.waited_for: list[int] = []
+        self.may_count_as_dead = False
+        self.heard = asyncio.Event()
+
+    async def wait_until_heard(self, timeout_s: float) -> None:
+        await self.heard.wait()
 
     def is_credible(self, epoch: int) -> bool:
         return epoch < 2 * EPOCH
@@ -131,7 +138,9 @@ class World:
             SIGNATURE_HEADER.encode(): signature.encode(),
         }
         path = RELAY_PATH.encode()
-        self.api.serve(Request(b"POST", path, b"", headers, body, connection, keep_alive=True))
+        request = Request(b"POST", path, b"", headers, body, connection, keep_alive=True)
+        connection.request = request
+        self.api.serve(request)
         return connection
 
 
@@ -320,3 +329,30 @@ async def test_a_wrong_signature_is_401_whatever_is_asked() -> None:
     path = RELAY_PATH.encode()
     world.api.serve(Request(b"POST", path, b"", headers, b"", connection, keep_alive=True))
     assert connection.status == 401
+
+
+async def test_m7_an_event_is_not_begun_by_a_gateway_that_was_given_up_while_it_stood_still() -> (
+    None
+):
+    """P1: its sender has sent the event to the next owner, and has closed the connection."""
+    world = World()
+    world.index.put(make_function())
+    world.membership.may_count_as_dead = True
+    connection = world.send()
+    still_there = world.send(request_id="r-2")
+    await asyncio.sleep(0)
+    assert world.submitted == []
+    connection.request.gone = True
+    world.membership.heard.set()
+    await asyncio.sleep(0.01)
+    assert [one.request_id for one in world.submitted] == ["r-2"]
+    world.submitted[0].finish(FINE)
+    assert still_there.outcome() == FINE
+
+
+async def test_m7_an_event_that_may_run_twice_waits_for_nothing() -> None:
+    world = World()
+    world.index.put(make_function())
+    world.membership.may_count_as_dead = True
+    world.send(may_repeat=True)
+    assert len(world.submitted) == 1

@@ -9,7 +9,8 @@ import pytest
 from kubelambda.core.frames import is_epoch_proved, prove_epoch
 from kubelambda.core.function import FunctionRef
 from kubelambda.core.membership import EPOCH_AHEAD_MS, Heartbeat, Member, View
-from kubelambda.gateway.ownership import Membership, PeerUnreachableError
+from kubelambda.gateway.ownership import HEARD_S, Membership, PeerUnreachableError
+from unit.jumping_loop import run_jumping
 
 NOW_MS = 1_700_000_000_000
 REF = FunctionRef("shop", "hello")
@@ -198,3 +199,33 @@ async def test_waiting_for_an_epoch_ends_with_the_view_or_with_the_time() -> Non
     membership.start()
     await waiting
     await membership.wait_for_epoch(NOW_MS + 1, 0.01)
+
+
+def test_m7_a_gateway_that_stood_still_counts_as_dead_until_a_later_round_has_ended() -> None:
+    """A round that was under way at that time says nothing of what happened since."""
+
+    async def stand_still() -> None:
+        network = Network()
+        one = network.add("a")
+        assert one.may_count_as_dead
+        task = asyncio.create_task(one.run())
+        await one.wait_until_heard(1)
+        assert not one.may_count_as_dead
+        task.cancel()
+        await asyncio.sleep(HEARD_S - 0.1)
+        assert not one.may_count_as_dead
+        await asyncio.sleep(0.2)
+        assert one.may_count_as_dead
+        asked_at = asyncio.get_running_loop().time()
+        await one.wait_until_heard(2)
+        assert asyncio.get_running_loop().time() == pytest.approx(asked_at + 2)
+        task = asyncio.create_task(one.run())
+        await one.wait_until_heard(2)
+        assert not one.may_count_as_dead
+        task.cancel()
+
+    run_jumping(stand_still())
+
+
+async def test_m7_a_gateway_that_has_no_others_never_counts_as_dead() -> None:
+    assert not Network().add("a", alone=True).may_count_as_dead
