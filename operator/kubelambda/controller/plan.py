@@ -185,7 +185,7 @@ def _find_revisit(world: World, trouble_s: float | None) -> float | None:
 def _list_judged(pods: Sequence[PodRecord], rendered: Rendered) -> list[PodRecord]:
     """The pods that tell why the function does not start.
 
-    That its key Secret is not there is our affair, and is mended; it says nothing about the spec.
+    A missing key Secret does not count: the controller makes it again; the spec is not to blame.
     """
     judged = [pod for pod in pods if pod.revision == rendered.revision and not pod.stray]
     return [
