@@ -32,6 +32,8 @@ RUNTIME_FILES = (
     "nodejs/bootstrap",
     "nodejs/local",
     "nodejs/node_path.mjs",
+    "nodejs/unsettled.mjs",
+    "python/runtime_path.py",
     "ruby/bootstrap",
     "ruby/lib",
     "ruby/runtime.rb",

@@ -1,6 +1,7 @@
 // Command kubelambda-agent supervises one Lambda execution environment: it is PID 1 of a function
 // pod, or a child process in local mode. `kubelambda-agent install DIRECTORY` copies the program and
-// ends: what an init container does for the pod of an image function.
+// ends: what an init container does for the pod of an image function. `kubelambda-agent try-mounts`
+// mounts what KUBELAMBDA_MOUNTS says and ends.
 //
 // Contract: reads runtimes/README.md's variables, speaks docs/link.md to a gateway that it dials,
 // and serves the Runtime API to the process that it starts. Exits 0 when let go, 1 when it cannot
@@ -49,7 +50,19 @@ func run() error {
 	if len(os.Args) == 3 && os.Args[1] == "install" {
 		return install(os.Args[2])
 	}
+	if len(os.Args) == 2 && os.Args[1] == "try-mounts" {
+		return tryMounts()
+	}
 	return supervised()
+}
+
+// tryMounts does nothing else, for local mode to see whether the machine allows it.
+func tryMounts() error {
+	mounts, err := settings.ReadMounts(os.Environ())
+	if err != nil {
+		return err
+	}
+	return supervise.MountAll(mounts)
 }
 
 // supervised is the agent's life as PID 1 or as a child.
@@ -57,6 +70,9 @@ func supervised() error {
 	signals := supervise.CatchSignals()
 	given, err := settings.Read(os.Environ())
 	if err != nil {
+		return err
+	}
+	if err := supervise.MountAll(given.Mounts); err != nil {
 		return err
 	}
 	supervisor, err := supervise.New()
@@ -69,6 +85,7 @@ func supervised() error {
 		Sink:       logs.NewSink(os.Stdout),
 		Bootstrap:  given.Bootstrap,
 		TaskRoot:   given.TaskRoot,
+		IsMounted:  len(given.Mounts) > 0,
 		OptRoot:    given.OptRoot,
 		Directory:  given.WorkingDirectory,
 		Packages: fetch.Gateway{
@@ -95,17 +112,21 @@ func supervised() error {
 		Address: given.Gateway, Identity: given.Identity, Key: given.Key, Handler: room, Log: report,
 	}
 	go client.Run(room.Context())
-	go obey(signals, room)
+	go obey(signals, room, supervisor)
 	go followValues(given, room)
 	<-ended
 	return nil
 }
 
-// obey turns signals into ends: drain on TERM and INT, at once when the parent has gone (HUP).
-func obey(signals <-chan os.Signal, room *environment.Environment) {
+// obey turns signals into ends: drain on TERM and INT, at once when the parent has gone or wants no
+// more of it (HUP).
+func obey(
+	signals <-chan os.Signal, room *environment.Environment, supervisor *supervise.Supervisor,
+) {
 	for number := range signals {
 		if number == syscall.SIGHUP {
 			room.End()
+			go supervisor.KillAll() // also where it is ending already and gives its processes time
 		} else {
 			room.Drain(drainPatience)
 		}

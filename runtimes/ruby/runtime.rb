@@ -3,14 +3,20 @@
 # The runtime client of Ruby functions, on the standard library alone: the loop over the Runtime API
 # (spec 1.2 to 1.5). Contract: handlers, context and errors are those of AWS's client for Ruby.
 
-$LOAD_PATH.unshift(ENV.fetch('LAMBDA_TASK_ROOT'), File.join(__dir__, 'lib'), '/opt/ruby/lib')
-$LOAD_PATH.uniq!
+# The client and all that it needs are loaded before files of the package and of layers can take their places.
+of_function = [ENV.fetch('LAMBDA_TASK_ROOT'), File.join(ENV.delete('_KUBELAMBDA_OPT_ROOT') || '/opt', 'ruby/lib')]
+own = File.join(__dir__, 'lib')
+$LOAD_PATH.replace([own] + ($LOAD_PATH - of_function - [own]))
 $stdout.sync = $stderr.sync = true
 
 require 'kubelambda/api'
 require 'kubelambda/context'
 require 'kubelambda/errors'
 require 'kubelambda/handler'
+
+# The order of RUBYLIB: the package, the client, layers.
+$LOAD_PATH.unshift(of_function.first)
+$LOAD_PATH.insert(2, of_function.last)
 
 module Kubelambda
   # Starts the function and answers its events until the process is ended.

@@ -14,6 +14,8 @@ from e2e.release import RELEASE, Release
 
 logger = logging.getLogger(__name__)
 
+RATE_PER_S = 20
+
 SLEEP = """
 import time
 def handler(event, context):
@@ -46,29 +48,42 @@ def test_gateways_scaled_from_1_to_3_to_1_under_load_fail_no_request(
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("deed", ["a roll-out", "a forced deletion of each", "a scale up and down"])
+@pytest.mark.parametrize("deed", ["a roll-out", "a scale up and down"])
 def test_two_gateways_lose_no_request_of_warm_functions(
     functions: Functions, gateway_url: str, release: Release, deed: str
 ) -> None:
     """P5, at 20 requests a second, each on a connection of its own: what an upgrade or hands do."""
     arn = functions.apply(build_function("steady"))
     functions.invoke(arn, {})
-    before = {pod["metadata"]["uid"] for pod in release.pods("gateway")}
-    with SteadyLoad(gateway_url, arn, 20) as load:
+    with SteadyLoad(gateway_url, arn, RATE_PER_S) as load:
         time.sleep(1)
         if deed == "a roll-out":
             release.restart("gateway")
-        elif deed == "a scale up and down":
+        else:
             release.scale("gateway", 3)
             release.scale("gateway", 2)
-        else:
-            for name in release.names("gateway"):
-                release.delete(name, force=True)
-                release.wait_until(lambda name=name: has_gone(release, name, before), "it has gone")
-                release.wait_for("gateway")
         time.sleep(2)
     assert not load.failures, load.outcomes
     assert load.outcomes["success"] > 100
+
+
+@pytest.mark.timeout(400)
+def test_a_forced_deletion_of_a_gateway_costs_no_more_than_what_it_had_in_hand(
+    functions: Functions, gateway_url: str, release: Release
+) -> None:
+    """P1, each of two in turn: what was under way there is cut off; nobody is refused or hangs."""
+    arn = functions.apply(build_function("steady"))
+    functions.invoke(arn, {})
+    before = {pod["metadata"]["uid"] for pod in release.pods("gateway")}
+    with SteadyLoad(gateway_url, arn, RATE_PER_S) as load:
+        for name in release.names("gateway"):
+            time.sleep(1)
+            release.delete(name, force=True)
+            release.wait_until(lambda name=name: has_gone(release, name, before), "it has gone")
+            release.wait_for("gateway")
+        time.sleep(2)
+    assert set(load.failures) <= {"closed"}, load.outcomes
+    assert load.outcomes["closed"] <= RATE_PER_S, load.outcomes
 
 
 def has_gone(release: Release, name: str, before: set[str]) -> bool:
@@ -87,7 +102,7 @@ def test_the_roll_out_of_a_single_gateway_hangs_nobody(
     release.scale("gateway", 1)
     arn = functions.apply(build_function("steady"))
     functions.invoke(arn, {})
-    with SteadyLoad(gateway_url, arn, 20) as load:
+    with SteadyLoad(gateway_url, arn, RATE_PER_S) as load:
         time.sleep(1)
         release.restart("gateway")
         time.sleep(3)

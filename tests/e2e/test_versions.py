@@ -4,6 +4,7 @@ The image of the earlier revision is built by hack/operator-image. Formats betwe
 held against each other on the classes too (tests/unit); this is the whole of it, under load.
 """
 
+import logging
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,13 @@ from typing import Any
 import pytest
 
 from e2e.conftest import ROOT
+from e2e.followed_runs import FollowedRuns
 from e2e.functions import Functions, build_function
 from e2e.load import SteadyLoad
 from e2e.release import RELEASE, Release
 from e2e.test_cluster import read_image
+
+logger = logging.getLogger(__name__)
 
 EARLIER = "6b2581d"
 """The revision before issue 11."""
@@ -98,24 +102,25 @@ def test_f28_an_upgrade_and_a_rollback_lose_no_request_and_no_event(
     events = functions.apply(build_function("events"))
     for arn in (warm, events):
         functions.invoke(arn, {})
-    for image in (earlier, read_image("operator")):
-        with (
-            SteadyLoad(gateway_url, warm, 10) as load,
-            SteadyLoad(gateway_url, events, 4, event=True) as accepted,
-        ):
-            time.sleep(1)
-            versions.roll_one_of_each(image)
-            time.sleep(MIXED_S)
-            versions.roll_the_rest()
-            time.sleep(2)
-        assert not load.failures, (image, load.outcomes)
-        assert not accepted.failures, (image, accepted.outcomes)
-        wanted = set(accepted.request_ids)
-        wait_until(
-            lambda wanted=wanted: wanted <= set(functions.runs("events")),
-            "every event is run",
-            timeout_s=120,
-        )
+    with FollowedRuns(functions, "events") as runs:
+        for image in (earlier, read_image("operator")):
+            with (
+                SteadyLoad(gateway_url, warm, 10) as load,
+                SteadyLoad(gateway_url, events, 4, event=True) as accepted,
+            ):
+                time.sleep(1)
+                versions.roll_one_of_each(image)
+                time.sleep(MIXED_S)
+                versions.roll_the_rest()
+                time.sleep(2)
+            logger.info("to %s: %s, events %s", image, load.outcomes, accepted.outcomes)
+            for outcomes in (load.outcomes, accepted.outcomes):
+                assert not {"refused", "closed", "hung"} & set(outcomes), (image, outcomes)
+            # The earlier release fills the node for a burst of events (issue 11, entry 15).
+            if image != earlier:
+                assert not {*load.failures, *accepted.failures}, (load.outcomes, accepted.outcomes)
+            wanted = set(accepted.request_ids)
+            wait_until(lambda wanted=wanted: wanted <= runs.ids(), "every event is run", 120)
 
 
 def build_earlier_image() -> str:

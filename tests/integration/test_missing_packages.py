@@ -34,10 +34,13 @@ from kubelambda.controller.store import Store
 from kubelambda.controller.watch import Intake, WorkKey
 from kubelambda.controller.work_queue import WorkQueue
 from kubelambda.controller.workers import WorkerMetrics, Workers
+from kubelambda.core.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
 from kubelambda.stores.directory import DirectoryPackages
 
-CONTENTS = (b"any bytes will do", b"others too", b"and these", b"unused")
+CONTENTS = tuple(
+    build_inline_zip({"app.py": text}) for text in ("any files", "others too", "these", "unused")
+)
 CONTENT = CONTENTS[0]
 NAME, LATER, THIRD, UNUSED = (hashlib.sha256(one).hexdigest() for one in CONTENTS)
 SETTINGS = ControllerSettings()

@@ -12,6 +12,7 @@ from kubelambda.cli.package import upload
 from kubelambda.controller.package_lookup import HttpPackageLookup
 from kubelambda.controller.package_verdict import Presence
 from kubelambda.controller.packages import Key, Packages
+from kubelambda.core.code_zip import build_inline_zip
 from kubelambda.core.package_lookup import (
     LOOKUP_BYTES_MAX,
     LOOKUP_PATH,
@@ -22,7 +23,7 @@ from kubelambda.core.package_lookup import (
 from kubelambda.core.packages import PackagesUnavailableError
 from kubelambda.stores.directory import DirectoryPackages
 
-CONTENT = b"any bytes will do"
+CONTENT = build_inline_zip({"app.py": "any files will do"})
 NAME, ABSENT = hashlib.sha256(CONTENT).hexdigest(), "0" * 64
 KEY: Key = ("function", "apps", "hello")
 

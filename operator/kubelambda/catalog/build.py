@@ -174,7 +174,9 @@ def _find_stalled(conditions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, A
     stalled = conditions.get(STALLED, {})
     if stalled.get("status") == "True":
         return stalled
-    return next((one for one in conditions.values() if one.get("reason") in CAPACITY_REASONS), {})
+    return next(
+        (one for one in conditions.values() if str(one.get("reason")) in CAPACITY_REASONS), {}
+    )
 
 
 def _classify_stall(reason: str) -> Stall:

@@ -57,6 +57,8 @@ def read_documents(path: Path) -> list[Document]:
         documents = list(yaml.load_all(text, _StrictLoader))  # a SafeLoader
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UnreadableError(f"cannot be read as YAML: {_describe_yaml(error)}") from error
+    except RecursionError as error:
+        raise UnreadableError("is nested too deeply to be read") from error
     if not text.strip():
         # As a rule an editor that is about to write it.
         raise UnreadableError("is empty")
@@ -70,9 +72,14 @@ def find_unknown_kind(document: Document) -> str:
         return ""
     if kind in (*SERVED_KINDS, *CLUSTER_KINDS):
         return ""
-    similar = find_similar(str(kind), (*SERVED_KINDS, *CLUSTER_KINDS))
+    similar = find_meant_kind(document)
     hint = f"; did you mean {similar}?" if similar else ""
     return f"kind: there is no {kind} in {version}{hint}"
+
+
+def find_meant_kind(document: Document) -> str:
+    """The kind that is most like an unknown one; empty where none is."""
+    return find_similar(str(document.get("kind")), (*SERVED_KINDS, *CLUSTER_KINDS))
 
 
 def _unfold(document: Any) -> Iterator[Document]:

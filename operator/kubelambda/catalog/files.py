@@ -5,7 +5,6 @@ would refuse, with the same message. One bad document never hides the good ones:
 left out. What it admits and does not act upon is said in a remark.
 """
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,22 +22,28 @@ from kubelambda.catalog.documents import (
     CLUSTER_KINDS,
     Document,
     UnreadableError,
+    find_meant_kind,
     find_unknown_kind,
     iter_manifest_files,
     read_documents,
 )
 from kubelambda.catalog.layers import (
     LayerBook,
+    LayerVersion,
     build_layer_version,
     describe_missing,
     find_missing,
 )
 from kubelambda.catalog.local_fields import describe_ignored
 from kubelambda.catalog.local_values import ObjectKey, ValueMissingError, resolve_values
+from kubelambda.catalog.refused import (
+    DEFAULT_NAMESPACE,
+    build_refused,
+    derive_uid,
+    find_layer_reference,
+    search_documents,
+)
 from kubelambda.core.function import Code, Function, FunctionRef
-
-DEFAULT_NAMESPACE = "default"
-_UID_NAMESPACE = uuid.UUID("6b1f8a0e-7f5c-4c53-9f0e-0d5c4bb1a9a1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ class Problem:
 
     path: Path
     message: str
+    functions: tuple[Function, ...] = ()
+    """Stand-ins for what the document would have been, to tell its callers."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,13 @@ class Loaded:
     """The file of each function."""
     former: frozenset[FunctionRef] = frozenset()
     """Functions that are served as they were before their file was broken."""
+
+    @property
+    def refused(self) -> tuple[Function, ...]:
+        """Stand-ins for functions that cannot be served; none for one that is served after all."""
+        served = {one.ref for one in self.functions}
+        stand_ins = {one.ref: one for problem in self.problems for one in problem.functions}
+        return tuple(one for ref, one in stand_ins.items() if ref not in served)
 
     def kept(self, function: Function, path: Path) -> bool:
         """Whether ``function`` is what ``path`` held before."""
@@ -94,7 +111,7 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
         elif outcome.ref in functions:
             problems.append(Problem(path, f"a second function {outcome.ref}; the first stays"))
         else:
-            functions[outcome.ref] = _with_layers(outcome, layers)
+            functions[outcome.ref] = layers.complete(outcome)
             origins[outcome.ref] = path
     return Loaded(tuple(functions.values()), tuple(problems), tuple(remarks), origins)
 
@@ -119,6 +136,11 @@ def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
     return replace(loaded, functions=functions, origins=origins, former=kept_refs)
 
 
+def list_new_problems(former: Loaded, loaded: Loaded) -> list[Problem]:
+    """Problems that were not there before: each is told once."""
+    return [one for one in loaded.problems if one not in former.problems]
+
+
 def list_new_remarks(former: Loaded, loaded: Loaded) -> list[Remark]:
     """Remarks that have not been made of what was loaded before: each is made once a change."""
     return [one for one in loaded.remarks if one not in former.remarks]
@@ -132,14 +154,29 @@ def _collect_documents(
         try:
             documents += [(path, document) for document in read_documents(path)]
         except UnreadableError as error:
-            problems.append(Problem(path, str(error)))
+            named = search_documents(_read_anyhow(path))
+            problems.append(_build_problem(path, str(error), *named))
     for path, document in documents:
         problem, kind = find_unknown_kind(document), document.get("kind")
         if problem:
-            problems.append(Problem(path, problem))
+            meant = {**document, "kind": find_meant_kind(document)}
+            problems.append(_build_problem(path, problem, meant))
         elif kind in CLUSTER_KINDS:
             remarks.append(Remark(path, f"a {kind} means nothing in local mode"))
     return documents
+
+
+def _read_anyhow(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _build_problem(path: Path, message: str, *documents: Document) -> Problem:
+    """``documents`` are those of which nothing can be served because of it."""
+    stand_ins = [build_refused(one, f"{path}: {message}") for one in documents]
+    return Problem(path, message, tuple(one for one in stand_ins if one is not None))
 
 
 def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectKey, Document]:
@@ -154,9 +191,9 @@ def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectK
 
 def _collect_layers(
     documents: Iterable[tuple[Path, Document]], problems: list[Problem], remarks: list[Remark]
-) -> LayerBook:
+) -> "_Layers":
     """Layer versions by what they are called; of two that are the same the first stays."""
-    book, taken = LayerBook(), set()
+    book, taken = _Layers(), set()
     for path, document in documents:
         if document.get("kind") != "LambdaLayer":
             continue
@@ -164,6 +201,7 @@ def _collect_layers(
             admitted = LambdaLayer.model_validate(document)
         except ValidationError as error:
             problems.append(Problem(path, describe_errors(error, LambdaLayer)))
+            book.refuse(document, str(problems[-1]))
             continue
         version = build_layer_version(_dump(admitted))
         if version.version_key in taken:
@@ -176,16 +214,35 @@ def _collect_layers(
     return book
 
 
-def _with_layers(function: Function, layers: LayerBook) -> Function:
-    complete = layers.complete(function)
-    missing = find_missing(complete)
-    if not missing:
-        return complete
-    return replace(
-        complete,
-        stalled_reason=str(Reason.LAYER_NOT_FOUND),
-        stalled_message=describe_missing(missing),
-    )
+class _Layers:
+    """The layer versions of the files, and what is wrong with those that cannot be had."""
+
+    def __init__(self) -> None:
+        self._book = LayerBook()
+        self._refused: dict[tuple[str, str], str] = {}
+
+    def put(self, version: LayerVersion) -> None:
+        self._book.put(version)
+
+    def refuse(self, document: Document, problem: str) -> None:
+        """Remember why there is no such layer version."""
+        reference = find_layer_reference(document)
+        if reference is not None:
+            self._refused[reference] = problem
+
+    def complete(self, function: Function) -> Function:
+        """``function`` with its layers; one that cannot run where it lacks one."""
+        complete = self._book.complete(function)
+        missing = find_missing(complete)
+        if not missing:
+            return complete
+        known = [self._refused.get((function.ref.namespace, one)) for one in missing]
+        reasons = [one for one in known if one is not None]
+        return replace(
+            complete,
+            stalled_reason=str(Reason.LAYER_NOT_FOUND),
+            stalled_message="; ".join(reasons) or describe_missing(missing),
+        )
 
 
 def _remark(path: Path, what: str, sentences: Sequence[str]) -> list[Remark]:
@@ -201,11 +258,11 @@ def _admit(
     try:
         admitted = LambdaFunction.model_validate(document)
     except ValidationError as error:
-        return Problem(path, describe_errors(error, LambdaFunction))
+        return _build_problem(path, describe_errors(error, LambdaFunction), document)
     try:
         function = resolve_values(_with_code(_build(admitted), objects), objects)
     except (UnreadableError, ValueMissingError) as error:
-        return Problem(path, str(error))
+        return _build_problem(path, str(error), document)
     remarks += _remark(path, function.ref.name, describe_ignored(admitted.spec))
     return function
 
@@ -235,7 +292,7 @@ def _dump(admitted: ApiModel) -> dict[str, Any]:
 def _build(admitted: LambdaFunction) -> Function:
     manifest = _dump(admitted)
     metadata = manifest["metadata"]
-    metadata["uid"] = str(uuid.uuid5(_UID_NAMESPACE, f"{metadata['namespace']}/{metadata['name']}"))
+    metadata["uid"] = derive_uid(metadata["namespace"], metadata["name"])
     metadata["generation"] = 1
     manifest["status"] = {
         "observedGeneration": 1,

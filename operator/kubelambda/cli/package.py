@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import io
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from kubelambda.core.package_check import PackageRefusedError, check_package, list_backslashed
 from kubelambda.core.packages import PACKAGE_BYTES_MAX, UPLOAD_PATH
 
 SKIPPED = frozenset({".git", ".hg", ".svn", "__pycache__"})
@@ -45,6 +47,7 @@ def push(
     """Upload PATH and print its SHA-256, for `code.package`."""
     try:
         content = read_package(path)
+        warn_of_backslashes(path, content)
         print(upload(endpoint_url, content))
     except PackageError as error:
         print(f"kubelambda: {error}", file=sys.stderr)
@@ -66,7 +69,23 @@ def read_package(path: Path) -> bytes:
             f"{path} is a package of {len(content)} bytes; Lambda takes {PACKAGE_BYTES_MAX}: leave "
             "out what the function does not need, or move libraries into layers"
         )
+    try:
+        check_package(content)
+    except PackageRefusedError as error:
+        raise PackageError(f"{path}: {error}") from error
     return content
+
+
+def warn_of_backslashes(path: Path, content: bytes) -> None:
+    """Say where a zip has Windows' separators: Lambda takes it, but finds no directories in it."""
+    names = list_backslashed(content)
+    if names:
+        print(
+            f"kubelambda: {path} has {len(names)} names with a backslash, such as {names[0]!r}: "
+            "each is one file of that name, in no directory. If directories were meant, pack it "
+            "with `kubelambda package push DIRECTORY`, tar or 7-Zip",
+            file=sys.stderr,
+        )
 
 
 def build_zip(directory: Path) -> bytes:
@@ -78,6 +97,11 @@ def build_zip(directory: Path) -> bytes:
             raise PackageError(f"{directory} holds no files")
         for path in files:
             entry = zipfile.ZipInfo(path.relative_to(directory).as_posix())
+            if path.is_dir():  # a link, which stays one: its files are in the package already
+                target = os.path.relpath(path.resolve(), path.parent.resolve())
+                entry.create_system, entry.external_attr = _UNIX, 0o120777 << 16
+                archive.writestr(entry, target)
+                continue
             mode = 0o755 if path.stat().st_mode & 0o111 else 0o644
             entry.create_system = _UNIX
             entry.external_attr = (0o100000 | mode) << 16
@@ -87,16 +111,15 @@ def build_zip(directory: Path) -> bytes:
 
 
 def _iter_files(directory: Path, root: Path) -> Iterator[Path]:
+    """Files, and links to directories inside."""
     for path in sorted(directory.iterdir()):
         if path.name in SKIPPED:
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             raise PackageError(f"{path} is a link to something outside {root}; copy it there")
-        if path.is_dir():
-            if path.is_symlink():
-                raise PackageError(f"{path} is a link to a directory; copy it there")
+        if path.is_dir() and not path.is_symlink():
             yield from _iter_files(path, root)
-        elif path.is_file():
+        elif path.is_file() or path.is_dir():
             yield path
         else:
             raise PackageError(f"{path} is neither a file nor a directory")

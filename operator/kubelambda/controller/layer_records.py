@@ -21,7 +21,13 @@ from kubelambda.controller.status_shape import (
     is_text,
     keep_shapely,
 )
-from kubelambda.controller.verdict import NO_OBJECTION, Verdict, describe_error, drop_status
+from kubelambda.controller.verdict import (
+    NO_OBJECTION,
+    Verdict,
+    describe_error,
+    drop_status,
+    judge_zip,
+)
 from kubelambda.core.code_zip import read_zip
 from kubelambda.core.function import Code, Layer, derive_account_id
 
@@ -108,7 +114,7 @@ def _judge(manifest: Mapping[str, Any]) -> Verdict:
         LambdaLayer.model_validate(drop_status(manifest))
     except ValidationError as error:
         return Verdict(Reason.INVALID_SPEC, describe_error(error))
-    return NO_OBJECTION
+    return judge_zip(manifest["spec"]["content"])
 
 
 def judge_layer(record: LayerRecord, claimants: Sequence[LayerRecord]) -> Verdict:

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.api.v1alpha1.support import unsupported_fields
+from kubelambda.catalog.build import build_code
+from kubelambda.core.package_check import describe_bad_zip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,13 @@ def judge_manifest(manifest: Mapping[str, Any]) -> Verdict:
             Reason.FEATURE_NOT_AVAILABLE,
             f"this release does not act upon {', '.join(fields)}; take it out of the spec",
         )
-    return NO_OBJECTION
+    return judge_zip(manifest["spec"].get("code") or {})
+
+
+def judge_zip(source: Mapping[str, Any]) -> Verdict:
+    """Whether a zip that stands in the object itself can be unpacked."""
+    problem = describe_bad_zip([build_code(source, {})])
+    return Verdict(Reason.INVALID_SPEC, problem) if problem else NO_OBJECTION
 
 
 def drop_status(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,13 @@ User variables override those that AWS lets them override; the reserved ones can
 function that passed admission, and would lose here all the same.
 """
 
+import re
 from typing import Any
 
 from kubelambda.core.function import LATEST, Function
+
+_IDENTIFIER = re.compile(r"([a-z]+?)\.?((?:al)?\d[\da-z.]*?)(?:\.x)?")
+"""Language and version in an identifier: nodejs22.x, provided.al2023."""
 
 # Functions without a role still get credentials-shaped variables: SDKs insist on some.
 PLACEHOLDER_CREDENTIALS = {
@@ -68,6 +72,6 @@ def _describe_runtime(runtime: str, region: str) -> tuple[str, str]:
     """Version and ARN of a runtime of ours; both empty for an image, which has none."""
     if not runtime:
         return "", ""
-    language = runtime.rstrip(".0123456789x") or runtime
-    version = f"{language}:{runtime[len(language) :]}.kubelambda"
-    return version, f"arn:aws:lambda:{region}::runtime:kubelambda-{runtime}"
+    known = _IDENTIFIER.fullmatch(runtime)
+    name = f"{known[1]}:{known[2]}" if known else runtime
+    return f"{name}.v1", f"arn:aws:lambda:{region}::runtime:kubelambda-{runtime}"

@@ -52,7 +52,7 @@ def decode_missing(body: bytes, asked: Collection[str]) -> frozenset[str]:
 def _read_names(body: bytes, member: str) -> list[str]:
     try:
         names = json.loads(body)[member]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MalformedLookupError(f"no list of {member}: {error!r}") from error
     if not isinstance(names, list) or len(names) > NAMES_MAX:
         raise MalformedLookupError(f"no list of at most {NAMES_MAX} {member}")

@@ -163,21 +163,28 @@ def decode_event(header: str | bytes, payload: bytes) -> QueuedEvent:
         raw = json.loads(header)
         _check_version("envelope", int(raw["version"]), ENVELOPE_VERSION)
         return QueuedEvent(
-            request_id=str(raw["requestId"]),
-            namespace=str(raw["namespace"]),
-            function_name=str(raw["functionName"]),
+            request_id=_read_text(raw["requestId"]),
+            namespace=_read_text(raw["namespace"]),
+            function_name=_read_text(raw["functionName"]),
             payload=payload,
             accepted_at=_read_time(raw["acceptedAt"]),
-            qualifier=str(raw.get("qualifier", "")),
-            trace_id=str(raw.get("traceId", "")),
-            function_uid=str(raw.get("functionUid", "")),
+            qualifier=_read_text(raw.get("qualifier", "")),
+            trace_id=_read_text(raw.get("traceId", "")),
+            function_uid=_read_text(raw.get("functionUid", "")),
             attempt=_read_count(raw["attempt"], least=1),
             deferrals=_read_count(raw["deferrals"], least=0),
             due_at=_read_time(raw["dueAt"]),
         )
     except UnreadableEventError:
         raise
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise UnreadableEventError(f"not an envelope: {error!r}") from error
 
 
@@ -194,6 +201,13 @@ def _check_version(kind: str, version: int, known: int) -> None:
         raise UnreadableEventError(
             f"{kind} of version {version}; this release reads up to version {known}"
         )
+
+
+def _read_text(value: Any) -> str:
+    """One that can be written again: half a surrogate pair cannot, a ValueError."""
+    text = str(value)
+    text.encode()
+    return text
 
 
 def _read_time(value: Any) -> float:

@@ -15,6 +15,7 @@ Contract, in numbered rules that the tests name:
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -101,6 +102,7 @@ class Dispatcher:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._stopping = False
+        self._leasing_ended = asyncio.Event()
 
     @property
     def held(self) -> int:
@@ -116,6 +118,7 @@ class Dispatcher:
     async def drain(self, drain_s: float) -> None:
         """Give back what waits; wait for what runs, and give back what does not finish (D3)."""
         self._stopping = True
+        has_leases = len(self._hands) > 0
         await self._release(key for key in self._hands.list_keys() if key not in self._tasks)
         tasks = list(self._tasks.values())
         if tasks:
@@ -124,7 +127,15 @@ class Dispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if has_leases:
+            await self._wait_for_leasing()
         await self._release(self._hands.list_keys())
+
+    async def _wait_for_leasing(self) -> None:
+        """A request for leases that is under way takes up what is given back meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEASE_WAIT_S + UNAVAILABLE_S):
+                await self._leasing_ended.wait()
 
     async def _lease_events(self) -> None:
         while not self._stopping:
@@ -143,6 +154,7 @@ class Dispatcher:
                 await asyncio.sleep(UNAVAILABLE_S)
                 continue
             await self._take(leases)
+        self._leasing_ended.set()
         await asyncio.Event().wait()  # what was given back is for others to take
 
     async def _take(self, leases: Sequence[Lease]) -> None:

@@ -22,6 +22,7 @@ from kubelambda.gateway.connections import Connections
 from kubelambda.gateway.demand import DemandReporter
 from kubelambda.gateway.failure import answer_failure
 from kubelambda.gateway.forward import Forwarder
+from kubelambda.gateway.front_page import RenderPage, is_front_page, serve_front_page
 from kubelambda.gateway.heartbeats import HttpHeartbeats
 from kubelambda.gateway.http import HttpConnection
 from kubelambda.gateway.internal_api import InternalApi, limit_internal_body
@@ -61,6 +62,8 @@ class Surroundings:
     """Where asynchronous events go; None where there is no queue."""
     packages: PackageStore | None = None
     """Where uploaded packages are; None where none are kept."""
+    render_page: RenderPage | None = None
+    """What ``GET /`` is answered with; None where there is no such page: on a cluster."""
 
 
 class Assembly:
@@ -162,6 +165,8 @@ class Assembly:
     def _serve_public_request(self, request: Request) -> None:
         if is_upload(request.method, request.path):
             self._package_api.serve_upload(request)
+        elif self._given.render_page is not None and is_front_page(request):
+            serve_front_page(request, self._given.render_page)
         else:
             self._api.serve(request)
 

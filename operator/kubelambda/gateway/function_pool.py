@@ -6,7 +6,7 @@ Contract: a value with questions; who gets what is decided in ``pool``. Lives on
 from collections import deque
 from dataclasses import dataclass, field
 
-from kubelambda.core.demand import EnvironmentReport, FunctionDemand
+from kubelambda.core.demand import DURATION_MS_MAX, EnvironmentReport, FunctionDemand
 from kubelambda.core.errors import ApiError, stalled, unavailable
 from kubelambda.core.function import Function, Stall
 from kubelambda.gateway.environment import Environment
@@ -128,12 +128,15 @@ class FunctionPool:
         return None
 
     def _estimate_ms(self, now: float) -> float | None:
-        """The length of an event: the mean, but no less than those that run have taken already."""
+        """The length of an event: the mean, but no less than those that run have taken already.
+
+        Never more than a report may say, however long an environment does not end its event.
+        """
         if self.duration_s is None:
             return None
         running = [one.count_busy_s(now) for one in self.environments if one.invocation is not None]
         so_far = sum(running) / len(running) if running else 0.0
-        return round(max(self.duration_s, so_far) * 1000, 1)
+        return min(DURATION_MS_MAX, round(max(self.duration_s, so_far) * 1000, 1))
 
     def count_finishing(self, now: float) -> int:
         """Environments that are about to be idle."""

@@ -14,7 +14,10 @@ from kubelambda.core.function import FunctionRef
 from kubelambda.gateway.environment import Identity
 
 VERSION = 1
+_NAMES = ("namespace", "function", "uid", "pod", "podUid", "revision", "configDigest")
 KEY_GENERATION_MAX = 10**9
+NAME_CHARS_MAX = 253
+"""The longest name of Kubernetes; names and digests of pods are told on to the controller."""
 EPOCH_SAID_MAX = 2**63 - 1
 """What an agent's integer holds. Whether gateways have issued an epoch is asked later."""
 
@@ -72,10 +75,7 @@ def decode_hello(fields: dict[str, Any]) -> Hello:
     try:
         if _integer(fields, "version", VERSION, None) != VERSION:
             raise ProtocolError("hello of an unknown version")
-        texts = {
-            name: read_text(fields[name])
-            for name in ("namespace", "function", "uid", "pod", "podUid", "revision")
-        }
+        texts = {name: _read_name(fields[name]) for name in _NAMES}
         return Hello(
             identity=Identity(
                 ref=FunctionRef(texts["namespace"], texts["function"]),
@@ -83,7 +83,7 @@ def decode_hello(fields: dict[str, Any]) -> Hello:
                 pod=texts["pod"],
                 pod_uid=texts["podUid"],
                 revision=texts["revision"],
-                config_digest=read_text(fields["configDigest"]),
+                config_digest=texts["configDigest"],
             ),
             key_generation=_integer(fields, "keyGeneration", KEY_GENERATION_MAX, None),
             nonce=read_text(fields["nonce"]),
@@ -99,3 +99,11 @@ def decode_hello(fields: dict[str, Any]) -> Hello:
 
 def _integer(fields: dict[str, Any], name: str, high: int, default: int | None) -> int:
     return frames.read_agent_integer(fields, name, high=high, default=default)
+
+
+def _read_name(value: Any) -> str:
+    """One that costs as many bytes as it has characters, wherever it is told on."""
+    name = read_text(value, chars_max=NAME_CHARS_MAX)
+    if not (name.isascii() and (name.isprintable() or not name)):
+        raise ValueError("not a name")
+    return name

@@ -3,11 +3,16 @@
 Contract: sections 1 to 3 and 6 of docs/link.md. Before a peer has proved that it holds its
 function's key it may cost 4 KiB, 5 seconds and one connection of its address's share. What is not
 the link's upgrade is handed to ``LinkContext.serve_http``.
+
+A peer that has proved itself is hostile all the same: the links of one function are counted, since
+each takes a descriptor and a place in the report to the controller, and one that does not read what
+it is sent is cut off.
 """
 
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -31,6 +36,11 @@ logger = logging.getLogger(__name__)
 
 UPGRADE_BYTES_MAX = 4_096
 AUTHENTICATE_S = 5.0
+LINKS_PER_FUNCTION_MAX = 1_500
+"""Beyond the thousand environments of an account's limit, and some that are being replaced."""
+RETRY_MS = 2_000
+UNREAD_BYTES_MAX = 2 * frames.CONTROL_BYTES_MAX
+"""More than an agent is owed at any time: its configuration, or an event's head and a window."""
 PING_S = 5.0
 DEAD_S = 20.0
 UNAUTHENTICATED_PER_ADDRESS_MAX = 64
@@ -62,6 +72,24 @@ class LinkContext:
     dead_s: float = DEAD_S
     links: set["LinkConnection"] = field(default_factory=set)
     unauthenticated: dict[str, int] = field(default_factory=dict)
+    links_per_function_max: int = LINKS_PER_FUNCTION_MAX
+    links_by_uid: Counter[str] = field(default_factory=Counter)
+
+    def add(self, link: "LinkConnection", uid: str) -> bool:
+        """Count a link of the function ``uid`` in; False where it has too many."""
+        if self.links_by_uid[uid] >= self.links_per_function_max:
+            return False
+        self.links_by_uid[uid] += 1
+        self.links.add(link)
+        return True
+
+    def discard(self, link: "LinkConnection", uid: str) -> None:
+        """Count it out, if it was counted in."""
+        if link in self.links:
+            self.links.discard(link)
+            self.links_by_uid[uid] -= 1
+            if not self.links_by_uid[uid]:
+                del self.links_by_uid[uid]
 
 
 class LinkConnection(asyncio.Protocol):
@@ -117,7 +145,8 @@ class LinkConnection(asyncio.Protocol):
         self._uncount()
         if self._timer is not None:
             self._timer.cancel()
-        self._context.links.discard(self)
+        if self._hello is not None:
+            self._context.discard(self, self._hello.identity.uid)
         environment, self._environment = self._environment, None
         if environment is not None:
             environment.lost()
@@ -128,6 +157,9 @@ class LinkConnection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._last_sent = self._loop.time()
             self._transport.write(data)
+            if self._transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
+                logger.warning("link from %s ended: it does not read", self._describe())
+                self._abort()
 
     def close(self) -> None:
         """End the link after what was written."""
@@ -189,9 +221,11 @@ class LinkConnection(asyncio.Protocol):
         self._uncount()
         if self._decoder is not None:
             self._decoder.authenticated = True
-        self._context.links.add(self)
         if self._timer is not None:
             self._timer.cancel()
+        if not self._context.add(self, identity.uid):
+            self._refuse(Refused("the function has too many environments linked", RETRY_MS))
+            return
         self._timer = self._loop.call_later(self._context.ping_s, self._beat)
         self._context.admit(hello, self._decide)
 
@@ -200,9 +234,7 @@ class LinkConnection(asyncio.Protocol):
         if hello is None or self._transport is None or self._transport.is_closing():
             return
         if isinstance(admission, Refused):
-            fields = {"reason": admission.reason, "retryAfterMs": admission.retry_after_ms}
-            self.send(frames.encode_control(FrameType.REFUSE, fields))
-            self.close()
+            self._refuse(admission)
             return
         if isinstance(admission, Retired):
             self._retire(hello)
@@ -220,6 +252,11 @@ class LinkConnection(asyncio.Protocol):
             return
         self.send(frames.encode_control(FrameType.WELCOME, fields))
         self._begin(hello, admission)
+
+    def _refuse(self, refusal: Refused) -> None:
+        fields = {"reason": refusal.reason, "retryAfterMs": refusal.retry_after_ms}
+        self.send(frames.encode_control(FrameType.REFUSE, fields))
+        self.close()
 
     def _retire(self, hello: Hello) -> None:
         """Welcome it with its own epoch, so that it obeys, and let it end."""

@@ -2,10 +2,11 @@
 the controller's question which are there (``core.package_lookup``).
 
 Contract: an upload waits on disk until it is whole (``gateway.spool``), and is answered when the
-store has it durable; its name must be its SHA-256. A download needs the proof of a function that
-names the package as its code or as a layer; anything else is 401 or 404, which tell nothing of what
-exists. A layer that is only remembered may still come, by its object or from another gateway: 503
-until it does, since a 404 is final for an agent.
+store has it durable; its name must be its SHA-256, and it must be a zip that environments can
+unpack (``core.package_check``). A download needs the proof of a function that names the package as
+its code or as a layer; anything else is 401 or 404, which tell nothing of what exists. A layer that
+is only remembered may still come, by its object or from another gateway: 503 until it does, since a
+404 is final for an agent.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
 from kubelambda.core.function import Function
 from kubelambda.core.keys import SIGNATURE_HEADER, verify_request
+from kubelambda.core.package_check import check_package
 from kubelambda.core.package_lookup import (
     LOOKUP_PATH,
     MalformedLookupError,
@@ -156,7 +158,9 @@ class PackageApi:
     async def _keep(self, request: Request, name: str, cache: PackageCache) -> None:
         try:
             async with self._storing:
-                await cache.put(name, await _read_upload(request))
+                content = await _read_upload(request)
+                await asyncio.to_thread(check_package, content)
+                await cache.put(name, content)
         except ValueError as error:
             answer_error(request, errors.invalid_parameter(str(error)))
         except (PackagesUnavailableError, SpoolError) as error:

@@ -20,6 +20,7 @@ from kubelambda.core.packages import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.assembly import Assembly, Surroundings
 from kubelambda.gateway.connections import Connections
+from kubelambda.gateway.front_page import RenderPage
 from kubelambda.gateway.http import HttpConnection
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.ownership import FindPeers
@@ -51,6 +52,7 @@ class Gateway:
         events: EventSink | None = None,
         packages: PackageStore | None = None,
         supervisor: Supervisor | None = None,
+        render_page: RenderPage | None = None,
     ) -> None:
         """``supervisor`` is closed with the gateway, whoever else keeps tasks with it."""
         self._supervisor = supervisor if supervisor is not None else Supervisor()
@@ -68,6 +70,7 @@ class Gateway:
             find_peers=find_peers,
             events=events,
             packages=packages,
+            render_page=render_page,
         )
         self._health = HealthServer(
             registry,

@@ -72,5 +72,5 @@ def _read_code(outcome: Outcome) -> str:
         return "Unhandled"
     try:
         return str(json.loads(outcome.payload)["errorType"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "Unhandled"

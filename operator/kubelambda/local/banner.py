@@ -7,31 +7,43 @@ from collections.abc import Sequence
 
 from kubelambda.catalog.files import Loaded, Problem, Remark
 from kubelambda.core.function import Function
+from kubelambda.local.isolation import Isolation
 from kubelambda.local.machine import Machine
-from kubelambda.local.runtimes import Unavailable, plan_bootstrap
+from kubelambda.local.page import INVOKE_PATH
+from kubelambda.local.runtimes import Bootstrap, plan_bootstrap
 
-INVOKE_PATH = "/2015-03-31/functions/{name}/invocations"
 
+def render_banner(
+    url: str, functions: Sequence[Function], machine: Machine, isolation: Isolation
+) -> str:
+    """The functions and, for one that can run (a hello first), lines to paste.
 
-def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> str:
-    """The functions and, for one that can run (a hello first), lines to paste."""
-    lines = [f"kubelambda local mode at {url}", ""]
+    ``functions`` are as they are served: one that cannot run says so.
+    """
+    accounts = dict.fromkeys((one.account_id, one.ref.namespace) for one in functions)
+    lines = [f"kubelambda local mode at {url}"]
+    lines += [f"account {account} (namespace {namespace})" for account, namespace in accounts]
+    lines.append("")
     lines += [_render_function(function, machine) for function in functions]
-    runnable = [one for one in functions if not isinstance(_plan(one, machine), Unavailable)]
+    runnable = [one for one in functions if not one.cannot_run]
     if runnable:
         chosen = min(runnable, key=_rank)
         lines += ["", "Try:", *_render_tries(url, chosen.function_name)]
     lines += [
         "",
-        "Memory, CPU, /tmp and network are this machine's; nothing limits a function here.",
+        "Memory, CPU, disk and network are this machine's; nothing limits a function here.",
+        isolation.notice,
     ]
-    lines += ["Edit a file and invoke again: it is read anew. Ctrl-C ends everything."]
+    lines += [
+        f"The same list for a browser: {url}/",
+        "Edit a file and invoke again: it is read anew. Ctrl-C ends everything.",
+    ]
     return "\n".join(lines)
 
 
-def render_problems(loaded: Loaded) -> str:
+def render_problems(problems: Sequence[Problem], loaded: Loaded) -> str:
     """One line for each document that was left out, and what is served all the same."""
-    return "\n".join(_render_problem(one, loaded) for one in loaded.problems)
+    return "\n".join(_render_problem(one, loaded) for one in problems)
 
 
 def render_remarks(remarks: Sequence[Remark]) -> str:
@@ -40,7 +52,7 @@ def render_remarks(remarks: Sequence[Remark]) -> str:
 
 
 def _render_problem(problem: Problem, loaded: Loaded) -> str:
-    line = f"not served: {problem.path}: {problem.message}"
+    line = f"not served: {problem}"
     names = [one.function_name for one in loaded.functions if loaded.kept(one, problem.path)]
     return f"{line} (served as before: {', '.join(names)})" if names else line
 
@@ -51,15 +63,12 @@ def _rank(function: Function) -> tuple[bool, bool]:
     return not is_hello, not function.runtime.startswith("python")
 
 
-def _plan(function: Function, machine: Machine) -> object:
-    return plan_bootstrap(function.runtime, function.handler, machine)
-
-
 def _render_function(function: Function, machine: Machine) -> str:
+    if function.cannot_run:
+        return f"  {function.function_name}  not available here: {function.stalled_message}"
     bootstrap = plan_bootstrap(function.runtime, function.handler, machine)
-    if isinstance(bootstrap, Unavailable):
-        return f"  {function.function_name}  not available here: {bootstrap.reason}"
-    note = f"  ({bootstrap.warning})" if bootstrap.warning else ""
+    warning = bootstrap.warning if isinstance(bootstrap, Bootstrap) else ""
+    note = f"  ({warning})" if warning else ""
     return (
         f"  {function.function_name}  {function.runtime}, {function.memory_mb} MB, "
         f"{function.timeout_s} s{note}"

@@ -6,6 +6,7 @@ every process it started when it closes. A child dies with its parent (the agent
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -20,18 +21,22 @@ from kubelambda.core.backoff import double_delay_s
 from kubelambda.core.demand import DemandReply, DemandReport, Drain, FunctionDemand
 from kubelambda.core.function import Function, FunctionRef
 from kubelambda.core.keys import derive_function_key
-from kubelambda.local.layer_paths import build_layer_paths
-from kubelambda.local.machine import Machine
+from kubelambda.core.language_paths import Roots, build_local_paths
+from kubelambda.local.isolation import PLAIN, Isolation, Sight, make_directories
+from kubelambda.local.machine import Machine, list_needed_paths
 from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 
 logger = logging.getLogger(__name__)
 
-STOP_S = 3.0
+ENDINGS = ((signal.SIGTERM, 0.3), (signal.SIGHUP, 3.0), (signal.SIGKILL, 3.0))
+"""How an agent is told to end, and for how many seconds that is left to it."""
 RETRY_S_MIN = 0.2
 RETRY_S_MAX = 5.0
 INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "TMPDIR")
 ALLOWED_CODE_HOSTS = ("localhost", "127.0.0.1", "::1")
 """Code may come from this machine, by plain http too."""
+OPT_VARIABLE = "_KUBELAMBDA_OPT_ROOT"
+"""For the runtimes' bootstraps: what takes the place of /opt (runtimes/README.md)."""
 S3_PREFIX = "KUBELAMBDA_S3_"
 """What is a Secret's on a cluster comes from the user's own environment here."""
 
@@ -74,6 +79,7 @@ class LocalEnvironments:
     state: Path
     master_secret: bytes
     inherited: Mapping[str, str]
+    isolation: Isolation = PLAIN
     gateway_address: str = ""
     idle_timeout_s: float = 300.0
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
@@ -99,16 +105,15 @@ class LocalEnvironments:
         return DemandReply(tuple(drains))
 
     async def close(self) -> None:
-        """End every agent: SIGTERM, and SIGKILL for what is still there after STOP_S."""
+        """End every agent: SIGTERM, then SIGHUP, which leaves no time to anything; then SIGKILL."""
         environments = list(self._running.values())
-        for one in environments:
-            _signal(one.process, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(STOP_S):
-                await asyncio.gather(*(one.process.wait() for one in environments))
-        except TimeoutError:
+        for number, patience_s in ENDINGS:
             for one in environments:
-                _signal(one.process, signal.SIGKILL)
+                _signal(one.process, number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await asyncio.gather(*(one.process.wait() for one in environments))
+                    break
         await asyncio.gather(*self._watchers, return_exceptions=True)
 
     async def _start_missing(self, ref: FunctionRef, demand: FunctionDemand) -> None:
@@ -160,7 +165,7 @@ class LocalEnvironments:
             return
         self._started_count += 1
         pod = f"{function.ref.name}-{self._started_count}"
-        directory = self.state / "environments" / pod
+        directory = self.state.resolve() / "environments" / pod
         try:
             process = await self._spawn(function, pod, directory, bootstrap)
         except OSError:
@@ -177,10 +182,9 @@ class LocalEnvironments:
     async def _spawn(
         self, function: Function, pod: str, directory: Path, bootstrap: Bootstrap
     ) -> asyncio.subprocess.Process:
-        shutil.rmtree(directory, ignore_errors=True)
-        for part in ("task", "opt", "tmp"):
-            (directory / part).mkdir(parents=True)
+        make_directories(directory)
         return await asyncio.create_subprocess_exec(
+            *self.isolation.command,
             self.agent,
             env=self._build_variables(function, pod, directory, bootstrap),
             stdin=asyncio.subprocess.DEVNULL,
@@ -203,11 +207,11 @@ class LocalEnvironments:
         inherited = {
             name: self.inherited[name] for name in INHERITED_VARIABLES if name in self.inherited
         }
+        sight = self._prepare(function, directory, bootstrap, inherited)
         return {
             **inherited,
-            **build_layer_paths(directory / "opt", inherited, self.machine),
+            **_build_paths(sight, bootstrap, inherited.get("PATH", "")),
             **bootstrap.variables,
-            "TMPDIR": str(directory / "tmp"),
             "KUBELAMBDA_GATEWAY": self.gateway_address,
             "KUBELAMBDA_NAMESPACE": function.ref.namespace,
             "KUBELAMBDA_FUNCTION": function.ref.name,
@@ -219,12 +223,27 @@ class LocalEnvironments:
             "KUBELAMBDA_POD": pod,
             "KUBELAMBDA_POD_UID": pod,
             "KUBELAMBDA_BOOTSTRAP": json.dumps(list(bootstrap.argv)),
-            "KUBELAMBDA_TASK_ROOT": str(directory / "task"),
-            # Not /opt of this machine, whose programs are nobody's extensions.
-            "KUBELAMBDA_OPT_ROOT": str(directory / "opt"),
+            "KUBELAMBDA_TASK_ROOT": sight.task,
+            "KUBELAMBDA_OPT_ROOT": sight.opt,
             "KUBELAMBDA_RUNTIME_API_ADDRESS": "127.0.0.1:0",
+            **sight.variables,
             **self._build_code_variables(function),
         }
+
+    def _prepare(
+        self,
+        function: Function,
+        directory: Path,
+        bootstrap: Bootstrap,
+        inherited: Mapping[str, str],
+    ) -> Sight:
+        in_place = function.code.directory
+        programs = [self.agent, *map(Path, bootstrap.directories)]
+        return self.isolation.prepare(
+            directory,
+            Path(in_place) if in_place else None,
+            list_needed_paths(self.machine, programs, inherited),
+        )
 
     def _build_code_variables(self, function: Function) -> dict[str, str]:
         """As on a cluster, only for functions whose code is fetched."""
@@ -237,6 +256,19 @@ class LocalEnvironments:
             "KUBELAMBDA_ALLOWED_CODE_HOSTS": ",".join(ALLOWED_CODE_HOSTS),
             **(access if function.uses_s3 else {}),
         }
+
+
+def _build_paths(sight: Sight, bootstrap: Bootstrap, machine_path: str) -> dict[str, str]:
+    """Where the language looks, with the environment's directories in the place of an image's."""
+    roots = Roots(
+        task=sight.task,
+        opt=sight.opt,
+        runtime=bootstrap.runtime_directory,
+        lang=bootstrap.lang_directory,
+        modules=bootstrap.modules,
+    )
+    paths = build_local_paths(bootstrap.language, bootstrap.versions, roots, machine_path)
+    return {**paths, OPT_VARIABLE: roots.opt}
 
 
 def find_agent() -> Path:

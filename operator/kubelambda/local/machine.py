@@ -9,9 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from kubelambda.local.mounts import OPT, TMP, find_prefix
 
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "nodejs": ("node", "--version"),
@@ -30,11 +32,13 @@ PREPARED: Mapping[str, tuple[str, str]] = {
 MODULES: Mapping[str, str] = {"nodejs": "nodejs/node_modules"}
 """Libraries that a language's image bundles beside its client, where they are fetched."""
 
-BUNDLED: Mapping[str, str] = {"nodejs": "nodejs/local", "ruby": "ruby"}
+BUNDLED: Mapping[str, str] = {"python": "python", "nodejs": "nodejs/local", "ruby": "ruby"}
 """Languages whose files come with the package: the runtime directory."""
 
 BUILT = ("nodejs22.x", "nodejs24.x")
 """Identifiers that ``make node-runtimes`` builds whole, each as its image has it."""
+
+TRUST_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 VERSION = re.compile(r"\d+(\.\d+)*")
 ASK_S = 10.0
@@ -62,9 +66,9 @@ def find_machine(cache: Path | None = None) -> Machine:
     ``cache`` is the directory of ``make local-runtimes``; it need not exist.
     """
     python = (sys.executable, f"{sys.version_info.major}.{sys.version_info.minor}")
-    if cache is None:
-        return Machine({"python": python})
     files = find_runtime_files()
+    if cache is None:
+        return Machine({"python": python}, directories={"python": str(files / "python")})
     directories = {name: str(files / path) for name, path in BUNDLED.items()}
     for name, (needed, directory) in PREPARED.items():
         if (cache / needed).exists():
@@ -78,6 +82,30 @@ def find_machine(cache: Path | None = None) -> Machine:
         },
         built=find_built(cache),
     )
+
+
+def list_needed_paths(
+    machine: Machine, programs: Iterable[Path], variables: Mapping[str, str]
+) -> list[Path]:
+    """What has to stay visible where an environment has its own /opt and /tmp.
+
+    The interpreters, ``programs``, what is on PATH, and the certificates that are trusted.
+    """
+    interpreters = [Path(path) for path, _ in machine.interpreters.values()]
+    named = [*interpreters, *programs]
+    found = [Path(sys.prefix), Path(sys.base_prefix)]
+    found += [Path(variables[name]) for name in TRUST_VARIABLES if name in variables]
+    for place in (OPT, TMP):
+        below = {
+            path for one in named for path in (one, one.resolve()) if path.is_relative_to(place)
+        }
+        found += [path if path.is_dir() else find_prefix(path, place) for path in below]
+        found += [
+            find_prefix(Path(entry) / "program", place)
+            for entry in variables.get("PATH", "").split(":")
+            if Path(entry).is_relative_to(place)
+        ]
+    return found
 
 
 def find_cache(variables: Mapping[str, str]) -> Path:

@@ -1,6 +1,7 @@
-"""Functions of local mode whose packages were never uploaded: the same words as on a cluster.
+"""Functions of local mode whose packages were never uploaded, or whose zips are none.
 
-Contract: a directory that cannot be looked at says nothing against a function.
+Contract: the same words as on a cluster; a directory that cannot be looked at says nothing against
+a function.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import replace
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.packages import describe_missing_package, list_needed_packages
 from kubelambda.core.function import Function
+from kubelambda.core.package_check import describe_bad_zip
 from kubelambda.core.packages import PackagesUnavailableError
 
 
@@ -24,6 +26,20 @@ def mark_missing_package(function: Function, holds: Callable[[str], bool]) -> Fu
                 stalled_message=describe_missing_package(name, what),
             )
     return function
+
+
+def mark_bad_zip(function: Function) -> Function:
+    """The function itself, or Stalled where a zip in its object or in a layer's is none."""
+    contents = [one.content for one in function.layers if one.content is not None]
+    problem = describe_bad_zip([function.code, *contents])
+    if not problem:
+        return function
+    return replace(
+        function,
+        ready=False,
+        stalled_reason=str(Reason.INVALID_SPEC),
+        stalled_message=problem,
+    )
 
 
 def _may_be_there(name: str, holds: Callable[[str], bool]) -> bool:

@@ -34,17 +34,12 @@ MISSING: Mapping[str, str] = {
 WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"; exec "$@"'
 """Runs a command, under the wrapper script where there is one (spec 6.5)."""
 
-BUILT = (
-    'PATH="$1/lang/bin:$PATH" NODE_PATH="$NODE_PATH:$1/runtime/node_modules" '
-    'exec /bin/sh "$1/runtime/bootstrap"'
-)
-"""Runs a whole runtime from the directory that takes the place of /var."""
-
 LOCALE = {"LC_ALL": "C.UTF-8"}
 """Images have the locale that LANG names; a machine may not, and would read variables as ASCII."""
 
 LOG_FRAMES: Mapping[str, str] = {"KUBELAMBDA_LOG_FRAMES": "true"}
 """For the agent, where the language's client writes records in frames, as the image's variable."""
+FRAMING = ("python", "java")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,23 @@ class Bootstrap:
     argv: tuple[str, ...]
     warning: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What an image's own environment would add."""
+    """What an image's own environment would add, apart from paths."""
+    language: str = "provided"
+    versions: tuple[str, ...] = ()
+    """What directories of layers are named by (``core.language_paths``)."""
+    runtime_directory: str = ""
+    """What takes the place of /var/runtime."""
+    lang_directory: str = ""
+    """What takes the place of /var/lang, where the runtime was built whole."""
+    modules: str = ""
+    """Where the libraries are that the image bundles."""
+
+    @property
+    def directories(self) -> list[str]:
+        """What of this machine the runtime is made of, apart from interpreters."""
+        places = (self.runtime_directory, self.lang_directory, self.modules)
+        scripts = [part for part in self.argv[1:2] if part.startswith("/")]
+        return [*filter(None, places), *scripts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,7 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
     if PROVIDED.fullmatch(runtime):
         return Bootstrap(())  # the file named bootstrap of the code or of a layer
     if runtime in machine.built:
-        return _plan_built(machine.built[runtime])
+        return _plan_built(runtime, machine.built[runtime])
     known = IDENTIFIER.fullmatch(runtime)
     if known is None:
         return Unavailable(_explain_unknown(runtime))
@@ -81,22 +92,58 @@ def _plan_language(known: re.Match[str], handler: str, machine: Machine) -> Boot
     runtime, language, asked = known[0], known[1], known[2]
     if language not in machine.interpreters:
         return Unavailable(f"runtime {runtime} needs {MISSING[language]}, which is not on PATH")
-    interpreter, version = machine.interpreters[language]
-    warning = _compare(language, asked, version)
-    if language == "python":
-        command = (interpreter, "-m", "awslambdaric", handler)
-        return Bootstrap(("/bin/sh", "-c", WRAPPED, "bootstrap", *command), warning, LOG_FRAMES)
     if language not in machine.directories:
         return Unavailable(f"runtime {runtime} needs files that `make local-runtimes` prepares")
-    variables = {"LAMBDA_RUNTIME_DIR": machine.directories[language], **LOCALE}
-    if language == "java":
-        variables |= LOG_FRAMES
-    return Bootstrap(("/bin/sh", machine.bootstraps[language]), warning, variables)
+    interpreter, version = machine.interpreters[language]
+    directory = machine.directories[language]
+    return Bootstrap(
+        argv=_build_command(language, interpreter, handler, machine),
+        warning=_compare(language, asked, version),
+        variables=_list_variables(language, directory),
+        language=language,
+        versions=_name_versions(language, asked, version),
+        runtime_directory=directory,
+        modules=machine.modules.get(language, ""),
+    )
 
 
-def _plan_built(directory: str) -> Bootstrap:
-    variables = {"LAMBDA_RUNTIME_DIR": f"{directory}/var/runtime", **LOCALE}
-    return Bootstrap(("/bin/sh", "-c", BUILT, "bootstrap", f"{directory}/var"), variables=variables)
+def _build_command(
+    language: str, interpreter: str, handler: str, machine: Machine
+) -> tuple[str, ...]:
+    """The image's bootstrap; for Python what it does, with the Python that has the client."""
+    if language != "python":
+        return ("/bin/sh", machine.bootstraps[language])
+    launcher = f"{machine.directories[language]}/runtime_path.py"
+    command = (interpreter, "-s", "-P", launcher, handler)
+    return ("/bin/sh", "-c", WRAPPED, "bootstrap", *command)
+
+
+def _list_variables(language: str, directory: str) -> dict[str, str]:
+    own = {"LAMBDA_RUNTIME_DIR": directory}
+    if language in FRAMING:
+        own |= LOG_FRAMES
+    return own if language == "python" else own | LOCALE
+
+
+def _name_versions(language: str, asked: str, running: str) -> tuple[str, ...]:
+    """Node's layers are named by the runtime; gems by the Ruby that runs, then by the runtime's."""
+    if language != "ruby":
+        return (asked.split(".", maxsplit=1)[0],)
+    names = (".".join([*version.split("."), "0"][:2]) + ".0" for version in (running, asked))
+    return tuple(dict.fromkeys(names))
+
+
+def _plan_built(runtime: str, directory: str) -> Bootstrap:
+    own = f"{directory}/var/runtime"
+    return Bootstrap(
+        argv=("/bin/sh", f"{own}/bootstrap"),
+        variables={"LAMBDA_RUNTIME_DIR": own, **LOCALE},
+        language="nodejs",
+        versions=(runtime.removeprefix("nodejs").removesuffix(".x"),),
+        runtime_directory=own,
+        lang_directory=f"{directory}/var/lang",
+        modules=f"{own}/node_modules",
+    )
 
 
 def _explain_unknown(runtime: str) -> str:

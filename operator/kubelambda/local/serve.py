@@ -14,12 +14,18 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from watchfiles import awatch
 
-from kubelambda.catalog.files import Loaded, keep_last_good, list_new_remarks, load_functions
+from kubelambda.catalog.files import (
+    Loaded,
+    keep_last_good,
+    list_new_problems,
+    list_new_remarks,
+    load_functions,
+)
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.core.function import Function
@@ -29,9 +35,12 @@ from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.banner import render_banner, render_problems, render_remarks
+from kubelambda.local.edits import follow_edits
 from kubelambda.local.environments import LocalEnvironments, find_agent
+from kubelambda.local.isolation import find_isolation
 from kubelambda.local.machine import Machine, find_cache, find_machine
-from kubelambda.local.packages import mark_missing_package
+from kubelambda.local.packages import mark_bad_zip, mark_missing_package
+from kubelambda.local.page import describe_functions, render_page
 from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
@@ -40,9 +49,8 @@ from kubelambda.stores.sqlite import SqliteQueue
 logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-PACKAGES_LOOK_MS = 1_000
-"""How often missing packages are looked for."""
-DISPATCH_DRAIN_S = 1.0
+DRAIN_S = 0.2
+"""Whoever stops local mode wants it to end: what runs is not waited for."""
 RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
 
 
@@ -79,13 +87,16 @@ async def _serve(options: LocalOptions) -> None:
     if not loaded.functions and not loaded.problems:
         names = ", ".join(str(path) for path in options.paths)
         raise LocalModeError(f"no LambdaFunction found under {names}")
+    agent = find_agent()
+    isolation = find_isolation(agent, options.state)
     environments = LocalEnvironments(
         index=index,
         machine=machine,
-        agent=find_agent(),
+        agent=agent,
         state=options.state,
         master_secret=master_secret,
         inherited=options.inherited,
+        isolation=isolation,
     )
     settings = GatewaySettings(
         host=HOST,
@@ -93,11 +104,20 @@ async def _serve(options: LocalOptions) -> None:
         internal_port=0,
         metrics_port=0,
         linger_s=0,
+        drain_s=DRAIN_S,
         package_cache=options.state / "environments" / "packages",
     )
     supervisor, metrics = Supervisor(), DispatchMetrics(CollectorRegistry())
     queue = SqliteQueue(options.state / "events.sqlite", time.time)
-    gateway = Gateway(settings, index, environments, master_secret, events=queue, packages=packages)
+    gateway = Gateway(
+        settings,
+        index,
+        environments,
+        master_secret,
+        events=queue,
+        packages=packages,
+        render_page=partial(loader.render_page, settings.region),
+    )
     try:
         await gateway.start()
         await queue.open()
@@ -109,9 +129,14 @@ async def _serve(options: LocalOptions) -> None:
             f"end what listens there or give another --port"
         ) from error
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"
-    options.say(render_banner(f"http://{HOST}:{gateway.public_port}", loaded.functions, machine))
+    url = f"http://{HOST}:{gateway.public_port}"
+    options.say(render_banner(url, loader.served, machine, isolation))
     stop = _stop_event()
-    follower = asyncio.create_task(_follow_edits(loader, stop))
+    follower = asyncio.create_task(
+        follow_edits(
+            options.paths, stop, on_edit=loader.load_again, on_look=loader.look_for_packages
+        )
+    )
     invoker = RelayInvoker(f"{HOST}:{gateway.internal_port}", master_secret)
     dispatcher = Dispatcher(queue, invoker, metrics, time.time, supervisor=supervisor)
     dispatcher.open()
@@ -131,7 +156,7 @@ async def _serve(options: LocalOptions) -> None:
 async def _stop_dispatching(stop: asyncio.Event, dispatcher: Dispatcher) -> None:
     """What still runs is given back: it is run again when local mode is started again."""
     await stop.wait()
-    await dispatcher.drain(DISPATCH_DRAIN_S)
+    await dispatcher.drain(DRAIN_S)
 
 
 @dataclass(slots=True)
@@ -142,6 +167,8 @@ class _Loader:
     index: FunctionIndex
     machine: Machine
     packages: DirectoryPackages
+    served: Sequence[Function] = ()
+    """What the files hold, as far as it could be read; one that cannot run says why."""
     _former: Loaded = field(default_factory=lambda: Loaded((), ()))
     _lacking: bool = False
     """Whether a function waits for a package."""
@@ -149,29 +176,43 @@ class _Loader:
     def load(self) -> Loaded:
         """Make what is in the files, and what packages are there, all that is served."""
         loaded = keep_last_good(self._former, load_functions(self.options.paths))
+        problems = list_new_problems(self._former, loaded)
         remarks = list_new_remarks(self._former, loaded)
         self._former = loaded
         self._serve()
         self.index.synced = True
-        if loaded.problems:
-            self.options.say(render_problems(loaded))
+        if problems:
+            self.options.say(render_problems(problems, loaded))
         if remarks:
             self.options.say(render_remarks(remarks))
         return loaded
+
+    def load_again(self) -> None:
+        """Something has been edited."""
+        self.load()
 
     def look_for_packages(self) -> None:
         """Serve what has waited for a package that is there now."""
         if self._lacking:
             self._serve()
 
+    def render_page(self, region: str, accept: str) -> tuple[str, bytes]:
+        """What is served right now, for ``GET /``."""
+        refs = self.index.refs()
+        functions = [one for ref in refs if (one := self.index.get(ref)) is not None]
+        unnamed = [str(one) for one in self._former.problems if not one.functions]
+        page = render_page(describe_functions(functions, region), unnamed, accept)
+        return page.content_type, page.body
+
     def _serve(self) -> None:
         self._lacking = False
-        self.index.replace(self._judge(function) for function in self._former.functions)
+        self.served = [self._judge(function) for function in self._former.functions]
+        self.index.replace([*self.served, *self._former.refused])
 
     def _judge(self, function: Function) -> Function:
         marked = mark_missing_package(function, self.packages.holds)
         self._lacking |= marked is not function
-        return mark_unavailable(marked, self.machine)
+        return mark_unavailable(mark_bad_zip(marked), self.machine)
 
 
 def mark_unavailable(function: Function, machine: Machine) -> Function:
@@ -185,25 +226,6 @@ def mark_unavailable(function: Function, machine: Machine) -> Function:
         stalled_reason=RUNTIME_UNAVAILABLE,
         stalled_message=bootstrap.reason,
     )
-
-
-async def _follow_edits(loader: _Loader, stop: asyncio.Event) -> None:
-    edits = awatch(
-        *loader.options.paths,
-        stop_event=stop,
-        debounce=200,
-        step=50,
-        rust_timeout=PACKAGES_LOOK_MS,
-        yield_on_timeout=True,
-    )
-    async for changes in edits:
-        try:
-            if changes:
-                loader.load()
-            else:
-                loader.look_for_packages()
-        except Exception:
-            logger.exception("the files cannot be read; what was read before is served")
 
 
 def _stop_event() -> asyncio.Event:

@@ -295,7 +295,7 @@ def _work_queue() -> dict[str, Any]:
 def _read_letter(headers: dict[str, str], payload: bytes) -> DeadLetter:
     try:
         version, detail = int(headers.get(VERSION, "1")), str(json.loads(headers.get(DETAIL, '""')))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableEventError(f"not a dead letter: {error!r}") from error
     return decode_letter(
         version, headers.get(HEADER, ""), payload, headers.get(CONDITION, ""), detail

@@ -83,7 +83,7 @@ func writeFiles(place Place, files map[string][]byte) error {
 	}
 	defer target.root.Close()
 	for name, content := range files {
-		clean, err := cleanName(name)
+		clean, err := cleanFileName(name)
 		if err != nil {
 			return err
 		}

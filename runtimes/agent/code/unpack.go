@@ -1,7 +1,7 @@
 // Package code puts a function's code and layers into their directories.
 //
-// Contract: writes regular files and directories below the root it is given, nothing else and
-// nowhere else, within the limits of spec/lambda.md, section 6.2; an archive that breaks a rule is
+// Contract: writes regular files, directories and links that stay inside below the root it is given,
+// nothing else and nowhere else, within the limits of spec/lambda.md, section 6.2; an archive that breaks a rule is
 // refused as a whole with an Error that says which.
 package code
 
@@ -51,8 +51,11 @@ type Place struct {
 
 // target writes below one directory, whatever names say.
 type target struct {
-	root  *os.Root
-	made  map[string]bool
+	root      *os.Root
+	directory string
+	made      map[string]bool
+	// links are made when all files are there, so that none is written through one.
+	links map[string]string
 	bytes int64
 	total *Total
 }
@@ -62,7 +65,10 @@ func openTarget(place Place) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{root: root, made: map[string]bool{".": true}, total: place.Total}, nil
+	return &target{
+		root: root, directory: place.Directory, made: map[string]bool{".": true},
+		links: map[string]string{}, total: place.Total,
+	}, nil
 }
 
 // WriteInline writes a map of file name to text; a file that begins with #! is executable.
@@ -73,7 +79,7 @@ func WriteInline(place Place, files map[string]string) error {
 	}
 	defer target.root.Close()
 	for name, text := range files {
-		clean, err := cleanName(name)
+		clean, err := cleanFileName(name)
 		if err != nil {
 			return err
 		}
@@ -104,21 +110,26 @@ func cleanName(name string) (string, error) {
 		return "", refuse("a file name of %d bytes", len(name))
 	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
 		return "", refuse("the file name %q is not UTF-8", name)
-	case strings.HasPrefix(name, "/") || strings.Contains(name, "\\"):
+	case strings.HasPrefix(name, "/"):
 		return "", refuse("the file name %q is not relative", name)
 	case strings.Count(name, "/") > depthMax:
 		return "", refuse("the file name %q is nested too deep", name)
 	}
 	for _, part := range strings.Split(name, "/") {
 		if part == ".." {
-			return "", refuse("the file name %q leaves the directory", name)
+			return "", refuse("the file name %q leaves the package", name)
 		}
 	}
-	clean := path.Clean(name)
-	if clean == "." {
-		return "", refuse("the file name %q names no file", name)
+	return path.Clean(name), nil
+}
+
+// cleanFileName is cleanName for what cannot be the root itself.
+func cleanFileName(name string) (string, error) {
+	clean, err := cleanName(name)
+	if err == nil && clean == "." {
+		err = refuse("the file name %q names no file", name)
 	}
-	return clean, nil
+	return clean, err
 }
 
 func (t *target) makeDirectories(directory string) error {
@@ -130,6 +141,10 @@ func (t *target) makeDirectories(directory string) error {
 	}
 	if err := t.root.Mkdir(directory, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return t.explain(directory, err)
+	} else if err != nil {
+		if info, err := t.root.Stat(directory); err == nil && !info.IsDir() {
+			return refuse("an entry is below %q, which is no directory but a file", directory)
+		}
 	}
 	t.made[directory] = true
 	return nil
@@ -140,6 +155,7 @@ func (t *target) writeFile(name string, mode fs.FileMode, content io.Reader) err
 	if err := t.makeDirectories(path.Dir(name)); err != nil {
 		return err
 	}
+	delete(t.links, name)
 	if err := t.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return t.explain(name, err)
 	}

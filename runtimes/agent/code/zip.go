@@ -7,9 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -19,7 +19,8 @@ const (
 	ratioMax      = 250
 	ratioBytesMin = 16 << 20
 	unpackTimeMax = 2 * time.Minute
-	encrypted     = 1 // flag of an entry
+	encrypted     = 1 // flags of an entry
+	utf8Names     = 0x800
 )
 
 // UnzipFile writes the archive in file without holding it in memory of its own.
@@ -75,21 +76,25 @@ func Unzip(place Place, archive []byte, now func() time.Time) error {
 			return refuse("the package unpacks to more than %d times its size", ratioMax)
 		}
 	}
-	return nil
+	return target.makeLinks()
 }
 
 func (t *target) writeEntry(entry *zip.File, checkTime func() error) error {
-	isDirectory := strings.HasSuffix(entry.Name, "/")
-	name, err := cleanName(entry.Name)
+	called := entry.Name
+	if !utf8.ValidString(called) && entry.Flags&utf8Names == 0 {
+		called = decodeCP437(called)
+	}
+	name, err := cleanName(called)
 	if err != nil {
 		return err
 	}
 	mode := entry.Mode()
-	if isDirectory && mode.IsDir() {
+	if mode.IsDir() { // every name that ends in a slash is one
 		return t.makeDirectories(name)
 	}
-	if !mode.IsRegular() || isDirectory {
-		return refuse("%q is neither a file nor a directory", entry.Name)
+	isLink := mode&fs.ModeType == fs.ModeSymlink
+	if !mode.IsRegular() && !isLink || name == "." {
+		return refuse("%q is neither a file nor a directory nor a link", called)
 	}
 	if entry.Flags&encrypted != 0 {
 		return refuse("%q is encrypted", entry.Name)
@@ -99,7 +104,11 @@ func (t *target) writeEntry(entry *zip.File, checkTime func() error) error {
 		return refuse("%q cannot be read: %v", entry.Name, err)
 	}
 	defer content.Close()
-	return t.writeFile(name, readOnly(mode), &contentReader{entry.Name, content, checkTime})
+	reader := &contentReader{entry.Name, content, checkTime}
+	if isLink {
+		return t.keepLink(name, reader)
+	}
+	return t.writeFile(name, readOnly(mode), reader)
 }
 
 // contentReader reads one entry within the time of all; what it cannot read is the archive's fault.

@@ -110,6 +110,9 @@ func (e *Environment) attach(requestID string) bool {
 
 func (e *Environment) startForEvent() {
 	e.event.inline = true
+	if e.event.Tail {
+		e.options.Sink.BeginTail() // an init that fails says why before START
+	}
 	if e.codeFailure != nil {
 		e.leaveWhereCodeMayMend()
 		e.failEvent(e.codeFailure.failure)
@@ -122,9 +125,9 @@ func (e *Environment) startForEvent() {
 
 // deliver hands the event to the extensions that subscribed and to the call of next that waits for it.
 func (e *Environment) deliver() {
-	e.writeStart()
 	e.event.delivered = true
 	e.event.deliveredAt = time.Now()
+	e.writeStart()
 	e.giveInvoke()
 	e.runtime.begin(e.event.Event)
 }
@@ -135,7 +138,7 @@ func (e *Environment) writeStart() {
 	}
 	e.event.hasStart = true
 	e.tellStart()
-	if e.event.Tail {
+	if e.event.Tail && (e.event.delivered || !e.event.inline) {
 		e.options.Sink.BeginTail()
 	}
 	e.options.Sink.SystemSoon(e.format.Start(time.Now(), e.event.RequestID, e.event.TraceID))

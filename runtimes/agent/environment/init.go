@@ -37,7 +37,9 @@ func (e *Environment) Configure(configuration link.Configuration) error {
 	e.logStream = newLogStream(time.Now(), configuration)
 	level := logs.ParseLevel(configuration.SystemLogLevel)
 	e.format = logs.NewFormat(configuration.LogFormat, configuration.FunctionVersion, level)
-	if configuration.Code.Directory != "" {
+	applicationLevel := configuration.Environment["AWS_LAMBDA_LOG_LEVEL"]
+	e.options.Sink.SetFilter(logs.NewApplicationFilter(configuration.LogFormat, applicationLevel))
+	if configuration.Code.Directory != "" && !e.options.IsMounted {
 		e.taskRoot = configuration.Code.Directory
 	}
 	go e.prepare(configuration.Layers, configuration.Code)

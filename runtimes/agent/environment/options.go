@@ -25,6 +25,8 @@ type Options struct {
 	// TaskRoot is where code is unpacked and what LAMBDA_TASK_ROOT says, unless code is used in
 	// place.
 	TaskRoot string
+	// IsMounted: code that is used in place is mounted at TaskRoot.
+	IsMounted bool
 	// OptRoot is where layers are; extensions are the files in its directory extensions.
 	OptRoot string
 	// Directory is where the runtime starts; empty means the task root.

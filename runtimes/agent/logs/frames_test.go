@@ -18,10 +18,8 @@ func frame(text string) string {
 // then that there is no more.
 func unframe(pieces ...string) string {
 	var got strings.Builder
-	u := unframer{
-		text: func(data []byte) { got.Write(data) },
-		edge: func() { got.WriteByte('|') },
-	}
+	take := func(data []byte) { got.Write(data) }
+	u := unframer{text: take, record: take, edge: func() { got.WriteByte('|') }}
 	for _, piece := range pieces {
 		u.take([]byte(piece))
 	}
@@ -55,7 +53,8 @@ func TestARecordHasEdges(t *testing.T) {
 
 func TestWhatIsNoHeaderAfterAllIsTextOnceNothingFollows(t *testing.T) {
 	var got strings.Builder
-	u := unframer{text: func(data []byte) { got.Write(data) }, edge: func() {}}
+	take := func(data []byte) { got.Write(data) }
+	u := unframer{text: take, record: take, edge: func() {}}
 	u.take([]byte("\xa5\x5a\x00"))
 	if got.String() != "" {
 		t.Errorf("taken at once: %q", got.String())

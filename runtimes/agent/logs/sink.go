@@ -28,10 +28,14 @@ type Sink struct {
 	changed *sync.Cond
 	pending []byte
 	partial []byte
-	tail    []byte
-	hasTail bool
-	writing bool
-	soon    *time.Timer
+	// keeps decides about the function's lines; nil where all are kept.
+	keeps func(line []byte) bool
+	// inRecord: partial is of a record in a frame, whose client has judged it.
+	inRecord bool
+	tail     []byte
+	hasTail  bool
+	writing  bool
+	soon     *time.Timer
 }
 
 // NewSink writes to out.
@@ -40,6 +44,13 @@ func NewSink(out io.Writer) *Sink {
 	sink.changed = sync.NewCond(&sink.mutex)
 	go sink.write()
 	return sink
+}
+
+// SetFilter has lines of the function left out that keeps refuses; nil keeps all.
+func (s *Sink) SetFilter(keeps func(line []byte) bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.keeps = keeps
 }
 
 // System writes lines of the platform's own, each ending in a line feed; never blocks.
@@ -97,11 +108,21 @@ func (s *Sink) Flush(patience time.Duration) {
 }
 
 // output takes what a process printed, cut anywhere.
-func (s *Sink) output(data []byte) {
+func (s *Sink) output(data []byte) { s.takeLines(data, false) }
+
+// record is output for the records of a runtime's client, which leaves out by itself what is to be.
+func (s *Sink) record(data []byte) { s.takeLines(data, true) }
+
+func (s *Sink) takeLines(data []byte, inRecord bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	s.inRecord = inRecord
 	last := bytes.LastIndexByte(data, '\n') + 1
-	if last > 0 {
+	switch {
+	case last > 0 && s.isFiltered():
+		s.commitKept(append(s.partial, data[:last]...))
+		s.partial = nil
+	case last > 0:
 		s.commit(s.partial)
 		s.partial = nil
 		s.commit(data[:last])
@@ -136,9 +157,26 @@ func (s *Sink) waitForRoom() {
 }
 
 func (s *Sink) endPartial() {
-	if len(s.partial) > 0 {
-		s.commit(append(s.partial, '\n'))
-		s.partial = nil
+	if len(s.partial) == 0 {
+		return
+	}
+	line := append(s.partial, '\n')
+	s.partial = nil
+	if s.isFiltered() {
+		s.commitKept(line)
+	} else {
+		s.commit(line)
+	}
+}
+
+func (s *Sink) isFiltered() bool { return s.keeps != nil && !s.inRecord }
+
+// commitKept commits those of the whole lines that belong into the log.
+func (s *Sink) commitKept(lines []byte) {
+	for line := range bytes.Lines(lines) {
+		if s.keeps(line) {
+			s.commit(line)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"kubelambda.io/agent/fetch"
 	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/supervise"
 )
 
 const (
@@ -62,6 +63,8 @@ type Settings struct {
 	LogFrames bool
 	// WorkingDirectory is empty where the runtime starts in the task root.
 	WorkingDirectory string
+	// Mounts are what this environment sees in another place than the machine.
+	Mounts []supervise.Mount
 }
 
 // Read takes settings from variables ("NAME=value"). Its errors name variables, never values.
@@ -72,6 +75,7 @@ func Read(variables []string) (Settings, error) {
 	pollMs, pollErr := readNumber(given, "VALUES_POLL_MS", defaultValuesPollMs)
 	freezeMs, freezeErr := readNumber(given, "IDLE_FREEZE_MS", defaultIdleFreezeMs)
 	bootstrap, bootstrapErr := readBootstrap(given)
+	mounts, mountsErr := readMounts(given["MOUNTS"])
 	settings := Settings{
 		Gateway: given["GATEWAY"],
 		Identity: link.Identity{
@@ -99,9 +103,10 @@ func Read(variables []string) (Settings, error) {
 		LogFrames:      given["LOG_FRAMES"] != "",
 
 		WorkingDirectory: given["WORKING_DIRECTORY"],
+		Mounts:           mounts,
 	}
 	missing := requireAll(given, "GATEWAY", "NAMESPACE", "FUNCTION", "FUNCTION_UID", "POD")
-	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, pollErr, bootstrapErr)
+	return settings, errors.Join(missing, keyErr, generationErr, freezeErr, pollErr, bootstrapErr, mountsErr)
 }
 
 func byName(variables []string) map[string]string {
@@ -159,6 +164,22 @@ func readBootstrap(given map[string]string) ([]string, error) {
 		return nil, fmt.Errorf("%sBOOTSTRAP is not a JSON list of strings", prefix)
 	}
 	return argv, nil
+}
+
+// ReadMounts takes only the mounts from variables.
+func ReadMounts(variables []string) ([]supervise.Mount, error) {
+	return readMounts(byName(variables)["MOUNTS"])
+}
+
+func readMounts(text string) ([]supervise.Mount, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var mounts []supervise.Mount
+	if err := json.Unmarshal([]byte(text), &mounts); err != nil {
+		return nil, fmt.Errorf("%sMOUNTS is not a JSON list of mounts", prefix)
+	}
+	return mounts, nil
 }
 
 // readRemote: the program that fetches lies beside the agent unless it is named.

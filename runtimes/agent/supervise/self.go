@@ -21,8 +21,7 @@ func shieldSelf(isInit bool) error {
 	if err := prctl(prSetDumpable, 0); err != nil {
 		return fmt.Errorf("PR_SET_DUMPABLE: %w", err)
 	}
-	// A core of the function would fill the pod's disk and delay the news of its end.
-	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+	limitSelf()
 	if isInit {
 		return nil
 	}

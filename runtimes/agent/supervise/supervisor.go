@@ -76,7 +76,11 @@ func (s *Supervisor) IsInit() bool { return s.isInit }
 func (s *Supervisor) Start(spec Spec) (int, error) {
 	s.mutex.Lock() // the reaper must not see the child before its entry is here
 	defer s.mutex.Unlock()
-	pid, err := s.fork(spec.Path, spec.Args, &syscall.ProcAttr{
+	path, args := spec.Path, spec.Args
+	if !s.isInit {
+		path, args = runsAsSh(path, args)
+	}
+	pid, err := s.fork(path, args, &syscall.ProcAttr{
 		Dir:   spec.Directory,
 		Env:   spec.Env,
 		Files: s.descriptors(spec),

@@ -18,6 +18,12 @@ export function describeContext(headers) {
   }
 }
 
+/** The variable that X-Ray's SDKs read, for the event of `headers`. */
+export function setTraceId({ 'lambda-runtime-trace-id': traceId }) {
+  if (traceId) process.env._X_AMZN_TRACE_ID = traceId
+  else delete process.env._X_AMZN_TRACE_ID
+}
+
 function parse(headers, name) {
   // Header values arrive as Latin-1; what they hold is UTF-8.
   return headers[name] ? JSON.parse(Buffer.from(headers[name], 'latin1').toString()) : undefined

@@ -11,51 +11,84 @@ export const ImportModuleError = named('ImportModuleError')
 export const HandlerNotFound = named('HandlerNotFound')
 export const MalformedHandlerName = named('MalformedHandlerName')
 export const MalformedStreamingHandler = named('MalformedStreamingHandler')
-export const UserCodeSyntaxError = named('UserCodeSyntaxError')
+export class UserCodeSyntaxError extends named('UserCodeSyntaxError') {
+  constructor(original) {
+    super(original)
+    Object.defineProperty(this, 'original', { value: original })
+  }
+}
 export const InvalidStreamingOperation = named('InvalidStreamingOperation')
-export const UnhandledPromiseRejection = named('UnhandledPromiseRejection')
+export class UnhandledPromiseRejection extends named('UnhandledPromiseRejection') {
+  constructor(reason, promise) {
+    super(reason)
+    Object.assign(this, { reason, promise })
+  }
+}
 export const CallbackHandlerDeprecated = named('CallbackHandlerDeprecated')
 export const JSONStringifyError = named('JSONStringifyError')
 
+const OWN = [
+  ...[ImportModuleError, HandlerNotFound, MalformedHandlerName, MalformedStreamingHandler, UserCodeSyntaxError],
+  ...[InvalidStreamingOperation, CallbackHandlerDeprecated, JSONStringifyError],
+]
+
+/** An error of this file as 4.0.2 has it: its name is its own, and a syntax error has the stack of the code's. */
+export function toOwn(error) {
+  if (OWN.some((one) => error instanceof one)) error.name = `${error.name}`
+  if (error instanceof UserCodeSyntaxError) error.stack = error.original.stack
+  return error
+}
+
 const escape = (text) => text?.replace(/\x7F/g, '%7F')
-
-/** The body of an error, as 3.3.0 makes it: what looks like an error is one. */
-export function describeLoosely(error) {
-  const isError = (one) => util.types.isNativeError(one) || (one?.name && one.message && one.stack)
-  return describe(error, isError, (one) => one.toString())
+const UNTELLABLE = {
+  errorType: 'handled',
+  errorMessage:
+    'callback called with Error argument, but there was a problem while retrieving one or more of its ' +
+    'message, name, and stack',
 }
 
-/** The body of an error, as 4.0.2 makes it. */
-export function describeStrictly(error) {
-  return describe(error, (one) => one instanceof Error, String)
-}
-
-/** The order of the keys is the client's. */
-function describe(error, isError, toText) {
-  try {
-    if (!isError(error)) return { errorType: typeof error, errorMessage: toText(error), trace: [] }
-    return {
-      errorType: escape(error.name),
-      errorMessage: escape(error.message),
-      trace: escape(error.stack).split('\n'),
+/** How 3.3.0 makes an error of what was thrown, and its body: what looks like an error is one. */
+export const loosely = {
+  toError: (thrown) => (thrown instanceof Error ? thrown : new Error(thrown)),
+  describe(thrown) {
+    try {
+      const isError = util.types.isNativeError(thrown) || (thrown?.name && thrown.message && thrown.stack)
+      if (!isError) return describeOther(thrown, thrown.toString())
+      return describeError(thrown, escape(thrown.stack).split('\n'))
+    } catch {
+      return UNTELLABLE
     }
-  } catch {
-    return {
-      errorType: 'handled',
-      errorMessage:
-        'callback called with Error argument, but there was a problem while retrieving one or more of its ' +
-        'message, name, and stack',
-    }
-  }
+  },
 }
 
-/** One line for the log, with an error's own properties. */
-export function toLine(error) {
-  const known = error instanceof Error ? error : new Error(String(error))
+/** How 4.0.2 does: an error need not have a stack. */
+export const strictly = {
+  toError: (thrown) => (thrown instanceof Error ? thrown : new Error(String(thrown))),
+  describe(thrown) {
+    try {
+      if (!(thrown instanceof Error)) return describeOther(thrown, String(thrown))
+      return describeError(thrown, escape(thrown.stack)?.split('\n') ?? [])
+    } catch {
+      return { ...UNTELLABLE, trace: [] }
+    }
+  },
+}
+
+/** The order of the keys is the clients'. */
+function describeError({ name, message }, trace) {
+  return { errorType: escape(name), errorMessage: escape(message), trace }
+}
+
+function describeOther(thrown, errorMessage) {
+  return { errorType: typeof thrown, errorMessage, trace: [] }
+}
+
+/** One line for the log, with an error's own properties; where it has none that can be written, what `describe` says. */
+export function toLine(error, describe) {
   try {
-    return '\t' + JSON.stringify(known, (_, value) => withProperties(value))
+    return '\t' + JSON.stringify(error, (_, value) => withProperties(value))
   } catch {
-    return '\t' + JSON.stringify(describeStrictly(known))
+    return '\t' + JSON.stringify(describe(error))
   }
 }
 
@@ -68,5 +101,6 @@ export function toXRayCause({ errorType, errorMessage }) {
 function withProperties(value) {
   if (!(value instanceof Error)) return value
   const { name: errorType, message: errorMessage, code } = value
-  return Object.assign({ errorType, errorMessage, code }, value, { stack: value.stack?.split('\n') })
+  const stack = typeof value.stack === 'string' ? { stack: value.stack.split('\n') } : {}
+  return Object.assign({ errorType, errorMessage, code }, value, stack)
 }

@@ -12,8 +12,9 @@ import {
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming')
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')
 
-/** The global `awslambda`, there before the function's module is. */
+/** The global `awslambda`, there before the function's module is, unless the function does not want it. */
 export function installGlobals() {
+  if (['1', 'true'].includes(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) return
   globalThis.awslambda = {
     streamifyResponse(handler, options) {
       handler[STREAMING] = 'response'

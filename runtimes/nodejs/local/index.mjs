@@ -6,8 +6,8 @@ import { installGlobals } from './handler.mjs'
 import { patchConsole } from './log.mjs'
 
 const [, major] = process.env.AWS_EXECUTION_ENV?.match(/^AWS_Lambda_nodejs(\d+)/) ?? []
-const { start } = await import(Number(major) >= 24 ? './promises.mjs' : './callbacks.mjs')
+const { current, start } = await import(Number(major) >= 24 ? './promises.mjs' : './callbacks.mjs')
 
-patchConsole()
+patchConsole(current)
 installGlobals()
 await start()

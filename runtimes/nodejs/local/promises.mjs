@@ -1,10 +1,12 @@
 // The life of a function as aws-lambda-ric 4.0.2 has it: what the handler returns, or its promise gives, is the
 // answer; a handler with a third parameter is refused; an error that nobody handles ends the process.
+import { answerUnsettled } from '../unsettled.mjs'
 import { nextInvocation, postError, postInitError, postResponse, serialize } from './api.mjs'
-import { describeContext } from './context.mjs'
-import { CallbackHandlerDeprecated, describeStrictly, JSONStringifyError } from './errors.mjs'
+import { describeContext, setTraceId } from './context.mjs'
+import { CallbackHandlerDeprecated, JSONStringifyError, strictly, toOwn } from './errors.mjs'
 import { isStreaming, loadHandler } from './handler.mjs'
-import { logError, setRequestId } from './log.mjs'
+import { describeStore, invokeStore } from './invoke_store.mjs'
+import { logError } from './log.mjs'
 import { importModule } from './modules.mjs'
 import { openStream, runStreaming } from './stream.mjs'
 
@@ -13,9 +15,14 @@ const REFUSAL =
   'to modify this function to use a supported handler signature to use Node.js 24 or later. For more information ' +
   'see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.'
 
-/** Not to be waited for: a function that waits for nothing ends the process with 0. */
+let waitsFor = '' // the init
+
+export const current = { getRequestId: invokeStore.getRequestId, getTenantId: invokeStore.getTenantId }
+
+/** Not to be waited for, as theirs is not. */
 export function start() {
-  setRequestId('-')
+  if (globalThis.awslambda) globalThis.awslambda.InvokeStore = invokeStore
+  answerUnsettled(() => waitsFor)
   serve()
 }
 
@@ -24,8 +31,11 @@ async function serve() {
   for (;;) {
     const { headers, body } = await nextInvocation()
     const context = { ...describeContext(headers), xRayTraceId: headers['lambda-runtime-trace-id'] }
-    setRequestId(context.awsRequestId)
-    await run(handler, JSON.parse(body), context)
+    setTraceId(headers)
+    const event = JSON.parse(body)
+    waitsFor = context.awsRequestId
+    await invokeStore.run(describeStore(context), () => run(handler, event, context))
+    waitsFor = undefined
   }
 }
 
@@ -35,9 +45,10 @@ async function load() {
     const streams = isStreaming(handler)
     if (handler.length >= 3 && !streams) throw new CallbackHandlerDeprecated(REFUSAL)
     return { handler, run: streams ? runStreamed : runBuffered }
-  } catch (error) {
-    logError('Init Error', error)
-    await postInitError(describeStrictly(error))
+  } catch (thrown) {
+    const error = toOwn(thrown)
+    logError('Init Error', error, strictly)
+    await postInitError(strictly.describe(error))
     throw error
   }
 }
@@ -54,22 +65,28 @@ function find({ loaded, fallback }, path) {
   return walk(loaded) || walk(fallback)
 }
 
+/** What a handler that uses it has as `this`. */
+class BufferedInvokeProcessor {}
+class StreamingInvokeProcessor {}
+
 async function runBuffered(handler, event, context) {
+  const processor = Object.assign(new BufferedInvokeProcessor(), { handler })
   try {
-    const text = serialize(await handler(event, context), JSONStringifyError)
+    const text = serialize(await processor.handler(event, context), JSONStringifyError)
     await postResponse(context.awsRequestId, text)
-  } catch (error) {
-    logError('Invoke Error', error)
-    await postError(context.awsRequestId, describeStrictly(error))
+  } catch (thrown) {
+    const error = toOwn(thrown)
+    logError('Invoke Error', error, strictly)
+    await postError(context.awsRequestId, strictly.describe(error))
   }
 }
 
 async function runStreamed(handler, event, context) {
-  const response = openStream(context.awsRequestId, describeStrictly)
+  const response = openStream(context.awsRequestId, strictly.describe)
   try {
-    await runStreaming(handler, event, response, context, (message) => new Error(message))
+    await runStreaming(Object.assign(new StreamingInvokeProcessor(), { handler }), event, response, context, (message) => new Error(message))
   } catch (error) {
-    logError('Invoke Error', error)
+    logError('Invoke Error', error, strictly)
     response.fail(error)
   }
 }

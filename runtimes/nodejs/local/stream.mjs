@@ -42,11 +42,11 @@ export function openStream(id, describe) {
 }
 
 /**
- * One invocation of a streaming handler; fulfilled when its response has been taken. `complain` makes what is
- * thrown of a message.
+ * One invocation of the streaming handler of `processor`; fulfilled when its response has been taken. `complain` makes
+ * what is thrown of a message.
  */
-export async function runStreaming(handler, event, { stream, whenAnswered }, context, complain) {
-  const result = handler(event, stream, context)
+export async function runStreaming(processor, event, { stream, whenAnswered }, context, complain) {
+  const result = processor.handler(event, stream, context)
   if (typeof result?.then !== 'function') throw complain('Streaming does not support non-async handlers.')
   if ((await result) !== undefined) console.warn('Streaming handlers ignore return values.')
   await whenAnswered

@@ -128,12 +128,34 @@ def test_a_changed_package_is_a_changed_function(invoker: Invoker, tmp_path: Pat
     assert set(answers) <= {"one", "two"}
 
 
-def test_a_zip_that_is_none_is_the_callers_error(invoker: Invoker) -> None:
-    arn = invoker.put("echo", code={"zipFile": base64.b64encode(b"no zip").decode()})
-    answer = invoker(arn)
-    assert answer.is_error
-    assert answer.value["errorType"] == "Runtime.InvalidCode"
-    assert "no zip archive" in answer.value["errorMessage"]
+def test_a_zip_that_is_none_makes_a_function_stalled_in_awss_words(invoker: Invoker) -> None:
+    name = invoker.new_name()
+    code = {"zipFile": base64.b64encode(b"no zip").decode()}
+    invoker.target.put_object(build_manifest(name, "", code=code))
+    invoker.ask_until(name, None, lambda said: "Could not unzip uploaded file" in said)
+
+
+def test_an_upload_that_is_no_zip_is_refused_in_awss_words(invoker: Invoker) -> None:
+    content = b"no zip"
+    connection = http.client.HTTPConnection(urlsplit(invoker.target.url).netloc, timeout=20)
+    path = f"/kubelambda/v1/packages/{hashlib.sha256(content).hexdigest()}"
+    connection.request("PUT", path, body=content)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    assert answer.status == 400
+    assert b"Could not unzip uploaded file" in body
+
+
+def test_links_of_a_package_lead_to_its_files(invoker: Invoker, tmp_path: Path) -> None:
+    (tmp_path / "versions" / "two").mkdir(parents=True)
+    (tmp_path / "versions" / "two" / "word.py").write_text("WORD = 'linked'\n")
+    (tmp_path / "current").symlink_to("versions/two")
+    (tmp_path / "app.py").write_text(
+        "from current.word import WORD\ndef handler(event, context):\n    return WORD\n"
+    )
+    arn = invoker.put("echo", code={"package": invoker.push(tmp_path)})
+    assert invoker(arn).value == "linked"
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,9 @@ def make_newer_header() -> str:
 
 
 @pytest.mark.parametrize(
-    "header", [make_newer_header(), "", "[]", '{"version":1,"attempt":0}'], ids=str
+    "header",
+    [make_newer_header(), "", "[]", '{"version":1,"attempt":0}', "[" * 20_000],
+    ids=["newer", "empty", "a list", "no attempt", "nested deeply"],
 )
 async def test_q7_a_record_that_cannot_be_read_is_kept_and_holds_up_no_other(
     driver: Driver, queue: Queue, header: str, caplog: pytest.LogCaptureFixture

@@ -166,6 +166,18 @@ def test_log_lines_are_between_start_and_end(row: Row) -> None:
     assert re.fullmatch(pattern, answer.tail, re.DOTALL), answer.tail
 
 
+def test_records_that_say_their_own_level_are_left_out_below_the_functions(row: Row) -> None:
+    """Spec 2.8, whichever language printed them; what is no JSON stays."""
+    arn = row.put(loggingConfig={"logFormat": "JSON", "applicationLogLevel": "WARN"})
+    records = [
+        {"level": level, "timestamp": "2024-11-02T16:51:31.587Z", "msg": f"said with {level}"}
+        for level in ("debug", "INFO", "warn", "ERROR")
+    ]
+    lines = [*(json.dumps(one) for one in records), "plain", json.dumps({"msg": "no level"})]
+    answer = row.ask("print", arn=arn, text="\n".join(lines), LogType="Tail")
+    assert [line for line in lines if line in answer.tail] == [lines[2], lines[3], "plain"]
+
+
 def test_a_second_invocation_is_in_the_same_environment(row: Row) -> None:
     first = row.ask("count").value
     assert [row.ask("count").value for _ in range(3)] == [first + 1, first + 2, first + 3]

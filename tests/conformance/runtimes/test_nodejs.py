@@ -129,6 +129,56 @@ def test_an_error_that_nobody_handles_is_the_answer_at_once(row: Row, handler: s
     )
 
 
+def test_a_promise_that_nothing_can_settle_is_an_error_and_the_next_call_starts_anew(
+    row: Row,
+) -> None:
+    arn = put(row, "forms.neverSettled")
+    for _ in range(2):
+        answer = row.invoker(arn, {}, LogType="Tail")
+        assert answer.is_error
+        assert answer.value["errorType"] == "Runtime.NodejsExit"
+        assert "a Promise that was never settled" in answer.value["errorMessage"]
+        assert "INFO\twaits\n" in answer.tail
+
+
+def test_a_rejection_that_nobody_handles_says_where_it_came_from(row: Row) -> None:
+    answer = invoke(row, "forms.forgets", LogType="Tail")
+    assert answer.is_error
+    assert "chargeCard" in answer.tail
+    if row.name == "nodejs":
+        record = json.loads(
+            answer.tail.partition("Unhandled Promise Rejection \t")[2].split("\n")[0]
+        )
+        assert record["reason"]["errorType"] == "RangeError"
+        assert record["reason"]["errorMessage"] == "declined"
+        assert "chargeCard" in "\n".join(record["reason"]["stack"])
+
+
+def test_the_trace_of_each_event_is_in_the_environment(row: Row) -> None:
+    arn = put(row, "forms.traced")
+    one, other = (row.invoker(arn, {}).value for _ in range(2))
+    assert one.startswith("Root=1-")
+    assert other.startswith("Root=1-")
+    assert one != other
+
+
+def test_a_handler_in_a_directory_is_its_index_for_nodejs22_only(row: Row) -> None:
+    files = {"src/fn/index.js": "exports.handler = async () => 'from index.js'"}
+    answer = row.invoker(row.put(handler="src/fn.handler", code={"inline": files}), {})
+    if row.name == "nodejs":
+        assert answer.value == "from index.js"
+    else:
+        assert "Directory import" in answer.value["errorMessage"]
+
+
+def test_a_byte_order_mark_in_a_package_json_keeps_nothing_from_running(row: Row) -> None:
+    files = {
+        "app.js": "exports.handler = async () => 'ok'",
+        "package.json": '\ufeff{"name": "x"}',
+    }
+    assert row.invoker(row.put(handler="app.handler", code={"inline": files}), {}).value == "ok"
+
+
 @pytest.mark.parametrize("handler", ["forms.cyclic", "forms.largeNumber"])
 def test_a_result_that_is_no_json_is_an_error(row: Row, handler: str) -> None:
     answer = invoke(row, handler)

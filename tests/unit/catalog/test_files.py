@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from kubelambda.catalog.files import keep_last_good, load_functions
+import pytest
+
+from kubelambda.catalog.files import Loaded, keep_last_good, list_new_problems, load_functions
 from kubelambda.core.function import Function
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -51,6 +53,12 @@ def test_one_unreadable_file_does_not_hide_the_others(tmp_path: Path) -> None:
     functions, problems = load(tmp_path, "a: [", FUNCTION, CONFIG_MAP)
     assert len(functions) == 1
     assert "YAML" in problems[0]
+
+
+def test_a_file_that_is_nested_too_deeply_does_not_hide_the_others(tmp_path: Path) -> None:
+    functions, problems = load(tmp_path, "[" * 5_000, FUNCTION, CONFIG_MAP)
+    assert len(functions) == 1
+    assert problems == ["is nested too deeply to be read"]
 
 
 def test_what_a_broken_or_empty_file_held_is_kept_and_what_a_removed_one_held_is_not(
@@ -112,3 +120,85 @@ def test_every_example_can_be_served() -> None:
     loaded = load_functions([EXAMPLES])
     assert loaded.problems == ()
     assert [one.stalled_message for one in loaded.functions if not one.ready] == []
+
+
+INLINE = FUNCTION.replace("configMapRef: {name: app}", "inline: {app.py: x}")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param(INLINE.replace("handler", "handlr"), "handlr", id="a field is misspelt"),
+        pytest.param(INLINE.replace("app.handler", "7"), "spec.handler", id="of a wrong type"),
+        pytest.param(FUNCTION, "ConfigMap 'app'", id="what it names is not there"),
+        pytest.param(
+            INLINE.replace("LambdaFunction", "LambdaFunktion"),
+            "did you mean LambdaFunction?",
+            id="the kind is misspelt",
+        ),
+        pytest.param(INLINE + "}", "cannot be read as YAML: line", id="no YAML"),
+        pytest.param(INLINE + "\n---\na: [", "cannot be read as YAML", id="another is no YAML"),
+        pytest.param(INLINE.replace("}}}", "}}"), "cannot be read", id="a brace is missing"),
+        pytest.param(
+            "kind: LambdaFunction\napiVersion: kubelambda.io/v1alpha1\nmetadata:\n"
+            "  labels: {a: b}\n  name: hello\nspec:\n\thandler: x\n",
+            "cannot be read as YAML",
+            id="a tab",
+        ),
+        pytest.param(
+            '{"apiVersion": "kubelambda.io/v1alpha1", "kind": "LambdaFunction",\n'
+            ' "metadata": {"name": "hello"}, "spec": {"handler": "x",,}}',
+            "cannot be read as YAML",
+            id="JSON with a comma too many",
+        ),
+    ],
+)
+def test_who_calls_a_function_whose_document_has_an_error_hears_the_reason(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    (tmp_path / "hello.yaml").write_text(text)
+    loaded = load_functions([tmp_path])
+    assert loaded.functions == ()
+    (refused,) = loaded.refused
+    assert (refused.ref.namespace, refused.ref.name) == ("default", "hello")
+    assert refused.cannot_run
+    assert reason in refused.stalled_message
+    assert "hello.yaml" in refused.stalled_message
+
+
+def test_the_name_that_callers_use_is_known_of_a_refused_function_too(tmp_path: Path) -> None:
+    text = INLINE.replace("{runtime", "{functionName: greet, handlr: x, runtime")
+    for broken in (text, text + "}"):
+        (tmp_path / "hello.yaml").write_text(broken)
+        (refused,) = load_functions([tmp_path]).refused
+        assert refused.function_name == "greet"
+
+
+def test_what_is_served_as_before_is_not_refused(tmp_path: Path) -> None:
+    (tmp_path / "hello.yaml").write_text(INLINE)
+    former = load_functions([tmp_path])
+    (tmp_path / "hello.yaml").write_text(INLINE.replace("handler", "handlr"))
+    kept = keep_last_good(former, load_functions([tmp_path]))
+    assert kept.functions == former.functions
+    assert kept.refused == ()
+
+
+def test_a_problem_is_new_once(tmp_path: Path) -> None:
+    (tmp_path / "hello.yaml").write_text(INLINE.replace("handler", "handlr"))
+    first, second = load_functions([tmp_path]), load_functions([tmp_path])
+    assert len(list_new_problems(Loaded((), ()), first)) == 1
+    assert list_new_problems(first, second) == []
+
+
+def test_who_calls_a_function_whose_layer_has_an_error_hears_the_reason(tmp_path: Path) -> None:
+    layer = (
+        "apiVersion: kubelambda.io/v1alpha1\nkind: LambdaLayer\nmetadata: {name: tools-1}\n"
+        "spec: {version: 1, content: {inlin: {a: b}}}\n"
+    )
+    function = INLINE.replace("{runtime", "{layers: [{name: tools, version: 1}], runtime")
+    (tmp_path / "hello.yaml").write_text(function)
+    (tmp_path / "tools.yaml").write_text(layer)
+    (served,) = load_functions([tmp_path]).functions
+    assert served.cannot_run
+    assert "inlin" in served.stalled_message
+    assert "tools.yaml" in served.stalled_message

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kubelambda.cli.package import PackageError, build_zip, read_package
+from kubelambda.cli.package import (
+    PackageError,
+    build_zip,
+    read_package,
+    warn_of_backslashes,
+)
+from kubelambda.core.package_check import check_package
 
 
 def make_tree(directory: Path) -> Path:
@@ -53,6 +59,36 @@ def test_a_link_inside_is_its_file_and_a_link_outside_is_refused(tmp_path: Path)
     (tree / "secret").symlink_to("/etc/hostname")
     with pytest.raises(PackageError, match="outside"):
         build_zip(tree)
+
+
+def test_a_link_to_a_directory_inside_stays_a_link(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path)
+    (tree / "deep").mkdir()
+    (tree / "deep" / "current").symlink_to(tree / "pkg")
+    content = build_zip(tree)
+    check_package(content)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("deep/current") == b"../pkg"
+        assert archive.getinfo("deep/current").external_attr >> 16 == 0o120777
+
+
+def test_a_zip_that_no_environment_could_unpack_is_refused_before_it_is_sent(
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("../app.py", "x")
+    with pytest.raises(PackageError, match=r"a\.zip: the file name .* leaves the package"):
+        read_package(tmp_path / "a.zip")
+
+
+def test_names_with_backslashes_are_told_and_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("lib\\a.py", "x")
+    warn_of_backslashes(path, read_package(path))
+    assert "1 names with a backslash, such as 'lib\\\\a.py'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

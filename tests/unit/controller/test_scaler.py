@@ -309,6 +309,7 @@ def test_any_history_converges(
         while world.now < end and any(one.waiting for one in world.gateways.values()):
             await world.step()
         assert all(one.waiting == 0 for one in world.gateways.values())
+        assert world.pending() == [], "nobody waits for it any more"
         await world.steps(IDLE_S + 20, 1.0)
         assert world.replicas() == 0
         assert world.pods() == []

@@ -60,7 +60,27 @@ def test_configure_carries_code_timeout_and_arn() -> None:
     assert fields["invokedArn"] == "arn:aws:lambda:eu-west-1:123456789012:function:Hello"
     assert (fields["timeoutMs"], fields["memorySizeMB"]) == (3000, 512)
     assert fields["code"] == {"inline": {"app.py": ""}}
-    assert fields["runtimeVersion"] == "python:3.13.kubelambda"
+    assert fields["runtimeVersion"] == "python:3.13.v1"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "version"),
+    [
+        ("python3.13", "python:3.13.v1"),
+        ("nodejs22.x", "nodejs:22.v1"),
+        ("java21", "java:21.v1"),
+        ("java8.al2", "java:8.al2.v1"),
+        ("ruby3.3", "ruby:3.3.v1"),
+        ("dotnet8", "dotnet:8.v1"),
+        ("provided.al2023", "provided:al2023.v1"),
+        ("provided.al2", "provided:al2.v1"),
+        ("provided", "provided.v1"),
+    ],
+)
+def test_the_version_of_a_runtime_is_written_as_awss_are(runtime: str, version: str) -> None:
+    """Spec 2.7: in INIT_START."""
+    fields = build_configure(replace(make_function(), runtime=runtime), "eu-west-1")
+    assert fields["runtimeVersion"] == version
 
 
 def test_text_has_no_variables_for_logging() -> None:

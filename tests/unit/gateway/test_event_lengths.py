@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from kubelambda.core.demand import DemandReport, decode_report, encode_report
 from kubelambda.core.function import FunctionRef
 from kubelambda.gateway.function_pool import DURATION_WEIGHT, FunctionPool
 from unit.gateway.pool_world import World, make_function
@@ -66,3 +67,21 @@ async def test_an_environment_that_another_gateway_has_started_is_no_cold_start(
     world = World()
     world.recover("", "idle")
     assert world.stages == []
+
+
+@pytest.mark.parametrize(
+    ("ended_after_s", "runs_for_s"),
+    [(1.0, 3_600.0), (900.3, 0.0)],
+    ids=["an agent that never says it is idle", "an event that used up the longest timeout"],
+)
+async def test_no_length_of_an_event_makes_the_gateways_report_unreadable(
+    ended_after_s: float, runs_for_s: float
+) -> None:
+    """The controller refuses a report as a whole: every function of the gateway would suffer."""
+    world = World()
+    agent = world.link()
+    world.submit()
+    begun = asyncio.get_running_loop().time()
+    pool = FunctionPool(world.function, {agent.environment}, duration_s=ended_after_s)
+    report = DemandReport("gateway-0", 1, (pool.report(begun + runs_for_s),))
+    assert decode_report(encode_report(report)) == report

@@ -18,7 +18,7 @@ from kubelambda.core.function import Code, Function, FunctionRef
 from kubelambda.gateway.environment import Environment
 from kubelambda.gateway.hello import Admission, Admitted, Hello, Retired
 from kubelambda.gateway.invocation import Invocation
-from kubelambda.gateway.link import LinkConnection, LinkContext
+from kubelambda.gateway.link import LINKS_PER_FUNCTION_MAX, LinkConnection, LinkContext
 
 KEY = b"k" * 32
 UPGRADE = b"GET /link/v1 HTTP/1.1\r\nUpgrade: kubelambda-link/1\r\n\r\n"
@@ -77,6 +77,8 @@ class FakeTransport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.unread_bytes = 0
+        """What the peer has left in its kernel and ours."""
         self.ended = False
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -84,6 +86,9 @@ class FakeTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread_bytes
 
     def is_closing(self) -> bool:
         return self.ended
@@ -104,24 +109,34 @@ class Listener:
 
 
 class World:
-    """One link to a gateway that admits whoever has the key."""
+    """One link to a gateway that admits whoever has the key; ``beside`` another one's."""
 
-    def __init__(self, admission: Admission | None = None) -> None:
+    def __init__(
+        self,
+        admission: Admission | None = None,
+        beside: "World | None" = None,
+        links_per_function_max: int = LINKS_PER_FUNCTION_MAX,
+    ) -> None:
         self.transport = FakeTransport()
         self.hellos: list[Hello] = []
         self.environments: list[Environment] = []
         self._admission = admission or Admitted({})
-        context = LinkContext(
-            derive_key=lambda uid, generation: KEY,
-            admit=self.admit,
-            attach=self.environments.append,
-            detach=lambda _: None,
-            listener=Listener(),
-            read_epoch=lambda: 7,
-            prove_epoch=lambda epoch: f"word for {epoch}",
-            serve_http=lambda transport, received: None,
+        self.context: LinkContext = (
+            beside.context
+            if beside
+            else LinkContext(
+                derive_key=lambda uid, generation: KEY,
+                admit=self.admit,
+                attach=self.environments.append,
+                detach=lambda _: None,
+                listener=Listener(),
+                read_epoch=lambda: 7,
+                prove_epoch=lambda epoch: f"word for {epoch}",
+                serve_http=lambda transport, received: None,
+                links_per_function_max=links_per_function_max,
+            )
         )
-        self.link = LinkConnection(context)
+        self.link = LinkConnection(self.context)
         self.link.connection_made(self.transport)
         self.link.data_received(UPGRADE)
 

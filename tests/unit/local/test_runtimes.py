@@ -15,7 +15,7 @@ MACHINE = Machine(
         "dotnet": ("/usr/bin/mono", "6.8.0"),
     },
     bootstraps={name: f"/r/{name}/bootstrap" for name in ("nodejs", "java", "ruby", "dotnet")},
-    directories={name: f"/d/{name}" for name in ("nodejs", "java", "ruby", "dotnet")},
+    directories={name: f"/d/{name}" for name in ("python", "nodejs", "java", "ruby", "dotnet")},
 )
 
 
@@ -23,7 +23,10 @@ def test_the_same_minor_version_runs_without_a_warning() -> None:
     plan = plan_bootstrap("python3.11", "app.h", MACHINE)
     assert isinstance(plan, Bootstrap)
     assert plan.warning == ""
-    assert plan.argv[-4:] == ("/usr/bin/python3", "-m", "awslambdaric", "app.h")
+    assert plan.argv[-5:] == (
+        *("/usr/bin/python3", "-s", "-P"),
+        *("/d/python/runtime_path.py", "app.h"),
+    )
     for runtime in ("nodejs20.x", "java17", "ruby3.1"):
         plan = plan_bootstrap(runtime, "app.h", MACHINE)
         assert isinstance(plan, Bootstrap)
@@ -73,11 +76,31 @@ def test_a_runtime_that_was_built_runs_on_its_own_node_without_a_warning() -> No
     plan = plan_bootstrap("nodejs24.x", "app.h", machine)
     assert isinstance(plan, Bootstrap)
     assert plan.warning == ""
-    assert plan.argv[-1] == "/c/nodejs24.x/var"
+    assert plan.argv == ("/bin/sh", "/c/nodejs24.x/var/runtime/bootstrap")
+    assert plan.lang_directory == "/c/nodejs24.x/var/lang"
+    assert plan.modules == "/c/nodejs24.x/var/runtime/node_modules"
     assert plan.variables["LAMBDA_RUNTIME_DIR"] == "/c/nodejs24.x/var/runtime"
     assert plan_bootstrap("nodejs22.x", "app.h", machine) == plan_bootstrap(
         "nodejs22.x", "app.h", MACHINE
     )
+
+
+@pytest.mark.parametrize(
+    ("runtime", "language", "versions"),
+    [
+        ("nodejs22.x", "nodejs", ("22",)),
+        ("nodejs24.x", "nodejs", ("24",)),
+        ("ruby3.1", "ruby", ("3.1.0",)),
+        ("ruby3.3", "ruby", ("3.1.0", "3.3.0")),
+    ],
+)
+def test_layers_are_looked_for_as_the_runtimes_image_does(
+    runtime: str, language: str, versions: tuple[str, ...]
+) -> None:
+    """Node's by the runtime that was asked for, gems by the Ruby that is there first."""
+    plan = plan_bootstrap(runtime, "app.h", MACHINE)
+    assert isinstance(plan, Bootstrap)
+    assert (plan.language, plan.versions) == (language, versions)
 
 
 @pytest.mark.parametrize("runtime", ["provided.al2023", "provided.al2", "provided"])

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kubelambda.core.language_paths import build_image_paths
+
 ROOT = Path(__file__).parents[3]
 RUNTIMES = sorted(
     path.parent.name for path in ROOT.glob("runtimes/*/Dockerfile") if path.parent.name != "agent"
@@ -16,6 +18,8 @@ LINES = (
     "ARG AGENT_IMAGE=",
     "FROM ${AGENT_IMAGE} AS agent",
     "COPY --from=agent /kubelambda-agent /kubelambda-fetch /usr/local/bin/",
+    "RUN echo sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin >>/etc/passwd",
+    " && ln -sf bash /bin/sh",
     "WORKDIR /var/task",
     "USER 993:990",
     'ENTRYPOINT ["/usr/local/bin/kubelambda-agent"]',
@@ -44,6 +48,32 @@ def test_an_image_runs_the_agent_as_lambdas_user_with_the_variables_of_spec_6_5(
         assert variable in text
 
 
+VERSIONS = {"nodejs": ("NODE", "22"), "ruby": ("RUBY_API", "3.3.0")}
+"""By language, the argument that directories of layers are named by, and its default."""
+DEBIANS_GEMS = (
+    "/usr/share/rubygems-integration/3.3.0:/usr/share/rubygems-integration/all:/var/lib/gems/3.3.0"
+)
+
+
+def read_environment(name: str) -> dict[str, str]:
+    """The variables of a Dockerfile's ENV, with the argument of VERSIONS filled in."""
+    block = re.search(r"^ENV (LANG=(?:.*\\\n)*.*)", read_dockerfile(name), re.MULTILINE)
+    assert block is not None
+    argument, version = VERSIONS.get(name, ("", ""))
+    text = block[1].replace("\\\n", " ").replace(f"${{{argument}}}", version)
+    return dict(variable.split("=", 1) for variable in text.split())
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_an_image_has_the_paths_that_local_mode_has(name: str) -> None:
+    """The table of core/language_paths.py; Ruby's own gems are Debian's."""
+    expected = build_image_paths(name, VERSIONS.get(name, ("", ""))[1])
+    if name == "ruby":
+        expected["GEM_PATH"] += f":{DEBIANS_GEMS}"
+    found = read_environment(name)
+    assert {key: found.get(key) for key in expected} == expected
+
+
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_an_image_is_a_value_of_the_chart_and_of_the_test_installation(name: str) -> None:
     values = yaml.safe_load((ROOT / "charts/kubelambda/values.yaml").read_text())["runtimes"]
@@ -64,8 +94,6 @@ def test_nodes_images_differ_by_the_packages_of_one_argument(major: str) -> None
     assert package["engines"]["node"].startswith(f"{major}.")
     assert package["dependencies"]["aws-lambda-ric"].startswith(clients[major])
     assert f"echo runtime-nodejs{major} " in (ROOT / "hack/images").read_text()
-    text = read_dockerfile("nodejs")
-    assert "NODE_PATH=/opt/nodejs/node${NODE}/node_modules:" in text
 
 
 @pytest.mark.parametrize("name", [name for name in RUNTIMES if name != "provided"])

@@ -85,7 +85,7 @@ def build_pod_spec(pod: FunctionPod) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         # What extensions of Lambda call themselves when they subscribe to telemetry (spec 1.12).
-        "hostAliases": [{"ip": "127.0.0.1", "hostnames": ["sandbox.localdomain"]}],
+        "hostAliases": [{"ip": "127.0.0.1", "hostnames": ["sandbox.localdomain", "sandbox"]}],
         "terminationGracePeriodSeconds": pod.timeout_s + GRACE_S,
         "securityContext": {
             "runAsNonRoot": True,

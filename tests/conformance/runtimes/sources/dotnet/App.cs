@@ -67,6 +67,9 @@ namespace Example
                     Console.WriteLine("line one");
                     context.Logger.LogLine("line two");
                     return null;
+                case "print":
+                    Console.WriteLine((string)asked["text"]);
+                    return null;
                 default:
                     return count;
             }

@@ -62,6 +62,8 @@ func handle(ctx context.Context, asked event) (any, error) {
 	case "log":
 		fmt.Println("line one")
 		fmt.Println("line two")
+	case "print":
+		fmt.Println(asked.Text)
 	case "stream":
 		return stream(asked.Gate), nil
 	case "count":

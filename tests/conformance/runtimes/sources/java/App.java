@@ -42,6 +42,9 @@ public class App implements RequestHandler<Map<String, Object>, Object> {
                 System.out.println("line one");
                 context.getLogger().log("line two\n");
                 return null;
+            case "print":
+                System.out.println(event.get("text"));
+                return null;
             default:
                 return count;
         }

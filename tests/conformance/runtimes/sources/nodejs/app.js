@@ -41,6 +41,7 @@ const answers = {
     console.warn('line %s', 'two')
     process.stdout.write('line three\n')
   },
+  print: (event) => void process.stdout.write(event.text + '\n'),
   count: () => count,
 }
 

@@ -39,6 +39,21 @@ exports.throwsLater = async () => {
   await new Promise((resolve) => setTimeout(resolve, 60000))
 }
 
+exports.neverSettled = async () => {
+  console.log('waits')
+  await new Promise(() => {})
+}
+
+exports.forgets = async () => {
+  async function chargeCard() {
+    throw new RangeError('declined')
+  }
+  chargeCard()
+  await new Promise((resolve) => setTimeout(resolve, 60000))
+}
+
+exports.traced = async () => process.env._X_AMZN_TRACE_ID
+
 exports.throwsText = async () => {
   throw 'a text'
 }

@@ -67,5 +67,9 @@ def answer_log(event, context):
     print("line two")
 
 
+def answer_print(event, context):
+    print(event["text"])
+
+
 def answer_count(event, context):
     return COUNT

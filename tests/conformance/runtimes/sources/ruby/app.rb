@@ -34,6 +34,8 @@ class Answers
       puts 'line one'
       puts 'line two'
     end
+
+    def show(event, _context) = puts(event['text'])
   end
 end
 
@@ -43,6 +45,6 @@ def handler(event:, context:)
   Answers.count += 1
   return Answers.count if event['ask'] == 'count'
 
-  ask = event['ask'] == 'sleep' ? :sleep_for : event['ask'].to_sym
+  ask = { 'sleep' => :sleep_for, 'print' => :show }.fetch(event['ask'], event['ask'].to_sym)
   Answers.public_send(ask, event, context)
 end

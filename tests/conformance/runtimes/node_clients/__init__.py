@@ -1,0 +1,1 @@
+"""Runs handlers on local mode's Node client and on AWS's, over plain HTTP, without a gateway."""
