@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from conformance.nats_server import NatsServer
 from integration.conftest import MASTER, Installation, MakeInstallation
+from integration.faults.wire import wait_until
 from kubelambda.core.queue import Queue, QueuedEvent
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
@@ -143,9 +144,10 @@ async def test_a_failing_event_is_run_three_times_and_then_dead(
     runs = tmp_path / "runs"
     event = {"file": str(runs), "fail": True}
     answer = await send(installation, event)
-    asynchronous.dispatch()
+    dispatcher = asynchronous.dispatch()
     await wait_for_runs(runs, 1)
     for run, minutes in ((2, 1), (3, 2)):
+        await wait_until(lambda: not dispatcher.held)  # its successor is in the queue
         await asyncio.sleep(0.7)
         assert len(runs.read_text().split()) == run - 1
         asynchronous.clock.jumped_s += minutes * 60
@@ -181,14 +183,14 @@ async def test_d1_a_killed_dispatcher_loses_nothing_and_runs_nothing_twice_that_
     installation = await asynchronous.start()
     installation.put("record", RECORD, timeout_s=20)
     runs = tmp_path / "runs"
-    await send(installation, {"file": str(runs), "seconds": 3})
+    await send(installation, {"file": str(runs), "seconds": 6})
     asynchronous.dispatch()
     await wait_for_runs(runs, 1)
     await asynchronous.kill_dispatcher()
     one = asynchronous.dispatch(lease_s=1.0)
-    await asyncio.sleep(4)
+    await wait_until(lambda: one.held)
+    await wait_until(lambda: not one.held)
     assert len(runs.read_text().split()) == 1
-    assert not one.held
     assert not await asynchronous.queue.lease(1, 1.5)
 
 

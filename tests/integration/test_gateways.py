@@ -248,7 +248,7 @@ async def test_a_request_to_a_gateway_that_is_leaving_is_the_last_of_its_connect
     gateways: Gateways,
 ) -> None:
     await gateways.add("gateway-0")
-    await gateways.add("gateway-1", linger_s=1.5)
+    await gateways.add("gateway-1", linger_s=6.0)  # time enough for the request on a busy machine
     function = put_owned_by(gateways, "gateway-0", ECHO)
     leaving = gateways.running["gateway-1"]
     await gateways.invoke("gateway-1", function.ref.name)

@@ -4,10 +4,12 @@ For tests of timers: hours pass in no time, and always in the same order on a lo
 """
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -37,3 +39,13 @@ def run_jumping(main: Coroutine[Any, Any, T]) -> T:
     """Run ``main`` on such a loop."""
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(main)
+
+
+def on_jumping_loop(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Have ``test`` run on such a loop: between two of its steps no time passes."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return run_jumping(test(*args, **kwargs))
+
+    return run

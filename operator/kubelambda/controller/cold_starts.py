@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Histogram
 
 from kubelambda.controller.loads import Look
-from kubelambda.controller.records import PodRecord
+from kubelambda.controller.pod_records import PodRecord
 from kubelambda.core.scaling import PodLoad
 from kubelambda.telemetry.metrics import COLD_START_BUCKETS
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kubelambda.controller.field_managers import APPLY_MANAGER, SCALE_MANAGER
-from kubelambda.controller.records import DeploymentRecord, read_deployment
+from kubelambda.controller.kept_records import DeploymentRecord, read_deployment
 from kubelambda.controller.store import Store
 from kubelambda.controller.turns import Turns
 from kubelambda.core.pace import TokenBucket

@@ -1,7 +1,8 @@
 """Whether any gateway is alive, asked of the API server when none reports.
 
-Contract: one list of the release's own namespace; a question that fails counts as "alive", since
-nothing may be taken down on a guess.
+Contract: one list of the release's own namespace; a list that fails counts as "alive", since
+nothing may be taken down on a guess. LIMIT: so does a gateway on a lost node, until Kubernetes
+takes its pod out.
 """
 
 from typing import Any, Protocol

@@ -17,6 +17,7 @@ from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.deployment_writer import DeploymentWriter
 from kubelambda.controller.field_managers import APPLY_MANAGER
 from kubelambda.controller.images import Images
+from kubelambda.controller.kept_records import read_deployment
 from kubelambda.controller.key_secrets import MISSED_S, TRUSTED_S, KeySecrets
 from kubelambda.controller.layer_records import Reference, resolve_layers
 from kubelambda.controller.package_verdict import Presence, list_trusted
@@ -33,14 +34,8 @@ from kubelambda.controller.plan import (
     find_lost,
     plan_function,
 )
-from kubelambda.controller.records import (
-    FunctionRecord,
-    Key,
-    digest_config_map,
-    read_deployment,
-    read_function,
-    read_pod,
-)
+from kubelambda.controller.pod_records import read_pod
+from kubelambda.controller.records import FunctionRecord, Key, digest_config_map, read_function
 from kubelambda.controller.render import Platform
 from kubelambda.controller.renderings import Renderings
 from kubelambda.controller.starts import Starts

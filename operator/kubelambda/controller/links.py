@@ -7,7 +7,7 @@ whether the event that it was last seen with may still run.
 
 from dataclasses import dataclass
 
-from kubelambda.controller.records import PodRecord
+from kubelambda.controller.pod_records import PodRecord
 from kubelambda.core.demand import EnvironmentReport
 from kubelambda.core.scaling import LinkState
 

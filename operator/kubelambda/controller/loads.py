@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from kubelambda.controller.demand_book import CombinedDemand
 from kubelambda.controller.links import Links
-from kubelambda.controller.records import FunctionRecord, PodRecord
+from kubelambda.controller.pod_records import PodRecord
+from kubelambda.controller.records import FunctionRecord
 from kubelambda.controller.starts import Starts
 from kubelambda.controller.store import Store
 from kubelambda.core.room import MOMENT_S, IdleEnvironment, RoomLoad

@@ -10,8 +10,8 @@ import logging
 from typing import Any
 
 from kubelambda.controller.field_managers import APPLY_MANAGER
+from kubelambda.controller.kept_records import PolicyRecord, read_policy
 from kubelambda.controller.plan import ApplyPolicy, DeletePolicy, ReplacePolicy, plan_policy
-from kubelambda.controller.records import PolicyRecord, read_policy
 from kubelambda.controller.store import Store
 from kubelambda.kube.api import JSON_PATCH, KubeApi, Manifest
 from kubelambda.kube.errors import ForbiddenError, NotFoundError

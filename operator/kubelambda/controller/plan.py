@@ -15,15 +15,11 @@ from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import describe_missing
 from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.image_resolver import Refusal, Resolution
+from kubelambda.controller.kept_records import DeploymentRecord, PolicyRecord
 from kubelambda.controller.layer_records import Reference, resolve_layers
 from kubelambda.controller.package_verdict import Presence, judge_packages
-from kubelambda.controller.records import (
-    DeploymentRecord,
-    FunctionRecord,
-    PodRecord,
-    PolicyRecord,
-    RuntimeRecord,
-)
+from kubelambda.controller.pod_records import PodRecord
+from kubelambda.controller.records import FunctionRecord, RuntimeRecord
 from kubelambda.controller.render import Platform, Rendered
 from kubelambda.controller.renderings import Ingredients
 from kubelambda.controller.starts import NO_TROUBLE, StartReport
@@ -189,7 +185,7 @@ def _find_revisit(world: World, trouble_s: float | None) -> float | None:
 def _list_judged(pods: Sequence[PodRecord], rendered: Rendered) -> list[PodRecord]:
     """The pods that tell why the function does not start.
 
-    That its key Secret is not there is our affair, and is mended; it says nothing about the spec.
+    A missing key Secret does not count: the controller makes it again; the spec is not to blame.
     """
     judged = [pod for pod in pods if pod.revision == rendered.revision and not pod.stray]
     return [

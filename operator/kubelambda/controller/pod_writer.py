@@ -12,12 +12,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from kubelambda.controller.deployment_writer import create_deployment
 from kubelambda.controller.field_managers import SCALE_MANAGER
-from kubelambda.controller.records import (
-    DeploymentRecord,
-    PodRecord,
-    read_deployment,
-    read_pod,
-)
+from kubelambda.controller.kept_records import DeploymentRecord, read_deployment
+from kubelambda.controller.pod_records import PodRecord, read_pod
 from kubelambda.controller.store import Store
 from kubelambda.kube.api import STRATEGIC_PATCH, KubeApi, Manifest
 from kubelambda.kube.errors import ConflictError, KubeError, NotFoundError

@@ -1,22 +1,19 @@
-"""What the controller remembers of each object: small values instead of whole manifests.
+"""What the controller remembers of functions and runtimes: small values instead of whole manifests.
 
-Contract: pure; built on receipt, so inline code, environment values, managedFields and
-last-applied-configuration are gone from memory at once (a digest of them stays). Nothing here is
-ever logged whole. A function whose spec cannot be read has a record all the same: its verdict says
-so, and the controller can write that into its status.
+Contract: pure; pods are in ``pod_records``, Deployments and NetworkPolicies in ``kept_records``.
+Built on receipt, so inline code, environment values, managedFields and last-applied-configuration
+are gone from memory at once (a digest of them stays). Nothing here is ever logged whole. A function
+whose spec cannot be read has a record all the same: its verdict says so, and the controller can
+write that into its status.
 """
 
 import base64
-import hashlib
-import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.controller.field_managers import has_foreign_replicas, list_foreign_fields
 from kubelambda.controller.status_shape import (
     CANNOT_BE_READ,
     FUNCTION_STATUS,
@@ -29,14 +26,9 @@ from kubelambda.core.code_digest import digest_files
 from kubelambda.core.code_zip import compute_sha256, to_code_sha256
 from kubelambda.core.function import Code, FunctionRef, Layer
 from kubelambda.core.image_config import ImageRequest, ResolvedImage, read_image_config
-from kubelambda.kube.paths import FUNCTIONS
-from kubelambda.kube.resources import labels
-from kubelambda.kube.resources.quantities import parse_cpu_millis
 
 Key = tuple[str, str]
 DEFAULT_EPHEMERAL_MB = 512
-UNSCHEDULABLE = "Unschedulable"
-EXIT_MESSAGE_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,86 +81,6 @@ class RuntimeRecord:
     version: str
     image: str
     bootstrap: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentRecord:
-    """One revision's Deployment; ``packed`` is its compressed metadata.labels, owners and spec."""
-
-    key: Key
-    uid: str
-    version: str
-    function_uid: str
-    """As the selector has it, which nobody can change."""
-    revision: str
-    replicas: int
-    failure: str
-    packed: bytes = field(repr=False)
-    foreign: tuple[str, ...] = ()
-    """Fields of its spec that somebody else has written."""
-    digest: str = ""
-    """Of all that is kept as it should be: everything that is packed, but for the replicas."""
-    has_foreign_replicas: bool = False
-    """Somebody else has set the replicas last."""
-
-    def unpack(self) -> dict[str, Any]:
-        """What drift is looked for in."""
-        unpacked: dict[str, Any] = json.loads(zlib.decompress(self.packed))
-        return unpacked
-
-
-@dataclass(frozen=True, slots=True)
-class PodRecord:
-    """One function pod."""
-
-    key: Key
-    uid: str
-    version: str
-    created: str
-    function_uid: str
-    revision: str
-    config_digest: str
-    pending: bool
-    ended: str
-    """Why the pod has ended for good, such as Evicted; empty while it has not."""
-    terminating: bool
-    restarts: int
-    victim: bool
-    cpu_limit_millis: int
-    trouble: tuple[str, str]
-    """Reason and message why it cannot start; both empty while nothing is known to be wrong."""
-    direct: bool = False
-    """The function owns it directly, without a Deployment between them."""
-    stray: bool = False
-    """It has lost its owner or one of our labels: nobody counts it any more."""
-    exit: str = ""
-    """How its container ended last, such as "OOMKilled, exit code 137"; empty if it never did."""
-    node: str = ""
-    """Where it runs, or will; empty until the scheduler has decided."""
-
-    @property
-    def is_unschedulable(self) -> bool:
-        """Whether the scheduler has found no node for it."""
-        return self.pending and self.trouble[0] == UNSCHEDULABLE
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyRecord:
-    """The NetworkPolicy of one namespace."""
-
-    key: Key
-    uid: str
-    version: str
-    packed: bytes = field(repr=False)
-    foreign: tuple[str, ...] = ()
-    """Fields of its spec that somebody else has written."""
-    digest: str = ""
-    """Of everything that is packed."""
-
-    def unpack(self) -> dict[str, Any]:
-        """What drift is looked for in."""
-        unpacked: dict[str, Any] = json.loads(zlib.decompress(self.packed))
-        return unpacked
 
 
 def check_metadata(manifest: Mapping[str, Any]) -> None:
@@ -295,142 +207,3 @@ def find_runtime_name(manifest: Mapping[str, Any]) -> str:
     spec = manifest.get("spec")
     named = spec.get("identifier") if isinstance(spec, Mapping) else None
     return named if isinstance(named, str) and named else str(manifest["metadata"]["name"])
-
-
-def read_deployment(manifest: Mapping[str, Any]) -> DeploymentRecord:
-    """The record of a Deployment that carries our labels."""
-    metadata, spec = manifest["metadata"], manifest["spec"]
-    selector = spec["selector"].get("matchLabels") or {}
-    conditions = (manifest.get("status") or {}).get("conditions") or []
-    failures = [
-        one.get("message", "")
-        for one in conditions
-        if one["type"] == "ReplicaFailure" and one["status"] == "True"
-    ]
-    kept = {key: value for key, value in spec.items() if key != "replicas"}
-    own = _pick_metadata(metadata)
-    return DeploymentRecord(
-        key=(metadata["namespace"], metadata["name"]),
-        uid=metadata["uid"],
-        version=metadata["resourceVersion"],
-        function_uid=selector.get(labels.FUNCTION_UID, ""),
-        revision=selector.get(labels.REVISION, ""),
-        replicas=spec.get("replicas", 1),
-        failure=failures[0] if failures else "",
-        packed=_pack({"metadata": own, "spec": spec}),
-        foreign=list_foreign_fields(metadata),
-        digest=_digest({"metadata": own, "spec": kept}),
-        has_foreign_replicas=has_foreign_replicas(metadata),
-    )
-
-
-def read_policy(manifest: Mapping[str, Any]) -> PolicyRecord:
-    """The record of a NetworkPolicy."""
-    metadata = manifest["metadata"]
-    kept = {"metadata": _pick_metadata(metadata), "spec": manifest["spec"]}
-    return PolicyRecord(
-        key=(metadata["namespace"], metadata["name"]),
-        uid=metadata["uid"],
-        version=metadata["resourceVersion"],
-        packed=_pack(kept),
-        foreign=list_foreign_fields(metadata),
-        digest=_digest(kept),
-    )
-
-
-def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
-    """The record of a function pod."""
-    metadata, status = manifest["metadata"], manifest.get("status") or {}
-    own = metadata.get("labels") or {}
-    container = _find_container(manifest["spec"])
-    statuses = status.get("containerStatuses") or []
-    all_statuses = [*(status.get("initContainerStatuses") or []), *statuses]
-    environment = {one["name"]: one.get("value", "") for one in container.get("env") or ()}
-    function_uid = environment.get("KUBELAMBDA_FUNCTION_UID") or own.get(labels.FUNCTION_UID, "")
-    owner = _find_controller(metadata)
-    cpu = ((container.get("resources") or {}).get("limits") or {}).get("cpu", "0")
-    return PodRecord(
-        key=(metadata["namespace"], metadata["name"]),
-        uid=metadata["uid"],
-        version=metadata["resourceVersion"],
-        created=metadata.get("creationTimestamp", ""),
-        function_uid=function_uid,
-        revision=own.get(labels.REVISION, ""),
-        config_digest=environment.get("KUBELAMBDA_CONFIG_DIGEST", ""),
-        pending=status.get("phase", "Pending") == "Pending",
-        ended=_find_end(status),
-        terminating="deletionTimestamp" in metadata,
-        restarts=sum(one.get("restartCount", 0) for one in statuses),
-        victim=labels.DELETION_COST in (metadata.get("annotations") or {}),
-        cpu_limit_millis=parse_cpu_millis(cpu),
-        trouble=_find_trouble(status, all_statuses),
-        direct=owner == FUNCTIONS.kind,
-        stray=not owner or not _has_labels(own, function_uid),
-        exit=_find_exit(all_statuses),
-        node=manifest["spec"].get("nodeName", ""),
-    )
-
-
-def _find_container(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Ours: a webhook may have put one of its own before it."""
-    containers = spec["containers"]
-    ours = [one for one in containers if one.get("name") == labels.FUNCTION_CONTAINER]
-    found: Mapping[str, Any] = (ours or containers)[0]
-    return found
-
-
-def _find_controller(metadata: Mapping[str, Any]) -> str:
-    """The kind of the owner that controls the object."""
-    owners = metadata.get("ownerReferences") or ()
-    return next((str(one["kind"]) for one in owners if one.get("controller")), "")
-
-
-def _has_labels(own: Mapping[str, str], function_uid: str) -> bool:
-    """By which ReplicaSets count the pod, the NetworkPolicy holds it and the controller sees it."""
-    return (
-        own.get(labels.FUNCTION_UID) == function_uid
-        and bool(own.get(labels.REVISION))
-        and own.get(labels.NETWORK) == labels.NETWORK_DEFAULT
-        and own.get(labels.MANAGED_BY) == labels.MANAGER
-    )
-
-
-def _find_end(status: Mapping[str, Any]) -> str:
-    phase = status.get("phase", "")
-    return str(status.get("reason") or phase) if phase in ("Failed", "Succeeded") else ""
-
-
-def _find_exit(statuses: list[Mapping[str, Any]]) -> str:
-    for one in statuses:
-        for state in (one.get("state") or {}, one.get("lastState") or {}):
-            ended = state.get("terminated") or {}
-            if ended.get("exitCode"):
-                words = [ended.get("reason", ""), f"exit code {ended['exitCode']}"]
-                if message := " ".join(ended.get("message", "").split()):
-                    words.append(message[:EXIT_MESSAGE_CHARS])
-                return ", ".join(word for word in words if word not in ("", "Error"))
-    return ""
-
-
-def _find_trouble(status: Mapping[str, Any], statuses: list[Mapping[str, Any]]) -> tuple[str, str]:
-    for one in statuses:
-        waiting = (one.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason", "") not in ("", "ContainerCreating", "PodInitializing"):
-            return waiting["reason"], waiting.get("message", "")
-    for one in status.get("conditions") or []:
-        if one["type"] == "PodScheduled" and one.get("reason") == UNSCHEDULABLE:
-            return UNSCHEDULABLE, one.get("message", "")
-    return "", ""
-
-
-def _pick_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: metadata[key] for key in ("labels", "ownerReferences") if key in metadata}
-
-
-def _pack(content: Mapping[str, Any]) -> bytes:
-    return zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from kubelambda.controller.cold_starts import ColdStarts
 from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.loads import Look
+from kubelambda.controller.pod_records import PodRecord
 from kubelambda.controller.pod_writer import PodWriter
-from kubelambda.controller.records import PodRecord
 from kubelambda.controller.render import Rendered, compute_share_millis
 from kubelambda.controller.renderings import Renderings
 from kubelambda.controller.starts import Starts

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubelambda.controller.links import Links
-from kubelambda.controller.records import FunctionRecord, PodRecord
+from kubelambda.controller.pod_records import PodRecord
+from kubelambda.controller.records import FunctionRecord
 from kubelambda.core.backoff import double_delay_s
 from kubelambda.core.scaling import PodLoad
 from kubelambda.core.start_failures import FAILURES_STALLED, StartFailures, record_failure

@@ -8,15 +8,10 @@ never because of an empty or failed answer (FAULTS F5).
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from kubelambda.controller.kept_records import DeploymentRecord, PolicyRecord
 from kubelambda.controller.layer_records import LayerRecord, Reference
-from kubelambda.controller.records import (
-    DeploymentRecord,
-    FunctionRecord,
-    Key,
-    PodRecord,
-    PolicyRecord,
-    RuntimeRecord,
-)
+from kubelambda.controller.pod_records import PodRecord
+from kubelambda.controller.records import FunctionRecord, Key, RuntimeRecord
 from kubelambda.core.function import Layer
 from kubelambda.kube.paths import Resource
 

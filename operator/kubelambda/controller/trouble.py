@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, Reason
-from kubelambda.controller.records import PodRecord
+from kubelambda.controller.pod_records import PodRecord
 from kubelambda.controller.starts import NO_TROUBLE, StartReport
 from kubelambda.controller.verdict import NO_OBJECTION, Verdict
 

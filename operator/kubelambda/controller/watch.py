@@ -14,15 +14,14 @@ from typing import Any
 
 import kopf
 
+from kubelambda.controller.kept_records import read_deployment, read_policy
 from kubelambda.controller.layer_records import LayerRecord, read_layer
+from kubelambda.controller.pod_records import read_pod
 from kubelambda.controller.records import (
     Key,
     check_metadata,
     find_runtime_name,
-    read_deployment,
     read_function,
-    read_pod,
-    read_policy,
     read_runtime,
 )
 from kubelambda.controller.status_shape import CANNOT_BE_READ

@@ -1,7 +1,7 @@
 """Token buckets: how long to wait so that a rate is kept, and who gets how much of it.
 
 Contract: pure but for their own fields; time comes in as an argument. ``reserve`` never refuses, it
-says how long the caller must wait; waiting in order is the caller's affair.
+says how long the caller must wait; the caller sees to it that waits end in order.
 """
 
 from collections.abc import Hashable, Mapping

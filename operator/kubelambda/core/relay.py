@@ -13,8 +13,7 @@ receiver cannot read.
 A sender that asks for ``signs_of_life`` gets the 200 at once, with OUTCOME_IN_BODY as its outcome.
 The body is then any number of SIGN_OF_LIFE, one at least every SIGN_OF_LIFE_S, among them one
 BEGUN_SIGN when the event has been handed to an environment, the outcome's JSON on a line of its
-own, and the payload: whoever hears nothing for SILENCE_S_MAX knows that the
-gateway is not there any more.
+own, and the payload: whoever hears nothing for SILENCE_S_MAX knows that the gateway is gone.
 
 Versions (docs/formats.md): metadata and outcome are JSON objects with a member ``v``; unknown
 members are ignored. Version 0 is the positional lists of the release before the first: a receiver

@@ -213,7 +213,7 @@ class Pools:
         Their environments finish what they do and find the owner; the requests that still wait are
         returned, uncounted: they are the owner's now.
         """
-        homeless: list[Invocation] = []
+        unassigned: list[Invocation] = []
         self._handover_until = self._loop.time() + HANDOVER_S
         for pool in list(self._pools.values()):
             successor = find_successor(pool.function.ref)
@@ -223,13 +223,13 @@ class Pools:
                 invocation.stop_timer()
                 invocation.on_abandoned = None
                 invocation.release()
-                homeless.append(invocation)
+                unassigned.append(invocation)
             for environment in pool.environments:
                 environment.go_away(successor, epoch, epoch_proof)
             pool.idle.clear()
             self._drop_if_empty(pool)
             self._notify(pool.function.ref)
-        return homeless
+        return unassigned
 
     def open(self, function: Function) -> None:
         """Make sure that there is a pool to attach an environment of ``function`` to."""

@@ -35,7 +35,7 @@ class EventStream:
         return self.relay(encode_chunk(chunk))
 
     def relay(self, data: bytes) -> bool:
-        """Bytes that are frames already; after the end they are nobody's."""
+        """Bytes that are frames already; ignored after the end."""
         if self.is_over:
             return True
         self.begin()

@@ -1,4 +1,4 @@
-"""Drivers of the port Queue: jetstream, sqlite, memory (PackageStore follows).
+"""Drivers of the ports Queue (jetstream, sqlite, memory) and PackageStore (jetstream, directory).
 
 Contract: a driver passes the conformance suite of its port and knows nothing of invocations.
 """

@@ -35,6 +35,7 @@ class NatsConnection:
 
     def __init__(self, url: str, *, token: str = "") -> None:
         self._url = url
+        self._server = _describe_server(url)
         self._token = token
         self._preparations: list[Prepare] = []
         self._client: Client | None = None
@@ -58,7 +59,7 @@ class NatsConnection:
         """Empty while there is a connection; else a sentence that says what is wrong."""
         if self._is_connected():
             return ""
-        return f"NATS at {self._url} cannot be used: {self._problem}"
+        return f"NATS at {self._server} cannot be used: {self._problem}"
 
     @property
     def client(self) -> Client:
@@ -79,7 +80,7 @@ class NatsConnection:
                 logger.warning("the connection to NATS is closed; connecting anew")
             except (NatsError, OSError, TimeoutError) as error:
                 self._problem = repr(error)
-                logger.warning("cannot use NATS at %s yet: %r", self._url, error)
+                logger.warning("cannot use NATS at %s yet: %r", self._server, error)
             finally:
                 await self._disconnect()
             await asyncio.sleep(RETRY_S)
@@ -129,6 +130,11 @@ class NatsConnection:
         client, self._client = self._client, None
         if client is not None:
             await _close(client)
+
+
+def _describe_server(url: str) -> str:
+    """``url`` without the user and the password, or the token, that it may hold."""
+    return url.rpartition("@")[2]
 
 
 async def _close(client: Client) -> None:

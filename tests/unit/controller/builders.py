@@ -5,15 +5,10 @@ from typing import Any
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.image_resolver import Resolution
+from kubelambda.controller.kept_records import DeploymentRecord, read_deployment
 from kubelambda.controller.plan import FunctionPlan, World
-from kubelambda.controller.records import (
-    DeploymentRecord,
-    FunctionRecord,
-    PodRecord,
-    RuntimeRecord,
-    read_deployment,
-    read_function,
-)
+from kubelambda.controller.pod_records import PodRecord
+from kubelambda.controller.records import FunctionRecord, RuntimeRecord, read_function
 from kubelambda.controller.render import Platform, render_function
 from kubelambda.core.image_config import ImageConfig, ResolvedImage
 

@@ -12,15 +12,12 @@ from prometheus_client import CollectorRegistry
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cold_starts import ColdStarts
+from kubelambda.controller.kept_records import read_deployment
 from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.links import Links
+from kubelambda.controller.pod_records import read_pod
 from kubelambda.controller.pod_writer import PodWriter
-from kubelambda.controller.records import (
-    FunctionRecord,
-    read_deployment,
-    read_function,
-    read_pod,
-)
+from kubelambda.controller.records import FunctionRecord, read_function
 from kubelambda.controller.renderings import Ingredients, Renderings
 from kubelambda.controller.scaler import Scaler
 from kubelambda.controller.scaling_hand import ScalingHand

@@ -10,7 +10,8 @@ from kubelambda.api.v1alpha1.function import LambdaFunctionStatus
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.image_resolver import Refusal
 from kubelambda.controller.plan import plan_function
-from kubelambda.controller.records import read_function, read_pod
+from kubelambda.controller.pod_records import read_pod
+from kubelambda.controller.records import read_function
 from kubelambda.controller.render import Platform, render_function
 from kubelambda.controller.status import build_status
 from kubelambda.controller.trouble import judge_pods

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kubelambda.api.v1alpha1.reason import Reason
+from kubelambda.controller.kept_records import PolicyRecord, read_deployment, read_policy
 from kubelambda.controller.plan import (
     ApplyPolicy,
     DeletePolicy,
@@ -15,13 +16,8 @@ from kubelambda.controller.plan import (
     plan_function,
     plan_policy,
 )
-from kubelambda.controller.records import (
-    FunctionRecord,
-    PodRecord,
-    PolicyRecord,
-    read_deployment,
-    read_policy,
-)
+from kubelambda.controller.pod_records import PodRecord
+from kubelambda.controller.records import FunctionRecord
 from kubelambda.controller.render import render_function
 from kubelambda.controller.starts import StartReport
 from kubelambda.controller.status import build_status

@@ -2,7 +2,9 @@
 
 import pytest
 
-from kubelambda.controller.records import read_deployment, read_function, read_pod
+from kubelambda.controller.kept_records import read_deployment
+from kubelambda.controller.pod_records import read_pod
+from kubelambda.controller.records import read_function
 from kubelambda.controller.render import compute_request_millis, compute_share_millis
 from kubelambda.kube.resources import labels
 from unit.controller.builders import PLATFORM, make_function, observed_deployment, read

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kubelambda.controller.links import Links
-from kubelambda.controller.records import PodRecord
+from kubelambda.controller.pod_records import PodRecord
 from kubelambda.controller.starts import (
     REFUSED_FORGET_S,
     REFUSED_S_MAX,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.records import PodRecord
+from kubelambda.controller.pod_records import PodRecord
 from kubelambda.controller.starts import StartReport
 from kubelambda.controller.trouble import judge_pods, judge_refusal
 from unit.controller.builders import NOW_S, make_pod

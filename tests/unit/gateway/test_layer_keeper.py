@@ -50,7 +50,7 @@ async def keep(store: DirectoryPackages, directory: Path, *layers: Layer) -> byt
     running = asyncio.create_task(LayerKeeper(index, store, retry_s=0.01).run())
     index.put(make_function(*layers))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 target = directory / "fetched"
                 try:

@@ -13,6 +13,7 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.invocation import Outcome
 from kubelambda.gateway.environment import FINISHING_S
 from unit.gateway.pool_world import RESERVED, Agent, World, make_function
+from unit.jumping_loop import on_jumping_loop
 
 
 class Scenario(World):
@@ -182,6 +183,7 @@ async def test_a_lost_environment_ends_its_request_as_killed() -> None:
     assert b"signal: killed" in outcome.payload
 
 
+@on_jumping_loop
 async def test_a_request_that_follows_a_response_at_once_asks_for_no_environment() -> None:
     """The runtime is about to ask for its next event; the next but one request needs another."""
     world = World()
@@ -196,6 +198,7 @@ async def test_a_request_that_follows_a_response_at_once_asks_for_no_environment
     assert world.count_waiting() == 2
 
 
+@on_jumping_loop
 async def test_a_request_over_the_limit_waits_a_moment_for_an_environment_that_has_answered() -> (
     None
 ):
@@ -214,6 +217,7 @@ async def test_a_request_over_the_limit_waits_a_moment_for_an_environment_that_h
     assert agents[0].environment.invocation is parked
 
 
+@on_jumping_loop
 async def test_a_request_over_the_limit_is_throttled_when_the_moment_is_over() -> None:
     world = World()
     agents = [world.link() for _ in range(RESERVED)]

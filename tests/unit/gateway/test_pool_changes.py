@@ -11,6 +11,7 @@ from kubelambda.core.function import Stall
 from kubelambda.core.invocation import Outcome
 from kubelambda.gateway.pool import HANDOVER_S
 from unit.gateway.pool_world import REF, RESERVED, World, make_function
+from unit.jumping_loop import on_jumping_loop
 
 Change = Callable[[World], object]
 
@@ -101,6 +102,7 @@ async def test_a_change_that_is_taken_back_hands_idle_environments_to_what_waits
     assert agent.request_id == "1"
 
 
+@on_jumping_loop
 async def test_a_greater_reservation_admits_what_is_parked() -> None:
     world = World()
     agents = [world.link() for _ in range(RESERVED)]
@@ -114,6 +116,7 @@ async def test_a_greater_reservation_admits_what_is_parked() -> None:
     assert world.answers["4"] == []
 
 
+@on_jumping_loop
 async def test_what_waits_or_is_parked_goes_uncounted_to_the_new_owner() -> None:
     world = World()
     agents = [world.link() for _ in range(2)]
