@@ -19,7 +19,8 @@ module Kubelambda
       end
 
       receiver = Receiver.new # before the function's file, which may define Object's methods
-      require File.join(root, parts.first)
+      in_package = File.join(root, parts.first)
+      require File.exist?("#{in_package}.rb") ? in_package : parts.first # one of a layer's
       new(receiver, parts.size == 3 ? parts[1] : nil, parts.last)
     end
 
