@@ -47,6 +47,20 @@ func TestRecordsOfTheRuntimesLoggerAreLinesBetweenWhatIsPrinted(t *testing.T) {
 	}
 }
 
+func TestRecordsInFramesAreLeftOutBelowTheApplicationLevelAsPrintedOnesAre(t *testing.T) {
+	a := startAgent(t, newGateway(t, testKey), "obey", "KUBELAMBDA_LOG_FRAMES=true")
+	s := a.gateway.session()
+	s.configure(map[string]any{"logFormat": "JSON", "environment": map[string]string{"AWS_LAMBDA_LOG_LEVEL": "WARN"}})
+	s.control(link.InitDone)
+	record := `{"level":"%s","timestamp":"2024-11-02T16:51:31Z"}`
+	below, above := fmt.Sprintf(record, "INFO"), fmt.Sprintf(record, "WARNING")
+	_, report := s.do("id-1", "records "+below+"|"+above, map[string]any{"tail": true})
+	tail := decodeTail(t, report)
+	if strings.Contains(tail, below) || !strings.Contains(tail, above+"\n") {
+		t.Errorf("got %q", tail)
+	}
+}
+
 func TestTheTailIsTheEndOfTheEventsLog(t *testing.T) {
 	_, s := startReady(t, "obey")
 	s.do("id-1", "print before|", nil)

@@ -1,4 +1,5 @@
 using System;
+using System.Globalization;
 using System.Linq;
 using System.Reflection;
 using System.Text;
@@ -13,6 +14,18 @@ namespace Kubelambda
             var json = new StringBuilder();
             Append(json, Unwrap(error));
             return json.ToString();
+        }
+
+        /// <summary>The line for the log; with a JSON log a record of level Error, which no level below it leaves out.</summary>
+        public static string ToLine(string body)
+        {
+            var format = Environment.GetEnvironmentVariable("AWS_LAMBDA_LOG_FORMAT") ?? "";
+            if (!string.Equals(format, "JSON", StringComparison.OrdinalIgnoreCase))
+            {
+                return body;
+            }
+            var time = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+            return "{\"timestamp\":\"" + time + "\",\"level\":\"Error\"," + body.Substring(1);
         }
 
         public static string TypeOf(Exception error)

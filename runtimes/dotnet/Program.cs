@@ -35,7 +35,7 @@ namespace Kubelambda
             catch (Exception error)
             {
                 var body = Errors.Describe(error);
-                Console.WriteLine(body);
+                Console.WriteLine(Errors.ToLine(body));
                 api.PostInitError(body, Errors.TypeOf(error));
                 Environment.Exit(InitFailed);
                 throw;
@@ -53,7 +53,7 @@ namespace Kubelambda
             catch (Exception error)
             {
                 var body = Errors.Describe(error);
-                Console.WriteLine(body);
+                Console.WriteLine(Errors.ToLine(body));
                 api.PostError(invocation.RequestId, body, Errors.TypeOf(error));
                 return;
             }

@@ -13,6 +13,7 @@ require 'kubelambda/api'
 require 'kubelambda/context'
 require 'kubelambda/errors'
 require 'kubelambda/handler'
+require 'kubelambda/log'
 
 # The order of RUBYLIB: the package, the client, layers.
 $LOAD_PATH.unshift(of_function.first)
@@ -43,6 +44,7 @@ module Kubelambda
 
     def answer(handler, invocation)
       context = Context.new(invocation)
+      Log.request_id = context.aws_request_id
       ENV['_X_AMZN_TRACE_ID'] = invocation.header('Trace-Id')
       body, content_type = handler.call(invocation.body, context)
       @api.post_response(context.aws_request_id, body, content_type)

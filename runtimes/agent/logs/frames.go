@@ -20,11 +20,9 @@ const (
 // smaller than what a pipe takes as one, so a part of one that nothing follows is text. Bytes that others
 // write between a header and its record count as the record's: nothing is lost, only lines end elsewhere.
 type unframer struct {
-	// record is given what is of a record, text what is neither that nor of a header; edge is called where a
-	// record begins and where it ends.
-	text   func(data []byte)
-	record func(data []byte)
-	edge   func()
+	// text is given what is not of a header; edge is called where a record begins and where it ends.
+	text func(data []byte)
+	edge func()
 	// held may be the beginning of a header.
 	held []byte
 	// left is what is still to come of a record.
@@ -56,7 +54,7 @@ func (u *unframer) pause() {
 
 func (u *unframer) takeRecord(data []byte) []byte {
 	count := min(uint64(u.left), uint64(len(data)))
-	u.record(data[:count])
+	u.text(data[:count])
 	u.left -= uint32(count)
 	if u.left == 0 {
 		u.edge()

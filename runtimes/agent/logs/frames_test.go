@@ -19,7 +19,7 @@ func frame(text string) string {
 func unframe(pieces ...string) string {
 	var got strings.Builder
 	take := func(data []byte) { got.Write(data) }
-	u := unframer{text: take, record: take, edge: func() { got.WriteByte('|') }}
+	u := unframer{text: take, edge: func() { got.WriteByte('|') }}
 	for _, piece := range pieces {
 		u.take([]byte(piece))
 	}
@@ -54,7 +54,7 @@ func TestARecordHasEdges(t *testing.T) {
 func TestWhatIsNoHeaderAfterAllIsTextOnceNothingFollows(t *testing.T) {
 	var got strings.Builder
 	take := func(data []byte) { got.Write(data) }
-	u := unframer{text: take, record: take, edge: func() {}}
+	u := unframer{text: take, edge: func() {}}
 	u.take([]byte("\xa5\x5a\x00"))
 	if got.String() != "" {
 		t.Errorf("taken at once: %q", got.String())

@@ -36,7 +36,7 @@ func NewRelay(sink *Sink, tee func(data []byte)) (*Relay, *os.File, error) {
 // endLine is called where one begins and ends.
 func NewFramedRelay(sink *Sink, tee func(data []byte), endLine func()) (*Relay, *os.File, error) {
 	relay := &Relay{sink: sink, tee: tee, buffer: make([]byte, relayBytes)}
-	relay.frames = &unframer{text: relay.takeText, record: relay.takeRecord, edge: func() {
+	relay.frames = &unframer{text: relay.takeText, edge: func() {
 		sink.endLine()
 		endLine()
 	}}
@@ -136,11 +136,6 @@ func (r *Relay) take(data []byte) {
 		return
 	}
 	r.takeText(data)
-}
-
-func (r *Relay) takeRecord(data []byte) {
-	r.sink.record(data)
-	r.tee(data)
 }
 
 func (r *Relay) takeText(data []byte) {

@@ -29,13 +29,11 @@ type Sink struct {
 	pending []byte
 	partial []byte
 	// keeps decides about the function's lines; nil where all are kept.
-	keeps func(line []byte) bool
-	// inRecord: partial is of a record in a frame, whose client has judged it.
-	inRecord bool
-	tail     []byte
-	hasTail  bool
-	writing  bool
-	soon     *time.Timer
+	keeps   func(line []byte) bool
+	tail    []byte
+	hasTail bool
+	writing bool
+	soon    *time.Timer
 }
 
 // NewSink writes to out.
@@ -108,18 +106,12 @@ func (s *Sink) Flush(patience time.Duration) {
 }
 
 // output takes what a process printed, cut anywhere.
-func (s *Sink) output(data []byte) { s.takeLines(data, false) }
-
-// record is output for the records of a runtime's client, which leaves out by itself what is to be.
-func (s *Sink) record(data []byte) { s.takeLines(data, true) }
-
-func (s *Sink) takeLines(data []byte, inRecord bool) {
+func (s *Sink) output(data []byte) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.inRecord = inRecord
 	last := bytes.LastIndexByte(data, '\n') + 1
 	switch {
-	case last > 0 && s.isFiltered():
+	case last > 0 && s.keeps != nil:
 		s.commitKept(append(s.partial, data[:last]...))
 		s.partial = nil
 	case last > 0:
@@ -162,14 +154,12 @@ func (s *Sink) endPartial() {
 	}
 	line := append(s.partial, '\n')
 	s.partial = nil
-	if s.isFiltered() {
+	if s.keeps != nil {
 		s.commitKept(line)
 	} else {
 		s.commit(line)
 	}
 }
-
-func (s *Sink) isFiltered() bool { return s.keeps != nil && !s.inRecord }
 
 // commitKept commits those of the whole lines that belong into the log.
 func (s *Sink) commitKept(lines []byte) {

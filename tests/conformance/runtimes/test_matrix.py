@@ -14,6 +14,17 @@ from conformance.runtimes.languages import BUFFERED, LANGUAGES
 REQUEST_BYTES_MAX = 6_291_456
 RESPONSE_BYTES_MAX = 6_291_556
 STREAMING = [name for name, one in LANGUAGES.items() if one.stream_handler]
+TELLING = [name for name in LANGUAGES if name != "provided"]
+"""Languages whose handler makes JSON of any text; the shell's puts quotes around it."""
+ODD_VALUES = {
+    "EMPTY": "",
+    "EQUALS": "a=b==",
+    "LINES": "one\ntwo\n",
+    "BLANKS": "  two before and after  ",
+    "OF_A_SHELL": "'\"$HOME `id` $(PATH) $$ ${PATH} \\",
+    "JSON": '{"k": [1]}',
+    "ABROAD": "ü\U0001f600",
+}
 VALUES = [{"k": ["ü", "\U0001f600", 1, 2.5, None, True]}, [], "text", "", 0, None, False]
 
 
@@ -46,6 +57,12 @@ def test_the_environment_is_lambdas_with_the_users_variables(row: Row) -> None:
     seen = row.ask("environment", names=["AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT"]).value
     assert re.fullmatch(r"127\.0\.0\.1:\d+", seen["AWS_LAMBDA_RUNTIME_API"])
     assert seen["LAMBDA_TASK_ROOT"].startswith("/")
+
+
+@pytest.mark.parametrize("row", TELLING, indirect=True)
+def test_a_variable_has_the_value_that_it_was_given_to_the_byte(row: Row) -> None:
+    arn = row.put(environment={"variables": ODD_VALUES})
+    assert row.ask("environment", arn=arn, names=list(ODD_VALUES)).value == ODD_VALUES
 
 
 @pytest.mark.impossible(local="local mode has the machine's paths, not an image's")

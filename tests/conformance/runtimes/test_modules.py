@@ -125,6 +125,9 @@ exports.handler = async ({ names }) => [...found(names), typeof require('fs').st
 """
 
 
+NODE_HANDLER = "exports.handler = async () => 'layer'"
+
+
 def export(word: str) -> str:
     return f"module.exports = '{word}'"
 
@@ -198,6 +201,25 @@ def build_gem(directory: str, name: str, word: str) -> Files:
         f"{directory}/gems/{name}-1.0.0/lib/{name}.rb": f"{name.upper()} = '{word}'\n",
         f"{directory}/specifications/{name}-1.0.0.gemspec": specification,
     }
+
+
+HANDLERS_OF_LAYERS: Mapping[str, tuple[str, Files]] = {
+    "python": (
+        "wrapper.main.handler",
+        {"python/wrapper/main.py": "def handler(event, context):\n    return 'layer'\n"},
+    ),
+    "nodejs": ("wrapper.handler", {"nodejs/node_modules/wrapper/index.js": NODE_HANDLER}),
+    "nodejs24": ("wrapper.handler", {"nodejs/node_modules/wrapper/index.js": NODE_HANDLER}),
+    "ruby": ("wrapper.handler", {"ruby/lib/wrapper.rb": "def handler(**) = 'layer'\n"}),
+}
+
+
+@pytest.mark.parametrize("row", HANDLERS_OF_LAYERS, indirect=True)
+def test_the_handler_may_be_a_layers(row: Row) -> None:
+    handler, layer = HANDLERS_OF_LAYERS[row.name]
+    layers = [put_layer(row.invoker, inline=dict(layer))]
+    code = {"inline": {"data.txt": "a package without code"}}
+    assert row.invoker(row.put(handler=handler, code=code, layers=layers)).value == "layer"
 
 
 @JAVA
