@@ -19,7 +19,7 @@ help: ## Explain each target
 
 .PHONY: run
 run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (PORT=n for another port)
-	@hack/uv sync --quiet --no-dev --inexact
+	@NEWEST_PYTHON=1 hack/uv sync $(if $(wildcard .venv),--quiet,) --no-dev --inexact
 	@exec $(BIN)/kubelambda local start examples --port $(PORT)
 
 .PHONY: test

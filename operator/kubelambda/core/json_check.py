@@ -10,7 +10,19 @@ single string, number or run of blanks is.
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+
+from kubelambda.core.json_words import (
+    CLOSERS,
+    Expected,
+    Scope,
+    Stop,
+    describe_depth,
+    describe_number,
+    describe_stop,
+    describe_string,
+    describe_utf8,
+)
 
 SMALL_BYTES = 65_536
 DEPTH_MAX = 1_000
@@ -46,29 +58,31 @@ class NotJsonError(ValueError):
 
 def check_small(payload: bytes) -> None:
     """Raise NotJsonError unless ``payload`` is JSON."""
-    text = _decode(payload)
-    try:
-        _DECODER.decode(text)
-    except RecursionError as error:
-        raise NotJsonError("nested too deeply") from error
-    except ValueError as error:
-        raise NotJsonError(str(error)) from error
+    if not _is_json(payload):
+        for _ in iter_check(payload):
+            pass
 
 
 def iter_check(payload: bytes) -> Iterator[int]:
     """As ``check_small`` in slices: run it to its end. Yields how many bytes a slice has seen."""
-    yield from _iter_utf8(payload)
-    yield from _Tokens(payload).iter_slices()
+    bad = yield from _iter_utf8(payload)
+    tokens = _Tokens(payload)
+    try:
+        yield from tokens.iter_slices()
+    except NotJsonError:
+        if bad is None or tokens.stopped_at <= bad:
+            raise
+    if bad is not None:
+        raise NotJsonError(describe_utf8(payload, bad))
 
 
-def _decode(payload: bytes) -> str:
+def _is_json(payload: bytes) -> bool:
     try:
         text = payload.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise NotJsonError(f"invalid UTF-8 at byte {error.start}") from error
-    if _SURROGATE.search(text) and _has_lone_surrogate(text):
-        raise NotJsonError("a lone surrogate in a string")
-    return text
+        _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return not (_SURROGATE.search(text) and _has_lone_surrogate(text))
 
 
 def _has_lone_surrogate(text: str) -> bool:
@@ -83,7 +97,7 @@ def _has_lone_surrogate(text: str) -> bool:
 
 
 def _refuse_constant(name: str) -> None:
-    raise NotJsonError(f"unrecognized token '{name}'")
+    raise NotJsonError(name)
 
 
 def _ignore(_: str) -> None:
@@ -93,7 +107,8 @@ def _ignore(_: str) -> None:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_ignore, parse_float=_ignore)
 
 
-def _iter_utf8(payload: bytes) -> Iterator[int]:
+def _iter_utf8(payload: bytes) -> Generator[int, None, int | None]:
+    """Where the first bytes are that are no UTF-8; None where all are."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     view = memoryview(payload)
     for start in range(0, len(payload), SLICE_BYTES):
@@ -102,28 +117,26 @@ def _iter_utf8(payload: bytes) -> Iterator[int]:
         try:
             decoder.decode(part, final=start + SLICE_BYTES >= len(payload))
         except UnicodeDecodeError as error:
-            position = start - begun + error.start
-            raise NotJsonError(f"invalid UTF-8 at byte {position}") from error
+            return start - begun + error.start
         yield len(part)
-
-
-# What may come next: a value, a value or the end of an array, a key, a key or the end of an object,
-# a colon, a comma or an end.
-_VALUE, _FIRST_ITEM, _KEY, _FIRST_KEY, _COLON, _AFTER = range(6)
+    return None
 
 
 class _Tokens:
-    """Looks at a payload token by token; what is UTF-8 was seen before."""
+    """Looks at a payload token by token; whether it is UTF-8 is seen by others."""
 
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
         self._position = 0
         self._begin = 0
-        self._rests = {"long_string": self._iter_string, "long_number": self._iter_number}
+        self._last = (0, 0)
+        self._expected = Expected.VALUE
+        self._stack: list[Scope] = []
+        self.stopped_at = 0
+        """Where the problem is that was raised."""
 
     def iter_slices(self) -> Iterator[int]:
-        stack: list[bytes] = []
-        expected, count = _VALUE, 0
+        count = 0
         while True:
             token = _TOKEN.match(self._payload, self._position)
             if token is None:
@@ -132,20 +145,74 @@ class _Tokens:
                 if self._position == before:
                     break
                 continue
-            if expected == _AFTER and not stack:
-                raise _unexpected(token)
-            expected = _next_state(expected, token, stack)
+            kind = token.lastgroup or "mark"
+            start = token.start(kind)
+            if self._expected is Expected.AFTER and not self._stack:
+                raise self._stop(start)
+            was_key = self._expected in (Expected.KEY, Expected.FIRST_KEY)
+            self._follow(token[kind], kind, start)
             self._position = token.end()
             count += 1
-            if token.lastgroup in self._rests:
-                yield from self._rests[token.lastgroup]()
+            if kind == "long_string":
+                yield from self._iter_string(is_key=was_key)
+            elif kind == "long_number":
+                yield from self._iter_number()
+            self._last = (start, self._position)
             if count == TOKENS_PER_SLICE or self._position - self._begin >= SLICE_BYTES:
                 yield self._cut()
                 count = 0
-        if self._position < len(self._payload):
-            raise NotJsonError(f"unexpected character at {self._position}")
-        if expected != _AFTER or stack:
-            raise NotJsonError("unexpected end of input")
+        is_whole = self._expected is Expected.AFTER and not self._stack
+        if self._position < len(self._payload) or not is_whole:
+            raise self._stop(self._position)
+
+    def _stop(self, position: int) -> NotJsonError:
+        self.stopped_at = position
+        scope = self._stack[-1] if self._stack else None
+        stop = Stop(position, self._expected, scope, *self._last)
+        return NotJsonError(describe_stop(self._payload, stop))
+
+    def _follow(self, token: bytes, kind: str, start: int) -> None:
+        """Take one token; what may come next is known then."""
+        expected = self._expected
+        if kind != "mark":
+            self._expected = self._after_scalar(kind, start)
+        elif token in (b"[", b"{"):
+            self._open(token, start)
+        elif token == b":" and expected is Expected.COLON:
+            self._expected = Expected.VALUE
+        elif token == b"," and expected is Expected.AFTER:
+            is_object = self._stack[-1].kind == "Object"
+            self._expected = Expected.KEY if is_object else Expected.VALUE
+        elif self._closes(token):
+            self._stack.pop()
+            self._expected = Expected.AFTER
+        else:
+            raise self._stop(start)
+
+    def _after_scalar(self, kind: str, start: int) -> Expected:
+        is_string = kind in ("string", "long_string")
+        if self._expected in (Expected.KEY, Expected.FIRST_KEY) and is_string:
+            return Expected.COLON
+        if self._expected in (Expected.VALUE, Expected.FIRST_ITEM):
+            return Expected.AFTER
+        raise self._stop(start)
+
+    def _open(self, token: bytes, start: int) -> None:
+        if self._expected not in (Expected.VALUE, Expected.FIRST_ITEM):
+            raise self._stop(start)
+        if len(self._stack) >= DEPTH_MAX:
+            self.stopped_at = start
+            raise NotJsonError(describe_depth(self._payload, DEPTH_MAX, start))
+        is_array = token == b"["
+        self._stack.append(Scope("Array" if is_array else "Object", start))
+        self._expected = Expected.FIRST_ITEM if is_array else Expected.FIRST_KEY
+
+    def _closes(self, token: bytes) -> bool:
+        first = {b"]": Expected.FIRST_ITEM, b"}": Expected.FIRST_KEY}.get(token)
+        if first is None or not self._stack:
+            return False
+        is_open = CLOSERS[self._stack[-1].kind].encode() == token
+        return is_open and self._expected in (Expected.AFTER, first)
 
     def _cut(self) -> int:
         size = self._position - self._begin
@@ -159,10 +226,12 @@ class _Tokens:
             if self._position - self._begin >= SLICE_BYTES:
                 yield self._cut()
 
-    def _iter_string(self) -> Iterator[int]:
+    def _iter_string(self, *, is_key: bool) -> Iterator[int]:
         yield from self._iter_run(_STRING_PART)
         if not self._has(b'"'):
-            raise NotJsonError(f"unexpected character at {self._position}")
+            self.stopped_at = self._position
+            problem = describe_string(self._payload, self._position, is_key=is_key)
+            raise NotJsonError(problem)
 
     def _iter_number(self) -> Iterator[int]:
         if not self._has(b"0"):
@@ -177,54 +246,10 @@ class _Tokens:
         begin = self._position
         yield from self._iter_run(_DIGITS)
         if self._position == begin:
-            raise NotJsonError(f"unexpected character at {begin}")
+            self.stopped_at = begin
+            raise NotJsonError(describe_number(self._payload, begin))
 
     def _has(self, mark: bytes) -> bool:
         is_there = self._payload.startswith(mark, self._position)
         self._position += is_there
         return is_there
-
-
-def _next_state(expected: int, token: "re.Match[bytes]", stack: list[bytes]) -> int:
-    mark = token["mark"]
-    if mark is None:
-        return _after_scalar(expected, token)
-    if mark in b"[{":
-        if expected not in (_VALUE, _FIRST_ITEM):
-            raise _unexpected(token)
-        if len(stack) >= DEPTH_MAX:
-            raise NotJsonError("nested too deeply")
-        stack.append(b"]" if mark == b"[" else b"}")
-        return _FIRST_ITEM if mark == b"[" else _FIRST_KEY
-    if mark == b":":
-        if expected != _COLON:
-            raise _unexpected(token)
-        return _VALUE
-    if mark == b",":
-        if expected != _AFTER:
-            raise _unexpected(token)
-        return _KEY if stack[-1] == b"}" else _VALUE
-    return _close(expected, token, stack)
-
-
-def _after_scalar(expected: int, token: "re.Match[bytes]") -> int:
-    if expected in (_KEY, _FIRST_KEY) and token.lastgroup in ("string", "long_string"):
-        return _COLON
-    if expected in (_VALUE, _FIRST_ITEM):
-        return _AFTER
-    raise _unexpected(token)
-
-
-def _close(expected: int, token: "re.Match[bytes]", stack: list[bytes]) -> int:
-    mark = token["mark"]
-    allowed = (_AFTER, _FIRST_ITEM) if mark == b"]" else (_AFTER, _FIRST_KEY)
-    if expected not in allowed or not stack or stack[-1] != mark:
-        raise _unexpected(token)
-    stack.pop()
-    return _AFTER
-
-
-def _unexpected(token: "re.Match[bytes]") -> NotJsonError:
-    kind = token.lastgroup or 0
-    text = token[kind][:20].decode("utf-8", "replace")
-    return NotJsonError(f"unexpected '{text}' at {token.start(kind)}")
