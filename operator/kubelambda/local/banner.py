@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kubelambda.catalog.files import Loaded, Problem, Remark
 from kubelambda.core.function import Function
 from kubelambda.local.machine import Machine
-from kubelambda.local.runtimes import Unavailable, plan_bootstrap
+from kubelambda.local.runtimes import INSTALLED, Unavailable, plan_bootstrap
 
 INVOKE_PATH = "/2015-03-31/functions/{name}/invocations"
 
@@ -17,6 +17,8 @@ def render_banner(url: str, functions: Sequence[Function], machine: Machine) -> 
     """The functions and, for one that can run (a hello first), lines to paste."""
     lines = [f"kubelambda local mode at {url}", ""]
     lines += [_render_function(function, machine) for function in functions]
+    if not functions:
+        lines += ["  Nothing is served yet: mend what is named above."]
     runnable = [one for one in functions if not isinstance(_plan(one, machine), Unavailable)]
     if runnable:
         chosen = min(runnable, key=_rank)
@@ -59,7 +61,10 @@ def _render_function(function: Function, machine: Machine) -> str:
     bootstrap = plan_bootstrap(function.runtime, function.handler, machine)
     if isinstance(bootstrap, Unavailable):
         return f"  {function.function_name}  not available here: {bootstrap.reason}"
-    note = f"  ({bootstrap.warning})" if bootstrap.warning else ""
+    remarks = [bootstrap.warning] if bootstrap.warning else []
+    if function.runtime not in INSTALLED:
+        remarks.append("on a cluster the chart installs no runtime of this name")
+    note = f"  ({'; '.join(remarks)})" if remarks else ""
     return (
         f"  {function.function_name}  {function.runtime}, {function.memory_mb} MB, "
         f"{function.timeout_s} s{note}"
