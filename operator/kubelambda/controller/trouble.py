@@ -28,7 +28,8 @@ _KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
 _ADVICE = {
     "ErrImagePull": (
         Reason.IMAGE_PULL_FAILED,
-        "the runtime's image cannot be pulled; check the image of the LambdaRuntime",
+        "a node cannot pull the runtime's image (status.runtimeImage); check the image of the "
+        "LambdaRuntime, and that nodes reach its registry",
     ),
     CONFIG_ERROR: (
         Reason.CONTAINER_CONFIG_ERROR,

@@ -10,7 +10,7 @@ from kubelambda.core.function import Function
 from kubelambda.local.isolation import Isolation
 from kubelambda.local.machine import Machine
 from kubelambda.local.page import INVOKE_PATH
-from kubelambda.local.runtimes import Bootstrap, plan_bootstrap
+from kubelambda.local.runtimes import INSTALLED, Unavailable, plan_bootstrap
 
 
 def render_banner(
@@ -25,6 +25,8 @@ def render_banner(
     lines += [f"account {account} (namespace {namespace})" for account, namespace in accounts]
     lines.append("")
     lines += [_render_function(function, machine) for function in functions]
+    if not functions:
+        lines += ["  Nothing is served yet: mend what is named above."]
     runnable = [one for one in functions if not one.cannot_run]
     if runnable:
         chosen = min(runnable, key=_rank)
@@ -67,8 +69,12 @@ def _render_function(function: Function, machine: Machine) -> str:
     if function.cannot_run:
         return f"  {function.function_name}  not available here: {function.stalled_message}"
     bootstrap = plan_bootstrap(function.runtime, function.handler, machine)
-    warning = bootstrap.warning if isinstance(bootstrap, Bootstrap) else ""
-    note = f"  ({warning})" if warning else ""
+    remarks = []
+    if not isinstance(bootstrap, Unavailable) and bootstrap.warning:
+        remarks.append(bootstrap.warning)
+    if function.runtime not in INSTALLED:
+        remarks.append("on a cluster the chart installs no runtime of this name")
+    note = f"  ({'; '.join(remarks)})" if remarks else ""
     return (
         f"  {function.function_name}  {function.runtime}, {function.memory_mb} MB, "
         f"{function.timeout_s} s{note}"

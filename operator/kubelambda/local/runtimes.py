@@ -16,6 +16,18 @@ from kubelambda.local.machine import Machine
 IDENTIFIER = re.compile(r"(python|nodejs|java|ruby|dotnet)(\d+(?:\.\d+)?)(?:\.x|\.al2)?")
 PROVIDED = re.compile(r"provided(\.[a-z0-9]+)?")
 
+INSTALLED = (
+    "python3.13",
+    "nodejs22.x",
+    "nodejs24.x",
+    "java21",
+    "ruby3.3",
+    "dotnet8",
+    "provided.al2023",
+    "provided.al2",
+)
+"""What the chart installs or can install; here a language runs under any of its identifiers."""
+
 NAMES: Mapping[str, str] = {
     "python": "Python",
     "nodejs": "Node.js",
@@ -149,8 +161,9 @@ def _plan_built(runtime: str, directory: str) -> Bootstrap:
 def _explain_unknown(runtime: str) -> str:
     if not runtime:
         return "an image function needs a cluster: local mode has no container engine"
-    hint = ": use provided.al2023 with a bootstrap" if runtime.startswith("go") else ""
-    return f"there is no runtime {runtime!r}{hint}"
+    known = ", ".join(INSTALLED)
+    hint = "use provided.al2023 with a bootstrap" if runtime.startswith("go") else f"known: {known}"
+    return f"there is no runtime {runtime!r}: {hint}"
 
 
 def _compare(language: str, asked: str, version: str) -> str:

@@ -228,7 +228,9 @@ def test_after_the_delay_the_next_request_may_try() -> None:
 
 def test_a_stuck_start_that_was_given_back_still_has_its_reason() -> None:
     start = StartReport(failures=1, cause="ImagePullBackOff Back-off pulling image", held_s=1.0)
-    assert judge_pods([], [], NOW_S, start=start).verdict.reason is Reason.IMAGE_PULL_FAILED
+    verdict = judge_pods([], [], NOW_S, start=start).verdict
+    assert verdict.reason is Reason.IMAGE_PULL_FAILED
+    assert "status.runtimeImage" in verdict.message
 
 
 def test_a_former_failure_hides_no_present_lack_of_room() -> None:

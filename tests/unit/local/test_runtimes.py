@@ -117,7 +117,7 @@ def test_a_custom_runtime_needs_nothing_of_the_machine(runtime: str) -> None:
         ("dotnet8", "the program mono"),
         ("go1.x", "use provided.al2023"),
         ("", "an image function needs a cluster"),
-        ("cobol85", "no runtime 'cobol85'"),
+        ("cobol85", "no runtime 'cobol85': known: python3.13, nodejs22.x, "),
     ],
 )
 def test_a_language_that_is_absent_is_named(runtime: str, missing: str) -> None:

@@ -1,0 +1,52 @@
+"""What local mode says at its start holds on a cluster, too, or says that it does not."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.local.banner import render_banner
+from kubelambda.local.isolation import Isolation
+from kubelambda.local.machine import Machine
+from kubelambda.local.runtimes import INSTALLED
+
+VALUES = Path(__file__).parents[3] / "charts" / "kubelambda" / "values.yaml"
+MACHINE = Machine(
+    {"python": ("/usr/bin/python3", "3.11")}, {"python": "/r/bootstrap"}, {"python": "/d/python"}
+)
+URL = "http://127.0.0.1:9000"
+NOWHERE_ELSE = "on a cluster the chart installs no runtime of this name"
+
+
+def make_function(runtime: str) -> Function:
+    return Function(
+        ref=FunctionRef("default", "hello"),
+        uid="uid",
+        function_name="hello",
+        account_id="123456789012",
+        runtime=runtime,
+        handler="app.h",
+        code=Code(inline={"app.py": ""}),
+    )
+
+
+def test_the_runtimes_that_the_chart_installs_are_known_here() -> None:
+    runtimes = yaml.safe_load(VALUES.read_text())["runtimes"].values()
+    assert {one["identifier"] for one in runtimes} == set(INSTALLED)
+
+
+@pytest.mark.parametrize("runtime", ["python3.12", "python3.11", "provided"])
+def test_a_runtime_that_only_this_machine_has_is_remarked(runtime: str) -> None:
+    assert NOWHERE_ELSE in render_banner(URL, [make_function(runtime)], MACHINE, Isolation())
+
+
+@pytest.mark.parametrize("runtime", ["python3.13", "provided.al2023"])
+def test_a_runtime_of_the_chart_is_not(runtime: str) -> None:
+    assert NOWHERE_ELSE not in render_banner(URL, [make_function(runtime)], MACHINE, Isolation())
+
+
+def test_where_nothing_can_be_served_the_banner_says_so() -> None:
+    banner = render_banner(URL, [], MACHINE, Isolation())
+    assert "Nothing is served yet: mend what is named above." in banner
+    assert "Try:" not in banner
