@@ -141,13 +141,10 @@ class Scaler:
         victims = self._choose_victims(looks)
         edited = self._kept_replicas.find_edited(self._store.deployments.values())
         decisions = [
-            Decision(
-                look,
-                _plan(look, edited.get(look.record.uid, {}), idle_s),
-                victims.get(look.record.uid, ()),
-            )
+            Decision(look, plan, victims.get(look.record.uid, ()))
             for look in looks
             if not self._hand.is_resting(look.record.uid, now)
+            and (plan := _plan(look, edited.get(look.record.uid, {}), idle_s)) is not None
         ]
         for decision in self._grant(decisions, now):
             self._begin(decision, now)
@@ -264,9 +261,16 @@ class Scaler:
         self._hand.forget(functions, pods)
 
 
-def _plan(look: Look, edited: Mapping[str, int], idle_s: float) -> ScalingPlan:
-    """What the function needs; where hands have set replicas, they are put back before that."""
-    if not edited:
+def _plan(look: Look, edited: Mapping[str, int], idle_s: float) -> ScalingPlan | None:
+    """What the function needs; where hands have set replicas, they are put back before that.
+
+    None where that cannot be said: a bug with one function must not stop the others.
+    """
+    if edited:
+        logger.info("%s: somebody has set replicas; putting back %s", look.record.ref, dict(edited))
+        return ScalingPlan(replicas=edited)
+    try:
         return plan_scaling(look.load, idle_s)
-    logger.info("%s: somebody has set replicas; putting back %s", look.record.ref, dict(edited))
-    return ScalingPlan(replicas=edited)
+    except Exception:
+        logger.exception("%s: a bug in scaling; looked at again in a second", look.record.ref)
+        return None
