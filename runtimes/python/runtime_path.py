@@ -23,9 +23,14 @@ def order_path(
     return first + [entry for entry in path if entry not in first]
 
 
-def list_layer_directories(opt_root: str, version: str) -> list[str]:
-    """Where layers bring modules."""
-    return [f"{opt_root}/python/lib/python{version}/site-packages", f"{opt_root}/python"]
+def list_layer_directories(opt_root: str, running: str, asked: str) -> list[str]:
+    """Where layers bring modules: for the Python that runs, and for the one that was asked for.
+
+    They differ in local mode only, where modules without native parts serve both.
+    """
+    versions = dict.fromkeys(version for version in (running, asked) if version)
+    directories = [f"{opt_root}/python/lib/python{version}/site-packages" for version in versions]
+    return [*directories, f"{opt_root}/python"]
 
 
 def start(arguments: Sequence[str]) -> None:
@@ -33,7 +38,9 @@ def start(arguments: Sequence[str]) -> None:
     task_root = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
     runtime_dir = os.environ.get("LAMBDA_RUNTIME_DIR", "/var/runtime")
     layers = list_layer_directories(
-        os.environ.pop(OPT_VARIABLE, "/opt"), f"{sys.version_info.major}.{sys.version_info.minor}"
+        os.environ.pop(OPT_VARIABLE, "/opt"),
+        f"{sys.version_info.major}.{sys.version_info.minor}",
+        os.environ.get("AWS_EXECUTION_ENV", "").removeprefix("AWS_Lambda_python"),
     )
     variable = os.environ.get("PYTHONPATH", "")
     named = [os.path.abspath(one) for one in variable.split(":") if one]  # noqa: PTH100 - as site does
@@ -41,10 +48,12 @@ def start(arguments: Sequence[str]) -> None:
     own = [entry for entry in sys.path if entry not in chosen and entry != runtime_dir]
     sys.path[:] = [runtime_dir, *own]
     try:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: F401 - the client imports it late
+        import concurrent.futures.thread  # noqa: F401 - the client loads it when the path is open
 
         from awslambdaric.__main__ import main
+        from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
+        post_without(LambdaRuntimeClient, [task_root, *chosen, *layers])
         sys.path[:] = order_path([runtime_dir, *own], task_root, layers, chosen)
         for directory in (task_root, *layers):
             site.addsitedir(directory)
@@ -52,6 +61,25 @@ def start(arguments: Sequence[str]) -> None:
         report(error)
         raise
     main(list(arguments))
+
+
+def post_without(client: type, directories: Sequence[str]) -> None:
+    """Have ``client`` post an init error, the last thing that it does, with its own modules.
+
+    It imports http only then, since that takes 40 ms, and http imports what the package may name.
+    """
+    post = client.post_init_error
+
+    def post_init_error(self, *given):
+        sys.path[:] = [entry for entry in sys.path if entry not in directories]
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None) or ""
+            is_librarys = name.partition(".")[0] in sys.stdlib_module_names
+            if is_librarys and file.startswith(tuple(f"{one}/" for one in directories)):
+                del sys.modules[name]
+        post(self, *given)
+
+    client.post_init_error = post_init_error
 
 
 def report(error: Exception) -> None:

@@ -9,11 +9,18 @@ import pytest
 
 from integration.conftest import Installation, MakeInstallation
 from integration.faults.wire import ECHO, dial, encode_request, read_all, split_answers, wait_until
+from kubelambda.core.code_zip import build_inline_zip
 from kubelambda.core.packages import PACKAGE_BYTES_MAX, UPLOAD_PATH
 from kubelambda.gateway.connections import Connections
 from kubelambda.stores.directory import DirectoryPackages
 
 OTHER = "127.0.0.2"
+
+
+def build_zip(size: int) -> bytes:
+    """A package of just so many bytes."""
+    around = len(build_inline_zip({"app.py": ""}))
+    return build_inline_zip({"app.py": "x" * (size - around)})
 
 
 def encode_upload(content: bytes, name: str = "", *headers: bytes) -> bytes:
@@ -53,12 +60,12 @@ async def test_three_slow_uploads_of_one_address_stop_no_other_request(
     """Neither invocations, its own included, nor the uploads of others."""
     installation = await install(make_installation, tmp_path, uploads_bytes_max=1_000_000)
     port, uploads = installation.gateway.public_port, connections_of(installation).uploads
-    slow = encode_upload(b"x" * 250_000)[:-1]
+    slow = encode_upload(build_zip(250_000))[:-1]
     async with dial(port) as (_, one), dial(port) as (_, two), dial(port) as (reader, three):
         for writer in (one, two):
             writer.write(slow)
         await wait_until(lambda: uploads.held_bytes == 499_998)
-        three.write(encode_upload(b"x" * 250_000, "", b"Connection: close"))
+        three.write(encode_upload(build_zip(250_000), "", b"Connection: close"))
         assert (await read_all(reader)).startswith(b"HTTP/1.1 201 ")
         await wait_until(lambda: uploads.held_bytes == 499_998)
         async with dial(port) as (_, again), dial(port) as (refused, fourth):
@@ -70,14 +77,14 @@ async def test_three_slow_uploads_of_one_address_stop_no_other_request(
                 assert await send(port, encode_request("echo"), local) == [200]
                 large = encode_request("echo", body=b'"' + b"x" * 2_000_000 + b'"')
                 assert await send(port, large, local) == [200]
-            assert await send(port, encode_upload(b"y" * 100_000), OTHER) == [201]
+            assert await send(port, encode_upload(build_zip(100_000)), OTHER) == [201]
     await wait_until(lambda: not uploads.held_bytes)
 
 
 async def test_the_largest_upload_goes_through_and_is_never_counted_as_memory(
     make_installation: MakeInstallation, tmp_path: Path
 ) -> None:
-    content = b"PK" * (PACKAGE_BYTES_MAX // 2)
+    content = build_zip(PACKAGE_BYTES_MAX)
     installation = await install(make_installation, tmp_path, bodies_bytes_max=1_000_000)
     assert await send(installation.gateway.public_port, encode_upload(content)) == [201]
     name = hashlib.sha256(content).hexdigest()
@@ -92,7 +99,7 @@ async def test_an_upload_that_stalls_is_cut_by_its_pace_however_much_has_come(
     """45 MB allowed a pause of 45 minutes."""
     installation = await install(make_installation, tmp_path, body_timeout_s=0.5)
     async with dial(installation.gateway.public_port) as (reader, writer):
-        writer.write(encode_upload(b"x" * 10_000_000)[:-1])
+        writer.write(encode_upload(build_zip(10_000_000))[:-1])
         assert (await read_all(reader)).startswith(b"HTTP/1.1 408 ")
     await wait_until(lambda: not connections_of(installation).uploads.held_bytes)
 
@@ -113,7 +120,7 @@ async def test_where_no_packages_are_kept_an_upload_is_not_received(
     installation: Installation,
 ) -> None:
     port = installation.gateway.public_port
-    head = encode_upload(b"x" * 1_000_000, "", b"Expect: 100-continue")[:-1_000_000]
+    head = encode_upload(build_zip(1_000_000), "", b"Expect: 100-continue")[:-1_000_000]
     assert await send(port, head) == [501]
 
 
@@ -123,7 +130,7 @@ async def test_a_client_that_goes_leaves_nothing_behind(
     installation = await install(make_installation, tmp_path)
     uploads = connections_of(installation).uploads
     async with dial(installation.gateway.public_port) as (_, writer):
-        writer.write(encode_upload(b"x" * 1_000_000)[:-1])
+        writer.write(encode_upload(build_zip(1_000_000))[:-1])
         await wait_until(lambda: uploads.held_bytes == 999_999)
     await wait_until(lambda: not uploads.held_bytes)
     assert list((tmp_path / "cache" / "uploads").iterdir()) == []

@@ -9,7 +9,7 @@ LIMIT: in local mode, where environments have no /opt of their own, a function t
 these variables itself no longer finds its layers by it where it names /opt and /var/task.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _PATH = ("{lang}/bin", "/usr/local/bin", "/usr/bin/", "/bin", "{opt}/bin")
@@ -61,25 +61,28 @@ def build_image_paths(language: str, version: str) -> dict[str, str]:
     """
     roots = Roots(lang="") if language == "provided" else IMAGE
     return {
-        name: ":".join(_fill(entries, roots, version))
+        name: ":".join(_fill(entries, roots, (version,)))
         for name, entries in _list_variables(language).items()
     }
 
 
 def build_local_paths(
-    language: str, version: str, roots: Roots, machine_path: str
+    language: str, versions: Sequence[str], roots: Roots, machine_path: str
 ) -> dict[str, str]:
-    """The variables for a process on a machine, whose own programs are at ``machine_path``."""
+    """The variables for a process on a machine, whose own programs are at ``machine_path``.
+
+    Of several ``versions`` of a directory the first one's comes first.
+    """
     variables = {
-        name: ":".join(_fill(_keep_rooted(entries), roots, version))
+        name: ":".join(_fill(_keep_rooted(entries), roots, versions))
         for name, entries in _list_variables(language).items()
     }
-    before, after = _fill(("{lang}/bin",), roots, version), _fill(("{opt}/bin",), roots, version)
+    before, after = _fill(("{lang}/bin",), roots, ()), _fill(("{opt}/bin",), roots, ())
     variables["PATH"] = ":".join([*before, *([machine_path] if machine_path else []), *after])
     if "GEM_PATH" in variables:
         variables["GEM_PATH"] += ":"  # an empty last entry stands for the machine's own gems
     if language == "java" and roots.opt != IMAGE.opt:
-        variables["CLASSPATH"] = ":".join(_fill(CLASS_PATH, roots, version))
+        variables["CLASSPATH"] = ":".join(_fill(CLASS_PATH, roots, ()))
     return variables
 
 
@@ -92,7 +95,7 @@ def _keep_rooted(entries: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(entry for entry in entries if entry.startswith("{"))
 
 
-def _fill(entries: tuple[str, ...], roots: Roots, version: str) -> list[str]:
+def _fill(entries: tuple[str, ...], roots: Roots, versions: Sequence[str]) -> list[str]:
     directories = {
         "task": roots.task,
         "opt": roots.opt,
@@ -103,5 +106,6 @@ def _fill(entries: tuple[str, ...], roots: Roots, version: str) -> list[str]:
     return [
         entry.format(version=version, **directories)
         for entry in entries
+        for version in (versions if "{version}" in entry else ("",))
         if not entry.startswith("{") or directories[entry[1 : entry.index("}")]]
     ]

@@ -266,7 +266,7 @@ def _build_paths(sight: Sight, bootstrap: Bootstrap, machine_path: str) -> dict[
         lang=bootstrap.lang_directory,
         modules=bootstrap.modules,
     )
-    paths = build_local_paths(bootstrap.language, bootstrap.version, roots, machine_path)
+    paths = build_local_paths(bootstrap.language, bootstrap.versions, roots, machine_path)
     return {**paths, OPT_VARIABLE: roots.opt}
 
 

@@ -51,7 +51,7 @@ class Bootstrap:
     variables: Mapping[str, str] = field(default_factory=dict)
     """What an image's own environment would add, apart from paths."""
     language: str = "provided"
-    version: str = ""
+    versions: tuple[str, ...] = ()
     """What directories of layers are named by (``core.language_paths``)."""
     runtime_directory: str = ""
     """What takes the place of /var/runtime."""
@@ -101,7 +101,7 @@ def _plan_language(known: re.Match[str], handler: str, machine: Machine) -> Boot
         warning=_compare(language, asked, version),
         variables=_list_variables(language, directory),
         language=language,
-        version=_name_version(language, asked, version),
+        versions=_name_versions(language, asked, version),
         runtime_directory=directory,
         modules=machine.modules.get(language, ""),
     )
@@ -125,12 +125,12 @@ def _list_variables(language: str, directory: str) -> dict[str, str]:
     return own if language == "python" else own | LOCALE
 
 
-def _name_version(language: str, asked: str, version: str) -> str:
-    """Node's layers are named by the runtime, Ruby's gems by the Ruby that loads them."""
-    if language == "ruby":
-        major, minor = [*version.split("."), "0"][:2]
-        return f"{major}.{minor}.0"
-    return asked.split(".", maxsplit=1)[0]
+def _name_versions(language: str, asked: str, running: str) -> tuple[str, ...]:
+    """Node's layers are named by the runtime; gems by the Ruby that runs, then by the runtime's."""
+    if language != "ruby":
+        return (asked.split(".", maxsplit=1)[0],)
+    names = (".".join([*version.split("."), "0"][:2]) + ".0" for version in (running, asked))
+    return tuple(dict.fromkeys(names))
 
 
 def _plan_built(runtime: str, directory: str) -> Bootstrap:
@@ -139,7 +139,7 @@ def _plan_built(runtime: str, directory: str) -> Bootstrap:
         argv=("/bin/sh", f"{own}/bootstrap"),
         variables={"LAMBDA_RUNTIME_DIR": own, **LOCALE},
         language="nodejs",
-        version=runtime.removeprefix("nodejs").removesuffix(".x"),
+        versions=(runtime.removeprefix("nodejs").removesuffix(".x"),),
         runtime_directory=own,
         lang_directory=f"{directory}/var/lang",
         modules=f"{own}/node_modules",

@@ -51,6 +51,22 @@ def test_no_module_of_a_package_takes_the_place_of_one_that_pythons_client_needs
 
 
 @PYTHON
+def test_an_init_error_is_told_whatever_modules_the_package_holds(row: Row) -> None:
+    shadows = dict.fromkeys(("email.py", "socket.py", "ssl/__init__.py"), "raise RuntimeError\n")
+    answer = ask(row, {**shadows, "app.py": "raise ValueError('not today')\n"})
+    assert answer.value["errorType"] == "ValueError"
+    answer = ask(row, {**shadows, "app.py": "import email\n"})
+    assert answer.value["errorType"] == "RuntimeError"
+
+
+@PYTHON
+def test_a_module_of_the_package_that_the_client_does_not_need_is_its_own(row: Row) -> None:
+    files = {"email.py": "WORD = 'mine'\n", "secrets.py": "WORD = 'mine too'\n"}
+    files["app.py"] = load_by_name(["email", "secrets"])
+    assert ask(row, files).value == ["mine", "mine too"]
+
+
+@PYTHON
 def test_pth_files_of_packages_and_layers_count(row: Row) -> None:
     package = {
         "libs.pth": "libs\nimport builtins; builtins.STARTED = 'run'\n",

@@ -7,8 +7,8 @@ from kubelambda.core.language_paths import Roots, build_image_paths, build_local
 LOCAL = Roots(task="/e/task", opt="/e/opt", runtime="/r", lang="", modules="/c/node_modules")
 
 
-def build(language: str, version: str = "", roots: Roots = LOCAL) -> dict[str, str]:
-    return build_local_paths(language, version, roots, "/usr/bin")
+def build(language: str, *versions: str, roots: Roots = LOCAL) -> dict[str, str]:
+    return build_local_paths(language, versions, roots, "/usr/bin")
 
 
 def test_an_image_has_awss_values() -> None:
@@ -43,16 +43,23 @@ def test_programs_of_the_machine_come_before_those_of_layers(language: str) -> N
     assert paths["LD_LIBRARY_PATH"] == "/r:/r/lib:/e/task:/e/task/lib:/e/opt/lib"
 
 
+def test_gems_for_another_ruby_are_looked_for_behind_those_for_the_one_that_runs() -> None:
+    assert build("ruby", "3.1.0", "3.3.0")["GEM_PATH"] == (
+        "/e/task/vendor/bundle/ruby/3.1.0:/e/task/vendor/bundle/ruby/3.3.0"
+        ":/e/opt/ruby/gems/3.1.0:/e/opt/ruby/gems/3.3.0:"
+    )
+
+
 def test_what_is_not_there_is_not_named() -> None:
     bare = Roots(task="/e/task", opt="/e/opt", runtime="", lang="", modules="")
-    assert build("nodejs", "22", bare)["NODE_PATH"] == (
+    assert build("nodejs", "22", roots=bare)["NODE_PATH"] == (
         "/e/opt/nodejs/node22/node_modules:/e/opt/nodejs/node_modules:/e/task"
     )
 
 
 def test_a_runtime_that_was_built_brings_its_own_interpreter() -> None:
     built = Roots("/e/task", "/e/opt", "/c/var/runtime", "/c/var/lang", "/c/var/runtime/m")
-    assert build("nodejs", "22", built)["PATH"] == "/c/var/lang/bin:/usr/bin:/e/opt/bin"
+    assert build("nodejs", "22", roots=built)["PATH"] == "/c/var/lang/bin:/usr/bin:/e/opt/bin"
 
 
 def test_javas_client_finds_layers_by_itself_where_they_are_in_opt() -> None:

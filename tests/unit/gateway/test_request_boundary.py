@@ -9,6 +9,7 @@ import pytest
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.client_limits import ClientLimits
+from kubelambda.core.code_zip import build_inline_zip
 from kubelambda.core.function import Code, Function, FunctionRef
 from kubelambda.core.invocation import Outcome
 from kubelambda.core.packages import UPLOAD_PATH
@@ -174,8 +175,17 @@ async def test_a_package_that_cannot_be_kept_for_an_unforeseen_reason_is_answere
         supervisor=Supervisor(),
     )
     served = serve(api.serve_upload)
-    path = f"{UPLOAD_PATH}{hashlib.sha256(b'1').hexdigest()}".encode()
-    served[0].data_received(b"PUT " + path + b" HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\n\r\n1")
+    content = build_inline_zip({"app.py": ""})
+    path = f"{UPLOAD_PATH}{hashlib.sha256(content).hexdigest()}".encode()
+    length = str(len(content)).encode()
+    served[0].data_received(
+        b"PUT "
+        + path
+        + b" HTTP/1.1\r\nHost: g\r\nContent-Length: "
+        + length
+        + b"\r\n\r\n"
+        + content
+    )
     assert is_failure(await read_answer(served))
 
 

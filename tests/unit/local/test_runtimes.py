@@ -86,16 +86,21 @@ def test_a_runtime_that_was_built_runs_on_its_own_node_without_a_warning() -> No
 
 
 @pytest.mark.parametrize(
-    ("runtime", "language", "version"),
-    [("nodejs22.x", "nodejs", "22"), ("nodejs24.x", "nodejs", "24"), ("ruby3.3", "ruby", "3.1.0")],
+    ("runtime", "language", "versions"),
+    [
+        ("nodejs22.x", "nodejs", ("22",)),
+        ("nodejs24.x", "nodejs", ("24",)),
+        ("ruby3.1", "ruby", ("3.1.0",)),
+        ("ruby3.3", "ruby", ("3.1.0", "3.3.0")),
+    ],
 )
 def test_layers_are_looked_for_as_the_runtimes_image_does(
-    runtime: str, language: str, version: str
+    runtime: str, language: str, versions: tuple[str, ...]
 ) -> None:
-    """Node's by the runtime that was asked for, gems by the Ruby that is there."""
+    """Node's by the runtime that was asked for, gems by the Ruby that is there first."""
     plan = plan_bootstrap(runtime, "app.h", MACHINE)
     assert isinstance(plan, Bootstrap)
-    assert (plan.language, plan.version) == (language, version)
+    assert (plan.language, plan.versions) == (language, versions)
 
 
 @pytest.mark.parametrize("runtime", ["provided.al2023", "provided.al2", "provided"])

@@ -38,5 +38,11 @@ def test_no_directory_is_named_twice() -> None:
     assert len(path) == len(set(path))
 
 
-def test_layers_are_looked_for_by_the_version_that_runs() -> None:
-    assert _load().list_layer_directories("/opt", "3.13") == LAYERS
+def test_layers_are_looked_for_by_the_version_that_runs_and_the_one_that_was_asked_for() -> None:
+    find = _load().list_layer_directories
+    assert find("/opt", "3.13", "3.13") == find("/opt", "3.13", "") == LAYERS
+    assert find("/opt", "3.13", "3.14") == [
+        LAYERS[0],
+        "/opt/python/lib/python3.14/site-packages",
+        LAYERS[1],
+    ]
