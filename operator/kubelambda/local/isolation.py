@@ -25,6 +25,10 @@ PLAIN_NOTICE = (
     "not resolve: handlers, wrapper scripts, extensions and files named by these paths are not "
     "found. {reason}"
 )
+ELSEWHERE_NOTICE = (
+    "Only Linux can give it those. Here a process that leaves its process group outlives its "
+    "function, what is started outlives an agent that is killed, and reports say 0 MB of memory."
+)
 ISOLATED_NOTICE = "A function here has its own /var/task, /opt and /tmp, as on Lambda."
 NO_OPT_NOTICE = (
     "A function here has its own /var/task and /tmp, but no /opt, which this machine does not "
@@ -76,7 +80,7 @@ PLAIN = Isolation()
 def find_isolation(agent: Path, state: Path) -> Isolation:
     """What this machine allows; ``state`` is a directory to try in, left as it was."""
     if sys.platform != "linux":
-        return _explain("Only Linux can give it those.")
+        return _explain(ELSEWHERE_NOTICE)
     unshare = shutil.which("unshare")
     if unshare is None:
         return _explain("The program unshare (of util-linux) is not on PATH.")

@@ -1,3 +1,9 @@
+// Package landlock takes from a thread, and from all processes that it starts, the right to change
+// files anywhere but beneath named directories.
+//
+// Contract: raw system calls, no policy: who is restricted, and to what, is the caller's to say.
+// Mode bits, owners, times and extended attributes are not Landlock's; descriptors that are open
+// already stay as they are. Source: Documentation/userspace-api/landlock.rst of Linux.
 package landlock
 
 // The rights of include/uapi/linux/landlock.h that change a file system; reading and executing are

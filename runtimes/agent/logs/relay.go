@@ -50,8 +50,8 @@ func NewExtensionRelay(sink *Sink, tee func(data []byte)) (*Relay, *os.File, err
 }
 
 func newRelay(relay *Relay) (*Relay, *os.File, error) {
-	var ends [2]int
-	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
+	ends, err := openPipe()
+	if err != nil {
 		return nil, nil, err
 	}
 	_ = syscall.SetNonblock(ends[0], true) // ours only: the function expects a blocking stdout

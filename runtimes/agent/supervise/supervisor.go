@@ -9,17 +9,15 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
 )
 
 const (
-	childOOMScore = "1000"
-	killPatience  = 5 * time.Second
-	killPauseMin  = 100 * time.Microsecond
-	killPauseMax  = 5 * time.Millisecond
+	killPatience = 5 * time.Second
+	killPauseMin = 100 * time.Microsecond
+	killPauseMax = 5 * time.Millisecond
 )
 
 // Spec is one process to start; Path is absolute, Stdout serves standard error too.
@@ -37,6 +35,9 @@ type Spec struct {
 	Exited func(status Status)
 }
 
+// fork is syscall.ForkExec, or the same on the thread of a launcher.
+type fork func(path string, args []string, attributes *syscall.ProcAttr) (int, error)
+
 // Supervisor owns all children of this process.
 type Supervisor struct {
 	isInit  bool
@@ -44,6 +45,8 @@ type Supervisor struct {
 	mutex   sync.Mutex
 	fork    fork
 	exits   map[int]func(Status)
+	// groups are those that were started, where a process group is all that is known of a tree.
+	groups map[int]bool
 }
 
 // New takes over the children of this process: closes the agent to them, becomes their reaper.
@@ -58,6 +61,7 @@ func New() (*Supervisor, error) {
 	}
 	s := &Supervisor{
 		isInit: isInit, devNull: devNull, fork: syscall.ForkExec, exits: map[int]func(Status){},
+		groups: map[int]bool{},
 	}
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
@@ -84,13 +88,12 @@ func (s *Supervisor) Start(spec Spec) (int, error) {
 		Dir:   spec.Directory,
 		Env:   spec.Env,
 		Files: s.descriptors(spec),
-		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+		Sys:   ownAttributes(),
 	})
 	if err != nil {
 		return 0, err
 	}
-	// Where the container as a whole is not killed, the function must go before the agent.
-	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(childOOMScore), 0)
+	s.noteStarted(pid)
 	s.exits[pid] = spec.Exited
 	return pid, nil
 }
@@ -115,11 +118,7 @@ func (s *Supervisor) Signal(pid int, number syscall.Signal) {
 	if _, running := s.exits[pid]; !running {
 		return
 	}
-	below := descendants(pid)
-	_ = syscall.Kill(pid, number)
-	for _, child := range below {
-		_ = syscall.Kill(child, number)
-	}
+	signalTree(pid, number)
 }
 
 // KillAll ends every process of the environment, also those that left their group or session, and
@@ -142,16 +141,6 @@ func (s *Supervisor) Freeze() { s.signalAll(syscall.SIGSTOP) }
 
 // Thaw undoes Freeze.
 func (s *Supervisor) Thaw() { s.signalAll(syscall.SIGCONT) }
-
-func (s *Supervisor) signalAll(number syscall.Signal) {
-	if s.isInit {
-		_ = syscall.Kill(-1, number)
-		return
-	}
-	for _, pid := range descendants(os.Getpid()) {
-		_ = syscall.Kill(pid, number)
-	}
-}
 
 // reap collects all dead children; true when no child is left, dead or alive.
 func (s *Supervisor) reap() bool {

@@ -1,10 +1,42 @@
+//go:build !portable
+
 package supervise
 
 import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
+
+const childOOMScore = "1000"
+
+// ownAttributes ties a process to the agent.
+func ownAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+
+// noteStarted: where the container as a whole is not killed, the function must go before the agent.
+func (s *Supervisor) noteStarted(pid int) {
+	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(childOOMScore), 0)
+}
+
+// signalTree signals a process and what descends from it.
+func signalTree(pid int, number syscall.Signal) {
+	below := descendants(pid)
+	_ = syscall.Kill(pid, number)
+	for _, child := range below {
+		_ = syscall.Kill(child, number)
+	}
+}
+
+func (s *Supervisor) signalAll(number syscall.Signal) {
+	if s.isInit {
+		_ = syscall.Kill(-1, number)
+		return
+	}
+	for _, pid := range descendants(os.Getpid()) {
+		_ = syscall.Kill(pid, number)
+	}
+}
 
 // descendants gives every process below one: as subreaper we are an ancestor of all that ever came
 // from our children.

@@ -1,3 +1,5 @@
+//go:build !portable
+
 package supervise
 
 import (
@@ -7,9 +9,6 @@ import (
 
 	"kubelambda.io/agent/landlock"
 )
-
-// fork is syscall.ForkExec, or the same on the thread of a launcher.
-type fork func(path string, args []string, attributes *syscall.ProcAttr) (int, error)
 
 // Confine makes every process that is started from now on, and what descends from it, able to change
 // files beneath the directories of writable only. The agent itself stays as it is, and all these
