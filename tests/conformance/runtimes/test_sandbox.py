@@ -150,7 +150,8 @@ def test_lambdas_user_has_a_name(invoker: Invoker) -> None:
 @pytest.mark.parametrize("row", ["provided"], indirect=True)
 def test_awss_bootstrap_of_a_shell_script_runs(row: Row) -> None:
     files = {"bootstrap": TUTORIAL, "function.sh": FUNCTION}
-    arn = row.put(code={"inline": files}, handler="function.handler")
+    # A dozen programs for one event: the three seconds of the default are short on a busy machine.
+    arn = row.put(code={"inline": files}, handler="function.handler", timeout=30)
     answer: Answer = row.invoker(arn, "you")
     assert answer.value == "two"
 
@@ -166,5 +167,5 @@ def test_an_extension_that_is_a_script_of_sh_may_use_what_amazon_linuxs_sh_takes
         "spec": {"version": 1, "content": {"inline": {"extensions/spoken": SH_EXTENSION}}},
     }
     invoker.target.put_object(layer)
-    arn = invoker.put("echo", layers=[{"name": name, "version": 1}])
+    arn = invoker.put("echo", layers=[{"name": name, "version": 1}], timeout=30)
     assert not invoker(arn, {"value": 1}).is_error
