@@ -1,5 +1,6 @@
 """What a function finds around itself: limits, shell, user, host names (spec 1.12, 6.1 and 6.5)."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +134,18 @@ def test_code_and_layers_are_at_lambdas_own_paths(
         environment={"variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}},
         code={"inline": {"app.py": PLACES, "data.txt": "here"}},
     )
-    assert invoker(arn, {}).value == {
+    with tempfile.NamedTemporaryFile(dir="/tmp", prefix="of-the-machine-") as other:
+        seen = invoker(arn, {}).value
+    tmp = seen.pop("tmp")
+    assert seen == {
         "from wrapper": "yes",
         "file": "here",
         "own file": "/var/task/app.py",
         "root": "/var/task",
-        "tmp": ["mine"],
     }
+    # Programs of local mode that lie below the machine's /tmp stay visible.
+    assert "mine" in tmp
+    assert Path(other.name).name not in tmp
 
 
 @pytest.mark.impossible(local="functions of local mode run as the user who started it")
