@@ -203,21 +203,34 @@ async def a_json_patch_replaces_a_whole_spec_and_its_defaults_come_again(
             "template": {"metadata": {"annotations": {"by": "hand"}}},
         }
     }
-    edited = await api.patch(DEPLOYMENTS, namespace, "one", edit, manager=HANDS)
-    version = edited["metadata"]["resourceVersion"]
-    content = [
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-        {"op": "replace", "path": "/spec", "value": desired["spec"]},
-    ]
-    mended = await api.patch(
-        DEPLOYMENTS, namespace, "one", content, manager=OURS, content_type=JSON_PATCH
-    )
+    await api.patch(DEPLOYMENTS, namespace, "one", edit, manager=HANDS)
+    mended, content = await _replace_spec(api, namespace, desired["spec"])
     assert mended["spec"] == made["spec"]
     assert not owners_of(mended, "f:spec", "f:template") & {HANDS}
     with pytest.raises(ConflictError):
         await api.patch(
             DEPLOYMENTS, namespace, "one", content, manager=OURS, content_type=JSON_PATCH
         )
+
+
+async def _replace_spec(
+    api: KubeApi, namespace: str, spec: Manifest
+) -> tuple[Manifest, list[Manifest]]:
+    """At the version that is there; a real Deployment's own controller writes beside the case."""
+    while True:
+        found = await api.get(DEPLOYMENTS, namespace, "one")
+        version = found["metadata"]["resourceVersion"]
+        content: list[Manifest] = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "replace", "path": "/spec", "value": spec},
+        ]
+        try:
+            mended = await api.patch(
+                DEPLOYMENTS, namespace, "one", content, manager=OURS, content_type=JSON_PATCH
+            )
+        except ConflictError:
+            continue
+        return mended, content
 
 
 async def a_selector_is_for_ever(api: KubeApi, namespace: str) -> None:
@@ -235,10 +248,10 @@ async def a_status_is_written_by_itself(api: KubeApi, namespace: str) -> None:
     )
     assert written["status"]["state"] == "Active"
     assert written["spec"].get("timeout") == made["spec"].get("timeout")
-    ignored = {"status": {"state": "Failed"}}
-    assert (await api.patch(FUNCTIONS, namespace, "one", ignored, manager=OURS))["status"][
-        "state"
-    ] == "Active"
+    # Where a controller runs it may have written a state of its own meanwhile, but never this one.
+    ignored = {"status": {"state": "Inactive"}}
+    after = await api.patch(FUNCTIONS, namespace, "one", ignored, manager=OURS)
+    assert after["status"]["state"] != "Inactive"
     assert written["metadata"]["generation"] == made["metadata"]["generation"]
 
 
