@@ -16,9 +16,9 @@ from kubelambda.kube.paths import SECRETS
 
 logger = logging.getLogger(__name__)
 
-TRUSTED_S = 60.0
+TRUSTED_S = 5.0
 """A Secret that was there so recently is not asked for again."""
-MISSED_S = 5.0
+MISSED_S = 1.0
 """The same, where a pod says that it is not there."""
 _REMEMBERED_MAX = 4096
 

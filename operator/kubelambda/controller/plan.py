@@ -236,8 +236,10 @@ def judge_function(record: FunctionRecord, world: World) -> Verdict:
 def _plan_key_secret(
     record: FunctionRecord, world: World, rendered: Rendered
 ) -> list[CreateKeySecret]:
-    missed = any(_misses_key(pod, rendered) for pod in world.pods if not pod.terminating)
-    if missed or record.status.get("keySecretName") != rendered.key_secret_name:
+    """Also with each pod that starts: the Secret may have been deleted since the last one did."""
+    starting = [pod for pod in world.pods if pod.pending and not pod.terminating]
+    missed = any(_misses_key(pod, rendered) for pod in starting)
+    if starting or record.status.get("keySecretName") != rendered.key_secret_name:
         return [CreateKeySecret(rendered, missed)]
     return []
 

@@ -344,6 +344,25 @@ async def test_a_key_secret_is_there_again_before_the_next_environment(
     assert len(creates) == 1, "one that was just there is not asked for again"
 
 
+async def test_a_key_secret_is_there_again_when_a_deployment_starts_another_pod(
+    cluster: ControlledCluster,
+) -> None:
+    """Nobody asked the scaler for it, and a kubelet that remembers the Secret misses nothing."""
+    name = cluster.rendered().key_secret_name
+    cluster.now_s += 3600
+    cluster.api.remove(SECRETS, NAMESPACE, name)
+    for pod in cluster.api.find_all(PODS):
+        cluster.api.edit(
+            PODS,
+            NAMESPACE,
+            pod["metadata"]["name"],
+            {"status": {"phase": "Pending"}},
+            subresource="status",
+        )
+    await cluster.settle()
+    assert cluster.api.find(SECRETS, NAMESPACE, name) is not None
+
+
 def miss_key(pod: Manifest, name: str) -> None:
     waiting = {"reason": "CreateContainerConfigError", "message": f'secret "{name}" not found'}
     pod["status"] = {
