@@ -16,10 +16,8 @@ from kubelambda.kube.paths import SECRETS
 
 logger = logging.getLogger(__name__)
 
-TRUSTED_S = 5.0
+TRUSTED_S = 1.0
 """A Secret that was there so recently is not asked for again."""
-MISSED_S = 1.0
-"""The same, where a pod says that it is not there."""
 _REMEMBERED_MAX = 4096
 
 
@@ -31,12 +29,10 @@ class KeySecrets:
         self._clock = clock
         self._seen_at: dict[tuple[str, str], float] = {}
 
-    async def ensure(
-        self, namespace: str, rendered: Rendered, trusted_s: float = TRUSTED_S
-    ) -> None:
-        """Have the Secret exist; one request, none where it was there ``trusted_s`` ago."""
+    async def ensure(self, namespace: str, rendered: Rendered) -> None:
+        """Have the Secret exist; one request, none where it was there TRUSTED_S ago."""
         key, now = (namespace, rendered.key_secret_name), self._clock()
-        if now - self._seen_at.get(key, -trusted_s) < trusted_s:
+        if now - self._seen_at.get(key, -TRUSTED_S) < TRUSTED_S:
             return
         try:
             await self._client.create(

@@ -18,7 +18,7 @@ from kubelambda.controller.deployment_writer import DeploymentWriter
 from kubelambda.controller.field_managers import APPLY_MANAGER
 from kubelambda.controller.images import Images
 from kubelambda.controller.kept_records import read_deployment
-from kubelambda.controller.key_secrets import MISSED_S, TRUSTED_S, KeySecrets
+from kubelambda.controller.key_secrets import KeySecrets
 from kubelambda.controller.layer_records import Reference, resolve_layers
 from kubelambda.controller.package_verdict import Presence, list_trusted
 from kubelambda.controller.packages import Packages
@@ -205,8 +205,7 @@ class FunctionReconciler:
         """Carry out what can be now; seconds until the turn of what has to wait."""
         for action in plan.actions:
             if isinstance(action, CreateKeySecret):
-                trusted_s = MISSED_S if action.missed else TRUSTED_S
-                await self._key_secrets.ensure(record.ref.namespace, action.rendered, trusted_s)
+                await self._key_secrets.ensure(record.ref.namespace, action.rendered)
         if plan.ingredients is not None:
             self._renderings.put(plan.outcome.revision, plan.ingredients)
         waits = [

@@ -39,8 +39,6 @@ class CreateKeySecret:
     """POST the key Secret; one that exists already is the same one."""
 
     rendered: Rendered = field(repr=False)
-    missed: bool
-    """A pod says that it is not there: somebody has deleted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +236,8 @@ def _plan_key_secret(
 ) -> list[CreateKeySecret]:
     """Also with each pod that starts: the Secret may have been deleted since the last one did."""
     starting = [pod for pod in world.pods if pod.pending and not pod.terminating]
-    missed = any(_misses_key(pod, rendered) for pod in starting)
     if starting or record.status.get("keySecretName") != rendered.key_secret_name:
-        return [CreateKeySecret(rendered, missed)]
+        return [CreateKeySecret(rendered)]
     return []
 
 

@@ -34,7 +34,8 @@ def test_a_function_waits_for_its_layer_and_keeps_it_when_the_object_goes(
     wait_until(lambda: reason() == "LayerNotFound", "the missing layer is said")
     message = ready(kubectl, namespace, "lambdafunction", "user")["message"]
     assert "base:1" in message
-    assert len(kubectl.items("deployment", namespace)) == 1, "nothing is made for it"
+    (secret,) = kubectl.items("secret", namespace)
+    assert secret["metadata"]["name"].startswith("other-key-"), "nothing is made for it"
 
     kubectl.apply(make_layer("base-1"), namespace=namespace)
     wait_until(lambda: reason() == "Ready", "the layer wakes the function", 5)
