@@ -344,6 +344,13 @@ async def test_a_key_secret_is_there_again_before_the_next_environment(
     assert len(creates) == 1, "one that was just there is not asked for again"
 
 
+def edit_statuses(cluster: ControlledCluster, change: Manifest | Deed) -> None:
+    """What a kubelet says of every pod."""
+    for pod in cluster.api.find_all(PODS):
+        name = pod["metadata"]["name"]
+        cluster.api.edit(PODS, NAMESPACE, name, change, subresource="status")
+
+
 async def test_a_key_secret_is_there_again_when_a_deployment_starts_another_pod(
     cluster: ControlledCluster,
 ) -> None:
@@ -351,14 +358,7 @@ async def test_a_key_secret_is_there_again_when_a_deployment_starts_another_pod(
     name = cluster.rendered().key_secret_name
     cluster.now_s += 3600
     cluster.api.remove(SECRETS, NAMESPACE, name)
-    for pod in cluster.api.find_all(PODS):
-        cluster.api.edit(
-            PODS,
-            NAMESPACE,
-            pod["metadata"]["name"],
-            {"status": {"phase": "Pending"}},
-            subresource="status",
-        )
+    edit_statuses(cluster, {"status": {"phase": "Pending"}})
     await cluster.settle()
     assert cluster.api.find(SECRETS, NAMESPACE, name) is not None
 
@@ -377,14 +377,7 @@ async def test_a_key_secret_that_a_pod_misses_is_made_again_and_nobody_is_blamed
     name = cluster.rendered().key_secret_name
     cluster.now_s += 3600
     cluster.api.remove(SECRETS, NAMESPACE, name)
-    for pod in cluster.api.find_all(PODS):
-        cluster.api.edit(
-            PODS,
-            NAMESPACE,
-            pod["metadata"]["name"],
-            lambda one: miss_key(one, name),
-            subresource="status",
-        )
+    edit_statuses(cluster, lambda one: miss_key(one, name))
     await cluster.settle()
     assert cluster.api.find(SECRETS, NAMESPACE, name) is not None
     await cluster.pass_time(60)
@@ -413,14 +406,7 @@ async def test_a_key_secret_that_cannot_be_made_is_said_in_the_api_servers_words
 async def test_a_secret_of_the_owners_that_is_missing_is_still_the_owners(
     cluster: ControlledCluster,
 ) -> None:
-    for pod in cluster.api.find_all(PODS):
-        cluster.api.edit(
-            PODS,
-            NAMESPACE,
-            pod["metadata"]["name"],
-            lambda one: miss_key(one, "database"),
-            subresource="status",
-        )
+    edit_statuses(cluster, lambda one: miss_key(one, "database"))
     await cluster.pass_time(60)
     status, reason, message = cluster.condition()
     assert (status, reason) == ("False", "ContainerConfigError")
