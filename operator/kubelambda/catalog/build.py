@@ -80,18 +80,24 @@ def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
     """What to show of an object that ``build_function`` cannot read: a function that cannot run."""
     metadata, spec = manifest["metadata"], manifest.get("spec")
     namespace, name = str(metadata.get("namespace", "default")), str(metadata["name"])
+    message = f"this release cannot read the object ({problem}); write its spec anew"
+    return build_invalid(FunctionRef(namespace, name), str(metadata.get("uid", "")), spec, message)
+
+
+def build_invalid(ref: FunctionRef, uid: str, spec: Any, message: str) -> Function:
+    """A function that its spec, which may be anything, keeps from running; ``message`` says why."""
     function_name = spec.get("functionName") if isinstance(spec, Mapping) else None
     return Function(
-        ref=FunctionRef(namespace, name),
-        uid=str(metadata.get("uid", "")),
-        function_name=function_name if isinstance(function_name, str) else name,
-        account_id=derive_account_id(namespace),
+        ref=ref,
+        uid=uid,
+        function_name=function_name if isinstance(function_name, str) else ref.name,
+        account_id=derive_account_id(ref.namespace),
         runtime="",
         handler="",
         code=Code(inline={}),
         ready=False,
         stalled_reason=str(Reason.INVALID_SPEC),
-        stalled_message=f"this release cannot read the object ({problem}); write its spec anew",
+        stalled_message=message,
     )
 
 

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.core.function import Code, Function, FunctionRef, derive_account_id
+from kubelambda.catalog.build import build_invalid
+from kubelambda.core.function import Function, FunctionRef
 
 DEFAULT_NAMESPACE = "default"
 _UID_NAMESPACE = uuid.UUID("6b1f8a0e-7f5c-4c53-9f0e-0d5c4bb1a9a1")
@@ -40,19 +40,8 @@ def build_refused(document: Mapping[str, Any], message: str) -> Function | None:
     if not isinstance(name, str):
         return None
     namespace = str(metadata.get("namespace") or DEFAULT_NAMESPACE)
-    function_name = spec.get("functionName") if isinstance(spec, Mapping) else None
-    return Function(
-        ref=FunctionRef(namespace, name),
-        uid=derive_uid(namespace, name),
-        function_name=function_name if isinstance(function_name, str) else name,
-        account_id=derive_account_id(namespace),
-        runtime="",
-        handler="",
-        code=Code(inline={}),
-        ready=False,
-        stalled_reason=str(Reason.INVALID_SPEC),
-        stalled_message=message,
-    )
+    ref = FunctionRef(namespace, name)
+    return build_invalid(ref, derive_uid(namespace, name), spec, message)
 
 
 def find_layer_reference(document: Mapping[str, Any]) -> tuple[str, str] | None:
