@@ -17,6 +17,7 @@ from e2e.controller.objects import (
 )
 from e2e.controller.processes import Controller
 from e2e.kubectl import Kubectl
+from kubelambda.controller.demand_server import BODY_BYTES_MAX
 from kubelambda.core.demand import (
     DEMAND_PATH,
     INTERNAL_KEY_INFO,
@@ -120,7 +121,7 @@ def test_a_refused_report_changes_nothing(
     kubectl: Kubectl, namespace: str, gateway: Gateway
 ) -> None:
     """No signature: 401. Too large: 413, before anything is verified."""
-    for body, status in ((b"{}", 401), (b"x" * (4 * 1024 * 1024 + 1), 413)):
+    for body, status in ((b"{}", 401), (b"x" * (BODY_BYTES_MAX + 1), 413)):
         request = urllib.request.Request(gateway._url, data=body, method="POST")
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(request, timeout=5)
