@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from kubelambda.core.client_limits import ANSWERS_BYTES_LEAST, ClientLimits
-from kubelambda.core.image_reference import AllowedRegistries, ImageReferenceError
-from kubelambda.core.keys import MASTER_BYTES_MIN
+from kubelambda.core.capacity.client_limits import ANSWERS_BYTES_LEAST, ClientLimits
+from kubelambda.core.images.reference import AllowedRegistries, ImageReferenceError
+from kubelambda.core.wire.keys import MASTER_BYTES_MIN
 
 _PREFIX = "KUBELAMBDA_"
 

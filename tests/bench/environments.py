@@ -10,8 +10,8 @@ from pathlib import Path
 from bench.gateway_process import MASTER
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
-from kubelambda.core.demand import DemandReport, FunctionDemand
-from kubelambda.core.function import Function
+from kubelambda.core.model.function import Function
+from kubelambda.core.wire.demand import DemandReport, FunctionDemand
 from kubelambda.local.environments import LocalEnvironments, find_agent
 from kubelambda.local.machine import find_machine
 

@@ -17,9 +17,9 @@ from bench.gateway_process import MASTER, GatewayPlan
 from bench.load_program import LoadProgram
 from bench.processes import Child, running
 from integration.conftest import make_function
-from kubelambda.core.function import Function
-from kubelambda.core.keys import derive_function_key
-from kubelambda.core.routing import choose_owner
+from kubelambda.core.coordination.routing import choose_owner
+from kubelambda.core.model.function import Function
+from kubelambda.core.wire.keys import derive_function_key
 
 TESTS = Path(__file__).resolve().parents[1]
 SOURCE = "def handler(event, context):\n    return event\n"

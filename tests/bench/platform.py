@@ -10,9 +10,9 @@ from bench.installation import Installation, install, plan_function
 from bench.load_program import Latency, LoadProgram, Offered, decode_offered
 from bench.processes import Child
 from bench.report import Rounds, Row, collect
-from kubelambda.core.environment import build_configure
-from kubelambda.core.function import Function
-from kubelambda.core.keys import derive_function_key
+from kubelambda.core.model.environment_variables import build_configure
+from kubelambda.core.model.function import Function
+from kubelambda.core.wire.keys import derive_function_key
 
 RATE = 100
 ENVIRONMENTS = 4

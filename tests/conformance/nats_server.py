@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nats.errors import Error as NatsError
 
-from kubelambda.core.queue import Queue, QueueUnavailableError
+from kubelambda.core.asynchronous.queue import Queue, QueueUnavailableError
 from kubelambda.stores.nats_connection import NatsConnection, NotConnectedError
 
 VARIABLE = "KUBELAMBDA_NATS_SERVER"

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from e2e.functions import Functions, build_function
 from e2e.kubectl import Kubectl
 from kubelambda.cli.package import upload
-from kubelambda.core.code_zip import build_inline_zip
+from kubelambda.core.packages.code_zip import build_inline_zip
 
 SAY = "def handler(event, context):\n    return '{word}'\n"
 

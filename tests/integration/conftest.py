@@ -13,8 +13,8 @@ from botocore.config import Config
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, read_environment
-from kubelambda.core.function import Code, Function, FunctionRef
-from kubelambda.core.packages import PackageStore
+from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.environments import LocalEnvironments, find_agent

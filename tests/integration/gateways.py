@@ -14,8 +14,8 @@ import aiohttp
 from integration.conftest import MASTER, build_environments, make_function
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
-from kubelambda.core.demand import DemandReply, DemandReport, FunctionDemand
-from kubelambda.core.function import Function
+from kubelambda.core.model.function import Function
+from kubelambda.core.wire.demand import DemandReply, DemandReport, FunctionDemand
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.environments import LocalEnvironments
 

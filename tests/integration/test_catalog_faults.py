@@ -11,7 +11,7 @@ import pytest
 from integration.api_server import ApiServer, Event, Fault, Watching, serving
 from kubelambda.catalog.cluster import ClusterCatalog
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.function import FunctionRef
+from kubelambda.core.model.function import FunctionRef
 from kubelambda.process.supervisor import Supervisor
 
 REF = FunctionRef("shop", "hello")

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from kubelambda.catalog.cluster import ClusterCatalog
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.function import FunctionRef
+from kubelambda.core.model.function import FunctionRef
 from kubelambda.process.supervisor import Supervisor
 
 PLAIN, LAYERED = FunctionRef("shop", "plain"), FunctionRef("shop", "layered")

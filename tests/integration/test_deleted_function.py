@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from integration.conftest import Installation
-from kubelambda.core.function import FunctionRef
+from kubelambda.core.model.function import FunctionRef
 
 REF = FunctionRef("default", "slow")
 SLOW = """

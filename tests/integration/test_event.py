@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from conformance.nats_server import NatsServer
 from integration.conftest import MASTER, Installation, MakeInstallation
 from integration.faults.wire import wait_until
-from kubelambda.core.queue import Queue, QueuedEvent
+from kubelambda.core.asynchronous.queue import Queue, QueuedEvent
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker

@@ -15,11 +15,11 @@ from integration.conftest import MASTER, build_environments, free_port, make_fun
 from integration.gateways import JoinedDemand
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
-from kubelambda.controller.demand_server import DemandServer
-from kubelambda.core.demand import INTERNAL_KEY_INFO, DemandReply, DemandReport
-from kubelambda.core.function import Function
-from kubelambda.core.keys import derive_key
-from kubelambda.core.routing import choose_owner
+from kubelambda.controller.scaling.demand_server import DemandServer
+from kubelambda.core.coordination.routing import choose_owner
+from kubelambda.core.model.function import Function
+from kubelambda.core.wire.demand import INTERNAL_KEY_INFO, DemandReply, DemandReport
+from kubelambda.core.wire.keys import derive_key
 
 TESTS = Path(__file__).resolve().parents[1]
 NAMES = ("gateway-0", "gateway-1")

@@ -13,7 +13,7 @@ from botocore.eventstream import EventStreamBuffer
 
 from integration.conftest import free_port
 from integration.gateways import Gateways, count_outcomes
-from kubelambda.core.function import Function
+from kubelambda.core.model.function import Function
 
 ECHO = """
 import os

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from integration.conftest import Installation, MakeInstallation
-from kubelambda.core.function import Stall
-from kubelambda.core.queue import QueuedEvent
+from kubelambda.core.asynchronous.queue import QueuedEvent
+from kubelambda.core.model.function import Stall
 
 WORDS = "exceeded quota: pods, requested: count/pods=1, used: count/pods=3"
 NO_ROOM: dict[str, Any] = {

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from integration.conftest import MakeInstallation
-from kubelambda.core.code_zip import build_inline_zip
-from kubelambda.core.function import Code, Layer
+from kubelambda.core.model.function import Code, Layer
+from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.stores.directory import DirectoryPackages
 
 SOURCE = "import mine\ndef handler(event, context):\n    return mine.WORD\n"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from integration.conftest import MASTER, Installation
-from kubelambda.core import frames
-from kubelambda.core.frames import FrameDecoder, FrameType
-from kubelambda.core.function import Function
-from kubelambda.core.keys import derive_function_key, derive_key
+from kubelambda.core.model.function import Function
+from kubelambda.core.wire import frames
+from kubelambda.core.wire.frames import FrameDecoder, FrameType
+from kubelambda.core.wire.keys import derive_function_key, derive_key
 
 UPGRADE = (
     b"GET /link/v1 HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: kubelambda-link/1\r\n\r\n"

@@ -17,24 +17,24 @@ from prometheus_client import CollectorRegistry
 from integration.conftest import MASTER, Installation, MakeInstallation, free_port
 from kubelambda.cli.package import upload
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.images import Images
-from kubelambda.controller.key_secrets import KeySecrets
-from kubelambda.controller.lambda_function import FunctionReconciler
-from kubelambda.controller.lambda_layer import LayerReconciler
-from kubelambda.controller.links import Links
-from kubelambda.controller.network_policy import PolicyReconciler
-from kubelambda.controller.package_lookup import HttpPackageLookup
-from kubelambda.controller.packages import Packages
-from kubelambda.controller.records import RuntimeRecord
-from kubelambda.controller.render import Platform
-from kubelambda.controller.renderings import Renderings
-from kubelambda.controller.rules import build_network_rules
-from kubelambda.controller.starts import Starts
-from kubelambda.controller.store import Store
-from kubelambda.controller.watch import Intake, WorkKey
-from kubelambda.controller.work_queue import WorkQueue
-from kubelambda.controller.workers import WorkerMetrics, Workers
-from kubelambda.core.code_zip import build_inline_zip
+from kubelambda.controller.cache.records import RuntimeRecord
+from kubelambda.controller.cache.store import Store
+from kubelambda.controller.cache.watch import Intake, WorkKey
+from kubelambda.controller.function.key_secrets import KeySecrets
+from kubelambda.controller.function.lambda_function import FunctionReconciler
+from kubelambda.controller.function.render import Platform
+from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.images.images import Images
+from kubelambda.controller.network.network_policy import PolicyReconciler
+from kubelambda.controller.network.rules import build_network_rules
+from kubelambda.controller.packages.lambda_layer import LayerReconciler
+from kubelambda.controller.packages.package_lookup import HttpPackageLookup
+from kubelambda.controller.packages.packages import Packages
+from kubelambda.controller.process.work_queue import WorkQueue
+from kubelambda.controller.process.workers import WorkerMetrics, Workers
+from kubelambda.controller.scaling.links import Links
+from kubelambda.controller.scaling.starts import Starts
+from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
 from kubelambda.stores.directory import DirectoryPackages
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from integration.conftest import MASTER, MakeInstallation
-from kubelambda.core.function import Code, Layer
-from kubelambda.core.keys import derive_function_key
-from kubelambda.core.packages import AUTHORIZATION_HEADER, PACKAGES_PATH, authorize_fetch
+from kubelambda.core.model.function import Code, Layer
+from kubelambda.core.packages.store import AUTHORIZATION_HEADER, PACKAGES_PATH, authorize_fetch
+from kubelambda.core.wire.keys import derive_function_key
 from kubelambda.stores.directory import DirectoryPackages
 
 CONTENT = b"any bytes will do"

@@ -9,18 +9,18 @@ import pytest
 
 from integration.conftest import MASTER, Installation, MakeInstallation, free_port
 from kubelambda.cli.package import upload
-from kubelambda.controller.package_lookup import HttpPackageLookup
-from kubelambda.controller.package_verdict import Presence
-from kubelambda.controller.packages import Key, Packages
-from kubelambda.core.code_zip import build_inline_zip
-from kubelambda.core.package_lookup import (
+from kubelambda.controller.packages.package_lookup import HttpPackageLookup
+from kubelambda.controller.packages.package_verdict import Presence
+from kubelambda.controller.packages.packages import Key, Packages
+from kubelambda.core.packages.code_zip import build_inline_zip
+from kubelambda.core.packages.store import PackagesUnavailableError
+from kubelambda.core.wire.package_lookup import (
     LOOKUP_BYTES_MAX,
     LOOKUP_PATH,
     NAMES_MAX,
     NoPackageStoreError,
     encode_lookup,
 )
-from kubelambda.core.packages import PackagesUnavailableError
 from kubelambda.stores.directory import DirectoryPackages
 
 CONTENT = build_inline_zip({"app.py": "any files will do"})

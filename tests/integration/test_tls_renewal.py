@@ -12,14 +12,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from integration.certificates import CertificateFiles
-from kubelambda.core.client_limits import ClientLimits
-from kubelambda.gateway.connections import Connections
-from kubelambda.gateway.failure import answer_failure
-from kubelambda.gateway.http import HttpConnection
-from kubelambda.gateway.request import Request
-from kubelambda.gateway.request_reader import BodyRule
-from kubelambda.gateway.tls import TlsFiles
-from kubelambda.gateway.tls_listener import TlsListener
+from kubelambda.core.capacity.client_limits import ClientLimits
+from kubelambda.gateway.http.client_connections import Connections
+from kubelambda.gateway.http.connection import HttpConnection
+from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.http.request_reader import BodyRule
+from kubelambda.gateway.http.tls import TlsFiles
+from kubelambda.gateway.http.tls_listener import TlsListener
+from kubelambda.gateway.invoke.failure import answer_failure
 from kubelambda.process.supervisor import Supervisor
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"

@@ -9,9 +9,9 @@ import pytest
 
 from integration.conftest import Installation, MakeInstallation
 from integration.faults.wire import ECHO, dial, encode_request, read_all, split_answers, wait_until
-from kubelambda.core.code_zip import build_inline_zip
-from kubelambda.core.packages import PACKAGE_BYTES_MAX, UPLOAD_PATH
-from kubelambda.gateway.connections import Connections
+from kubelambda.core.packages.code_zip import build_inline_zip
+from kubelambda.core.packages.store import PACKAGE_BYTES_MAX, UPLOAD_PATH
+from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.stores.directory import DirectoryPackages
 
 OTHER = "127.0.0.2"

@@ -1,9 +1,9 @@
 """Demand: what gateways want of the controller, and what the controller answers.
 
-``POST /v1/demand`` on the controller's internal Service, signed as in ``core.keys`` with the key
-``derive_key(master, "kubelambda/internal")``. Each gateway posts the whole demand of the functions
-it owns, on change and every second: a statement of what is wanted, never a delta, so a lost or
-repeated message does no harm (DESIGN 3.3).
+``POST /v1/demand`` on the controller's internal Service, signed as in ``core.wire.keys`` with the
+key ``derive_key(master, "kubelambda/internal")``. Each gateway posts the whole demand of the
+functions it owns, on change and every second: a statement of what is wanted, never a delta, so a
+lost or repeated message does no harm (DESIGN 3.3).
 """
 
 import json

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kubelambda.core.frames import ProtocolError
-from kubelambda.core.function import FunctionRef
-from kubelambda.gateway.environment import Identity
+from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.wire.frames import ProtocolError
+from kubelambda.gateway.link.environment import Identity
 
 VERSION = 1
 UPGRADE_BYTES_MAX = 4_096

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubelambda.core.function import FunctionRef
-from kubelambda.core.routing import choose_owner
+from kubelambda.core.coordination.routing import choose_owner
+from kubelambda.core.model.function import FunctionRef
 
 DEAD_S = 3.0
 UNHEARD_S = 5.0

@@ -1,15 +1,15 @@
 """Which packages are there: what the controller asks a gateway, and how that is answered.
 
-Contract: pure. A POST to LOOKUP_PATH on the internal listener, signed (``core.keys``), with at most
-NAMES_MAX names; 200 tells which of them are missing, 501 that this installation keeps no packages,
-503 that the store cannot be asked now. What is not missing is there for good: packages are named by
-their content and never deleted.
+Contract: pure. A POST to LOOKUP_PATH on the internal listener, signed (``core.wire.keys``), with at
+most NAMES_MAX names; 200 tells which of them are missing, 501 that this installation keeps no
+packages, 503 that the store cannot be asked now. What is not missing is there for good: packages
+are named by their content and never deleted.
 """
 
 import json
 from collections.abc import Collection, Sequence
 
-from kubelambda.core.packages import is_sha256
+from kubelambda.core.packages.store import is_sha256
 
 LOOKUP_PATH = "/internal/v1/packages"
 NAMES_MAX = 100

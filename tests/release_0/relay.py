@@ -2,12 +2,12 @@
 
 ``POST /internal/v1/invoke`` on a gateway's internal listener. The request's body is the event as it
 is; everything else stands in the header META_HEADER (JSON, signed together with the body as in
-``core.keys``). The answer is 200 with the header OUTCOME_HEADER (JSON) and the payload as its body,
-whatever the outcome; before that, an interim ``102 Processing`` says that the event has been handed
-to an environment. A sender that loses the connection before the 102 may send again, one that loses
-it afterwards may not, unless a second run is allowed (asynchronous events: the same ``request_id``
-finds the running event or the kept result). 421 means that the receiver does not own the function
-and that the sender has relayed before (``hops``); 401 a wrong signature.
+``core.wire.keys``). The answer is 200 with the header OUTCOME_HEADER (JSON) and the payload as its
+body, whatever the outcome; before that, an interim ``102 Processing`` says that the event has been
+handed to an environment. A sender that loses the connection before the 102 may send again, one that
+loses it afterwards may not, unless a second run is allowed (asynchronous events: the same
+``request_id`` finds the running event or the kept result). 421 means that the receiver does not own
+the function and that the sender has relayed before (``hops``); 401 a wrong signature.
 
 Contract: pure; values in, bytes and texts out, and back.
 """
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubelambda.core.errors import ApiError
-from kubelambda.core.invocation import Outcome
-from kubelambda.core.keys import sign_request, verify_request
+from kubelambda.core.model.invocation import Outcome
+from kubelambda.core.wire.keys import sign_request, verify_request
 
 RELAY_PATH = "/internal/v1/invoke"
 META_HEADER = "x-kubelambda-relay"

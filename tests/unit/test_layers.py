@@ -10,16 +10,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 VIOLATIONS = {
-    "core imports a library": ("core/keys.py", "import yaml"),
-    "core imports an upper layer": ("core/keys.py", "import kubelambda.config"),
-    "the gateway imports kubernetes": ("gateway/pool.py", "import kubernetes"),
+    "core imports a library": ("core/wire/keys.py", "import yaml"),
+    "core imports an upper layer": ("core/wire/keys.py", "import kubelambda.config"),
+    "the gateway imports kubernetes": ("gateway/pools/pool.py", "import kubernetes"),
     "the gateway reaches kubernetes through kube": (
-        "gateway/pool.py",
+        "gateway/pools/pool.py",
         "import kubelambda.kube.client",
     ),
-    "the gateway imports the controller": ("gateway/pool.py", "import kubelambda.controller.plan"),
+    "the gateway imports the controller": (
+        "gateway/pools/pool.py",
+        "import kubelambda.controller.function.plan",
+    ),
     "kube imports kopf": ("kube/paths.py", "import kopf"),
-    "the controller imports kubernetes itself": ("controller/plan.py", "import kubernetes"),
+    "the controller imports kubernetes itself": (
+        "controller/function/plan.py",
+        "import kubernetes",
+    ),
     "a package without a layer": ("helpers/__init__.py", ""),
 }
 

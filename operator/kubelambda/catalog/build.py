@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS, Reason
-from kubelambda.core.code_zip import from_code_sha256
-from kubelambda.core.function import (
+from kubelambda.core.model.function import (
     Code,
     Function,
     FunctionRef,
@@ -21,7 +20,8 @@ from kubelambda.core.function import (
     UrlPackage,
     derive_account_id,
 )
-from kubelambda.core.log_config import build_log_config
+from kubelambda.core.model.log_config import build_log_config
+from kubelambda.core.packages.code_zip import from_code_sha256
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 3

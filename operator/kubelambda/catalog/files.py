@@ -43,7 +43,7 @@ from kubelambda.catalog.refused import (
     find_layer_reference,
     search_documents,
 )
-from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.core.model.function import Code, Function, FunctionRef
 
 
 @dataclass(frozen=True, slots=True)

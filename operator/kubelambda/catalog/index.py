@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.core.function import Function, FunctionRef, derive_account_id
+from kubelambda.core.model.function import Function, FunctionRef, derive_account_id
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layers import LayerBook, LayerVersion, ObjectKey, VersionKey
-from kubelambda.core.function import Function, FunctionRef
+from kubelambda.core.model.function import Function, FunctionRef
 
 
 class LayeredIndex:

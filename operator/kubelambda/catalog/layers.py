@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kubelambda.catalog.build import build_code
-from kubelambda.core.code_zip import build_inline_zip, compute_sha256
-from kubelambda.core.function import Code, Function, Layer
+from kubelambda.core.model.function import Code, Function, Layer
+from kubelambda.core.packages.code_zip import build_inline_zip, compute_sha256
 
 ObjectKey = tuple[str, str]
 """Namespace and metadata.name."""

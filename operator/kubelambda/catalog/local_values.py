@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kubelambda.core.function import Function
+from kubelambda.core.model.function import Function
 
 Document = Mapping[str, Any]
 ObjectKey = tuple[str, str, str]

@@ -6,7 +6,7 @@ is not among them: who uses a deleted layer goes on (spec/lambda.md section 6.7)
 
 from collections.abc import Sequence
 
-from kubelambda.core.function import Layer
+from kubelambda.core.model.function import Layer
 
 CODE = "code.package"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubelambda.catalog.build import build_invalid
-from kubelambda.core.function import Function, FunctionRef
+from kubelambda.core.model.function import Function, FunctionRef
 
 DEFAULT_NAMESPACE = "default"
 _UID_NAMESPACE = uuid.UUID("6b1f8a0e-7f5c-4c53-9f0e-0d5c4bb1a9a1")

@@ -12,9 +12,9 @@ from collections.abc import Coroutine
 from typing import Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
-from kubelambda.controller.elector import Candidacy, Elector
-from kubelambda.controller.leader import Leader
-from kubelambda.controller.rules import build_network_rules
+from kubelambda.controller.network.rules import build_network_rules
+from kubelambda.controller.process.elector import Candidacy, Elector
+from kubelambda.controller.process.leader import Leader
 from kubelambda.kube.client import KubeClient, RequestCounter
 from kubelambda.kube.connection import NoConnectionError, load_configuration
 from kubelambda.process.signals import set_on_stop

@@ -7,9 +7,9 @@ tests use are drivers too.
 from collections.abc import Callable
 from typing import Protocol
 
-from kubelambda.core.demand import DemandReply, DemandReport
-from kubelambda.core.function import Function, FunctionRef
-from kubelambda.core.queue import QueuedEvent
+from kubelambda.core.asynchronous.queue import QueuedEvent
+from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.wire.demand import DemandReply, DemandReport
 
 
 class Clock(Protocol):
@@ -60,7 +60,7 @@ class Catalog(Protocol):
 
 
 class EventSink(Protocol):
-    """Where a gateway puts asynchronous events: the publishing half of ``core.queue.Queue``."""
+    """Where a gateway puts asynchronous events: the publishing half of the port ``Queue``."""
 
     async def publish(self, event: QueuedEvent) -> None:
         """Return when ``event`` is durable; QueueUnavailableError where it is not."""
@@ -73,6 +73,6 @@ class DemandSink(Protocol):
     async def report(self, report: DemandReport) -> DemandReply:
         """Take note of the demand of one gateway; answer which idle environments may go.
 
-        A reply without a sequence asks for whole reports (rule D1 of ``core.demand``).
+        A reply without a sequence asks for whole reports (rule D1 of ``core.wire.demand``).
         """
         ...

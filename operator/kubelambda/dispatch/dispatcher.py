@@ -11,7 +11,7 @@ Contract, in numbered rules that the tests name:
 - D4 a queue that is away is asked again, never in a hot loop.
 - D5 whatever goes wrong with one event is logged, and its lease runs out; nothing else stops.
 - D6 how many events of a function run at once, and which events go back to the queue for want of
-  room, is decided in ``core.lanes``.
+  room, is decided in ``core.asynchronous.lanes``.
 """
 
 import asyncio
@@ -21,12 +21,9 @@ import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
-from kubelambda.core.backoff import spread
-from kubelambda.core.errors import ApiError
-from kubelambda.core.invocation import Dropped, Outcome
-from kubelambda.core.lane import Ending
-from kubelambda.core.lanes import Lanes, Returned
-from kubelambda.core.queue import (
+from kubelambda.core.asynchronous.lane import Ending
+from kubelambda.core.asynchronous.lanes import Lanes, Returned
+from kubelambda.core.asynchronous.queue import (
     LEASE_S,
     DeadLetter,
     Lease,
@@ -34,7 +31,7 @@ from kubelambda.core.queue import (
     QueuedEvent,
     QueueUnavailableError,
 )
-from kubelambda.core.settle import (
+from kubelambda.core.asynchronous.settle import (
     Again,
     Dead,
     Done,
@@ -45,6 +42,9 @@ from kubelambda.core.settle import (
     put_off,
     settle,
 )
+from kubelambda.core.backoff import spread
+from kubelambda.core.errors import ApiError
+from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.dispatch.hands import Hands
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.process.supervisor import Supervisor

@@ -8,7 +8,7 @@ the others nor the loop end by it.
 import asyncio
 import logging
 
-from kubelambda.core.queue import Lease, Queue
+from kubelambda.core.asynchronous.queue import Lease, Queue
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from kubelambda.core.lanes import Lanes
-from kubelambda.core.settle import Again, Dead, Done
+from kubelambda.core.asynchronous.lanes import Lanes
+from kubelambda.core.asynchronous.settle import Again, Dead, Done
 
 
 class DispatchMetrics:

@@ -1,4 +1,4 @@
-"""Invokes through a gateway's internal listener (``core.relay``).
+"""Invokes through a gateway's internal listener (``core.wire.relay``).
 
 Contract: any gateway will do, it knows the owner. Every event may have been begun before, so each
 is sent as one that may repeat. A connection that is lost says nothing about the function: Dropped.
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from kubelambda.core.demand import INTERNAL_KEY_INFO
+from kubelambda.core.asynchronous.queue import QueuedEvent
 from kubelambda.core.errors import ApiError, unavailable
-from kubelambda.core.invocation import Dropped, Outcome
-from kubelambda.core.keys import SIGNATURE_HEADER, derive_key
-from kubelambda.core.queue import QueuedEvent
-from kubelambda.core.relay import (
+from kubelambda.core.model.invocation import Dropped, Outcome
+from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
+from kubelambda.core.wire.keys import SIGNATURE_HEADER, derive_key
+from kubelambda.core.wire.relay import (
     BEGUN_SIGN,
     META_HEADER,
     OUTCOME_HEADER,

@@ -10,35 +10,35 @@ from dataclasses import dataclass
 from functools import partial
 
 from kubelambda.config import GatewaySettings
-from kubelambda.core.demand import INTERNAL_KEY_INFO, Drain
-from kubelambda.core.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
-from kubelambda.core.function import FunctionRef
-from kubelambda.core.keys import derive_function_key, derive_key
-from kubelambda.core.membership import Member
-from kubelambda.core.packages import PACKAGE_BYTES_MAX, PackageStore
+from kubelambda.core.coordination.membership import Member
+from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.packages.store import PACKAGE_BYTES_MAX, PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
-from kubelambda.gateway.admission import Admissions
-from kubelambda.gateway.connections import Connections
-from kubelambda.gateway.demand import DemandReporter
-from kubelambda.gateway.failure import answer_failure
-from kubelambda.gateway.forward import Forwarder
-from kubelambda.gateway.front_page import RenderPage, is_front_page, serve_front_page
-from kubelambda.gateway.heartbeats import HttpHeartbeats
-from kubelambda.gateway.http import HttpConnection
-from kubelambda.gateway.internal_api import InternalApi, limit_internal_body
-from kubelambda.gateway.invoke_api import InvokeApi
-from kubelambda.gateway.link import LinkConnection, LinkContext
+from kubelambda.core.wire.demand import INTERNAL_KEY_INFO, Drain
+from kubelambda.core.wire.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
+from kubelambda.core.wire.keys import derive_function_key, derive_key
+from kubelambda.gateway.http.client_connections import Connections
+from kubelambda.gateway.http.connection import HttpConnection
+from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.http.request_reader import BodyRule
+from kubelambda.gateway.http.spool import Spool
+from kubelambda.gateway.invoke.failure import answer_failure
+from kubelambda.gateway.invoke.front_page import RenderPage, is_front_page, serve_front_page
+from kubelambda.gateway.invoke.internal_api import InternalApi, limit_internal_body
+from kubelambda.gateway.invoke.invoke_api import InvokeApi
+from kubelambda.gateway.invoke.operations import limit_body
+from kubelambda.gateway.invoke.resolve import Resolver
+from kubelambda.gateway.link.admission import Admissions
+from kubelambda.gateway.link.listener import LinkConnection, LinkContext
 from kubelambda.gateway.metrics import GatewayMetrics
-from kubelambda.gateway.operations import limit_body
-from kubelambda.gateway.ownership import FindPeers, Membership
-from kubelambda.gateway.package_api import PackageApi, is_download, is_lookup, is_upload
-from kubelambda.gateway.package_cache import PackageCache
-from kubelambda.gateway.pool import Pools
-from kubelambda.gateway.request import Request
-from kubelambda.gateway.request_reader import BodyRule
-from kubelambda.gateway.resolve import Resolver
-from kubelambda.gateway.router import Router
-from kubelambda.gateway.spool import Spool
+from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
+from kubelambda.gateway.packages.package_cache import PackageCache
+from kubelambda.gateway.peers.forward import Forwarder
+from kubelambda.gateway.peers.heartbeats import HttpHeartbeats
+from kubelambda.gateway.peers.ownership import FindPeers, Membership
+from kubelambda.gateway.peers.router import Router
+from kubelambda.gateway.pools.demand import DemandReporter
+from kubelambda.gateway.pools.pool import Pools
 from kubelambda.process.supervisor import Supervisor
 
 UPLOADS_DIRECTORY = "uploads"

@@ -15,17 +15,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kubelambda.config import GatewaySettings
-from kubelambda.core.membership import Member, View
-from kubelambda.core.packages import PackageStore
+from kubelambda.core.coordination.membership import Member, View
+from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.assembly import Assembly, Surroundings
-from kubelambda.gateway.connections import Connections
-from kubelambda.gateway.front_page import RenderPage
-from kubelambda.gateway.http import HttpConnection
+from kubelambda.gateway.http.client_connections import Connections
+from kubelambda.gateway.http.connection import HttpConnection
+from kubelambda.gateway.http.tls import TlsFiles
+from kubelambda.gateway.http.tls_listener import TlsListener
+from kubelambda.gateway.invoke.front_page import RenderPage
 from kubelambda.gateway.metrics import GatewayMetrics
-from kubelambda.gateway.ownership import FindPeers
-from kubelambda.gateway.tls import TlsFiles
-from kubelambda.gateway.tls_listener import TlsListener
+from kubelambda.gateway.peers.ownership import FindPeers
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry

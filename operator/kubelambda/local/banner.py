@@ -6,7 +6,7 @@ Contract: pure text from values; never a value of an environment variable or a l
 from collections.abc import Sequence
 
 from kubelambda.catalog.files import Loaded, Problem, Remark
-from kubelambda.core.function import Function
+from kubelambda.core.model.function import Function
 from kubelambda.local.isolation import Isolation
 from kubelambda.local.machine import Machine
 from kubelambda.local.page import INVOKE_PATH

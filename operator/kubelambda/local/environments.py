@@ -18,10 +18,10 @@ from pathlib import Path
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.backoff import double_delay_s
-from kubelambda.core.demand import DemandReply, DemandReport, Drain, FunctionDemand
-from kubelambda.core.function import Function, FunctionRef
-from kubelambda.core.keys import derive_function_key
-from kubelambda.core.language_paths import Roots, build_local_paths
+from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.packages.language_paths import Roots, build_local_paths
+from kubelambda.core.wire.demand import DemandReply, DemandReport, Drain, FunctionDemand
+from kubelambda.core.wire.keys import derive_function_key
 from kubelambda.local.isolation import PLAIN, Isolation, Sight, make_directories
 from kubelambda.local.machine import Machine, list_needed_paths
 from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
@@ -71,7 +71,7 @@ class _Pause:
 
 @dataclass(slots=True)
 class LocalEnvironments:
-    """Starts and ends agents as the demand asks; a driver of ``gateway.demand.DemandSink``."""
+    """Starts and ends agents as the demand asks; a driver of the port ``DemandSink``."""
 
     index: FunctionIndex
     machine: Machine

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.packages import describe_missing_package, list_needed_packages
-from kubelambda.core.function import Function
-from kubelambda.core.package_check import describe_bad_zip
-from kubelambda.core.packages import PackagesUnavailableError
+from kubelambda.core.model.function import Function
+from kubelambda.core.packages.check import describe_bad_zip
+from kubelambda.core.packages.store import PackagesUnavailableError
 
 
 def mark_missing_package(function: Function, holds: Callable[[str], bool]) -> Function:

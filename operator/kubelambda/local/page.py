@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from kubelambda.core.function import Function
+from kubelambda.core.model.function import Function
 
 ACTIVE, FAILED = "Active", "Failed"
 HTML, JSON, TEXT = "text/html", "application/json", "text/plain"

@@ -64,7 +64,7 @@ class Bootstrap:
     """What an image's own environment would add, apart from paths."""
     language: str = "provided"
     versions: tuple[str, ...] = ()
-    """What directories of layers are named by (``core.language_paths``)."""
+    """What directories of layers are named by (``core.packages.language_paths``)."""
     runtime_directory: str = ""
     """What takes the place of /var/runtime."""
     lang_directory: str = ""

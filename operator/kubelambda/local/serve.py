@@ -28,8 +28,8 @@ from kubelambda.catalog.files import (
 )
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
-from kubelambda.core.function import Function
-from kubelambda.core.queue import QueueUnavailableError
+from kubelambda.core.asynchronous.queue import QueueUnavailableError
+from kubelambda.core.model.function import Function
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker

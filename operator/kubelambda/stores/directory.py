@@ -1,7 +1,8 @@
 """Packages in a directory: the store of local mode, and every gateway's cache.
 
-Contract: ``core.packages.PackageStore``. A package is one file named by its SHA-256; it appears
-whole (P2) and durable (P1) by renaming a synced file. Files are read and written in threads.
+Contract: ``core.packages.store.PackageStore``. A package is one file named by its SHA-256; it
+appears whole (P2) and durable (P1) by renaming a synced file. Files are read and written in
+threads.
 """
 
 import asyncio
@@ -10,7 +11,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from kubelambda.core.packages import PackageNotFoundError, PackagesUnavailableError, check_content
+from kubelambda.core.packages.store import (
+    PackageNotFoundError,
+    PackagesUnavailableError,
+    check_content,
+)
 
 
 class DirectoryPackages:

@@ -1,13 +1,13 @@
 """The queue of a cluster: NATS JetStream, 2.12 or newer.
 
-Contract: ``core.queue.Queue``. Durable as the stream's storage is: with one replica and the
-server's ``sync_interval: always`` after an fsync, with three after a quorum. A work-queue stream
-holds what is due and, as scheduled messages, what is not yet; a second one the dead letters.
+Contract: ``core.asynchronous.queue.Queue``. Durable as the stream's storage is: with one replica
+and the server's ``sync_interval: always`` after an fsync, with three after a quorum. A work-queue
+stream holds what is due and, as scheduled messages, what is not yet; a second one the dead letters.
 Subjects are made of hashes: names are data (FAULTS rule 4.7). While the server is away everything
 raises QueueUnavailableError at once. A message that cannot be read is scheduled anew as it is, so
 that it does not stay among those that were delivered and are not acknowledged, whose number is
 limited. LIMIT: one consumer for all functions: the events of a great backlog are leased before
-later ones of other functions, and given back (``core.lanes``).
+later ones of other functions, and given back (``core.asynchronous.lanes``).
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from kubelambda.core.queue import (
+from kubelambda.core.asynchronous.queue import (
     DEDUPLICATION_S,
     LEASE_S,
     LETTER_VERSION,

@@ -1,7 +1,7 @@
 """The package store of a cluster: an object store of NATS JetStream.
 
-Contract: ``core.packages.PackageStore``. An object is named by its SHA-256; nats-py writes its
-chunks first and its description last, so one that was cut off is never found (P2).
+Contract: ``core.packages.store.PackageStore``. An object is named by its SHA-256; nats-py writes
+its chunks first and its description last, so one that was cut off is never found (P2).
 """
 
 import asyncio
@@ -15,7 +15,11 @@ from nats.js.api import ObjectStoreConfig
 from nats.js.errors import BucketNotFoundError, NotFoundError, ObjectNotFoundError
 from nats.js.object_store import ObjectStore
 
-from kubelambda.core.packages import PackageNotFoundError, PackagesUnavailableError, check_content
+from kubelambda.core.packages.store import (
+    PackageNotFoundError,
+    PackagesUnavailableError,
+    check_content,
+)
 from kubelambda.stores.nats_connection import NatsConnection
 
 BUCKET = "KUBELAMBDA_PACKAGES"

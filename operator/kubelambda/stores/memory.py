@@ -1,13 +1,13 @@
 """The queue in memory: for tests and for nothing that has to survive the process.
 
-Contract: ``core.queue.Queue`` but for the durability of Q1. The clock comes in.
+Contract: ``core.asynchronous.queue.Queue`` but for the durability of Q1. The clock comes in.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kubelambda.core.queue import (
+from kubelambda.core.asynchronous.queue import (
     DEDUPLICATION_S,
     LEASE_S,
     DeadLetter,

@@ -1,10 +1,10 @@
 """The queue of local mode: one SQLite file.
 
-Contract: ``core.queue.Queue``. Durable in the sense of ``synchronous=FULL``: a publish returns
-after the fsync of its transaction. All that is asked while a transaction is being written shares
-the next one, so many publishes cost one fsync. Blocking calls stay in one thread of the driver's
-own. Records are read as bytes: a text that is not UTF-8 would be an error of the whole query. An
-operation that fails fails alone; an error that ends the thread's work is answered to all
+Contract: ``core.asynchronous.queue.Queue``. Durable in the sense of ``synchronous=FULL``: a publish
+returns after the fsync of its transaction. All that is asked while a transaction is being written
+shares the next one, so many publishes cost one fsync. Blocking calls stay in one thread of the
+driver's own. Records are read as bytes: a text that is not UTF-8 would be an error of the whole
+query. An operation that fails fails alone; an error that ends the thread's work is answered to all
 who wait as QueueUnavailableError, and the thread opens the file anew.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from kubelambda.core.queue import (
+from kubelambda.core.asynchronous.queue import (
     DEDUPLICATION_S,
     LEASE_S,
     LETTER_VERSION,

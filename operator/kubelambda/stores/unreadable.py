@@ -1,12 +1,12 @@
 """Records of a queue that this release cannot read: counted each time, logged once (Q7).
 
-Contract: for the drivers of ``core.queue.Queue``, which keep such records.
+Contract: for the drivers of ``core.asynchronous.queue.Queue``, which keep such records.
 """
 
 import logging
 from collections.abc import Callable
 
-from kubelambda.core.queue import UnreadableEventError
+from kubelambda.core.asynchronous.queue import UnreadableEventError
 
 logger = logging.getLogger(__name__)
 

@@ -40,7 +40,7 @@ func CopyMounted(place Place, mount, digest string, patience time.Duration) erro
 	}
 }
 
-// Digest is the twin of kubelambda.core.code_digest.digest_files.
+// Digest is the twin of kubelambda.core.packages.code_digest.digest_files.
 func Digest(files map[string][]byte) string {
 	digest := sha256.New()
 	for _, name := range sortedNames(files) {

@@ -81,7 +81,7 @@ func TestAPackageComesWholeAndIsAskedForWithTheFunctionsProof(t *testing.T) {
 	}
 }
 
-// The same vector is in tests/unit/core/test_packages.py.
+// The same vector is in tests/unit/core/packages/test_packages.py.
 func TestTheProofIsThatOfTheGateway(t *testing.T) {
 	gateway := Gateway{UID: "uid-1", KeyGeneration: 2, Key: []byte(strings.Repeat("k", 32))}
 	const want = "uid-1:2:1700000000:" +

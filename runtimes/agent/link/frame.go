@@ -1,7 +1,7 @@
 // Package link speaks docs/link.md from the agent's side: frames, proofs, dialling, flow control.
 //
 // Contract: knows the wire and nothing of runtimes. What arrives is handed to a Handler; what is to
-// be sent is queued, never waited for. The Python twin is operator/kubelambda/core/frames.py; both
+// be sent is queued, never waited for. The Python twin is operator/kubelambda/core/wire/frames.py; both
 // pass tests/vectors/link.json.
 package link
 

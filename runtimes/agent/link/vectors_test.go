@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// vectors are shared with the Python side: tests/unit/core/test_frames.py.
+// vectors are shared with the Python side: tests/unit/core/wire/test_frames.py.
 type vectors struct {
 	Frames []struct {
 		Name       string

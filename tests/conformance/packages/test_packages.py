@@ -1,4 +1,4 @@
-"""Every package store keeps what it was given, whole or not at all (``core.packages``)."""
+"""Every package store keeps what it was given, whole or not at all (``core.packages.store``)."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conformance.nats_server import NatsServer
-from kubelambda.core.packages import (
+from kubelambda.core.packages.store import (
     PACKAGE_BYTES_MAX,
     PackageNotFoundError,
     PackageStore,

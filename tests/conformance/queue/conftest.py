@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 import nats
 from conformance.nats_server import NatsServer
-from kubelambda.core.queue import Queue
+from kubelambda.core.asynchronous.queue import Queue
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import DEAD_SUBJECT, EVENTS, HEADER, RUN_SUBJECT, JetStreamQueue
 from kubelambda.stores.jetstream import VERSION as LETTER_VERSION_HEADER

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 
 import nats
 from conformance.nats_server import NatsServer
-from kubelambda.core.queue import QueuedEvent, QueueUnavailableError
+from kubelambda.core.asynchronous.queue import QueuedEvent, QueueUnavailableError
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import CONSUMER, EVENTS, PENDING_MAX, JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.queue.conftest import LEASE_S, Driver
-from kubelambda.core.queue import DeadLetter, Lease, Queue, QueuedEvent, encode_header
+from kubelambda.core.asynchronous.queue import DeadLetter, Lease, Queue, QueuedEvent, encode_header
 
 
 def make_event(number: int = 0, *, due_in_s: float = 0.0, payload: bytes = b"{}") -> QueuedEvent:

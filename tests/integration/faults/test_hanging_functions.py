@@ -10,7 +10,7 @@ import pytest
 from integration.conftest import Installation
 from integration.faults import raw_runtime
 from integration.faults.wire import ECHO, invoke_when_free, wait_until
-from kubelambda.core.function import Code
+from kubelambda.core.model.function import Code
 
 HANG = """
 import os, signal, socket, threading, time

@@ -10,9 +10,9 @@ import pytest
 from integration.conftest import Installation
 from integration.faults import raw_runtime
 from integration.faults.wire import ECHO, dial, encode_request, read_all, split_answers
-from kubelambda.core.function import Code
-from kubelambda.core.json_check import SMALL_BYTES
-from unit.core.json_corpus import ACCEPTED, REFUSED
+from kubelambda.core.model.function import Code
+from kubelambda.core.payload.json_check import SMALL_BYTES
+from unit.core.payload.json_corpus import ACCEPTED, REFUSED
 
 DIGEST = """
 import hashlib, json, raw_runtime

@@ -11,7 +11,7 @@ import pytest
 from integration.conftest import Installation
 from integration.faults import raw_runtime
 from integration.faults.wire import ECHO, invoke_when_free
-from kubelambda.core.function import Code
+from kubelambda.core.model.function import Code
 
 ATTACK = """
 import os, socket, threading, time

@@ -24,8 +24,8 @@ from integration.faults.wire import (
     wait_until,
 )
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.demand import DemandReport, FunctionDemand
-from kubelambda.core.frames import WINDOW_BYTES
+from kubelambda.core.wire.demand import DemandReport, FunctionDemand
+from kubelambda.core.wire.frames import WINDOW_BYTES
 
 STREAM = """
 import http.client, os

@@ -12,9 +12,9 @@ from integration.conftest import Installation
 from integration.faults import raw_runtime
 from integration.faults.wire import ECHO, encode_request, split_answers
 from integration.test_link import Peer, put_unstarted
-from kubelambda.core import frames
-from kubelambda.core.frames import FrameType
-from kubelambda.core.function import Code
+from kubelambda.core.model.function import Code
+from kubelambda.core.wire import frames
+from kubelambda.core.wire.frames import FrameType
 
 ANSWER_HEADERS = {
     "content-type": "application/json",

@@ -6,7 +6,7 @@ import pytest
 
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS, Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.core.function import Function, Stall, derive_account_id
+from kubelambda.core.model.function import Function, Stall, derive_account_id
 
 URL = {"url": "https://x.example/a", "sha256": "0" * 64}
 S3 = {"s3Bucket": "abc", "s3Key": "a b", "s3ObjectVersion": "v"}

@@ -17,7 +17,7 @@ from kubelambda.catalog.feed import (
 )
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
-from kubelambda.core.function import FunctionRef
+from kubelambda.core.model.function import FunctionRef
 
 REF = FunctionRef("shop", "hello")
 

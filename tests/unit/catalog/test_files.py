@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kubelambda.catalog.files import Loaded, keep_last_good, list_new_problems, load_functions
-from kubelambda.core.function import Function
+from kubelambda.core.model.function import Function
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 FUNCTION = """

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.function import Code, Function, FunctionRef, Stall
+from kubelambda.core.model.function import Code, Function, FunctionRef, Stall
 
 
 def make_function(name: str = "hello", namespace: str = "shop", aws_name: str = "") -> Function:

@@ -9,8 +9,8 @@ from kubelambda.catalog.build import build_function
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
 from kubelambda.catalog.layers import LayerVersion, build_layer_version, derive_layer_name
-from kubelambda.core.environment import build_configure
-from kubelambda.core.function import Function, FunctionRef
+from kubelambda.core.model.environment_variables import build_configure
+from kubelambda.core.model.function import Function, FunctionRef
 
 PACKAGE = "ab" * 32
 REF = FunctionRef("shop", "hello")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kubelambda.catalog.files import load_functions
-from kubelambda.core.function import Function
+from kubelambda.core.model.function import Function
 
 FUNCTION = """
 apiVersion: kubelambda.io/v1alpha1

@@ -13,7 +13,7 @@ from kubelambda.cli.package import (
     read_package,
     warn_of_backslashes,
 )
-from kubelambda.core.package_check import check_package
+from kubelambda.core.packages.check import check_package
 
 
 def make_tree(directory: Path) -> Path:

@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.image_resolver import Resolution
-from kubelambda.controller.kept_records import DeploymentRecord, read_deployment
-from kubelambda.controller.plan import FunctionPlan, World
-from kubelambda.controller.pod_records import PodRecord
-from kubelambda.controller.records import FunctionRecord, RuntimeRecord, read_function
-from kubelambda.controller.render import Platform, render_function
-from kubelambda.core.image_config import ImageConfig, ResolvedImage
+from kubelambda.controller.cache.kept_records import DeploymentRecord, read_deployment
+from kubelambda.controller.cache.pod_records import PodRecord
+from kubelambda.controller.cache.records import FunctionRecord, RuntimeRecord, read_function
+from kubelambda.controller.function.plan import FunctionPlan, World
+from kubelambda.controller.function.render import Platform, render_function
+from kubelambda.controller.images.image_resolver import Resolution
+from kubelambda.core.images.config import ImageConfig, ResolvedImage
 
 PLATFORM = Platform(ControllerSettings(), bytes(range(32)))
 RUNTIME = RuntimeRecord(

@@ -8,23 +8,23 @@ from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.field_managers import SCALE_MANAGER
-from kubelambda.controller.image_resolver import Refusal
-from kubelambda.controller.images import Images
-from kubelambda.controller.key_secrets import KeySecrets
-from kubelambda.controller.lambda_function import FunctionReconciler
-from kubelambda.controller.lambda_layer import LayerReconciler
-from kubelambda.controller.links import Links
-from kubelambda.controller.network_policy import PolicyReconciler
-from kubelambda.controller.packages import Packages
-from kubelambda.controller.render import Platform, Rendered
-from kubelambda.controller.renderings import Renderings
-from kubelambda.controller.starts import Starts
-from kubelambda.controller.store import Store
-from kubelambda.controller.sync import enqueue_all, fill_store
-from kubelambda.controller.verdict import Verdict
-from kubelambda.controller.watch import Intake, WorkKey
-from kubelambda.core.image_config import ImageRequest
+from kubelambda.controller.cache.store import Store
+from kubelambda.controller.cache.sync import enqueue_all, fill_store
+from kubelambda.controller.cache.watch import Intake, WorkKey
+from kubelambda.controller.function.field_managers import SCALE_MANAGER
+from kubelambda.controller.function.key_secrets import KeySecrets
+from kubelambda.controller.function.lambda_function import FunctionReconciler
+from kubelambda.controller.function.render import Platform, Rendered
+from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.function.verdict import Verdict
+from kubelambda.controller.images.image_resolver import Refusal
+from kubelambda.controller.images.images import Images
+from kubelambda.controller.network.network_policy import PolicyReconciler
+from kubelambda.controller.packages.lambda_layer import LayerReconciler
+from kubelambda.controller.packages.packages import Packages
+from kubelambda.controller.scaling.links import Links
+from kubelambda.controller.scaling.starts import Starts
+from kubelambda.core.images.config import ImageRequest
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import ConflictError
 from kubelambda.kube.memory import Event, MemoryApi

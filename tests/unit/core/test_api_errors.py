@@ -5,9 +5,9 @@ import json
 import pytest
 
 from kubelambda.core import errors
-from kubelambda.core.concurrency import ConcurrencyState, classify_admission
+from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_admission
 from kubelambda.core.errors import ApiError
-from kubelambda.core.invocation import killed, timed_out
+from kubelambda.core.model.invocation import killed, timed_out
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from kubelambda.core.asynchronous.lanes import Lanes
+from kubelambda.core.asynchronous.queue import DeadLetter, Lease, QueuedEvent, decode_event
 from kubelambda.core.errors import ApiError
-from kubelambda.core.invocation import Dropped, Outcome
-from kubelambda.core.lanes import Lanes
-from kubelambda.core.queue import DeadLetter, Lease, QueuedEvent, decode_event
+from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.process.supervisor import Supervisor

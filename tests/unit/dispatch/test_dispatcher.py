@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from kubelambda.core.asynchronous.lane import WIDTH_MIN
+from kubelambda.core.asynchronous.lanes import Lanes
+from kubelambda.core.asynchronous.queue import QueuedEvent, QueueUnavailableError
+from kubelambda.core.asynchronous.settle import AGE_S_MAX, Condition
 from kubelambda.core.errors import ApiError, function_deleted, function_not_found, throttled
-from kubelambda.core.invocation import Dropped, Outcome
-from kubelambda.core.lane import WIDTH_MIN
-from kubelambda.core.lanes import Lanes
-from kubelambda.core.queue import QueuedEvent, QueueUnavailableError
-from kubelambda.core.settle import AGE_S_MAX, Condition
+from kubelambda.core.model.invocation import Dropped, Outcome
 from unit.dispatch.fakes import SUCCESS, Dispatching, Result, until
 
 FAILED = Outcome(b'{"errorType":"E"}', function_error=True)

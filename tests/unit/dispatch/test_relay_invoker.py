@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from kubelambda.core.asynchronous.queue import QueuedEvent
 from kubelambda.core.errors import ApiError, function_deleted, throttled
-from kubelambda.core.invocation import Dropped, Outcome
-from kubelambda.core.queue import QueuedEvent
-from kubelambda.core.relay import (
+from kubelambda.core.model.invocation import Dropped, Outcome
+from kubelambda.core.wire.relay import (
     BEGUN_SIGN,
     META_HEADER,
     OUTCOME_HEADER,

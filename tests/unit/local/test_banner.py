@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.core.model.function import Code, Function, FunctionRef
 from kubelambda.local.banner import render_banner
 from kubelambda.local.isolation import Isolation
 from kubelambda.local.machine import Machine

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.demand import DemandReport, EnvironmentReport, FunctionDemand
-from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.wire.demand import DemandReport, EnvironmentReport, FunctionDemand
 from kubelambda.local.environments import LocalEnvironments
 from kubelambda.local.machine import Machine, find_machine
 

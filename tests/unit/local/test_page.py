@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from kubelambda.core.function import Code, Function, FunctionRef
+from kubelambda.core.model.function import Code, Function, FunctionRef
 from kubelambda.local.page import describe_functions, render_page
 
 GOOD = Function(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kubelambda.core.language_paths import build_image_paths
+from kubelambda.core.packages.language_paths import build_image_paths
 
 ROOT = Path(__file__).parents[3]
 RUNTIMES = sorted(
@@ -66,7 +66,7 @@ def read_environment(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_an_image_has_the_paths_that_local_mode_has(name: str) -> None:
-    """The table of core/language_paths.py; Ruby's own gems are Debian's."""
+    """The table of core/packages/language_paths.py; Ruby's own gems are Debian's."""
     expected = build_image_paths(name, VERSIONS.get(name, ("", ""))[1])
     if name == "ruby":
         expected["GEM_PATH"] += f":{DEBIANS_GEMS}"

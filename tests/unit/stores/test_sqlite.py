@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kubelambda.core.queue import (
+from kubelambda.core.asynchronous.queue import (
     DeadLetter,
     Lease,
     QueuedEvent,

@@ -1,0 +1,84 @@
+"""Finds deletions that no watch told of.
+
+Contract: after a watch has been away for too long, kopf lists anew and never says what vanished
+meanwhile. So now and then every kind is listed (metadata only), and what the complete list does not
+hold leaves the store, if it was there before the list began. A list that fails removes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from kubelambda.controller.cache.store import Store, Table
+from kubelambda.controller.cache.watch import Intake
+from kubelambda.kube.api import KubeApi
+from kubelambda.kube.errors import KubeError
+from kubelambda.kube.paths import (
+    DEPLOYMENTS,
+    FUNCTIONS,
+    LAYERS,
+    NETWORK_POLICIES,
+    PODS,
+    Resource,
+)
+from kubelambda.kube.resources.labels import MANAGED_SELECTOR
+
+logger = logging.getLogger(__name__)
+
+RESYNC_S = 300.0
+_PAGE_ITEMS = 250
+
+
+class Resync:
+    """Compares the store with complete lists."""
+
+    def __init__(
+        self, client: KubeApi, store: Store, intake: Intake, namespaces: Sequence[str]
+    ) -> None:
+        self._client = client
+        self._intake = intake
+        self._scopes: Sequence[str | None] = list(namespaces) or [None]
+        self._tables: list[tuple[Resource, Table[Any], str]] = [
+            (FUNCTIONS, store.functions, ""),
+            (LAYERS, store.layers, ""),
+            (DEPLOYMENTS, store.deployments, MANAGED_SELECTOR),
+            (PODS, store.pods, MANAGED_SELECTOR),
+            (NETWORK_POLICIES, store.policies, MANAGED_SELECTOR),
+        ]
+
+    async def run(self) -> None:
+        """Compare every RESYNC_S, for ever."""
+        while True:
+            await asyncio.sleep(RESYNC_S)
+            await self.compare_all()
+
+    async def compare_all(self) -> None:
+        """Compare every kind once; one that cannot be compared stays as it is."""
+        for resource, table, selector in self._tables:
+            try:
+                await self.compare(resource, table, selector)
+            except KubeError as error:
+                logger.warning("cannot list %s: %s", resource.plural, error)
+            except Exception:
+                logger.exception("cannot compare %s; next try in %d s", resource.plural, RESYNC_S)
+
+    async def compare(self, resource: Resource, table: Table[Any], selector: str) -> None:
+        """Drop what one complete list of ``resource`` does not hold."""
+        before = {one.uid: key for key, one in table.items()}
+        present: set[str] = set()
+        for namespace in self._scopes:
+            async for page in self._client.list_pages(
+                resource,
+                namespace,
+                label_selector=selector,
+                page_items=_PAGE_ITEMS,
+                metadata_only=True,
+            ):
+                present.update(one["metadata"]["uid"] for one in page)
+        for uid in before.keys() - present:
+            namespace_name = before[uid]
+            record = table.get(namespace_name)
+            if record is not None and record.uid == uid:
+                logger.info("%s %s is gone unseen", resource.kind, "/".join(namespace_name))
+                self._intake.vanish(resource.plural, namespace_name)

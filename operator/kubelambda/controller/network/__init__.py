@@ -1,0 +1,1 @@
+"""The NetworkPolicies of namespaces that have functions."""

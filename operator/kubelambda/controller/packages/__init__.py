@@ -1,0 +1,1 @@
+"""Packages that functions and layers name: whether gateways have them; LambdaLayers."""

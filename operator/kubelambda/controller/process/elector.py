@@ -1,0 +1,283 @@
+"""Leadership by a Lease of the release's namespace, and the fence that every write asks.
+
+Contract: one leader at a time. A leader that could not renew for 3/4 of the duration ends the
+process (LeadershipLostError), also while a request of it hangs; one that was stopped and resumed
+finds its term over before its next write (FencedError) and ends too. A leader that stops in good
+order hands the Lease back. The Lease is deleted with its owner, the controllers' Deployment.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kubelambda.core.coordination.election import (
+    LeaseView,
+    Sighting,
+    Step,
+    Term,
+    compute_wait_s,
+    decide_step,
+    note_sighting,
+    renew_deadline_s,
+)
+from kubelambda.kube.api import KubeApi
+from kubelambda.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    FencedError,
+    KubeError,
+    NotFoundError,
+)
+from kubelambda.kube.paths import DEPLOYMENTS, LEASES
+
+logger = logging.getLogger(__name__)
+
+MANAGER = "kubelambda-elector"
+UNREACHED_S = 30.0
+"""Without an answer of the API server for so long, a controller is not Ready."""
+_POLL_S_MAX = 0.5
+_RETRY_S_MAX = 0.5
+_RELEASE_TRIES = 2
+
+
+class LeadershipLostError(Exception):
+    """Somebody else may lead by now; this process must end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionClock:
+    """Time as an election needs it."""
+
+    boot: Callable[[], float]
+    """Seconds that also pass while the process or the machine sleeps."""
+    wall: Callable[[], float]
+    """Seconds since the epoch."""
+    sleep: Callable[[float], Awaitable[None]]
+    """Return after so many seconds."""
+
+
+SYSTEM_CLOCK = ElectionClock(
+    lambda: time.clock_gettime(time.CLOCK_BOOTTIME), time.time, asyncio.sleep
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidacy:
+    """Which Lease this process competes for, and how."""
+
+    namespace: str
+    name: str
+    identity: str
+    duration_s: float
+    renew_s: float
+    owner: str = ""
+    """Deployment of the namespace with which the Lease is deleted; empty: with none."""
+
+
+class Elector:
+    """Competes for one Lease; ``client`` has no fence and no pace."""
+
+    def __init__(
+        self, client: KubeApi, candidacy: Candidacy, clock: ElectionClock = SYSTEM_CLOCK
+    ) -> None:
+        self._client = client
+        self._candidacy = candidacy
+        self._clock = clock
+        self.identity = candidacy.identity
+        self._term = Term(renew_deadline_s(candidacy.duration_s))
+        self._sighting: Sighting | None = None
+        self._owner_reference: dict[str, Any] | None = None
+        self._reached_at: float | None = None
+        self._is_unopposed = False
+
+    def check_fence(self) -> None:
+        """Raise FencedError unless this process surely leads. Called from any thread."""
+        if not self.is_leading:
+            raise FencedError("the Lease was not renewed in time; nothing is written any more")
+
+    @property
+    def is_leading(self) -> bool:
+        """True while nobody else can have taken the Lease."""
+        return self._term.is_valid(self._clock.boot(), self._clock.wall())
+
+    def check_ready(self) -> str:
+        """Empty while the API server answers: a standby could lead, a leader does."""
+        if self._is_unopposed:
+            return ""
+        if self._reached_at is None:
+            return "the API server was never reached"
+        silent_s = self._clock.boot() - self._reached_at
+        return f"the API server was not reached for {silent_s:.0f} s" * (silent_s > UNREACHED_S)
+
+    async def wait_for_leadership(self) -> None:
+        """Return when this process leads; problems with the API server only delay it."""
+        while True:
+            try:
+                if await self._try_to_lead():
+                    logger.info("%s leads now", self.identity)
+                    return
+            except KubeError as error:
+                logger.warning("cannot look at the Lease %s: %s", self._candidacy.name, error)
+            await self._clock.sleep(self._choose_poll_s())
+
+    def lead_unopposed(self) -> None:
+        """There is no election: the term never ends."""
+        self._term = Term(float("inf"))
+        self._term.renew(self._clock.boot(), self._clock.wall())
+        self._is_unopposed = True
+
+    async def keep_leadership(self) -> None:
+        """Renew for ever; LeadershipLostError when that is over."""
+        while True:
+            await self._clock.sleep(self._candidacy.renew_s)
+            await self._renew_before_deadline()
+
+    async def release(self) -> None:
+        """Hand the Lease back, so that a standby need not wait for it to run out."""
+        if not self.is_leading:
+            return
+        self._term = Term(0.0)
+        for _ in range(_RELEASE_TRIES):
+            try:
+                lease = await self._read()
+                if lease is not None and _view(lease).holder == self.identity:
+                    await self._write(lease, holder="")
+            except ConflictError:
+                continue  # a renewal of ours was on its way
+            except KubeError as error:
+                logger.warning("cannot hand back the Lease: %s", error)
+            return
+
+    def _choose_poll_s(self) -> float:
+        """The usual pause, or less where the Lease runs out before."""
+        now, duration_s = self._clock.boot(), self._candidacy.duration_s
+        wait_s = compute_wait_s(self._sighting, duration_s=duration_s, now=now)
+        poll_s = min(_POLL_S_MAX, self._candidacy.renew_s)
+        return min(poll_s, wait_s) if wait_s > 0 else poll_s
+
+    async def _renew_before_deadline(self) -> None:
+        while self.is_leading:
+            try:
+                if not await self._within_term(self._try_to_lead()):
+                    raise LeadershipLostError("somebody else holds the Lease")
+            except KubeError as error:
+                logger.warning("cannot renew the Lease: %s", error)
+                await self._clock.sleep(min(_RETRY_S_MAX, self._candidacy.renew_s / 5))
+            else:
+                return
+        raise LeadershipLostError(f"{self.identity} could not renew in time")
+
+    async def _within_term(self, attempt: Awaitable[bool]) -> bool:
+        """Its result; LeadershipLostError where it takes longer than this term lasts."""
+        remaining_s = self._term.remaining_s(self._clock.boot())
+        trying = asyncio.ensure_future(attempt)
+        waiting = asyncio.ensure_future(self._clock.sleep(remaining_s))
+        try:
+            await asyncio.wait([trying, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if trying.done():
+                return trying.result()
+        finally:
+            trying.cancel()
+            waiting.cancel()
+        raise LeadershipLostError("the API server did not answer a renewal in time")
+
+    async def _try_to_lead(self) -> bool:
+        boot, wall = self._clock.boot(), self._clock.wall()
+        lease = await self._read()
+        view = None if lease is None else _view(lease)
+        self._sighting = note_sighting(self._sighting, view, boot)
+        step = decide_step(
+            view,
+            self._sighting,
+            identity=self.identity,
+            duration_s=self._candidacy.duration_s,
+            now=boot,
+        )
+        if step is Step.WAIT:
+            return False
+        if step is not Step.RENEW or self._owner_reference is None:
+            await self._find_owner()
+        try:
+            await self._write(lease, holder=self.identity)
+        except (ConflictError, AlreadyExistsError):
+            logger.info("another process was quicker at the Lease")
+            return False
+        self._term.renew(boot, wall)
+        return True
+
+    async def _read(self) -> dict[str, Any] | None:
+        try:
+            lease = await self._client.get(LEASES, self._candidacy.namespace, self._candidacy.name)
+        except NotFoundError:
+            lease = None
+        self._reached_at = self._clock.boot()
+        return lease
+
+    async def _find_owner(self) -> None:
+        """Learn the owner's uid. Without it the Lease outlives an uninstall, which costs little."""
+        if not self._candidacy.owner:
+            return
+        try:
+            found = await self._client.get(
+                DEPLOYMENTS, self._candidacy.namespace, self._candidacy.owner
+            )
+        except KubeError as error:
+            logger.warning("cannot read the owner of the Lease: %s", error)
+            return
+        self._owner_reference = {
+            "apiVersion": DEPLOYMENTS.api_version,
+            "kind": DEPLOYMENTS.kind,
+            "name": self._candidacy.owner,
+            "uid": found["metadata"]["uid"],
+        }
+
+    async def _write(self, lease: dict[str, Any] | None, *, holder: str) -> dict[str, Any]:
+        manifest = self._build_lease(lease, holder)
+        if lease is None:
+            return await self._client.create(
+                LEASES, self._candidacy.namespace, manifest, manager=MANAGER
+            )
+        manifest["metadata"]["resourceVersion"] = lease["metadata"]["resourceVersion"]
+        return await self._client.replace(LEASES, self._candidacy.namespace, manifest)
+
+    def _build_lease(self, former_lease: dict[str, Any] | None, holder: str) -> dict[str, Any]:
+        moment = _format_time(self._clock.wall())
+        former = (former_lease or {}).get("spec") or {}
+        changed = former.get("holderIdentity") != holder
+        spec = {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": max(1, round(self._candidacy.duration_s)),
+            "renewTime": moment,
+            "acquireTime": moment if changed else former.get("acquireTime", moment),
+            "leaseTransitions": former.get("leaseTransitions", 0) + (changed and bool(holder)),
+        }
+        metadata: dict[str, Any] = {
+            "name": self._candidacy.name,
+            "namespace": self._candidacy.namespace,
+        }
+        if self._owner_reference is not None:
+            metadata["ownerReferences"] = [self._owner_reference]
+        return {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": metadata,
+            "spec": spec,
+        }
+
+
+def _format_time(wall: float) -> str:
+    moment = datetime.fromtimestamp(wall, UTC)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _view(lease: dict[str, Any]) -> LeaseView:
+    spec = lease.get("spec") or {}
+    return LeaseView(
+        holder=spec.get("holderIdentity") or "",
+        version=lease["metadata"]["resourceVersion"],
+        transitions=spec.get("leaseTransitions") or 0,
+    )

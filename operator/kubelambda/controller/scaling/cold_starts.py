@@ -1,0 +1,103 @@
+"""Where the time of a cold start goes: a histogram and a debug line for each stage.
+
+Contract: lives on one event loop; no I/O, time comes in. A stage's time is what has passed since
+the stage before it, as this controller sees it; docs/cold-start.md says what each means. Gateways
+measure what they see themselves (``gateway.cold_starts``).
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from kubelambda.controller.cache.pod_records import PodRecord
+from kubelambda.controller.scaling.loads import Look
+from kubelambda.core.capacity.scaling import PodLoad
+from kubelambda.telemetry.metrics import COLD_START_BUCKETS
+
+logger = logging.getLogger(__name__)
+
+STAGES = ("planned", "written", "seen", "scheduled", "running", "linked", "ready")
+_READY = len(STAGES) - 1
+
+
+@dataclass(slots=True)
+class _Start:
+    reached: int
+    """Index of the stage that was reached last."""
+    at: float
+
+
+class ColdStarts:
+    """Follows each new pod from the demand for it until its environment is ready."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "kubelambda_controller_cold_start_stage_seconds",
+            "Time from the stage before, for environments that were started because of demand.",
+            ("stage",),
+            buckets=COLD_START_BUCKETS,
+            registry=registry,
+        )
+        self._starts: dict[str, _Start] = {}
+        self._raised_at: dict[str, float] = {}
+
+    def decided(self, look: Look) -> None:
+        """Environments are to be started for those who wait."""
+        self._tell(look, "", "planned", look.load.waited_s)
+
+    def raised(self, look: Look, began: float, done: float) -> None:
+        """A Deployment was made, or its replicas raised."""
+        self._raised_at[look.record.uid] = done
+        self._tell(look, "its Deployment", "written", done - began)
+
+    def made(self, look: Look, pods: Sequence[PodRecord], began: float, done: float) -> None:
+        """Direct pods were made."""
+        for pod in pods:
+            self._tell(look, pod.key[1], "written", done - began)
+            self._starts[pod.uid] = _Start(STAGES.index("seen"), done)
+
+    def observe(self, looks: Sequence[Look], now: float) -> None:
+        """See how far each pod has come."""
+        for look in looks:
+            for pod, load in look.pods:
+                self._follow(look, pod, load, now)
+
+    def forget(self, functions: set[str], pods: set[str]) -> None:
+        """Keep nothing about what is gone; both hold uids."""
+        for uid in self._starts.keys() - pods:
+            del self._starts[uid]
+        for uid in self._raised_at.keys() - functions:
+            del self._raised_at[uid]
+
+    def _follow(self, look: Look, pod: PodRecord, load: PodLoad, now: float) -> None:
+        start = self._starts.get(pod.uid)
+        if start is None:
+            raised_at = self._raised_at.get(look.record.uid)
+            if raised_at is None or load.direct or load.state in ("idle", "busy"):
+                return
+            self._tell(look, pod.key[1], "seen", now - raised_at)
+            start = self._starts[pod.uid] = _Start(STAGES.index("seen"), now)
+        reached = STAGES.index(_find_stage(pod, load))
+        if reached <= start.reached or start.reached == _READY:
+            return
+        # Stages that were passed between two looks are counted with the one that was found.
+        self._tell(look, pod.key[1], STAGES[reached], now - start.at)
+        start.reached, start.at = reached, now
+        if reached == _READY:
+            self._raised_at.pop(look.record.uid, None)
+
+    def _tell(self, look: Look, what: str, stage: str, seconds: float) -> None:
+        self._seconds.labels(stage).observe(max(0.0, seconds))
+        logger.debug("cold start of %s %s: %s after %.3f s", look.record.ref, what, stage, seconds)
+
+
+def _find_stage(pod: PodRecord, load: PodLoad) -> str:
+    if load.state in ("idle", "busy"):
+        return "ready"
+    if load.state == "starting":
+        return "linked"
+    if not pod.pending:
+        return "running"
+    return "scheduled" if pod.node else "seen"

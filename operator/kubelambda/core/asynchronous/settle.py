@@ -1,0 +1,116 @@
+"""What becomes of an asynchronous event after a run (spec/lambda.md, section 3.2).
+
+Contract: pure; time and chance come in. Rules that must not be merged:
+
+- S1 a function error uses an attempt: up to two retries, one minute and then two minutes later.
+- S2 a throttle or an error of the platform uses none. A throttled event waits in its lane, where
+  the next free slot takes the oldest (``core.asynchronous.lanes``). After an error of the platform
+  the event is put off, 1 s doubling to 5 min; so is one that its lane has no room for. Delays are
+  spread, so that events that were put off together do not come back together.
+- S3 neither goes on beyond the event's age: a retry that would begin too late is not waited for.
+- S4 an event is dropped only when the catalog has seen its very function deleted (``is_gone``);
+  nobody is left to tell. A function that is not known (yet) puts it off like any other refusal.
+- S5 nobody knowing how a run ended counts as an error of the platform: the event runs again under
+  the same request id, which finds a run that still goes on.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kubelambda.core.asynchronous.queue import QueuedEvent, plan_successor
+from kubelambda.core.backoff import double_delay_s, spread
+from kubelambda.core.errors import ApiError
+from kubelambda.core.model.invocation import Dropped, Outcome
+
+RETRIES_MAX = 2
+RETRY_DELAYS_S = (60.0, 120.0)
+AGE_S_MAX = 21_600.0
+DEFER_S_MIN = 1.0
+DEFER_S_MAX = 300.0
+_THROTTLED = 429
+_DETAIL_BYTES_MAX = 1_024
+
+
+class Condition(StrEnum):
+    """Why an event ends among the dead letters: AWS's words (spec 3.4)."""
+
+    RETRIES_EXHAUSTED = "RetriesExhausted"
+    EVENT_AGE_EXCEEDED = "EventAgeExceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Ack: it succeeded, or its function was deleted (``dropped``)."""
+
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Publish ``successor``, then ack."""
+
+    successor: QueuedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Keep the lease: the event was throttled and waits in its lane for a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Write a dead letter, then ack."""
+
+    condition: Condition
+    detail: str
+
+
+Settlement = Done | Again | Wait | Dead
+
+
+def settle(
+    event: QueuedEvent, result: Outcome | ApiError | Dropped, now: float, *, chance: float
+) -> Settlement:
+    """What to do with ``event`` after a run that ended with ``result`` at ``now``.
+
+    ``chance`` is a random number of [0, 1) that spreads delays.
+    """
+    if isinstance(result, Outcome):
+        return _settle_function_error(event, result, now) if result.function_error else Done()
+    if isinstance(result, Dropped):
+        return put_off(event, now, plan_delay_s(event, chance))
+    if result.is_gone:
+        return Done(dropped=True)
+    if result.status == _THROTTLED:
+        return check_age(event, now, result.message) or Wait()
+    return put_off(event, now, plan_delay_s(event, chance), result.message)
+
+
+def plan_delay_s(event: QueuedEvent, chance: float) -> float:
+    """How long an event waits that was put off ``event.deferrals`` times before (S2)."""
+    return spread(double_delay_s(event.deferrals, DEFER_S_MIN, DEFER_S_MAX), chance)
+
+
+def put_off(event: QueuedEvent, now: float, delay_s: float, detail: str = "") -> Again | Dead:
+    """Back to the queue for ``delay_s`` without using an attempt, or dead of age (S3)."""
+    due_at = now + delay_s
+    if due_at - event.accepted_at > AGE_S_MAX:
+        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
+    return Again(plan_successor(event, due_at=due_at, uses_attempt=False))
+
+
+def check_age(event: QueuedEvent, now: float, detail: str = "") -> Dead | None:
+    """Dead where ``event`` is too old to be run at ``now`` (S3)."""
+    if now - event.accepted_at > AGE_S_MAX:
+        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
+    return None
+
+
+def _settle_function_error(event: QueuedEvent, outcome: Outcome, now: float) -> Settlement:
+    detail = outcome.payload[:_DETAIL_BYTES_MAX].decode("utf-8", "replace")
+    if event.attempt > RETRIES_MAX:
+        return Dead(Condition.RETRIES_EXHAUSTED, detail)
+    due_at = now + RETRY_DELAYS_S[event.attempt - 1]
+    if due_at - event.accepted_at > AGE_S_MAX:
+        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
+    return Again(plan_successor(event, due_at=due_at, uses_attempt=True))

@@ -1,0 +1,319 @@
+"""How many environments a function should have, and how to get there (DESIGN 3.4).
+
+Contract: pure and level-based; the world comes in as ``FunctionLoad``, a ``ScalingPlan`` comes out,
+and repeating a plan that was carried out changes nothing. Rules, named in the tests:
+
+- S1 up at once: environments of the current revision cover what is busy and what waits, whether
+  their pods are a Deployment's or direct ones, there or still owed by the Deployment.
+- S2 never over the reservation, whichever revision the environments belong to.
+- S3 down only idle environments, only after the idle time, never below the floor; direct pods go
+  first.
+- S4 no Deployment goes down for an idle victim while one of its pods is Pending: that one would be
+  taken instead of the victim.
+- S5 replicas fall, and a direct victim is deleted, only when the victim has left the link.
+- S6 an older revision drains when the new one can take over, or when nobody can use it any more.
+- S7 a pod that has failed (evicted, say) counts for nothing, as for its ReplicaSet, and is deleted.
+- S8 what is not running yet and nobody waits for any more is given back: at once where it cannot
+  start now, after STARTING_S where it merely has not.
+- S9 an environment that ended is replaced only while it is wanted and starts are not held back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from kubelambda.core.capacity.need import count_needed
+
+LinkState = Literal["unlinked", "starting", "idle", "busy"]
+
+STARTING_S = 15.0
+"""A pod that nobody waits for any more may use so long to start: the next request finds it."""
+OWED_S = 2.0
+"""Pods that a Deployment has owed for so long are given back when nobody waits for them."""
+SLOW_S = 0.2
+"""A Deployment has its pods within 0.1 s where the ReplicaSet controller has nothing else to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodLoad:
+    """One pod of a function. ``idle_s``: for so long idle, or not heard of where unlinked."""
+
+    name: str
+    revision: str
+    state: LinkState = "unlinked"
+    idle_s: float = 0.0
+    usable: bool = True
+    """Its configuration is the function's present one: gateways may still give it events."""
+    pending: bool = False
+    stuck: bool = False
+    """Pending, and the scheduler or the kubelet says that it cannot start now."""
+    terminating: bool = False
+    draining: bool = False
+    """It was chosen as a victim before."""
+    restarted: bool = False
+    """Its container is not the first one: a dead environment."""
+    failed: bool = False
+    """It has ended for good and was replaced already; only its object is left."""
+    direct: bool = False
+    """Owned by the function itself, not by a Deployment."""
+
+    @property
+    def is_gone(self) -> bool:
+        """A victim that no longer serves anyone."""
+        return self.draining and (self.state == "unlinked" or self.restarted)
+
+    @property
+    def is_good(self) -> bool:
+        """It serves, or will."""
+        return not (self.terminating or self.failed or self.draining or self.restarted)
+
+    @property
+    def can_be_withdrawn(self) -> bool:
+        """It is not running, and waiting for it is no use to anybody (S8)."""
+        return self.pending and self.is_good and (self.stuck or self.idle_s >= STARTING_S)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionLoad:
+    """All that counts for one function at one moment."""
+
+    current: str
+    """The current revision."""
+    replicas: Mapping[str, int]
+    """What each revision's Deployment asks for."""
+    pods: Sequence[PodLoad] = ()
+    waiting: int = 0
+    waiting_lately: int = 0
+    """The most that have waited within the last moments."""
+    floor: int = 0
+    """Provisioned concurrency."""
+    cap: int | None = None
+    """Reserved concurrency; None where there is none."""
+    duration_s: float | None = None
+    """The mean length of its events; None where that is not known."""
+    waited_s: float = 0.0
+    """For so long somebody has waited without a pause."""
+    start_max: int | None = None
+    """How many environments may be starting together; None: any number, 0: starts are held."""
+    owed_s: float = 0.0
+    """For so long the current revision's Deployment has had fewer pods than it asks for."""
+    is_slow: bool = False
+    """The ReplicaSet controller was seen to be slow: what somebody waits for is made directly."""
+
+    @property
+    def goes_direct(self) -> bool:
+        """Whether to start nothing through the Deployment now."""
+        return self.waiting > 0 and (self.is_slow or self.owed_s >= SLOW_S)
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingPlan:
+    """``replicas`` only ever fall here; what rises is ``start``, which ``split_start`` divides."""
+
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    start: int = 0
+    """New environments of the current revision."""
+    drain: tuple[str, ...] = ()
+    """New victims."""
+    delete: tuple[str, ...] = ()
+    """Dead pods, and direct victims that have left."""
+    withdraw: tuple[str, ...] = ()
+    """Direct pods to be deleted provided that they have not begun to run meanwhile (S8)."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.replicas or self.start or self.drain or self.delete or self.withdraw)
+
+
+def plan_scaling(load: FunctionLoad, idle_timeout_s: float) -> ScalingPlan:
+    """What to change now."""
+    present = [pod for pod in load.pods if not pod.terminating]
+    alive = [pod for pod in present if not pod.failed]
+    failed = tuple(pod.name for pod in present if pod.failed)
+    mine = [pod for pod in alive if pod.revision == load.current]
+    current = _plan_current(load, mine, idle_timeout_s)
+    parts = [
+        replace(current, drain=current.drain + _choose_idle(load, mine, current, idle_timeout_s))
+    ]
+    older = {pod.revision for pod in alive} | set(load.replicas)
+    parts += [
+        _plan_old(load, revision, alive, idle_timeout_s)
+        for revision in sorted(older - {load.current})
+    ]
+    return ScalingPlan(
+        replicas={revision: count for one in parts for revision, count in one.replicas.items()},
+        start=parts[0].start,
+        drain=tuple(name for one in parts for name in one.drain),
+        delete=failed + tuple(name for one in parts for name in one.delete),
+        withdraw=tuple(name for one in parts for name in one.withdraw),
+    )
+
+
+def count_wanted(load: FunctionLoad, idle_timeout_s: float = float("inf")) -> int:
+    """Environments of the current revision that demand, floor and reservation ask for (S1, S2)."""
+    alive = [pod for pod in load.pods if not pod.terminating and not pod.failed]
+    busy = sum(pod.state == "busy" for pod in alive if _serves(load, pod))
+    needed = count_needed(load.waiting, busy, load.duration_s, load.waited_s)
+    wanted = max(load.floor, needed + _count_to_warm(load, alive, idle_timeout_s))
+    if load.cap is None:
+        return wanted
+    elsewhere = sum(pod.state == "busy" for pod in load.pods if not _serves(load, pod))
+    return max(0, min(wanted, load.cap - elsewhere))
+
+
+def split_start(
+    load: FunctionLoad, plan: ScalingPlan, deployment_tokens: int
+) -> tuple[int | None, int]:
+    """How ``plan.start`` is made: the Deployment's new replicas, and how many direct pods.
+
+    ``deployment_tokens``: what the pace of Deployments allows. None: replicas stay as they are.
+    Only what somebody waits for is made directly; floors and successors of older revisions can wait
+    for the pace.
+    """
+    asked = plan.replicas.get(load.current, load.replicas.get(load.current, 0))
+    tokens = 0 if load.goes_direct else max(0, deployment_tokens)
+    by_deployment = min(plan.start, tokens)
+    target = asked + by_deployment
+    unchanged = target == load.replicas.get(load.current, 0)
+    return (None if unchanged else target), min(plan.start - by_deployment, load.waiting)
+
+
+def _serves(load: FunctionLoad, pod: PodLoad) -> bool:
+    return pod.revision == load.current and pod.is_good
+
+
+def _count_to_warm(load: FunctionLoad, alive: Sequence[PodLoad], idle_timeout_s: float) -> int:
+    """Environments of older revisions that still serve and are to be replaced (S6)."""
+    return sum(
+        pod.usable
+        and not pod.draining
+        and (pod.state == "busy" or (pod.state == "idle" and pod.idle_s < idle_timeout_s))
+        for pod in alive
+        if pod.revision != load.current
+    )
+
+
+def _plan_current(
+    load: FunctionLoad, mine: Sequence[PodLoad], idle_timeout_s: float
+) -> ScalingPlan:
+    """Starts, replacements and what is given back; idle victims come after."""
+    owned = [pod for pod in mine if not pod.direct]
+    asked = load.replicas.get(load.current, 0)
+    over, owed = max(0, len(owned) - asked), max(0, asked - len(owned))
+    if load.start_max == 0 or (load.goes_direct and load.owed_s >= SLOW_S):
+        # Taken from the Deployment before it is made directly: never both.
+        asked, owed = min(asked, len(owned)), 0
+    # A ReplicaSet that has too many takes Pending ones first.
+    going = [pod for pod in owned if pod.pending and pod.is_good][:over]
+    good = sum(pod.is_good for pod in mine) - len(going)
+    wanted = count_wanted(load, idle_timeout_s)
+
+    missing = max(0, wanted - good - owed)
+    start = missing if load.start_max is None else min(missing, _count_allowed(load, mine, owed))
+    dead = [pod for pod in owned if pod.restarted and not pod.draining]
+    replaced, marked = dead[:start], dead[start:]
+    start -= len(replaced)
+
+    # Not what the next rise of the same queue would ask for again.
+    lately = replace(load, waiting=max(load.waiting, load.waiting_lately))
+    surplus = max(0, good + owed - count_wanted(lately, idle_timeout_s))
+    given_back = min(owed, surplus) if load.owed_s >= OWED_S else 0
+    withdrawn = _choose_withdrawn(mine, going, max(0, surplus - given_back))
+    fallen = asked - given_back - sum(not pod.direct for pod in withdrawn)
+    if fallen == asked and not start:
+        fallen -= _count_left(owned, asked)
+    return ScalingPlan(
+        replicas={load.current: fallen} if fallen != load.replicas.get(load.current, 0) else {},
+        start=start,
+        drain=tuple(pod.name for pod in marked),
+        delete=tuple(pod.name for pod in replaced) + _list_dead_direct(mine),
+        withdraw=tuple(pod.name for pod in withdrawn if pod.direct),
+    )
+
+
+def _count_allowed(load: FunctionLoad, mine: Sequence[PodLoad], owed: int) -> int:
+    """How many more may be starting now (S9)."""
+    unproved = sum(pod.is_good and pod.state not in ("idle", "busy") for pod in mine)
+    return max(0, (load.start_max or 0) - unproved - owed)
+
+
+def _choose_withdrawn(
+    mine: Sequence[PodLoad], going: Sequence[PodLoad], count: int
+) -> list[PodLoad]:
+    """Pods to give back (S8), direct ones first: the same ones as long as they are there."""
+    candidates = [pod for pod in mine if pod.can_be_withdrawn and pod not in going]
+    candidates.sort(key=lambda pod: not pod.direct)
+    return candidates[:count]
+
+
+def _count_left(owned: Sequence[PodLoad], asked: int) -> int:
+    """Victims of a Deployment whose places may go (S4, S5), each once."""
+    if len(owned) < asked or any(pod.pending for pod in owned):
+        return 0
+    gone = sum(pod.is_gone for pod in owned)
+    # Pods beyond what was asked for are victims that the ReplicaSet is about to take.
+    return max(0, gone - (len(owned) - asked))
+
+
+def _list_dead_direct(pods: Sequence[PodLoad]) -> tuple[str, ...]:
+    return tuple(pod.name for pod in pods if pod.direct and (pod.is_gone or pod.restarted))
+
+
+def _choose_idle(
+    load: FunctionLoad, mine: Sequence[PodLoad], plan: ScalingPlan, idle_timeout_s: float
+) -> tuple[str, ...]:
+    """Environments that have been idle for too long (S3, S4)."""
+    if load.waiting or plan.start:
+        return ()
+    owned = [pod for pod in mine if not pod.direct]
+    is_settled = len(owned) >= load.replicas.get(load.current, 0) and not any(
+        pod.pending for pod in owned
+    )
+    staying = [pod for pod in mine if pod.is_good and not pod.pending]
+    spare = len(staying) - max(
+        count_wanted(load, idle_timeout_s),
+        sum(pod.state in ("busy", "starting") for pod in staying),
+    )
+    expired = [
+        pod
+        for pod in staying
+        if pod.state in ("idle", "unlinked")
+        and pod.idle_s >= idle_timeout_s
+        and (pod.direct or is_settled)
+    ]
+    expired.sort(key=lambda pod: (not pod.direct, -pod.idle_s))
+    return tuple(pod.name for pod in expired[: max(0, spare)])
+
+
+def _plan_old(
+    load: FunctionLoad, revision: str, alive: Sequence[PodLoad], idle_timeout_s: float
+) -> ScalingPlan:
+    """An older revision only ever gets fewer (S6); its dead are marked, not replaced (S9)."""
+    mine = [pod for pod in alive if pod.revision == revision]
+    owned = [pod for pod in mine if not pod.direct]
+    asked = load.replicas.get(revision, 0)
+    # Pending pods of a Deployment go first by themselves, so they count as gone.
+    target = min(asked, sum(not (pod.is_gone or pod.pending) for pod in owned))
+    is_replaced = any(
+        pod.revision == load.current and pod.state in ("idle", "busy") for pod in alive
+    )
+    victims = tuple(
+        pod.name
+        for pod in mine
+        if not pod.draining
+        and not pod.pending
+        and (
+            (pod.restarted and not pod.direct)
+            or (
+                pod.state in ("idle", "unlinked")
+                and (not pod.usable or is_replaced or pod.idle_s >= idle_timeout_s)
+            )
+        )
+    )
+    return ScalingPlan(
+        replicas={revision: target} if target != asked else {},
+        drain=victims,
+        delete=_list_dead_direct(mine),
+        withdraw=tuple(pod.name for pod in mine if pod.direct and pod.pending),
+    )

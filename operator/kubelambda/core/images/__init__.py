@@ -1,0 +1,1 @@
+"""Container images of functions: their names, and what is run of them."""

@@ -1,0 +1,69 @@
+"""The one zip that code stands for, and AWS's digest of it.
+
+Contract: pure; the same files give the same zip for ever, whatever machine and time. CodeSha256 of
+the Lambda API is this digest in base64; the name of an uploaded package is it in hexadecimal.
+"""
+
+import base64
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+
+from kubelambda.core.model.function import Code
+
+_FILE_MODE = 0o100644
+_PROGRAM_MODE = 0o100755
+_SHEBANG = "#!"
+_UNIX = 3
+
+
+def build_inline_zip(files: Mapping[str, str]) -> bytes:
+    """The zip that ``files`` stand for: sorted, stored uncompressed, dated 1980, mode 0644.
+
+    A file that begins with ``#!`` is a program (0755), as the agent makes it one.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name)
+            mode = _PROGRAM_MODE if files[name].startswith(_SHEBANG) else _FILE_MODE
+            entry.create_system = _UNIX
+            entry.external_attr = mode << 16
+            archive.writestr(entry, files[name].encode())
+    return buffer.getvalue()
+
+
+def read_zip(code: Code) -> bytes | None:
+    """The zip that ``code`` is or stands for; None where its bytes are elsewhere."""
+    if code.zip_base64 is not None:
+        return base64.b64decode(code.zip_base64)
+    return build_inline_zip(code.inline) if code.inline else None
+
+
+def compute_sha256(code: Code) -> str:
+    """SHA-256 of the zip, in hexadecimal; empty where only somebody else can know it.
+
+    LIMIT: so is that of an object of S3, which nobody but agents reads.
+    ValueError where ``zip_base64`` is no base64.
+    """
+    if code.package is not None:
+        return code.package
+    if code.url is not None:
+        return code.url.sha256
+    content = read_zip(code)
+    return hashlib.sha256(content).hexdigest() if content is not None else ""
+
+
+def to_code_sha256(sha256: str) -> str:
+    """As the Lambda API prints it: base64; empty stays empty."""
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
+
+
+def from_code_sha256(text: str) -> str:
+    """The hexadecimal digits of what ``to_code_sha256`` has printed; empty where it is none."""
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except ValueError:
+        return ""
+    return digest.hex() if len(digest) == hashlib.sha256().digest_size else ""

@@ -1,0 +1,246 @@
+"""Demand: what gateways want of the controller, and what the controller answers.
+
+``POST /v1/demand`` on the controller's internal Service, signed as in ``core.wire.keys`` with the
+key ``derive_key(master, "kubelambda/internal")``. Each gateway states what is wanted of the
+functions it owns, on change and every second (DESIGN 3.3). A statement is never "one more": it
+replaces what was said of a function before, so one that is repeated does no harm.
+
+- D1 a report is whole, or it says what has changed since an earlier one (``base``). A controller
+  that does not hold just that one takes nothing of it, and says by the ``sequence`` of its reply
+  which report it holds: the gateway then sends a whole one.
+- D2 a function without waiting requests and environments is one that the gateway knows no more.
+- D3 ``idle_s`` is an age at the time of the report: the controller adds what has passed since.
+
+Versions (docs/formats.md): unknown members are ignored. A whole report is what the release before
+the first version reads; one that only says what has changed is refused there (it has no
+``functions``), and a reply without ``sequence`` comes from there: whole reports only.
+
+Contract: pure; values in, bytes out, and back.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from kubelambda.core.wire.bounds import COUNT_MAX, read_integer, read_number, read_text
+
+DEMAND_PATH = "/v1/demand"
+DURATION_MS_MAX = 900_000.0
+INTERNAL_KEY_INFO = "kubelambda/internal"
+FORMAT = 1
+SEQUENCE_MAX = 2**63 - 1
+IDLE_S_MAX = 10.0**9
+SINCE_TOLERANCE_S = 1.0
+"""Idle ages are compared with timeouts of many seconds: less of a difference is not told."""
+
+EnvironmentState = Literal["starting", "idle", "busy"]
+
+
+class MalformedDemandError(ValueError):
+    """The body is not a demand report."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentReport:
+    """One environment that is linked to the reporting gateway. ``idle_s`` is 0 unless idle."""
+
+    pod: str
+    revision: str
+    config_digest: str
+    state: EnvironmentState
+    idle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDemand:
+    """All that one gateway knows of one function: waiting requests and linked environments."""
+
+    namespace: str
+    name: str
+    uid: str
+    waiting: int
+    environments: tuple[EnvironmentReport, ...] = ()
+    duration_ms: float | None = None
+    """The mean length of its latest events; None where none has ended here."""
+
+    @property
+    def is_over(self) -> bool:
+        """Rule D2."""
+        return not self.waiting and not self.environments
+
+
+@dataclass(frozen=True, slots=True)
+class DemandReport:
+    """The demand of one gateway. ``sequence`` grows; an older report is ignored."""
+
+    gateway: str
+    sequence: int
+    functions: tuple[FunctionDemand, ...] = ()
+    base: int | None = None
+    """``functions`` are those that changed since the report of this sequence; None: all (D1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """The controller asks a gateway to let this idle environment go over the link."""
+
+    namespace: str
+    name: str
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemandReply:
+    """The controller's answer. ``sequence``: of the report that it holds now; 0 for none (D1)."""
+
+    drains: tuple[Drain, ...] = ()
+    sequence: int = 0
+
+
+def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float) -> bool:
+    """Whether ``present`` is news to somebody who was told ``former`` ``passed_s`` ago (D3)."""
+    if (former.uid, former.waiting) != (present.uid, present.waiting):
+        return True
+    if len(former.environments) != len(present.environments):
+        return True
+    if present.waiting and _lasts_otherwise(former.duration_ms, present.duration_ms):
+        return True
+    return any(
+        _differs(one, other, passed_s)
+        for one, other in zip(former.environments, present.environments, strict=True)
+    )
+
+
+def _lasts_otherwise(former_ms: float | None, present_ms: float | None) -> bool:
+    """A length that is not twice another's changes little; it is told with the next change."""
+    if former_ms is None or present_ms is None:
+        return former_ms is not present_ms
+    return max(former_ms, present_ms) > 2 * min(former_ms, present_ms)
+
+
+def _differs(former: EnvironmentReport, present: EnvironmentReport, passed_s: float) -> bool:
+    if (former.pod, former.state) != (present.pod, present.state):
+        return True
+    if (former.revision, former.config_digest) != (present.revision, present.config_digest):
+        return True
+    is_older = abs(former.idle_s + passed_s - present.idle_s) > SINCE_TOLERANCE_S
+    return present.state == "idle" and is_older
+
+
+def encode_report(report: DemandReport) -> bytes:
+    """JSON of a report."""
+    return b"".join(iter_encoded(report))
+
+
+def iter_encoded(report: DemandReport) -> Iterator[bytes]:
+    """The same in pieces, a function each, so that a long one can be made beside other work."""
+    head: dict[str, Any] = {
+        "format": FORMAT,
+        "gateway": report.gateway,
+        "sequence": report.sequence,
+    }
+    if report.base is not None:
+        head["base"] = report.base
+    member = "functions" if report.base is None else "changed"
+    yield _dump(head)[:-1] + f',"{member}":['.encode()
+    separator = b""
+    for one in report.functions:
+        yield separator + _encode_function(one)
+        separator = b","
+    yield b"]}"
+
+
+def decode_report(body: bytes) -> DemandReport:
+    """The report in ``body``; MalformedDemandError for anything else."""
+    try:
+        raw = json.loads(body)
+        is_whole = "base" not in raw
+        items = raw["functions" if is_whole else "changed"]
+        return DemandReport(
+            gateway=read_text(raw["gateway"]),
+            sequence=read_integer(raw["sequence"], high=SEQUENCE_MAX),
+            functions=tuple(_decode_function(item) for item in items),
+            base=None if is_whole else read_integer(raw["base"], high=SEQUENCE_MAX),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise MalformedDemandError(f"not a demand report: {error!r}") from error
+
+
+def encode_reply(reply: DemandReply) -> bytes:
+    """JSON of the controller's answer."""
+    drains = [
+        {"namespace": one.namespace, "name": one.name, "pod": one.pod} for one in reply.drains
+    ]
+    return _dump({"format": FORMAT, "sequence": reply.sequence, "drain": drains})
+
+
+def decode_reply(body: bytes) -> DemandReply:
+    """What the controller answered; MalformedDemandError for anything else."""
+    try:
+        raw = json.loads(body)
+        drains = tuple(
+            Drain(read_text(item["namespace"]), read_text(item["name"]), read_text(item["pod"]))
+            for item in raw["drain"]
+        )
+        return DemandReply(drains, read_integer(raw.get("sequence", 0), high=SEQUENCE_MAX))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise MalformedDemandError(f"not a demand reply: {error!r}") from error
+
+
+def _encode_function(one: FunctionDemand) -> bytes:
+    known = {} if one.duration_ms is None else {"duration_ms": one.duration_ms}
+    return _dump(
+        {
+            "namespace": one.namespace,
+            "name": one.name,
+            "uid": one.uid,
+            "waiting": one.waiting,
+            **known,
+            "environments": [
+                {
+                    "pod": environment.pod,
+                    "revision": environment.revision,
+                    "config_digest": environment.config_digest,
+                    "state": environment.state,
+                    "idle_s": environment.idle_s,
+                }
+                for environment in one.environments
+            ],
+        }
+    )
+
+
+def _decode_function(item: dict[str, Any]) -> FunctionDemand:
+    return FunctionDemand(
+        namespace=read_text(item["namespace"]),
+        name=read_text(item["name"]),
+        uid=read_text(item["uid"]),
+        waiting=max(0, read_integer(item["waiting"], low=-COUNT_MAX)),
+        environments=tuple(_decode_environment(one) for one in item["environments"]),
+        duration_ms=_decode_duration(item.get("duration_ms")),
+    )
+
+
+def _decode_duration(value: Any) -> float | None:
+    return None if value is None else read_number(value, high=DURATION_MS_MAX)
+
+
+def _decode_environment(item: dict[str, Any]) -> EnvironmentReport:
+    state = item["state"]
+    if state not in ("starting", "idle", "busy"):
+        raise ValueError(f"unknown state {state!r}")
+    return EnvironmentReport(
+        pod=read_text(item["pod"]),
+        revision=read_text(item["revision"]),
+        config_digest=read_text(item["config_digest"]),
+        state=cast("EnvironmentState", state),
+        idle_s=read_number(item["idle_s"], high=IDLE_S_MAX),
+    )
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
+def _dump(members: Any) -> bytes:
+    return _ENCODER.encode(members).encode()

@@ -1,0 +1,113 @@
+"""What the clients of a listener may cost: connections, times, bytes (F14, F15).
+
+Contract: counts what it is told of and says no where a limit is reached: bodies by kind and address
+(``gateway.http.body_budget``); with answers the slowest readers make room instead
+(``gateway.http.waiting_answers``). Does no I/O itself. Each phase of a request has its time: the
+head as a whole; a body for as long as it comes at a least rate; an answer for as long as it is read
+at a least rate. ``sweep`` ends those that are late.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kubelambda.core.capacity.client_limits import SMALL_BODIES_BYTES, ClientLimits
+from kubelambda.gateway.http.body_budget import BodyBudget
+from kubelambda.gateway.http.spool import Spool
+from kubelambda.gateway.http.waiting_answers import WaitingAnswers
+
+logger = logging.getLogger(__name__)
+
+OpenSpool = Callable[[Callable[[], None]], Spool]
+"""A new spool, which calls what it is given when it has room again."""
+
+
+class Connection(Protocol):
+    """What ``Connections`` knows of a connection."""
+
+    @property
+    def deadline(self) -> float:
+        """When its phase has taken too long."""
+        ...
+
+    def expire(self) -> None:
+        """Its phase has taken too long."""
+        ...
+
+    def finish(self) -> None:
+        """The server is stopping."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+def _ignore(_: str) -> None:
+    """Nobody counts."""
+
+
+@dataclass(slots=True)
+class Connections:
+    """All open connections of a listener."""
+
+    limits: ClientLimits = field(default_factory=ClientLimits)
+    open: set[Connection] = field(default_factory=set)
+    by_address: dict[str, int] = field(default_factory=dict)
+    leaving: bool = False
+    """Set while the server is about to stop: each answer is the last one of its connection."""
+    on_cut: Callable[[str], None] = _ignore
+    """Called for each client that is cut for reading slowly: below the least ``pace``, or the
+    slowest where ``room`` is short."""
+    open_spool: OpenSpool | None = None
+    """Makes the place for an upload; None where nobody uploads."""
+    answers: WaitingAnswers = field(init=False)
+    payloads: BodyBudget = field(init=False)
+    uploads: BodyBudget = field(init=False)
+    _emptied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.answers = WaitingAnswers(self.limits.answers_bytes_max)
+        self.payloads = BodyBudget(self.limits.bodies_bytes_max, SMALL_BODIES_BYTES)
+        self.uploads = BodyBudget(self.limits.uploads_bytes_max)
+
+    def admit(self, connection: Connection, address: str) -> bool:
+        """Count ``connection`` in; False where a cap is reached."""
+        count, limits = self.by_address.get(address, 0), self.limits
+        if len(self.open) >= limits.connections_max or count >= limits.connections_per_address_max:
+            return False
+        self.open.add(connection)
+        self.by_address[address] = count + 1
+        return True
+
+    def release(self, connection: Connection, address: str) -> None:
+        """Count ``connection`` out."""
+        if connection in self.open:
+            self.open.discard(connection)
+            self.by_address[address] -= 1
+            if not self.by_address[address]:
+                del self.by_address[address]
+            if not self.open:
+                self._emptied.set()
+
+    async def wait_closed(self) -> None:
+        """Return when no connection is open."""
+        while self.open:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def abort(self) -> None:
+        """End what is left, answered or not."""
+        for connection in list(self.open):
+            connection.abort()
+
+    def sweep(self, now: float) -> None:
+        """End the connections whose phase has taken too long."""
+        for connection in [one for one in self.open if now > one.deadline]:
+            try:
+                connection.expire()
+            except Exception:
+                logger.exception("a late connection cannot be ended as it should; it is cut")
+                connection.abort()

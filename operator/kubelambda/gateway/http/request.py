@@ -1,0 +1,108 @@
+"""One HTTP request, complete and checked, and the ways to answer it.
+
+Contract: what applications of ``gateway.http.connection`` see; knows nothing of sockets. One answer
+for each request: whole by ``respond``, or in parts by ``begin``, ``send`` and ``end``. Whatever
+comes after it, or after the client has gone, is dropped. A request holds room for its body until it
+is answered or released.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from kubelambda.gateway.http.body_budget import HeldBody
+from kubelambda.gateway.http.spool import Spool
+
+Headers = list[tuple[str, str]]
+
+
+class Connection(Protocol):
+    """What a request's connection does for it."""
+
+    def respond(self, request: "Request", status: int, headers: Headers, body: bytes) -> None:
+        """Write the whole answer."""
+        ...
+
+    def begin(self, request: "Request", status: int, headers: Headers, length: int | None) -> None:
+        """Write the head of an answer."""
+        ...
+
+    def send(self, request: "Request", data: bytes) -> bool:
+        """Write a part of its body."""
+        ...
+
+    def end(self, request: "Request") -> None:
+        """Write its end."""
+        ...
+
+    def announce(self, request: "Request") -> None:
+        """Write an interim answer."""
+        ...
+
+    def drop(self, request: "Request") -> None:
+        """Close without an answer."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One complete request. Header names are lower-case; ``path`` is raw, still encoded."""
+
+    method: bytes
+    path: bytes
+    query: bytes
+    headers: dict[bytes, bytes]
+    body: bytes
+    connection: Connection
+    keep_alive: bool
+    request_id: str = ""
+    """The id that its answers carry; set by the application that gives it one."""
+    over_limit: int | None = None
+    """The limit, which may be 0, that the body went over (the body itself was not kept)."""
+    unread: bool = False
+    """Part of the body was left unread: the answer is the last of its connection."""
+    upload: Spool | None = None
+    """The body of a large upload, in place of ``body``."""
+    held: HeldBody | None = None
+    http_version: str = "1.1"
+    has_begun: bool = False
+    """Set by ``begin``: its status has gone out."""
+    gone: bool = False
+    """Set when the client has left before it was answered."""
+    on_gone: Callable[[], None] | None = None
+    on_writable: Callable[[], None] | None = None
+    """Called when a client that had fallen behind a streamed answer has caught up."""
+
+    def respond(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
+        """Answer; a second answer, and one to a client that has gone, is dropped."""
+        self.release()
+        self.connection.respond(self, status, headers, body)
+
+    def begin(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None:
+        """Begin an answer whose body follows with ``send`` and ``end``; chunked without length."""
+        self.release()
+        self.connection.begin(self, status, headers, length)
+
+    def send(self, data: bytes) -> bool:
+        """Part of a begun answer; False: wait for ``on_writable`` before the next part."""
+        return self.connection.send(self, data)
+
+    def end(self) -> None:
+        """The begun answer is whole."""
+        self.connection.end(self)
+
+    def announce(self) -> None:
+        """Tell the client by an interim ``102 Processing`` that its request has begun to run."""
+        self.connection.announce(self)
+
+    def drop(self) -> None:
+        """Close the connection without an answer."""
+        self.connection.drop(self)
+
+    def release(self) -> None:
+        """Its body is not needed any more; a second time changes nothing."""
+        self.body = b""
+        if self.held is not None:
+            self.held.release()
+        if self.upload is not None:
+            self.upload.close()

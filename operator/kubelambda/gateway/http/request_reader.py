@@ -1,0 +1,331 @@
+"""HTTP/1.1 requests out of the bytes of one connection: httptools, and the checks it leaves out.
+
+Contract: exactly one request for each message, in order, complete and checked, or ``RefusedError``
+at the first broken rule. A body over its limit is not kept: up to DRAIN_BYTES_MAX of it are read to
+their end and the connection goes on; a longer one is handed over ``unread``. After that, and after
+an error, nothing is read any more, so that no part of a body is ever taken for a request.
+
+Refuses every row of FAULTS section 5 with 400 or 431; caps the head, the body and what stands
+between chunks. llhttp lets through a missing or doubled Host, large and many headers, codings under
+``chunked``: those checks are made here. Trailers are passed over, offers to change protocols are
+refused. Does no I/O, and holds no time: ``deadline`` says when the client is too slow.
+"""
+
+import asyncio
+import enum
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import httptools
+
+from kubelambda.core.capacity.client_limits import SMALL_BODY_BYTES, ClientLimits
+from kubelambda.gateway.http.body_budget import HeldBody
+from kubelambda.gateway.http.request import Connection, Request
+from kubelambda.gateway.http.spool import Spool, SpoolError
+
+HEAD_BYTES_MAX = 65_536
+HEADER_BYTES_MAX = 16_384
+HEADERS_MAX = 100
+TARGET_BYTES_MAX = 8_192
+DRAIN_BYTES_MAX = 65_536
+LENGTH_DIGITS_MAX = 19
+SINGLE_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRule:
+    """What the body of a request may be."""
+
+    bytes_max: int
+    is_upload: bool = False
+    """Large, and kept on disk while it comes."""
+
+
+GetBodyRule = Callable[[bytes, bytes, dict[bytes, bytes]], BodyRule]
+"""The rule for a request of this method, path and headers."""
+
+
+class RefusedError(Exception):
+    """The request breaks a rule: answer ``status`` and close."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Receiver(Connection, Protocol):
+    """The connection that requests are read for."""
+
+    def open_account(self, *, is_upload: bool, is_small: bool) -> HeldBody:
+        """Where the bytes of one body are counted."""
+        ...
+
+    def open_spool(self) -> Spool:
+        """Where an upload is kept."""
+        ...
+
+    def invite_body(self) -> None:
+        """The client waits to be told that its body is wanted."""
+        ...
+
+    def receive(self, request: Request) -> None:
+        """A request is here."""
+        ...
+
+
+class _Phase(enum.Enum):
+    BETWEEN = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+    STOPPED = enum.auto()
+
+
+class _UnreadError(Exception):
+    """Ends the parser's work in the middle of a body that nobody wants."""
+
+
+class RequestReader:
+    """Parses for one ``receiver``."""
+
+    def __init__(self, receiver: Receiver, get_rule: GetBodyRule, limits: ClientLimits) -> None:
+        self._receiver = receiver
+        self._get_rule = get_rule
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._phase = _Phase.BETWEEN
+        self._head_bytes = 0
+        self._messages = 0
+        self.deadline = math.inf
+        """When the client has been too slow, as long as it is waited for."""
+        self._clear()
+
+    def _clear(self) -> None:
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._rule = BodyRule(0)
+        self._body: bytes | bytearray = b""
+        self._body_bytes = 0
+        self._framing_bytes = 0
+        self._over_limit: int | None = None
+        self._held: HeldBody | None = None
+        self._spool: Spool | None = None
+
+    @property
+    def is_in_request(self) -> bool:
+        """Whether part of a request has come whose rest is missing."""
+        return self._phase in (_Phase.HEAD, _Phase.BODY)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether no more of an upload should be read until the disk has what has come."""
+        return self._spool is not None and self._spool.is_behind
+
+    def feed(self, data: bytes) -> None:
+        """Parse; RefusedError at the first broken rule, after which nothing more is read."""
+        if self._phase is _Phase.STOPPED:
+            return
+        if self._phase is not _Phase.BODY:
+            self._head_bytes += len(data)
+        before = (self._phase, self._messages, self._body_bytes)
+        try:
+            self._parse(data)
+            self._check_head_size()
+            if before == (_Phase.BODY, self._messages, self._body_bytes):
+                self._count_framing(len(data))
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Read nothing any more; what has come of a request is forgotten."""
+        self._phase = _Phase.STOPPED
+        self.deadline = math.inf
+        if self._held is not None:
+            self._held.release()
+        if self._spool is not None:
+            self._spool.close()
+        self._clear()
+
+    def restart_clock(self) -> None:
+        """The client could not send, or was not asked to, until now."""
+        now = self._loop.time()
+        if self._phase is _Phase.HEAD:
+            self.deadline = now + self._limits.head_timeout_s
+        elif self._phase is _Phase.BODY:
+            self.deadline = now + self._limits.body_timeout_s
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            if isinstance(cause, RefusedError):
+                raise cause from None
+            if not isinstance(cause, _UnreadError):
+                raise
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
+            raise RefusedError(400, "malformed request") from error
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        """A request line is coming."""
+        self._clear()
+        self._phase = _Phase.HEAD
+        self._messages += 1
+        self.deadline = self._loop.time() + self._limits.head_timeout_s
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the request target."""
+        self._target += url
+        if len(self._target) > TARGET_BYTES_MAX:
+            raise RefusedError(431, "the request target is too long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; doubled ones that decide about framing or routing are refused."""
+        if len(name) + len(value) > HEADER_BYTES_MAX:
+            raise RefusedError(431, "a header is too large")
+        if self._phase is not _Phase.HEAD:
+            return  # a trailer: what it might say was decided by the head
+        if len(self._headers) >= HEADERS_MAX:
+            raise RefusedError(431, "too many headers")
+        lowered = name.lower()
+        if lowered in self._headers and lowered in SINGLE_HEADERS:
+            raise RefusedError(400, "a header occurs twice")
+        self._headers[lowered] = value
+
+    def on_headers_complete(self) -> None:
+        """Decide whether the body is wanted before any of it is kept."""
+        self._check_head()
+        path = self._target.partition(b"?")[0]
+        self._rule = self._get_rule(self._parser.get_method(), path, self._headers)
+        self._phase = _Phase.BODY
+        self._head_bytes = 0
+        self.deadline = self._loop.time() + self._limits.body_timeout_s
+        announced = _read_length(self._headers)
+        waits = self._waits_for_invitation()
+        is_unwelcome = waits and announced is None and self._rule.bytes_max == 0
+        if is_unwelcome or (announced or 0) > self._rule.bytes_max:
+            self._over_limit = self._rule.bytes_max
+            if waits or (announced or 0) > DRAIN_BYTES_MAX:
+                self._leave_unread()
+            return
+        is_small = announced is not None and announced <= SMALL_BODY_BYTES
+        self._held = self._receiver.open_account(is_upload=self._rule.is_upload, is_small=is_small)
+        if waits:
+            self._receiver.invite_body()
+
+    def on_body(self, body: bytes) -> None:
+        """Part of the body, counted against its limit and against that of all bodies."""
+        self._body_bytes += len(body)
+        self._framing_bytes = 0
+        self.deadline = self._limits.move_body_deadline(self.deadline, self._loop.time(), len(body))
+        if self._over_limit is None and self._body_bytes > self._rule.bytes_max:
+            self._forget_body()
+            self._over_limit = self._rule.bytes_max
+        if self._over_limit is None:
+            self._keep(body)
+        elif self._body_bytes > DRAIN_BYTES_MAX:
+            self._leave_unread()
+
+    def on_message_complete(self) -> None:
+        """The whole request is here."""
+        self._hand_over()
+        self._phase = _Phase.BETWEEN
+        self.deadline = math.inf
+
+    def _check_head_size(self) -> None:
+        if self._phase is _Phase.HEAD and self._head_bytes > HEAD_BYTES_MAX:
+            raise RefusedError(431, "the request's head is too large")
+
+    def _check_head(self) -> None:
+        headers, version = self._headers, self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise RefusedError(505, "only HTTP/1.1 is spoken here")
+        if not headers.get(b"host") and version == "1.1":
+            raise RefusedError(400, "Host is missing")
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and version == "1.0":
+            raise RefusedError(400, "HTTP/1.0 has no Transfer-Encoding")
+        if coding is not None and coding.strip().lower() != b"chunked":
+            raise RefusedError(400, "chunked is the only transfer coding here")
+        if self._parser.should_upgrade():
+            # The parser would take the body for the beginning of what comes after it.
+            raise RefusedError(400, "only HTTP/1.1 is spoken here")
+
+    def _waits_for_invitation(self) -> bool:
+        """Whether the client may wait for 100 Continue; one of HTTP/1.0 does not know it."""
+        expects = self._headers.get(b"expect", b"").strip().lower() == b"100-continue"
+        return expects and self._parser.get_http_version() != "1.0"
+
+    def _keep(self, body: bytes) -> None:
+        if self._held is None or not self._held.add(len(body)):
+            raise RefusedError(503, "too many requests are being received")
+        if self._rule.is_upload:
+            self._keep_on_disk(body)
+        elif not self._body:
+            self._body = body  # as a rule the only part
+        else:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += body
+
+    def _keep_on_disk(self, body: bytes) -> None:
+        if self._spool is None:
+            self._spool = self._receiver.open_spool()
+        try:
+            self._spool.add(body)
+        except SpoolError as error:
+            raise RefusedError(503, str(error)) from error
+
+    def _forget_body(self) -> None:
+        self._body = b""
+        if self._held is not None:
+            self._held.release()
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def _count_framing(self, count: int) -> None:
+        """Extensions of chunks, and trailers, which the parser keeps until they end."""
+        self._framing_bytes += count
+        if self._framing_bytes > HEAD_BYTES_MAX:
+            raise RefusedError(431, "too much between the chunks of the body")
+
+    def _leave_unread(self) -> None:
+        self._hand_over(unread=True)
+        self.stop()
+        raise _UnreadError
+
+    def _hand_over(self, *, unread: bool = False) -> None:
+        path, _, query = self._target.partition(b"?")
+        request = Request(
+            method=self._parser.get_method(),
+            path=path,
+            query=query,
+            headers=self._headers,
+            body=bytes(self._body),
+            connection=self._receiver,
+            keep_alive=self._parser.should_keep_alive() and not unread,
+            over_limit=self._over_limit,
+            unread=unread,
+            upload=self._spool,
+            held=self._held,
+            http_version=self._parser.get_http_version(),
+        )
+        self._body, self._spool, self._held = b"", None, None
+        self._receiver.receive(request)
+
+
+def _read_length(headers: dict[bytes, bytes]) -> int | None:
+    """The announced length of the body; None where it comes in chunks."""
+    if b"transfer-encoding" in headers:
+        return None
+    length = headers.get(b"content-length", b"0").strip()
+    if len(length) > LENGTH_DIGITS_MAX:
+        raise RefusedError(400, "Content-Length is too long")
+    return int(length) if length.isdigit() else None

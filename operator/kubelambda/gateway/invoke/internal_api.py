@@ -1,0 +1,237 @@
+"""What gateways, dispatchers and triggers ask of a gateway, on its internal listener.
+
+Contract: ``core.wire.relay`` and ``gateway.peers.heartbeats``. Every request is signed with the key
+of the internal hop; one that is not gets 401 and nothing else. The payload of a relayed event was
+checked where it came in. Anything but the two routes is 404.
+
+A function that the catalog does not know is gone only where its deletion was seen; where the sender
+may come again (asynchronous events) it is told to, since this gateway's watch may lag.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kubelambda.core import errors
+from kubelambda.core.coordination.membership import (
+    DEAD_S,
+    MalformedHeartbeatError,
+    decode_heartbeat,
+    encode_heartbeat,
+)
+from kubelambda.core.coordination.routing import Target
+from kubelambda.core.errors import ApiError
+from kubelambda.core.model.function import Function
+from kubelambda.core.model.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
+from kubelambda.core.wire.keys import SIGNATURE_HEADER, verify_request
+from kubelambda.core.wire.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
+from kubelambda.core.wire.relay import (
+    META_HEADER,
+    OUTCOME_HEADER,
+    RELAY_PATH,
+    STREAM_OUTCOMES,
+    MalformedRelayError,
+    RelayRequest,
+    decode_request,
+    verify_relay,
+)
+from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer
+from kubelambda.gateway.invoke.resolve import Resolver
+from kubelambda.gateway.invoke.streaming import EventStream
+from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH, sign_reply
+from kubelambda.gateway.peers.ownership import Membership
+from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.process.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+CATCH_UP_S = 1.0
+"""How long a relayed event waits for a view or a catalog that is behind its sender's."""
+CATCH_UP_STEP_S = 0.02
+_RELAY, _HEARTBEAT = RELAY_PATH.encode(), HEARTBEAT_PATH.encode()
+_LOOKUP = LOOKUP_PATH.encode()
+_SIGNATURE, _META = SIGNATURE_HEADER.encode(), META_HEADER.encode()
+_NOT_FOUND = 404
+
+
+def limit_internal_body(method: bytes, path: bytes, _: dict[bytes, bytes]) -> int:
+    """How many bytes of body an internal request may have."""
+    if method == b"POST" and path == _RELAY:
+        return SYNC_REQUEST_BYTES_MAX
+    if method == b"POST" and path == _LOOKUP:
+        return LOOKUP_BYTES_MAX
+    return HEARTBEAT_BYTES_MAX if method == b"POST" and path == _HEARTBEAT else 0
+
+
+class InternalApi:
+    """Serves the internal routes; an application of ``gateway.http.connection``."""
+
+    def __init__(
+        self,
+        key: bytes,
+        *,
+        membership: Membership,
+        resolver: Resolver,
+        submit: Callable[[Invocation], None],
+        was_deleted: Callable[[str], bool],
+        supervisor: Supervisor,
+        catch_up_s: float = CATCH_UP_S,
+    ) -> None:
+        self._key = key
+        self._membership = membership
+        self._resolver = resolver
+        self._submit = submit
+        self._was_deleted = was_deleted
+        self._supervisor = supervisor
+        self._catch_up_s = catch_up_s
+
+    def serve(self, request: Request) -> None:
+        """Answer ``request``, now or when its function has."""
+        if request.method != b"POST" or request.path not in (_RELAY, _HEARTBEAT):
+            request.keep_alive = False
+            request.respond(404, [])
+        elif request.over_limit is not None:
+            request.respond(413, [])
+        elif request.path == _RELAY:
+            self._serve_relay(request)
+        else:
+            self._serve_heartbeat(request)
+
+    def _serve_heartbeat(self, request: Request) -> None:
+        signature = request.headers.get(_SIGNATURE, b"").decode("latin-1")
+        now_s = int(time.time())
+        if not verify_request(self._key, signature, "POST", HEARTBEAT_PATH, request.body, now_s):
+            request.respond(401, [])
+            return
+        try:
+            heartbeat = decode_heartbeat(request.body)
+        except MalformedHeartbeatError:
+            request.respond(400, [])
+            return
+        reply = encode_heartbeat(self._membership.answer(heartbeat))
+        headers = [(SIGNATURE_HEADER, sign_reply(self._key, signature, reply))]
+        request.respond(200, headers, reply)
+
+    def _serve_relay(self, request: Request) -> None:
+        meta = request.headers.get(_META, b"").decode("latin-1")
+        signature = request.headers.get(_SIGNATURE, b"").decode("latin-1")
+        if not verify_relay(self._key, signature, meta, request.body, int(time.time())):
+            request.respond(401, [])
+            return
+        try:
+            relayed = decode_request(meta)
+        except MalformedRelayError:
+            request.respond(400, [])
+            return
+        event = _Event(request, relayed, request.body, open_answer(request, relayed))
+        try:
+            self._take(event)
+        except Exception:
+            logger.exception("request %s cannot be served", relayed.request_id)
+            fail(event.answer)
+
+    def _take(self, event: "_Event") -> None:
+        """Begin, or wait for the view or the function, which may not have come here yet."""
+        function = self._resolve(event.meta)
+        has_to_wait = self._is_behind(event.meta) or self._may_run_elsewhere(event.meta)
+        if isinstance(function, Function) and not has_to_wait:
+            self._begin(event, function)
+            return
+        name = f"waiting for the function of request {event.meta.request_id}"
+        self._supervisor.spawn(name, self._catch_up(event), on_error=lambda _: fail(event.answer))
+
+    async def _catch_up(self, event: "_Event") -> None:
+        loop = asyncio.get_running_loop()
+        if self._may_run_elsewhere(event.meta):
+            await self._membership.wait_until_heard(DEAD_S)
+        end = loop.time() + self._catch_up_s
+        if self._is_behind(event.meta):
+            await self._membership.wait_for_epoch(event.meta.epoch, self._catch_up_s)
+        function = self._resolve(event.meta)
+        while (
+            isinstance(function, ApiError)
+            and not self._is_deleted(event.meta)
+            and loop.time() < end
+        ):
+            await asyncio.sleep(CATCH_UP_STEP_S)
+            function = self._resolve(event.meta)
+        if isinstance(function, ApiError):
+            event.answer.complete(self._refuse(event.meta, function))
+        else:
+            self._begin(event, function)
+
+    def _is_behind(self, meta: RelayRequest) -> bool:
+        """Whether the sender's view is newer; one that no gateway makes is not waited for."""
+        return meta.epoch > self._membership.view.epoch and self._membership.is_credible(meta.epoch)
+
+    def _may_run_elsewhere(self, meta: RelayRequest) -> bool:
+        """Whether its sender may have given this gateway up, and have turned to another (M7)."""
+        return not meta.may_repeat and self._membership.may_count_as_dead
+
+    def _is_deleted(self, meta: RelayRequest) -> bool:
+        return bool(meta.function_uid) and self._was_deleted(meta.function_uid)
+
+    def _refuse(self, meta: RelayRequest, error: ApiError) -> ApiError:
+        """What the sender is told of a function that cannot be found here."""
+        if error.status != _NOT_FOUND:
+            return error
+        if self._is_deleted(meta):
+            return replace(error, is_gone=True)
+        if meta.may_repeat:
+            return errors.unavailable(f"{meta.function_name} is not known at this gateway yet")
+        return error
+
+    def _resolve(self, meta: RelayRequest) -> Function | ApiError:
+        target = Target(meta.function_name, "", meta.qualifier)
+        return self._resolver.resolve_in(meta.namespace, target, meta.function_uid)
+
+    def _begin(self, event: "_Event", function: Function) -> None:
+        request, meta = event.request, event.meta
+        if request.gone:
+            return
+        invocation = Invocation(
+            request_id=meta.request_id,
+            function=function,
+            qualifier=meta.qualifier,
+            invoked_arn=function.arn(self._resolver.region, meta.qualifier),
+            payload=event.payload,
+            trace_id=meta.trace_id,
+            client_context=meta.client_context,
+            wants_tail=meta.wants_tail,
+            answer=lambda outcome: _answer(event, invocation, outcome),
+            hops=meta.hops,
+            may_repeat=meta.may_repeat,
+            on_begun=event.answer.begin,
+        )
+        if meta.stream:
+            headers = [(OUTCOME_HEADER, STREAM_OUTCOMES[meta.version])]
+            invocation.stream = EventStream(request, headers)
+        request.on_gone = invocation.leave
+        self._submit(invocation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """One relayed event and its answer. The payload is kept here: an answer that has begun lets
+    the request's body go.
+    """
+
+    request: Request
+    meta: RelayRequest
+    payload: bytes
+    answer: RelayAnswer
+
+
+def _answer(event: _Event, invocation: Invocation, outcome: Outcome | ApiError | Dropped) -> None:
+    """Whoever brings the outcome goes on, whatever becomes of the answer."""
+    try:
+        if isinstance(outcome, Outcome) and invocation.stream is not None:
+            invocation.stream.complete(outcome)
+        else:
+            event.answer.complete(outcome)
+    except Exception:
+        logger.exception("request %s cannot be answered", event.meta.request_id)
+        event.request.drop()

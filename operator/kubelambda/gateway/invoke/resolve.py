@@ -1,0 +1,63 @@
+"""From what a caller names to the function that is invoked.
+
+Contract: answers at once from the catalog; every refusal is an error of the Lambda API (spec
+sections 2.1 and 2.6), and whether something exists elsewhere does not show (F20).
+"""
+
+from kubelambda.core import errors
+from kubelambda.core.coordination.routing import Target
+from kubelambda.core.errors import ApiError
+from kubelambda.core.model.function import LATEST, Function
+from kubelambda.core.ports import Catalog
+
+
+class Resolver:
+    """Finds functions for targets; callers without credentials mean ``default_namespace``."""
+
+    def __init__(self, catalog: Catalog, *, region: str, default_namespace: str) -> None:
+        self._catalog = catalog
+        self._default_namespace = default_namespace
+        self.region = region
+
+    def resolve(self, target: Target) -> Function | ApiError:
+        """The function that ``target`` means, if it can run or an environment of it may serve.
+
+        Events are refused by the same rule: AWS looks at the state of a function before it accepts.
+        What only lacks environments (``core.model.function.Stall``) is accepted; its pool decides.
+        """
+        namespace: str | None = self._default_namespace
+        if target.account_id:
+            namespace = self._catalog.namespace_of_account(target.account_id)
+        return self.resolve_in(namespace, target)
+
+    def resolve_in(
+        self, namespace: str | None, target: Target, function_uid: str = ""
+    ) -> Function | ApiError:
+        """The same, where the namespace is settled.
+
+        ``function_uid`` is the object that an event was accepted for: it runs for no other. Gone is
+        only what was seen to be deleted; one that is not known here yet is an ordinary 404.
+        """
+        if not self._catalog.synced:
+            return errors.unavailable("the catalog of functions is not read yet")
+        function = (
+            self._catalog.find(namespace, target.function_name) if namespace is not None else None
+        )
+        is_other = function is not None and function_uid not in ("", function.uid)
+        if function is None or is_other or not target.is_latest:
+            return self._build_absence(namespace, target, function_uid)
+        if function.cannot_run:
+            return errors.stalled(function.stalled_reason, function.stalled_message)
+        return function if function.ready else errors.pending()
+
+    def _build_absence(self, namespace: str | None, target: Target, function_uid: str) -> ApiError:
+        account = target.account_id or self._catalog.account_of_namespace(
+            namespace or self._default_namespace
+        )
+        arn = (
+            f"arn:aws:lambda:{self.region}:{account}:function:"
+            f"{target.function_name}:{target.qualifier or LATEST}"
+        )
+        if function_uid and self._catalog.was_deleted(function_uid):
+            return errors.function_deleted(arn)
+        return errors.function_not_found(arn)

@@ -1,0 +1,76 @@
+"""Responses that reach the caller while they are being made.
+
+Contract: the caller sees one event stream that ends with exactly one InvokeComplete, or a closed
+connection. What the caller does not take is not read from the function (``write`` says so); a
+caller that has gone is no reason to hold the function up. Source: spec/lambda.md, section 2.3.
+"""
+
+import json
+from collections.abc import Callable
+
+from kubelambda.core.model.invocation import Outcome
+from kubelambda.core.wire.event_stream import CHUNK_BYTES_MAX, encode_chunk, encode_complete
+from kubelambda.gateway.http.request import Request
+
+
+class EventStream:
+    """The answer to one streaming request; a driver of ``invocation.ResponseStream``."""
+
+    def __init__(self, request: Request, headers: list[tuple[str, str]]) -> None:
+        self._request = request
+        self._headers = headers
+        self._begun = False
+        self.is_over = False
+        self.on_writable: Callable[[], None] | None = None
+        request.on_writable = self.resume
+
+    def begin(self) -> None:
+        """From here on the status is 200."""
+        if not self._begun:
+            self._begun = True
+            self._request.begin(200, self._headers)
+
+    def write(self, chunk: bytes) -> bool:
+        """A piece of the function's response; False: more after ``on_writable``."""
+        return self.relay(encode_chunk(chunk))
+
+    def relay(self, data: bytes) -> bool:
+        """Bytes that are frames already; ignored after the end."""
+        if self.is_over:
+            return True
+        self.begin()
+        return self._request.send(data) or self._request.gone
+
+    def complete(self, outcome: Outcome) -> None:
+        """What is left of the response, and the end; nothing where it has ended."""
+        if self.is_over:
+            return
+        self.begin()
+        failed = outcome.function_error
+        if not outcome.streamed and not failed:
+            for start in range(0, len(outcome.payload), CHUNK_BYTES_MAX):
+                self.write(outcome.payload[start : start + CHUNK_BYTES_MAX])
+        details = outcome.payload.decode("utf-8", "replace") if failed else ""
+        code = _read_code(outcome) if failed else ""
+        self.relay(encode_complete(log_result=outcome.tail, error_code=code, error_details=details))
+        self.end()
+
+    def end(self) -> None:
+        """Nothing follows."""
+        self.is_over = True
+        self._request.end()
+
+    def resume(self) -> None:
+        """The caller has caught up, or gone."""
+        if self.on_writable is not None:
+            self.on_writable()
+
+
+def _read_code(outcome: Outcome) -> str:
+    """``Unhandled`` as for Invoke; where the stream broke off, what the runtime called it."""
+    if not outcome.streamed:
+        return "Unhandled"
+    try:
+        return str(json.loads(outcome.payload)["errorType"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "Unhandled"

@@ -1,0 +1,307 @@
+"""One linked environment, from admission to the end of its link.
+
+Contract: speaks docs/link.md to one agent that has proved itself. One event in flight. Tells its
+pool (``EnvironmentListener``) of every change of state; decides nothing about who gets which event.
+What the agent sends is hostile until checked: a broken rule closes the link, and the event in
+flight ends as the caller's ``Runtime.ExitError``.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.model.invocation import killed, timed_out
+from kubelambda.core.wire import frames
+from kubelambda.core.wire.frames import FrameType, ProtocolError
+from kubelambda.gateway.link.response import IncomingResponse
+from kubelambda.gateway.pools.invocation import Invocation, ResponseStream
+
+State = Literal["starting", "idle", "busy"]
+
+ANSWER_GRACE_S = 0.25
+FINISHING_S = 0.1
+"""How long a runtime may take from its response to its next event: a period of its CPU quota."""
+TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
+"""Base64 of at most 4,096 bytes: it becomes a header of the answer."""
+_INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the agent said of itself in hello, its proof being good."""
+
+    ref: FunctionRef
+    uid: str
+    pod: str
+    pod_uid: str
+    revision: str
+    config_digest: str
+
+
+class EnvironmentListener(Protocol):
+    """Whoever hands out events."""
+
+    def environment_idle(self, environment: "Environment", *, first: bool) -> None:
+        """It may be given an event; ``first``: it could not before since it was linked."""
+        ...
+
+    def environment_recovered(self, environment: "Environment") -> None:
+        """It runs an event that another gateway handed over, or keeps the result of one."""
+        ...
+
+    def environment_changed(self, environment: "Environment") -> None:
+        """Its state changed in another way; worth telling the controller."""
+        ...
+
+
+class Environment:
+    """An agent's link after welcome. ``send`` writes to the connection, ``close`` ends it."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        listener: EnvironmentListener,
+        send: Callable[[bytes], None],
+        close: Callable[[], None],
+    ) -> None:
+        self.identity = identity
+        self.state: State = "starting"
+        self.leaving = False
+        self.idle_since = 0.0
+        self.linked_at = asyncio.get_running_loop().time()
+        self.configured_at: float | None = None
+        """None where another gateway has configured it."""
+        self.event_s: float | None = None
+        """How long the event that has ended last took, until it could take the next."""
+        self._listener = listener
+        self._send = send
+        self._close = close
+        self._loop = asyncio.get_running_loop()
+        self._invocation: Invocation | None = None
+        self.recovered_request = ""
+        """The event of another gateway that it runs, or whose result it still keeps (link, 7)."""
+        self._credit = 0
+        self._unsent: deque[bytes] = deque()
+        self._response = IncomingResponse(send, None)
+        self._begun_at = self._answered_at = 0.0
+        self._handlers: dict[int, Callable[[bytes], None]] = {
+            FrameType.INIT_DONE: self._on_init_done,
+            FrameType.INIT_ERROR: self._on_init_error,
+            FrameType.RESPONSE: self._on_response,
+            FrameType.RESPONSE_BODY: self._on_response_body,
+            FrameType.RESPONSE_END: self._on_response_end,
+            FrameType.IDLE: self._on_idle,
+            FrameType.CREDIT: self._on_credit,
+            FrameType.LOG: self._on_ignored,
+            FrameType.LEAVING: self._on_leaving,
+        }
+
+    # what the gateway wants
+
+    def configure(self, fields: dict[str, Any]) -> None:
+        """Hand over code and configuration; init begins."""
+        self.configured_at = self._loop.time()
+        self._send(frames.encode_control(FrameType.CONFIGURE, fields))
+
+    def adopt(self, state: str, request_id: str) -> None:
+        """Take up an agent that was configured before, by its own account of its state."""
+        self.recovered_request = request_id
+        if state == "busy":
+            self.state = "busy"
+        if request_id:
+            self._listener.environment_recovered(self)
+        if state == "idle":
+            self._become_idle()
+
+    def invoke(self, invocation: Invocation) -> None:
+        """Hand over an event: when idle, or the very event that it has recovered."""
+        function = invocation.function
+        self.state = "busy"
+        self._invocation = invocation
+        self.recovered_request = ""
+        self._reset_exchange(invocation.stream)
+        self._begun_at = self._loop.time()
+        invocation.begin()
+        self._start_deadline(invocation, function)
+        self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
+        self._unsent.extend(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
+        self._unsent.append(_INVOKE_END)
+        self._pump()
+
+    def drain(self) -> None:
+        """Let it finish what it does and end."""
+        self.leaving = True
+        self._send(frames.encode_control(FrameType.DRAIN, {}))
+
+    def shut_down(self, reason: str) -> None:
+        """End it now."""
+        self.leaving = True
+        self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
+
+    def abort(self) -> None:
+        """Cut its link, as if it were lost."""
+        self.lost()
+        self._close()
+
+    def go_away(self, address: str = "", epoch: int = 0, epoch_proof: str = "") -> None:
+        """Another gateway owns the function now, at ``address`` where that is known."""
+        self.leaving = True
+        fields = {"address": address, "epoch": epoch, "epochProof": epoch_proof} if address else {}
+        self._send(frames.encode_control(FrameType.GOAWAY, fields))
+
+    # what the agent says
+
+    def receive(self, frame_type: int, payload: bytes) -> None:
+        """One frame; ProtocolError where it has no place here."""
+        handler = self._handlers.get(frame_type)
+        if handler is None:
+            raise ProtocolError(f"frame 0x{frame_type:02x} has no place after welcome")
+        handler(payload)
+
+    def lost(self) -> None:
+        """The link is gone: an event in flight ends as if the runtime had been killed."""
+        self.leaving = True
+        invocation, self._invocation = self._invocation, None
+        if invocation is not None:
+            invocation.finish(self._response.outcome or killed(invocation.request_id))
+            invocation.release()
+
+    def is_finishing(self, now: float) -> bool:
+        """Busy, but its response is there: idle as soon as the runtime asks for its next event."""
+        answered = self.state == "busy" and self._response.outcome is not None
+        return answered and now - self._answered_at < FINISHING_S
+
+    def count_busy_s(self, now: float) -> float:
+        """For how long it has been at the event in flight; 0 without one of this gateway's."""
+        return now - self._begun_at if self._invocation is not None else 0.0
+
+    @property
+    def is_recovering(self) -> bool:
+        """Busy with an event that another gateway handed over."""
+        return self.state == "busy" and self._invocation is None
+
+    @property
+    def invocation(self) -> Invocation | None:
+        """The event in flight, if it is one of this gateway's."""
+        return self._invocation
+
+    def _reset_exchange(self, stream: ResponseStream | None) -> None:
+        self._unsent.clear()
+        self._credit = frames.WINDOW_BYTES
+        self._response = IncomingResponse(self._send, stream)
+
+    def _start_deadline(self, invocation: Invocation, function: Function) -> None:
+        invocation.timer = self._loop.call_later(
+            function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
+        )
+
+    def _pump(self) -> None:
+        """Send what the credit allows, in one write: each costs a system call."""
+        ready: list[bytes] = []
+        while self._unsent:
+            frame = self._unsent[0]
+            body_bytes = len(frame) - 5 if frame[4] == FrameType.INVOKE_BODY else 0
+            if body_bytes > self._credit:
+                break
+            self._credit -= body_bytes
+            ready.append(self._unsent.popleft())
+        if ready:
+            self._send(b"".join(ready))
+
+    def _on_credit(self, payload: bytes) -> None:
+        self._credit = min(self._credit + frames.decode_credit(payload), frames.WINDOW_BYTES)
+        self._pump()
+
+    def _on_init_done(self, payload: bytes) -> None:
+        frames.decode_agent_control(FrameType.INIT_DONE, payload)
+        self._end_init()
+
+    def _on_init_error(self, payload: bytes) -> None:
+        frames.decode_agent_control(FrameType.INIT_ERROR, payload)
+        self._end_init()
+
+    def _end_init(self) -> None:
+        if self.state != "starting":
+            raise ProtocolError("init is over already")
+        self._become_idle()
+
+    def _on_response(self, payload: bytes) -> None:
+        fields = frames.decode_control(payload)
+        self._expect_in_flight(fields)
+        self._response.open(fields)
+
+    def _on_response_body(self, payload: bytes) -> None:
+        self._response.add(payload)
+
+    def _on_response_end(self, payload: bytes) -> None:
+        fields = frames.decode_control(payload)
+        self._expect_in_flight(fields)
+        outcome = self._response.close(fields)
+        self._answered_at = self._loop.time()
+        invocation = self._invocation
+        if invocation is not None and not invocation.wants_tail:
+            invocation.finish(outcome)
+
+    def _on_idle(self, payload: bytes) -> None:
+        fields = frames.decode_agent_control(FrameType.IDLE, payload)
+        if self.state != "busy":
+            raise ProtocolError("idle without an event")
+        invocation, self._invocation = self._invocation, None
+        if invocation is not None:
+            self.event_s = self._loop.time() - self._begun_at
+            self._finish_with_tail(invocation, fields)
+        self.recovered_request = ""
+        self._become_idle()
+
+    def _finish_with_tail(self, invocation: Invocation, fields: dict[str, Any]) -> None:
+        if fields.get("requestId") != invocation.request_id:
+            self._invocation = invocation
+            raise ProtocolError("idle names another event")
+        outcome = self._response.outcome or killed(invocation.request_id)
+        tail = fields.get("tail")
+        if isinstance(tail, str) and TAIL.fullmatch(tail):
+            outcome = replace(outcome, tail=tail)
+        invocation.finish(outcome)
+        invocation.release()
+
+    def _on_leaving(self, payload: bytes) -> None:
+        frames.decode_control(payload)
+        self.drain()
+        self._listener.environment_changed(self)
+
+    def _on_ignored(self, _: bytes) -> None:
+        """Log forwarding is reserved."""
+
+    def _become_idle(self) -> None:
+        first = self.state == "starting"
+        self.state = "idle"
+        self.idle_since = self._loop.time()
+        self._unsent.clear()
+        self._listener.environment_idle(self, first=first)
+
+    def _expect_in_flight(self, fields: dict[str, Any]) -> None:
+        wanted = self._invocation.request_id if self._invocation else self.recovered_request
+        if self.state != "busy" or fields.get("requestId") != wanted:
+            raise ProtocolError("a response to no event in flight")
+
+
+def _time_out(invocation: Invocation) -> None:
+    invocation.finish(timed_out(invocation.request_id, invocation.function.timeout_s))
+
+
+def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
+    return {
+        "requestId": invocation.request_id,
+        "timeoutMs": invocation.function.timeout_s * 1000,
+        "invokedArn": invocation.invoked_arn,
+        "traceId": invocation.trace_id,
+        "clientContext": invocation.client_context,
+        "cognitoIdentity": "",
+        "tail": invocation.wants_tail,
+        "stream": invocation.stream is not None,
+        "contentLength": len(invocation.payload),
+    }

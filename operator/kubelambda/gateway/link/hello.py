@@ -1,0 +1,109 @@
+"""What an agent says when it dials, and what can be decided on it.
+
+Contract: docs/link.md, section 3. Values only; each number within bounds. Whether what an agent
+says is true is another question: its proof shows that it holds its function's key, nothing more.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.wire import frames
+from kubelambda.core.wire.bounds import read_text
+from kubelambda.core.wire.frames import ProtocolError
+from kubelambda.gateway.link.environment import Identity
+
+VERSION = 1
+_NAMES = ("namespace", "function", "uid", "pod", "podUid", "revision", "configDigest")
+KEY_GENERATION_MAX = 10**9
+NAME_CHARS_MAX = 253
+"""The longest name of Kubernetes; names and digests of pods are told on to the controller."""
+EPOCH_SAID_MAX = 2**63 - 1
+"""What an agent's integer holds. Whether gateways have issued an epoch is asked later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A hello that is well-formed; whether it is true is another question."""
+
+    identity: Identity
+    key_generation: int
+    nonce: str
+    proof: str
+    state: str
+    request_id: str
+    epoch: int
+    """The highest that the agent says it has obeyed."""
+    epoch_proof: str = ""
+    """The word of a gateway that it is an epoch of gateways; empty from older agents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The agent's environment may begin; ``configure`` is None where it was configured before."""
+
+    configure: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The agent is to come again later."""
+
+    reason: str
+    retry_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """The agent is to dial the gateway that owns its function."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """The agent has obeyed an epoch that no gateway makes, and would obey none of ours: it is to
+    finish what it does and end.
+    """
+
+
+Admission = Admitted | Refused | Redirected | Retired
+
+
+def decode_hello(fields: dict[str, Any]) -> Hello:
+    """The hello in ``fields``; ProtocolError where a member is missing or of another type."""
+    try:
+        if _integer(fields, "version", VERSION, None) != VERSION:
+            raise ProtocolError("hello of an unknown version")
+        texts = {name: _read_name(fields[name]) for name in _NAMES}
+        return Hello(
+            identity=Identity(
+                ref=FunctionRef(texts["namespace"], texts["function"]),
+                uid=texts["uid"],
+                pod=texts["pod"],
+                pod_uid=texts["podUid"],
+                revision=texts["revision"],
+                config_digest=texts["configDigest"],
+            ),
+            key_generation=_integer(fields, "keyGeneration", KEY_GENERATION_MAX, None),
+            nonce=read_text(fields["nonce"]),
+            proof=read_text(fields["proof"]),
+            state=read_text(fields["state"]),
+            request_id=read_text(fields.get("requestId", "")),
+            epoch=_integer(fields, "epoch", EPOCH_SAID_MAX, 0),
+            epoch_proof=read_text(fields.get("epochProof", "")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProtocolError("malformed hello") from error
+
+
+def _integer(fields: dict[str, Any], name: str, high: int, default: int | None) -> int:
+    return frames.read_agent_integer(fields, name, high=high, default=default)
+
+
+def _read_name(value: Any) -> str:
+    """One that costs as many bytes as it has characters, wherever it is told on."""
+    name = read_text(value, chars_max=NAME_CHARS_MAX)
+    if not (name.isascii() and (name.isprintable() or not name)):
+        raise ValueError("not a name")
+    return name

@@ -1,0 +1,77 @@
+"""The response to one event, as the agent sends it: buffered, or passed on piece by piece.
+
+Contract: docs/link.md, sections 5 and 6. Credit goes back to the agent for what has been put away:
+into the buffer, which is capped, or to a caller who takes it. A broken rule is a ProtocolError.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, STREAM_BYTES_MAX, Outcome
+from kubelambda.core.wire import frames
+from kubelambda.core.wire.frames import ProtocolError
+from kubelambda.gateway.pools.invocation import ResponseStream
+
+CREDIT_BYTES = 131_072
+
+
+class IncomingResponse:
+    """``stream`` is where a caller wants it while it is being made."""
+
+    def __init__(self, send: Callable[[bytes], None], stream: ResponseStream | None) -> None:
+        self._send = send
+        self._stream = stream
+        self._is_open = False
+        self._is_streamed = False
+        self._function_error = False
+        self._parts: list[bytes] = []
+        self._bytes = 0
+        self._owed = 0
+        self.outcome: Outcome | None = None
+
+    def open(self, fields: dict[str, Any]) -> None:
+        """The head has come."""
+        if self._is_open or self.outcome is not None:
+            raise ProtocolError("a second response")
+        self._is_open = True
+        self._function_error = fields.get("functionError") is True
+        if self._stream is not None and fields.get("mode") == "streaming":
+            self._is_streamed = True
+            self._stream.on_writable = self._pay
+            self._stream.begin()
+
+    def add(self, payload: bytes) -> None:
+        """A piece of the body has come."""
+        if not self._is_open:
+            raise ProtocolError("a body without a response")
+        self._bytes += len(payload)
+        if self._bytes > (STREAM_BYTES_MAX if self._is_streamed else RESPONSE_BYTES_MAX):
+            raise ProtocolError("a response over the limit")
+        self._owed += len(payload)
+        if not self._is_streamed or self._stream is None:
+            self._parts.append(payload)
+        elif not self._stream.write(payload):
+            return
+        if self._owed >= CREDIT_BYTES:
+            self._pay()
+
+    def close(self, fields: dict[str, Any]) -> Outcome:
+        """The end has come; what became of the event."""
+        if not self._is_open:
+            raise ProtocolError("the end of no response")
+        self._is_open = False
+        if self._is_streamed:
+            error = fields.get("error") or fields.get("errorType") or ""
+            if not isinstance(error, str) or len(error) > RESPONSE_BYTES_MAX:
+                raise ProtocolError("a malformed end of a response")
+            self.outcome = Outcome(error.encode(), bool(error), streamed=True)
+        else:
+            body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self.outcome = Outcome(body, self._function_error)
+        self._parts = []
+        return self.outcome
+
+    def _pay(self) -> None:
+        owed, self._owed = self._owed, 0
+        if owed and self._is_open:
+            self._send(frames.encode_credit(owed))

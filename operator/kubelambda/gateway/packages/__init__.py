@@ -1,0 +1,1 @@
+"""Packages over HTTP: uploads, downloads by agents, and what this gateway keeps of them."""

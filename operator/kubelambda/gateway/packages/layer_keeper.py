@@ -1,0 +1,60 @@
+"""Keeps the content of small layers where packages are, so that their objects may be deleted.
+
+Contract: every layer that a function of the catalog uses and that stands in its object (inline,
+zipFile) is put into the package store under its SHA-256, which the function's status remembers.
+Any number of gateways may do so: a package that is there already stays as it is. A store that
+cannot be asked is asked again. Source: spec/lambda.md, section 6.7 (functions that already use a
+deleted version keep working). Content that is not what its digest says is never kept: logged once.
+"""
+
+import asyncio
+import base64
+import logging
+
+from kubelambda.core.model.function import FunctionRef, Layer
+from kubelambda.core.packages.store import PackageStore, PackagesUnavailableError
+from kubelambda.core.ports import Catalog
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 5.0
+
+
+class LayerKeeper:
+    """Follows ``catalog``; ``run`` does the work until it is cancelled."""
+
+    def __init__(self, catalog: Catalog, store: PackageStore, *, retry_s: float = RETRY_S) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._retry_s = retry_s
+        self._seen: set[str] = set()
+        self._waiting: asyncio.Queue[Layer] = asyncio.Queue()
+        catalog.subscribe(self._follow)
+
+    async def run(self) -> None:
+        """Put one layer after the other, for ever."""
+        while True:
+            layer = await self._waiting.get()
+            try:
+                await self._keep(layer)
+            except PackagesUnavailableError as error:
+                logger.warning("layer %s is not kept yet: %s", layer.reference, error)
+                self._waiting.put_nowait(layer)
+                await asyncio.sleep(self._retry_s)
+            except ValueError as error:
+                logger.error("layer %s cannot be kept: %s", layer.reference, error)  # noqa: TRY400
+            except BaseException:
+                self._waiting.put_nowait(layer)  # ``run`` may be called again
+                raise
+
+    def _follow(self, ref: FunctionRef) -> None:
+        function = self._catalog.get(ref)
+        for layer in function.layers if function is not None else ():
+            content = layer.content
+            if content is not None and content.zip_base64 and layer.sha256 not in self._seen:
+                self._seen.add(layer.sha256)
+                self._waiting.put_nowait(layer)
+
+    async def _keep(self, layer: Layer) -> None:
+        if layer.content is not None and layer.content.zip_base64 is not None:
+            await self._store.put(layer.sha256, base64.b64decode(layer.content.zip_base64))

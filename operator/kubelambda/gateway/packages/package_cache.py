@@ -1,0 +1,85 @@
+"""Packages as files of this gateway, fetched from the store once.
+
+Contract: ``open`` gives a file that is whole and stays readable for as long as it is open, even
+where it leaves the cache meanwhile. The cache never holds more than ``bytes_max`` beside what is
+being read; what was used last stays longest. One fetch at a time for each package.
+"""
+
+import asyncio
+import logging
+import shutil
+from collections import OrderedDict
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from kubelambda.core.packages.store import PackageStore, PackagesUnavailableError
+
+logger = logging.getLogger(__name__)
+
+CACHE_BYTES_MAX = 1 << 30
+
+
+class PackageCache:
+    """Below ``directory``, which is emptied at the start."""
+
+    def __init__(
+        self, store: PackageStore, directory: Path, bytes_max: int = CACHE_BYTES_MAX
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._bytes_max = bytes_max
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        shutil.rmtree(directory, ignore_errors=True)
+
+    async def put(self, sha256: str, content: bytes) -> None:
+        """Hand an upload to the store."""
+        await self._store.put(sha256, content)
+
+    async def list_missing(self, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that were never uploaded; the store's error where it cannot tell."""
+        doubtful = [one for one in names if one not in self._sizes]
+        return [one for one in doubtful if not await self._store.has(one)]
+
+    async def open(self, sha256: str) -> tuple[BinaryIO, int]:
+        """The package's file and size; the store's errors where it cannot be had."""
+        while sha256 not in self._sizes:
+            await self._join_fetch(sha256)
+        try:
+            file = (self._directory / sha256).open("rb")
+        except OSError as error:
+            del self._sizes[sha256]  # somebody has removed it: fetch it again when asked again
+            raise PackagesUnavailableError(f"a package has left the cache: {error}") from error
+        self._sizes.move_to_end(sha256)
+        return file, self._sizes[sha256]
+
+    def _join_fetch(self, sha256: str) -> Awaitable[None]:
+        task = self._fetching.get(sha256)
+        if task is None:
+            task = asyncio.create_task(self._fetch(sha256))
+            self._fetching[sha256] = task
+            task.add_done_callback(lambda done: self._note_fetched(sha256, done))
+        return asyncio.shield(task)
+
+    def _note_fetched(self, sha256: str, task: asyncio.Task[None]) -> None:
+        del self._fetching[sha256]
+        if not task.cancelled() and task.exception() is not None:
+            # Also where everybody who waited for it has gone.
+            logger.info("package %s was not fetched: %r", sha256, task.exception())
+
+    async def _fetch(self, sha256: str) -> None:
+        part, path = self._directory / f"{sha256}.part", self._directory / sha256
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            await self._store.fetch(sha256, part)
+            size = part.stat().st_size
+            part.rename(path)
+        except OSError as error:
+            raise PackagesUnavailableError(f"cannot keep a package: {error}") from error
+        finally:
+            part.unlink(missing_ok=True)
+        self._sizes[sha256] = size
+        while sum(self._sizes.values()) > self._bytes_max and len(self._sizes) > 1:
+            oldest, _ = self._sizes.popitem(last=False)
+            (self._directory / oldest).unlink(missing_ok=True)

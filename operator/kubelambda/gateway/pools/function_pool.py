@@ -1,0 +1,165 @@
+"""One function's environments and requests, as its owner holds them.
+
+Contract: a value with questions; who gets what is decided in ``pool``. Lives on the event loop.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from kubelambda.core.errors import ApiError, stalled, unavailable
+from kubelambda.core.model.function import Function, Stall
+from kubelambda.core.wire.demand import DURATION_MS_MAX, EnvironmentReport, FunctionDemand
+from kubelambda.gateway.link.environment import Environment
+from kubelambda.gateway.pools.invocation import Invocation
+
+DURATION_WEIGHT = 0.2
+"""Of the latest event in the mean of all."""
+RETRY_NO_ROOM_S = 5
+"""Room comes when something ends, not within the second."""
+
+
+@dataclass(slots=True, eq=False)
+class FunctionPool:
+    """One function's environments and requests."""
+
+    function: Function
+    environments: set[Environment] = field(default_factory=set)
+    idle: list[Environment] = field(default_factory=list)
+    """Last used last."""
+    waiting: deque[Invocation] = field(default_factory=deque)
+    parked: deque[Invocation] = field(default_factory=deque)
+    """Over a limit, but for an environment that has answered and is about to be idle; uncounted."""
+    in_flight: int = 0
+    recovered: set[Environment] = field(default_factory=set)
+    """Environments that run another gateway's event, or keep the result of one."""
+
+    waiting_since: float = 0.0
+    """When the queue was empty last."""
+    duration_s: float | None = None
+    """The mean length of its events; None before the first has ended here."""
+
+    def note_event(self, seconds: float) -> None:
+        """An event has ended."""
+        former = seconds if self.duration_s is None else self.duration_s
+        self.duration_s = former + DURATION_WEIGHT * (seconds - former)
+
+    @property
+    def recovering(self) -> int:
+        """Environments that are busy with another gateway's event."""
+        return sum(environment.is_recovering for environment in self.recovered)
+
+    def take_pending(self) -> list[Invocation]:
+        """What has not been handed to an environment; nothing of it is left here."""
+        pending = [*self.waiting, *self.parked]
+        self.waiting.clear()
+        self.parked.clear()
+        return pending
+
+    def forget(self, environment: Environment) -> None:
+        """Its link is gone."""
+        self.environments.discard(environment)
+        self.recovered.discard(environment)
+        if environment in self.idle:
+            self.idle.remove(environment)
+
+    def find_refusal(self) -> ApiError | None:
+        """Why no request can be served; None where one may be, now or after a wait.
+
+        An environment that is there serves, whatever keeps others from starting.
+        """
+        function = self.function
+        cannot_start = bool(function.stalled_reason) and function.stall is Stall.CANNOT_START
+        if function.cannot_run or (cannot_start and not self.has_current):
+            return stalled(function.stalled_reason, function.stalled_message)
+        return None
+
+    def build_wait_error(self, waited_s: float) -> ApiError:
+        """What to tell a request that has waited in vain; in the words of who denies the room."""
+        function = self.function
+        name, object_name = function.function_name, function.ref.name
+        if function.stalled_reason:
+            return unavailable(
+                f"no environment of {name} was free within {waited_s:.0f} s, and no other can be "
+                f"started ({function.stalled_reason}): {function.stalled_message}",
+                RETRY_NO_ROOM_S,
+            )
+        return unavailable(
+            f"no environment of {name} started within {waited_s:.0f} s; "
+            f"kubectl describe lambdafunction {object_name} says why"
+        )
+
+    @property
+    def has_current(self) -> bool:
+        """Whether an environment of the present configuration is there, busy or not."""
+        return any(self.is_current(environment) for environment in self.environments)
+
+    def find_running(self, request_id: str) -> Invocation | None:
+        """The invocation of this request id that waits here or has not been answered yet."""
+        held = [one.invocation for one in self.environments if one.invocation is not None]
+        for invocation in (*self.waiting, *held):
+            if invocation.request_id == request_id and not invocation.answered:
+                return invocation
+        return None
+
+    def take_recovered(self, request_id: str) -> Environment | None:
+        """The environment that runs this very event, or keeps its result."""
+        for environment in self.recovered:
+            if environment.recovered_request == request_id and not environment.leaving:
+                if environment in self.idle:
+                    self.idle.remove(environment)
+                self.recovered.discard(environment)
+                return environment
+        return None
+
+    def is_current(self, environment: Environment) -> bool:
+        """Whether the environment holds the function's present configuration."""
+        identity = environment.identity
+        return (
+            identity.config_digest == self.function.config_digest
+            and identity.uid == self.function.uid
+            and not environment.leaving
+        )
+
+    def take_idle(self) -> Environment | None:
+        """The current environment that was used last, no longer idle."""
+        for position in range(len(self.idle) - 1, -1, -1):
+            if self.is_current(self.idle[position]):
+                return self.idle.pop(position)
+        return None
+
+    def _estimate_ms(self, now: float) -> float | None:
+        """The length of an event: the mean, but no less than those that run have taken already.
+
+        Never more than a report may say, however long an environment does not end its event.
+        """
+        if self.duration_s is None:
+            return None
+        running = [one.count_busy_s(now) for one in self.environments if one.invocation is not None]
+        so_far = sum(running) / len(running) if running else 0.0
+        return min(DURATION_MS_MAX, round(max(self.duration_s, so_far) * 1000, 1))
+
+    def count_finishing(self, now: float) -> int:
+        """Environments that are about to be idle."""
+        return sum(one.is_finishing(now) for one in self.environments)
+
+    def report(self, now: float) -> FunctionDemand:
+        """What the controller is told; nothing of requests that are about to be taken up."""
+        ref = self.function.ref
+        waiting = max(0, len(self.waiting) - self.count_finishing(now)) if self.waiting else 0
+        return FunctionDemand(
+            namespace=ref.namespace,
+            name=ref.name,
+            uid=self.function.uid,
+            waiting=waiting,
+            duration_ms=self._estimate_ms(now),
+            environments=tuple(
+                EnvironmentReport(
+                    pod=one.identity.pod,
+                    revision=one.identity.revision,
+                    config_digest=one.identity.config_digest,
+                    state=one.state,
+                    idle_s=round(now - one.idle_since, 1) if one.state == "idle" else 0.0,
+                )
+                for one in self.environments
+            ),
+        )

@@ -1,0 +1,89 @@
+"""Concurrency: how many invocations are in flight here and elsewhere, and whether one more may be.
+
+Contract: decisions are ``core.capacity.concurrency``'s. A slot is taken by the function's object:
+what still runs of a deleted function counts against its account, never against a successor of its
+name. Lives on the event loop.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_admission
+from kubelambda.core.model.function import FunctionRef
+from kubelambda.gateway.pools.function_pool import FunctionPool
+from kubelambda.gateway.pools.invocation import Invocation
+
+
+class Elsewhere(Protocol):
+    """What other gateways hold."""
+
+    def count_function(self, ref: FunctionRef, heard: int) -> int:
+        """Invocations of a function; ``heard`` have since been recovered here."""
+        ...
+
+    def count_account(self, account_id: str) -> int:
+        """Invocations of an account's functions without a reservation."""
+        ...
+
+
+class Slots:
+    """The slots of all pools of a gateway."""
+
+    def __init__(self, elsewhere: Elsewhere) -> None:
+        self._elsewhere = elsewhere
+        self._in_flight = 0
+        self._by_account: Counter[str] = Counter()
+        self._released = asyncio.Event()
+
+    def find_throttle(self, pool: FunctionPool) -> str:
+        """Empty where one more invocation may begin, else the throttle's Reason."""
+        return classify_admission(self._state(pool))
+
+    def take(
+        self, pool: FunctionPool, invocation: Invocation, on_released: Callable[[], None]
+    ) -> None:
+        """Count ``invocation`` until it gives its slot back; ``on_released`` is called then."""
+        # LIMIT: an account's count at other gateways is up to half a second old (no leases yet).
+        account = pool.function.account_id if pool.function.reserved_concurrency is None else None
+        pool.in_flight += 1
+        self._in_flight += 1
+        if account is not None:
+            self._by_account[account] += 1
+
+        def release() -> None:
+            pool.in_flight -= 1
+            self._in_flight -= 1
+            if account is not None:
+                self._by_account[account] -= 1
+                if not self._by_account[account]:
+                    del self._by_account[account]
+            self._released.set()
+            on_released()
+
+        invocation.on_released = release
+
+    def count(self) -> int:
+        """All that are taken."""
+        return self._in_flight
+
+    def count_by_account(self) -> dict[str, int]:
+        """By account, over functions without a reservation; zeros left out."""
+        return dict(self._by_account)
+
+    async def wait_released(self) -> None:
+        """Return when none is taken any more."""
+        while self._in_flight:
+            self._released.clear()
+            await self._released.wait()
+
+    def _state(self, pool: FunctionPool) -> ConcurrencyState:
+        function, recovering = pool.function, pool.recovering
+        if function.reserved_concurrency is not None:
+            elsewhere = self._elsewhere.count_function(function.ref, recovering)
+            in_flight = pool.in_flight + recovering + elsewhere
+            return ConcurrencyState(in_flight, function.reserved_concurrency, 0)
+        account = function.account_id
+        in_account = self._by_account[account] + self._elsewhere.count_account(account)
+        return ConcurrencyState(pool.in_flight, None, in_account)
