@@ -142,7 +142,7 @@ def _find_image_handler(manifest: Mapping[str, Any]) -> str:
 def build_layers(
     references: Sequence[Mapping[str, Any]], remembered: Sequence[Mapping[str, Any]]
 ) -> tuple[Layer, ...]:
-    """The layers that a function names; ``LayerBook.complete`` gives them their contents.
+    """The layers that a function names; ``LayerRegistry.complete`` gives them their contents.
 
     ``remembered`` is status.layers: what the function was completed with before.
     """

@@ -81,7 +81,7 @@ def describe_missing(missing: Sequence[str]) -> str:
     )
 
 
-class LayerBook:
+class LayerRegistry:
     """All layer versions that are known."""
 
     def __init__(self) -> None:

@@ -139,11 +139,11 @@ class Dispatcher:
 
     async def _lease_events(self) -> None:
         while not self._stopping:
-            room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._hands))
+            room = min(BATCH_MAX, self._lanes.lease_limit, HELD_MAX - len(self._hands))
             if room < BATCH_MAX // 2:
                 # Each lease is a request to the queue: let some more events finish first.
                 await asyncio.sleep(ROOM_WAIT_S)
-                room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._hands))
+                room = min(BATCH_MAX, self._lanes.lease_limit, HELD_MAX - len(self._hands))
             if room <= 0:
                 continue
             try:
@@ -254,7 +254,9 @@ class Dispatcher:
         if isinstance(settlement, Again):
             await self._queue.publish(settlement.successor)
         elif isinstance(settlement, Dead):
-            await self._queue.bury(DeadLetter(event, settlement.condition.value, settlement.detail))
+            await self._queue.dead_letter(
+                DeadLetter(event, settlement.condition.value, settlement.detail)
+            )
             logger.info("%s is a dead letter: %s", event.request_id, settlement.condition.value)
         elif settlement.dropped:
             logger.info("%s is dropped: its function was deleted", event.request_id)

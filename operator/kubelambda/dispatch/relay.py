@@ -21,8 +21,6 @@ from kubelambda.core.wire.keys import SIGNATURE_HEADER, derive_key
 from kubelambda.core.wire.relay import (
     BEGUN_SIGN,
     META_HEADER,
-    OUTCOME_HEADER,
-    OUTCOME_IN_BODY,
     POSITIONAL,
     RELAY_PATH,
     SIGN_OF_LIFE,
@@ -30,10 +28,10 @@ from kubelambda.core.wire.relay import (
     VERSION,
     MalformedRelayError,
     RelayRequest,
-    decode_outcome,
     encode_request,
     sign_relay,
 )
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, OUTCOME_IN_BODY, decode_outcome
 from kubelambda.process.keepalive import set_keepalive
 
 CONNECT_S = 5.0

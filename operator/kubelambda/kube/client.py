@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.api import APPLY_PATCH, MERGE_PATCH, Manifest
 from kubelambda.kube.connection import Connection, describe_connection
 from kubelambda.kube.errors import UnavailableError, classify_error

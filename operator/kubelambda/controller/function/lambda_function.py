@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.cache.kept_records import read_deployment
 from kubelambda.controller.cache.layer_records import Reference, resolve_layers
 from kubelambda.controller.cache.pod_records import read_pod
@@ -48,6 +47,7 @@ from kubelambda.controller.packages.package_verdict import Presence, list_truste
 from kubelambda.controller.packages.packages import Packages
 from kubelambda.controller.scaling.starts import Starts
 from kubelambda.core.model.layer import Layer
+from kubelambda.core.packages.needed_packages import list_needed_packages
 from kubelambda.kube.api import KubeApi, Manifest
 from kubelambda.kube.errors import (
     ConflictError,

@@ -13,7 +13,6 @@ from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import describe_missing
-from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.cache.kept_records import DeploymentRecord, PolicyRecord
 from kubelambda.controller.cache.layer_records import Reference, resolve_layers
 from kubelambda.controller.cache.pod_records import PodRecord
@@ -28,6 +27,7 @@ from kubelambda.controller.packages.package_verdict import Presence, judge_packa
 from kubelambda.controller.scaling.starts import NO_TROUBLE, StartReport
 from kubelambda.core.manifests.drift import find_drift
 from kubelambda.core.model.layer import Layer
+from kubelambda.core.packages.needed_packages import list_needed_packages
 
 Manifest = dict[str, Any]
 

@@ -7,7 +7,6 @@ functions that use a version remember its content (docs/limits.md).
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kubelambda.catalog.packages import find_package
 from kubelambda.controller.cache.layer_records import LayerRecord, judge_layer, read_layer
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.function.field_managers import APPLY_MANAGER
@@ -17,6 +16,7 @@ from kubelambda.controller.images.image_resolver import Refusal
 from kubelambda.controller.packages.package_verdict import is_ready, judge_packages
 from kubelambda.controller.packages.packages import Packages
 from kubelambda.core.packages.code_zip import to_code_sha256
+from kubelambda.core.packages.needed_packages import find_package
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import LAYERS

@@ -9,11 +9,11 @@ from enum import Enum
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.catalog.packages import describe_missing_package, find_package
 from kubelambda.controller.cache.layer_records import LayerRecord
 from kubelambda.controller.cache.records import FunctionRecord
 from kubelambda.controller.function.verdict import Verdict
 from kubelambda.controller.images.image_resolver import Refusal
+from kubelambda.core.packages.needed_packages import describe_missing_package, find_package
 
 
 class Presence(Enum):

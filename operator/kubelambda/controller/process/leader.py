@@ -50,7 +50,7 @@ from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.scaling_hand import ScalingHand
 from kubelambda.controller.scaling.starts import Starts
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
 from kubelambda.core.wire.keys import derive_key
 from kubelambda.kube.client import KubeClient, RequestCounter

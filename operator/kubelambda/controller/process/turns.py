@@ -6,7 +6,7 @@ that it was given until the turn has come or is given up, however often it asks 
 
 from collections.abc import Hashable
 
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 
 
 class Turns:

@@ -15,8 +15,8 @@ from kubelambda.controller.cache.store import Store
 from kubelambda.controller.scaling.demand_book import CombinedDemand
 from kubelambda.controller.scaling.links import Links
 from kubelambda.controller.scaling.starts import Starts
-from kubelambda.core.capacity.room import MOMENT_S, IdleEnvironment, RoomLoad
-from kubelambda.core.capacity.scaling import FunctionLoad, PodLoad
+from kubelambda.core.capacity.function_load import FunctionLoad, PodLoad
+from kubelambda.core.capacity.preemption import UNSCHEDULED_S, IdleEnvironment, PreemptionLoad
 
 LATELY_S = 1.0
 
@@ -30,7 +30,7 @@ class Look:
     load: FunctionLoad
     pods: tuple[tuple[PodRecord, PodLoad], ...]
     unscheduled: int = 0
-    """Pods of the current revision that have found no node for MOMENT_S."""
+    """Pods of the current revision that have found no node for UNSCHEDULED_S."""
     owes: bool = False
     """Its Deployment has fewer pods than it asks for."""
     is_refused: bool = False
@@ -150,15 +150,15 @@ class Loads:
             pod.is_unschedulable
             and load.is_good
             and load.revision == revision
-            and now - self._links.known_since(pod.uid, now) >= MOMENT_S
+            and now - self._links.known_since(pod.uid, now) >= UNSCHEDULED_S
             for pod, load in pods
         )
 
 
-def describe_room(look: Look) -> RoomLoad:
+def describe_room(look: Look) -> PreemptionLoad:
     """The same function, as far as room is concerned."""
     holding = [load for pod, load in look.pods if pod.node and not load.failed]
-    return RoomLoad(
+    return PreemptionLoad(
         key=look.record.uid,
         memory_mb=look.record.memory_mb,
         unscheduled=min(look.unscheduled, look.load.waiting),

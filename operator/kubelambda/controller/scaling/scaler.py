@@ -1,9 +1,9 @@
 """Decides how many environments each function has, on every report and every second.
 
 Contract: looks at all functions at one moment, decides with ``core.capacity.scaling`` and
-``core.capacity.room``, and has ``ScalingHand`` carry it out, one function beside the other. Lives
-on one event loop. While no gateway reports nothing is known, so nothing is done, unless the API
-server says that no gateway is alive: then nothing can be busy for longer than its function's
+``core.capacity.preemption``, and has ``ScalingHand`` carry it out, one function beside the other.
+Lives on one event loop. While no gateway reports nothing is known, so nothing is done, unless the
+API server says that no gateway is alive: then nothing can be busy for longer than its function's
 timeout, and room that nobody can use is given back; the gateways themselves may be waiting for it.
 
 LIMIT: no provisioned concurrency, no account limit.
@@ -27,8 +27,9 @@ from kubelambda.controller.scaling.loads import Loads, Look, describe_room
 from kubelambda.controller.scaling.scaling_hand import Decision, ScalingHand
 from kubelambda.controller.scaling.start_pace import StartPace
 from kubelambda.controller.scaling.starts import Starts
-from kubelambda.core.capacity.room import choose_victims
-from kubelambda.core.capacity.scaling import SLOW_S, ScalingPlan, plan_scaling, split_start
+from kubelambda.core.capacity.function_load import SLOW_S
+from kubelambda.core.capacity.preemption import choose_victims
+from kubelambda.core.capacity.scaling import ScalingPlan, plan_scaling, split_start
 from kubelambda.core.wire.demand import DemandReply, DemandReport, Drain
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.cache.records import FunctionRecord
 from kubelambda.controller.scaling.links import Links
 from kubelambda.core.backoff import double_delay_s
-from kubelambda.core.capacity.scaling import PodLoad
+from kubelambda.core.capacity.function_load import PodLoad
 from kubelambda.core.capacity.start_failures import FAILURES_STALLED, StartFailures, record_failure
 
 REFUSED_S_MIN = 1.0

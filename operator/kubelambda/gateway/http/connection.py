@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from kubelambda.core.capacity.client_limits import IDLE_S, REFUSED_S
+from kubelambda.core.capacity.client_limits import IDLE_S, REFUSAL_READ_S
 from kubelambda.gateway.http.answer_body import AnswerBody, OutOfStepError, may_have_body
 from kubelambda.gateway.http.answer_head import encode_head
 from kubelambda.gateway.http.body_budget import HeldBody
@@ -406,7 +406,7 @@ class HttpConnection(asyncio.Protocol):
     def _close_lingering(self) -> None:
         """Close, but go on reading for a moment: unread bytes would reset what was answered."""
         self._closing = True
-        self._phase_deadline = self._loop.time() + REFUSED_S
+        self._phase_deadline = self._loop.time() + REFUSAL_READ_S
         self._pace_reading()
         self._outbox.finish(self._end_writing)
 

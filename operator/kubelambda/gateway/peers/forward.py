@@ -24,17 +24,15 @@ from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, Dropped, Outcom
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.core.wire.relay import (
     META_HEADER,
-    OUTCOME_HEADER,
     POSITIONAL,
     RELAY_PATH,
     VERSION,
     MalformedRelayError,
     RelayRequest,
-    decode_outcome,
     encode_request,
-    is_stream,
     sign_relay,
 )
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, decode_outcome, is_stream
 from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.process.keepalive import set_keepalive
 from kubelambda.process.supervisor import Supervisor

@@ -26,9 +26,9 @@ from kubelambda.core.wire.demand import (
     FunctionDemand,
     MalformedDemandError,
     decode_reply,
-    has_changed,
     iter_encoded,
 )
+from kubelambda.core.wire.demand_change import has_changed
 from kubelambda.core.wire.keys import SIGNATURE_HEADER, derive_key, sign_request
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 from kubelambda.process.answers import AnswerTooLongError, read_answer

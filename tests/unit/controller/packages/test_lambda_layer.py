@@ -8,7 +8,7 @@ import pytest
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.catalog.layers import LayerBook, build_layer_version
+from kubelambda.catalog.layers import LayerRegistry, build_layer_version
 from kubelambda.controller.cache.layer_records import LayerRecord, judge_layer, read_layer
 from kubelambda.controller.cache.records import read_function
 from kubelambda.controller.cache.store import Store
@@ -107,10 +107,10 @@ def test_controller_and_gateway_agree_on_the_configuration() -> None:
     rendered = render_function(record, RUNTIME, PLATFORM, layers=outcome.layers or ())
     pod = rendered.deployment["spec"]["template"]["spec"]
     variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
-    book = LayerBook()
+    book = LayerRegistry()
     book.put(build_layer_version(layer))
     fresh = book.complete(build_function(manifest))
-    remembering = LayerBook().complete(build_function({**manifest, "status": status}))
+    remembering = LayerRegistry().complete(build_function({**manifest, "status": status}))
     assert variables["KUBELAMBDA_CONFIG_DIGEST"] == fresh.config_digest
     assert variables["KUBELAMBDA_CONFIG_DIGEST"] == remembering.config_digest
 
@@ -166,10 +166,10 @@ def test_a_deleted_layer_that_was_fetched_rolls_nothing(content: dict[str, Any])
     status = build_status(record, before, region="us-east-1", now=NOW)
     LambdaFunction.model_validate({**manifest, "status": status})
     assert "s3cret" not in repr([status, record, list(store.layers.values()), before])
-    book = LayerBook()
+    book = LayerRegistry()
     book.put(build_layer_version(layer))
     fresh = book.complete(build_function(manifest))
-    left = LayerBook().complete(build_function({**manifest, "status": status}))
+    left = LayerRegistry().complete(build_function({**manifest, "status": status}))
     assert left.config_digest == fresh.config_digest
     later = read(status=status, **SPEC)
     assert later.serving_digest == fresh.config_digest

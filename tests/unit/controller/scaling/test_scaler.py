@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kubelambda.controller.scaling.scaler import DESERTED_IDLE_S, SILENT_S
 from kubelambda.controller.scaling.scaling_hand import UNSURE_S
-from kubelambda.core.capacity.scaling import STARTING_S
+from kubelambda.core.capacity.function_load import STARTING_S
 from kubelambda.kube.errors import ForbiddenError, UnavailableError
 from kubelambda.kube.memory import Call
 from kubelambda.kube.paths import DEPLOYMENTS

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from kubelambda.controller.scaling.loads import Look
 from kubelambda.controller.scaling.start_pace import StartPace
-from kubelambda.core.capacity.scaling import FunctionLoad
+from kubelambda.core.capacity.function_load import FunctionLoad
 from kubelambda.core.model.function import FunctionRef
 from unit.controller.builders import read
 

@@ -13,7 +13,7 @@ from kubelambda.controller.scaling.starts import (
     STUCK_S,
     Starts,
 )
-from kubelambda.core.capacity.scaling import PodLoad
+from kubelambda.core.capacity.function_load import PodLoad
 from kubelambda.core.wire.demand import EnvironmentReport
 from unit.controller.builders import make_pod, read
 
