@@ -41,7 +41,7 @@ def derive_layer_name(name: str, version: int) -> str:
 
 
 def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
-    """What the LambdaLayer ``manifest`` is; it has been admitted, so nothing is checked again.
+    """What the LambdaLayer ``manifest`` is. The API server has admitted it: no rule is checked here.
 
     Inline files become the zip that they stand for: one form on the link, and of a known size.
     """
