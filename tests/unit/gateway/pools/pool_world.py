@@ -31,7 +31,7 @@ def make_function(memory_mb: int = 128, **fields: Any) -> Function:
     return Function(**{**given, **fields})
 
 
-class Elsewhere:
+class PeerCounts:
     """What other gateways hold: nothing, unless the scenario says so."""
 
     def __init__(self) -> None:
@@ -99,11 +99,11 @@ class World:
         self.notified = 0
         self.stages: list[tuple[str, float]] = []
         self.catalog: dict[FunctionRef, Function] = {}
-        self.elsewhere = Elsewhere()
+        self.peer_counts = PeerCounts()
         self.pools = Pools(
             start_wait_s=start_wait_s,
             notify=self.note,
-            elsewhere=self.elsewhere,
+            peer_counts=self.peer_counts,
             find=self.catalog.get,
             observe_stage=lambda stage, seconds: self.stages.append((stage, seconds)),
         )
