@@ -13,7 +13,7 @@ from typing import Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.network.rules import build_network_rules
-from kubelambda.controller.process.elector import Candidacy, Elector
+from kubelambda.controller.process.elector import ElectionSettings, Elector
 from kubelambda.controller.process.leader import Leader
 from kubelambda.kube.client import KubeClient, RequestCounter
 from kubelambda.kube.connection import NoConnectionError, load_configuration
@@ -43,7 +43,7 @@ async def _serve(settings: ControllerSettings) -> int:
     registry = build_registry()
     counter = RequestCounter(registry)
     election_client = KubeClient(load_configuration(), counter, threads=2)
-    elector = Elector(election_client, _build_candidacy(settings))
+    elector = Elector(election_client, _build_election_settings(settings))
     leader = Leader(settings, master_secret, rules, registry, counter, elector)
     health = HealthServer(
         registry,
@@ -94,8 +94,8 @@ async def stand_by_then_lead(
     return code
 
 
-def _build_candidacy(settings: ControllerSettings) -> Candidacy:
-    return Candidacy(
+def _build_election_settings(settings: ControllerSettings) -> ElectionSettings:
+    return ElectionSettings(
         namespace=settings.namespace,
         name=settings.lease_name,
         identity=_choose_identity(settings.pod_name),
