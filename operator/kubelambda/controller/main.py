@@ -15,8 +15,9 @@ from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.network.rules import build_network_rules
 from kubelambda.controller.process.elector import ElectionSettings, Elector
 from kubelambda.controller.process.leader import Leader
-from kubelambda.kube.client import KubeClient, RequestCounter
+from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import NoConnectionError, load_configuration
+from kubelambda.kube.request_sender import RequestCounter
 from kubelambda.process.signals import set_on_stop
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.logs import configure_logging

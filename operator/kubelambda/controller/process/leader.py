@@ -53,9 +53,10 @@ from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.capacity.pace import TokenBucket
 from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
 from kubelambda.core.wire.keys import derive_key
-from kubelambda.kube.client import KubeClient, RequestCounter
+from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
+from kubelambda.kube.request_sender import RequestCounter
 from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.parts import run_parts
 from kubelambda.process.signals import set_on_stop
