@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameDecoder, FrameType, agent_proof
 from kubelambda.gateway.invocation import Invocation
@@ -173,7 +174,7 @@ class World:
             account_id="1",
             runtime="python3.13",
             handler="app.h",
-            code=Code(inline={}),
+            code=InlineFiles({}),
         )
         invocation = Invocation("r-1", function, "", "arn", b"{}", "", "", False, lambda _: None)
         self.environments[0].invoke(invocation)
