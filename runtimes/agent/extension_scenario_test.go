@@ -102,6 +102,10 @@ func init() {
 			x.loop(nil)
 		},
 		"ext-slow": func() { registered().loop(func() { time.Sleep(400 * time.Millisecond) }) },
+		// ext-work-until works on an event until the file $UNTIL is there.
+		"ext-work-until": func() {
+			registered().loop(func() { awaitFile(os.Getenv("UNTIL")) })
+		},
 		"ext-hang": func() { registered().loop(func() { time.Sleep(time.Minute) }) },
 		"ext-stay": func() {
 			x := registered()
