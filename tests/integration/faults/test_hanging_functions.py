@@ -72,7 +72,7 @@ def handler(event, context):
 
 
 def is_running(pid: int) -> bool:
-    """Neither gone nor dead and unburied."""
+    """Neither gone nor a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

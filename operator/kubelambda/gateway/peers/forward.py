@@ -33,7 +33,7 @@ from kubelambda.core.wire.relay import (
     sign_relay,
 )
 from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, decode_outcome, is_stream
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.process.keepalive import set_keepalive
 from kubelambda.process.supervisor import Supervisor
 
