@@ -53,7 +53,7 @@ def test_a_wheel_installed_by_pip_serves_functions(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     programs = tmp_path / "venv" / "bin"
     run(programs / "pip", "install", "--disable-pip-version-check", wheel)
-    assert run(programs / "kubelambda", "crds", "print").startswith("apiVersion:")
+    assert "kind: CustomResourceDefinition" in run(programs / "kubelambda", "crds", "print")
     said = run(programs / "kubelambda", "local", "start", ".", status=2)
     assert "pip install 'kubelambda[local]'" in said
     run(programs / "pip", "install", "--disable-pip-version-check", f"{wheel}[local]")
