@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.records import FunctionRecord, Key
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.function.current_revisions import CurrentRevisions
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.keys import Key
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.demand_book import CombinedDemand, DemandBook
 from kubelambda.controller.scaling.gateways import GatewayPresence
@@ -50,7 +51,7 @@ class Scaler:
     def __init__(
         self,
         store: Store,
-        renderings: Renderings,
+        revisions: CurrentRevisions,
         hand: ScalingHand,
         starts: Starts,
         links: Links,
@@ -60,7 +61,7 @@ class Scaler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._renderings = renderings
+        self._revisions = revisions
         self._hand = hand
         self._starts = starts
         self._links = links
@@ -186,7 +187,7 @@ class Scaler:
     def _look_at(
         self, record: FunctionRecord, demand: CombinedDemand, now: float
     ) -> Sequence[Look]:
-        revision = self._renderings.revision_of(record.uid) or record.status.get("revision", "")
+        revision = self._revisions.revision_of(record.uid) or record.status.revision
         if not revision:
             return ()
         is_slow, is_deserted = now < self._slow_until, self._is_deserted
