@@ -22,6 +22,7 @@ from kubelambda.controller.cache.store import Store
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
+from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.render import Platform
 from kubelambda.controller.images.image_lookups import ImageLookups
 from kubelambda.controller.network.network_policy import PolicyReconciler
@@ -33,8 +34,8 @@ from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WorkerMetrics, Workers
 from kubelambda.controller.records.keys import WorkKey
 from kubelambda.controller.records.runtime_record import RuntimeRecord
-from kubelambda.controller.scaling.links import Links
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
 from kubelambda.stores.directory import DirectoryPackages
@@ -98,16 +99,15 @@ class Controller:
         images = ImageLookups(lambda _: asyncio.sleep(0), lambda _: None, time.monotonic)
         client: Any = api
         platform = Platform(SETTINGS, MASTER)
+        backoff = StartBackoff(LinkStates(), lambda _: None, time.monotonic)
         functions = FunctionReconciler(
             client,
             store,
             platform,
-            images,
-            packages,
-            time.time,
+            FunctionObserver(client, store, images, packages, backoff.report, time.time),
             CurrentRevisions(platform),
             KeySecrets(client, time.monotonic),
-            Starts(Links(), lambda _: None, time.monotonic),
+            time.time,
         )
         workers = Workers(
             queue,

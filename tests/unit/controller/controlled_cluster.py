@@ -17,14 +17,14 @@ from kubelambda.controller.function.lambda_function import FunctionReconciler
 from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.render import Platform, Rendered
 from kubelambda.controller.images.image_lookups import ImageLookups
-from kubelambda.controller.images.image_resolver import Problem
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.records.field_managers import SCALE_MANAGER
 from kubelambda.controller.records.keys import WorkKey
-from kubelambda.controller.scaling.links import Links
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.scaling.start_backoff import StartBackoff
+from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageRequest
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import ConflictError
@@ -97,12 +97,12 @@ class ControlledCluster:
         self.key_secrets = KeySecrets(self.api, self._clock)
         packages = KnownPackages(self._know_all, self._enqueue, self._clock)
         images = ImageLookups(_know_no_image, lambda _: None, self._clock)
-        starts = Starts(Links(), lambda _: None, self._clock)
+        backoff = StartBackoff(LinkStates(), lambda _: None, self._clock)
         self.functions = FunctionReconciler(
             self.api,
             self.store,
             PLATFORM,
-            FunctionObserver(self.api, self.store, images, packages, starts.report, self._clock),
+            FunctionObserver(self.api, self.store, images, packages, backoff.report, self._clock),
             self.revisions,
             self.key_secrets,
             self._clock,

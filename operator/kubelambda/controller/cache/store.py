@@ -15,7 +15,7 @@ from kubelambda.controller.records.layer_record import LayerRecord, Reference
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.records.policy_record import PolicyRecord
 from kubelambda.controller.records.runtime_record import RuntimeRecord
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 from kubelambda.kube.paths import Resource
 
 

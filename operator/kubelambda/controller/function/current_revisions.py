@@ -13,7 +13,7 @@ from kubelambda.controller.function.render import Platform, Rendered, render_fun
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.core.images.config import ResolvedImage
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.status import FunctionStatus
 
 _NO_STATUS = FunctionStatus()

@@ -13,7 +13,7 @@ from kubelambda.controller.function.observed import Observed
 from kubelambda.controller.packages.package_problem import find_package_problem
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.status.problem import Problem
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 
 
 def find_function_problem(

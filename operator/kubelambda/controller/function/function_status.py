@@ -11,7 +11,8 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.status.conditions import build_conditions
 from kubelambda.controller.status.problem import NO_NOTE, Problem, ReadyNote
 from kubelambda.core.images.config import ResolvedImage
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.code import S3Package
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.code_zip import to_code_sha256
 
 READY_MESSAGE = "Scales from zero on demand."
@@ -103,8 +104,8 @@ def _build_layer(layer: Layer, arn: str) -> dict[str, Any]:
 
 
 def _describe_s3(layer: Layer) -> dict[str, str]:
-    source = layer.content.s3 if layer.content is not None else None
-    if source is None:
+    source = layer.content
+    if not isinstance(source, S3Package):
         return {}
     version = {"s3ObjectVersion": source.version} if source.version else {}
     return {"s3Bucket": source.bucket, "s3Key": source.key, **version}

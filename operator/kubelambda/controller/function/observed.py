@@ -14,7 +14,7 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.layer_record import Reference
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.records.runtime_record import RuntimeRecord
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 
 ORPHAN_GRACE_S = 5.0
 """How long a pod may be an orphan before something is done: most of them are taken back."""

@@ -19,7 +19,7 @@ from kubelambda.controller.records.code_config_map import digest_config_map
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import Key, function_key
 from kubelambda.controller.records.layer_record import Reference, resolve_layers
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import CONFIG_MAPS

@@ -23,8 +23,10 @@ from kubelambda.core.images.config import (
     ResolvedImage,
     read_image_config,
 )
+from kubelambda.core.model.code import Code, ConfigMapFiles, forget_found_digest, get_package
 from kubelambda.core.model.field_types import is_number, is_text
-from kubelambda.core.model.function import Code, FunctionRef, Layer
+from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.status import FunctionStatus, read_function_status
 from kubelambda.core.packages.code_zip import compute_sha256, to_code_sha256
 
@@ -109,7 +111,8 @@ def _build_record(
     metadata, spec = manifest["metadata"], manifest["spec"]
     generation = metadata.get("generation", 0)
     function = build_function({**manifest, "status": status.written})
-    bare = replace(function, code=replace(function.code, version=""), layers=())
+    code = function.code
+    bare = replace(function, code=forget_found_digest(code), layers=())
     return FunctionRecord(
         ref=function.ref,
         uid=function.uid,
@@ -126,13 +129,13 @@ def _build_record(
         values_from=function.values_from,
         config_digest=bare.config_digest,
         serving_digest=function.config_digest,
-        config_map=function.code.config_map or "",
-        package=function.code.package or "",
+        config_map=code.name if isinstance(code, ConfigMapFiles) else "",
+        package=get_package(code),
         fetches_code=bare.fetches_code,
         uses_s3=bare.uses_s3,
         image=_read_image(spec),
         resolved_image=_find_resolved_image(status, generation),
-        code_sha256=_compute_code_sha256(function.code),
+        code_sha256=_compute_code_sha256(code),
         layers=function.layers,
         reserved_concurrency=function.reserved_concurrency,
         spec_problem=problem,

@@ -15,8 +15,10 @@ from kubelambda.controller.records.keys import Key
 from kubelambda.controller.records.malformed import MALFORMED
 from kubelambda.controller.status.problem import Problem
 from kubelambda.controller.status.spec_problem import describe_unreadable, find_layer_spec_problem
+from kubelambda.core.model.account import derive_account_id
+from kubelambda.core.model.code import Code, S3Package, UploadedPackage
 from kubelambda.core.model.field_types import is_number, is_text
-from kubelambda.core.model.function import Code, Layer, derive_account_id
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.status import LayerStatus, read_layer_status
 from kubelambda.core.packages.code_zip import read_zip
 
@@ -96,7 +98,7 @@ def _build_record(
 
 def _is_name(content: Code | None) -> bool:
     """Whether it only names a package or an object of S3; a URL may be a credential."""
-    return content is not None and (content.package is not None or content.s3 is not None)
+    return isinstance(content, UploadedPackage | S3Package)
 
 
 def find_layer_problem(record: LayerRecord, claimants: Sequence[LayerRecord]) -> Problem | None:
