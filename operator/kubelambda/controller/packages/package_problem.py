@@ -58,11 +58,12 @@ def _describe(presence: Presence, name: str, field: str) -> Problem | None:
         case Presence.NO_STORE:
             return Problem(
                 Reason.PACKAGE_STORE_MISSING,
-                f"{field} names a package, which needs a store (queue.url); none is configured",
+                f"{field} names a package, and this installation has no store for packages; an "
+                "administrator configures one with queue.url",
             )
         case Presence.UNKNOWN:
             return Problem(
                 Reason.PROGRESSING,
-                f"whether the package {name} of {field} was uploaded is being looked up",
+                f"a gateway is being asked whether the package {name} of {field} was uploaded",
                 transient=True,
             )
