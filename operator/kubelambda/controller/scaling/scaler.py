@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.records import FunctionRecord, Key
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.function.current_revisions import CurrentRevisions
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.keys import Key
 from kubelambda.controller.scaling.actuator import Actuator, Decision
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.gateway_pods import GatewayPresence
@@ -51,7 +52,7 @@ class Scaler:
     def __init__(
         self,
         store: Store,
-        renderings: Renderings,
+        revisions: CurrentRevisions,
         actuator: Actuator,
         start_backoff: StartBackoff,
         link_states: LinkStates,
@@ -61,7 +62,7 @@ class Scaler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._renderings = renderings
+        self._revisions = revisions
         self._actuator = actuator
         self._start_backoff = start_backoff
         self._link_states = link_states
@@ -189,7 +190,7 @@ class Scaler:
     def _take_snapshot(
         self, record: FunctionRecord, demand: CombinedDemand, now: float
     ) -> Sequence[FunctionSnapshot]:
-        revision = self._renderings.revision_of(record.uid) or record.status.get("revision", "")
+        revision = self._revisions.revision_of(record.uid) or record.status.revision
         if not revision:
             return ()
         is_slow, is_deserted = now < self._slow_until, self._is_deserted

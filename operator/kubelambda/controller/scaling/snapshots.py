@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.cache.records import FunctionRecord
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.reported_demand import CombinedDemand
 from kubelambda.controller.scaling.start_backoff import StartBackoff
@@ -135,7 +135,7 @@ class SnapshotBuilder:
             idle_s=idle_s,
             usable=pod.config_digest == record.serving_digest,
             pending=pod.pending,
-            stuck=pod.pending and bool(pod.trouble[0]),
+            stuck=pod.pending and bool(pod.start_error[0]),
             terminating=pod.terminating or pod.uid in self._deleted,
             draining=pod.victim,
             restarted=pod.restarts > 0,
