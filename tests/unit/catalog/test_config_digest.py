@@ -58,7 +58,13 @@ def build_manifest(code: Mapping[str, Any]) -> Mapping[str, Any]:
         "status": {
             "observedGeneration": 1,
             "codeSha256": "found",
-            "imageConfig": {"digest": "found too", "command": ["app.run"]},
+            "imageConfig": {
+                "digest": "found too",
+                "entryPoint": [],
+                "command": ["app.run"],
+                "workingDirectory": "",
+                "observedGeneration": 1,
+            },
         },
     }
 

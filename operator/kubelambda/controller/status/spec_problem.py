@@ -50,7 +50,7 @@ def describe_unreadable(error: Exception) -> Problem:
 
 def _find_zip_problem(source: Mapping[str, Any]) -> Problem | None:
     """Whether a zip that is part of the object itself can be unpacked."""
-    problem = describe_bad_zip([build_code(source, {})])
+    problem = describe_bad_zip([build_code(source)])
     return Problem(Reason.INVALID_SPEC, problem) if problem else None
 
 
