@@ -5,8 +5,8 @@ import json
 import pytest
 
 from kubelambda.core.wire.frames import FrameType, encode_frame
+from kubelambda.gateway.link.connection import UNREAD_BYTES_MAX
 from kubelambda.gateway.link.hello import NAME_CHARS_MAX
-from kubelambda.gateway.link.listener import UNREAD_BYTES_MAX
 from unit.gateway.link.test_link_numbers import World
 
 
@@ -26,7 +26,7 @@ async def test_links_beyond_what_a_function_can_need_are_told_to_come_again() ->
     third.greet()
     assert FrameType.WELCOME in dict(third.said())
     third.link.connection_lost(None)
-    assert not first.context.links_by_uid
+    assert not first.links.links_by_uid
 
 
 NO_NAMES = {

@@ -16,10 +16,11 @@ from kubelambda.core.model.function import Code, Function, FunctionRef
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameDecoder, FrameType, agent_proof
 from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.link.connection import LinkConnection
 from kubelambda.gateway.link.environment import Environment
 from kubelambda.gateway.link.hello import Hello
 from kubelambda.gateway.link.hello_decision import HelloDecision, Retired, Welcomed
-from kubelambda.gateway.link.listener import LINKS_PER_FUNCTION_MAX, LinkConnection, LinkContext
+from kubelambda.gateway.link.links import LINKS_PER_FUNCTION_MAX, Links
 
 KEY = b"k" * 32
 UPGRADE = b"GET /link/v1 HTTP/1.1\r\nUpgrade: kubelambda-link/1\r\n\r\n"
@@ -120,14 +121,15 @@ class World:
     ) -> None:
         self.transport = FakeTransport()
         self.hellos: list[Hello] = []
+        self.forgotten: list[Hello] = []
         self.environments: list[Environment] = []
         self._decision = decision or Welcomed({})
-        self.context: LinkContext = (
-            beside.context
+        self.links: Links = (
+            beside.links
             if beside
-            else LinkContext(
+            else Links(
                 derive_key=lambda uid, generation: KEY,
-                decide=self.decide,
+                decider=self,
                 attach=self.environments.append,
                 detach=lambda _: None,
                 listener=Listener(),
@@ -137,13 +139,16 @@ class World:
                 links_per_function_max=links_per_function_max,
             )
         )
-        self.link = LinkConnection(self.context)
+        self.link = LinkConnection(self.links)
         self.link.connection_made(self.transport)
         self.link.data_received(UPGRADE)
 
     def decide(self, hello: Hello, answer: Any) -> None:
         self.hellos.append(hello)
         answer(self._decision)
+
+    def forget(self, hello: Hello) -> None:
+        self.forgotten.append(hello)
 
     def greet(self, **changes: str) -> None:
         nonce = "0" * 32
