@@ -56,6 +56,9 @@ class LinkConnection(asyncio.Protocol):
         self._decoder: FrameDecoder | None = None
         self._nonce = secrets.token_hex(16)
         self._hello: Hello | None = None
+        """What the agent has said of itself, once it has proved itself."""
+        self._key = b""
+        """The key that it has proved to hold."""
         self._environment: Environment | None = None
         self._retired = False
         """Told to end: nothing that it still says is of interest."""
@@ -159,13 +162,12 @@ class LinkConnection(asyncio.Protocol):
     def _receive_hello(self, hello: Hello) -> None:
         identity = hello.identity
         key = self._links.derive_key(identity.uid, hello.key_generation)
-        proof = (
-            frames.agent_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
-            if key
-            else ""
-        )
+        if not key:
+            raise ProtocolError("there is no key of this generation")
+        proof = frames.agent_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
         if not secrets.compare_digest(proof.encode(), hello.proof.encode()):
             raise ProtocolError("the proof is wrong")
+        self._key = key
         self._hello = hello
         self._discount()
         if self._decoder is not None:
@@ -216,8 +218,7 @@ class LinkConnection(asyncio.Protocol):
 
     def _prove(self, hello: Hello) -> str:
         identity = hello.identity
-        key = self._links.derive_key(identity.uid, hello.key_generation) or b""
-        return frames.gateway_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
+        return frames.gateway_proof(self._key, self._nonce, hello.nonce, identity.uid, identity.pod)
 
     def _begin(self, hello: Hello, decision: Welcomed) -> None:
         identity = hello.identity
