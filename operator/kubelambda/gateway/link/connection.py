@@ -163,7 +163,7 @@ class LinkConnection(asyncio.Protocol):
         identity = hello.identity
         key = self._links.derive_key(identity.uid, hello.key_generation)
         if not key:
-            raise ProtocolError("there is no key of this generation")
+            raise ProtocolError("the proof is wrong: there is no key of this generation")
         proof = frames.agent_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
         if not secrets.compare_digest(proof.encode(), hello.proof.encode()):
             raise ProtocolError("the proof is wrong")
