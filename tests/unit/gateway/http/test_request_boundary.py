@@ -15,7 +15,7 @@ from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.core.packages.store import UPLOAD_PATH
-from kubelambda.gateway.http.client_connections import Connection, Connections
+from kubelambda.gateway.http.client_connections import ClientConnection, Connections
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.request_reader import BodyRule
@@ -208,7 +208,7 @@ class OddConnection:
 
 async def test_a_connection_that_cannot_be_ended_does_not_end_the_sweep() -> None:
     connections = Connections(ClientLimits())
-    odd: list[Connection] = [OddConnection(), OddConnection()]
+    odd: list[ClientConnection] = [OddConnection(), OddConnection()]
     for one in odd:
         assert connections.count_in(one, "a")
     connections.sweep(1.0)
