@@ -51,14 +51,13 @@ from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.scaling_hand import ScalingHand
 from kubelambda.controller.scaling.starts import Starts
 from kubelambda.core.capacity.pace import TokenBucket
-from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
-from kubelambda.core.wire.keys import derive_key
 from kubelambda.kube.client import KubeClient, RequestCounter
 from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
 from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.parts import run_parts
 from kubelambda.process.signals import set_on_stop
+from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +119,7 @@ class Leader:
         self._store.on_pod_changed = self._scaler.look_soon
         self._runtimes = self._build_runtimes()
         self._demand = DemandServer(
-            derive_key(master_secret, INTERNAL_KEY_INFO),
+            Signatures.derive(master_secret),
             self._scaler.take_report,
             port=settings.demand_port,
         )

@@ -24,6 +24,7 @@ from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
 from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from unit.gateway.http.transports import FakeTransport
 
@@ -170,7 +171,7 @@ async def test_a_package_that_cannot_be_kept_for_an_unforeseen_reason_is_answere
         PackageCache(OddStore(), tmp_path),
         FunctionIndex(),
         lambda *_: None,
-        internal_key=b"k" * 32,
+        signatures=Signatures(b"k" * 32),
         anonymous=True,
         supervisor=Supervisor(),
     )
