@@ -41,7 +41,7 @@ def derive_layer_name(name: str, version: int) -> str:
 
 
 def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
-    """What the LambdaLayer ``manifest`` is; it has been admitted, so nothing is checked again.
+    """What a LambdaLayer ``manifest`` is: the API server admitted it, so nothing is checked again.
 
     Inline files become the zip that they stand for: one form on the link, and of a known size.
     """

@@ -28,7 +28,7 @@ from kubelambda.gateway.invoke.internal_api import InternalApi, limit_internal_b
 from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.operations import limit_body
 from kubelambda.gateway.invoke.resolve import Resolver
-from kubelambda.gateway.link.admission import Admissions
+from kubelambda.gateway.link.hello_decider import HelloDecider
 from kubelambda.gateway.link.listener import LinkConnection, LinkContext
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
@@ -98,7 +98,7 @@ class Assembly:
         )
         self.router = Router(self.membership, self.pools, self.forwarder)
         self._epoch_key = derive_key(given.master_secret, EPOCH_KEY_INFO)
-        self.admissions = Admissions(
+        self.hello_decider = HelloDecider(
             catalog,
             self.membership,
             region=settings.region,
@@ -141,7 +141,7 @@ class Assembly:
         )
         self.links = LinkContext(
             derive_key=self._derive_key,
-            admit=self.admissions.admit,
+            decide=self.hello_decider.decide,
             attach=self.pools.attach,
             detach=self.pools.detach,
             listener=self.pools,
@@ -208,7 +208,7 @@ class Assembly:
         epoch_proof = prove_epoch(self._epoch_key, epoch)
         for invocation in self.pools.relinquish(self._find_successor, epoch, epoch_proof):
             self.router.submit(invocation)
-        self.admissions.reconsider_all()
+        self.hello_decider.reconsider_all()
 
     def _find_successor(self, ref: FunctionRef) -> str | None:
         owner = self.membership.find_owner(ref)
@@ -220,7 +220,7 @@ class Assembly:
             self.pools.remove(ref)
         else:
             self.pools.update(function)
-            self.admissions.reconsider(ref)
+            self.hello_decider.reconsider(ref)
 
     def _drain(self, drain: Drain) -> None:
         self.pools.drain(FunctionRef(drain.namespace, drain.name), drain.pod)

@@ -36,13 +36,13 @@ from kubelambda.core.wire.relay import (
     decode_request,
 )
 from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.invoke.signed import is_signed, read_signature
 from kubelambda.gateway.invoke.streaming import EventStream
 from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH
 from kubelambda.gateway.peers.ownership import Membership
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 

@@ -33,7 +33,7 @@ from kubelambda.core.wire.relay import (
     encode_request,
     is_stream,
 )
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.process.keepalive import set_keepalive
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor

@@ -16,10 +16,10 @@ from dataclasses import replace
 from kubelambda.core.errors import ApiError, function_deleted, throttled, unavailable
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.demand import FunctionDemand
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import FINISHING_S, Environment
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 from kubelambda.gateway.pools.function_pool import FunctionPool
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.gateway.pools.slots import PeerCounts, Slots
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Pools:
             self._loop.call_later(FINISHING_S, self._notify, pool.function.ref)
 
     def attach(self, environment: Environment) -> None:
-        """An environment has linked itself. Its function was known when it was admitted."""
+        """An environment has linked itself. Its function was known when it was welcomed."""
         identity = environment.identity
         pool = self._pools.get(identity.ref)
         if pool is None or pool.function.uid != identity.uid:

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_admission
+from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_throttle
 from kubelambda.core.model.function import FunctionRef
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.pools.function_pool import FunctionPool
-from kubelambda.gateway.pools.invocation import Invocation
 
 
 class PeerCounts(Protocol):
@@ -39,7 +39,7 @@ class Slots:
 
     def find_throttle(self, pool: FunctionPool) -> str:
         """Empty where one more invocation may begin, else the throttle's Reason."""
-        return classify_admission(self._state(pool))
+        return classify_throttle(self._state(pool))
 
     def take(
         self, pool: FunctionPool, invocation: Invocation, on_released: Callable[[], None]

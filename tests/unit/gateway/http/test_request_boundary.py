@@ -14,16 +14,16 @@ from kubelambda.core.model.function import Code, Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.core.packages.store import UPLOAD_PATH
-from kubelambda.gateway.http.client_connections import Connection, Connections
+from kubelambda.gateway.http.client_connections import ClientConnection, Connections
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.request_reader import BodyRule
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.failure import answer_failure
 from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from unit.gateway.http.transports import FakeTransport
@@ -208,8 +208,8 @@ class OddConnection:
 
 async def test_a_connection_that_cannot_be_ended_does_not_end_the_sweep() -> None:
     connections = Connections(ClientLimits())
-    odd: list[Connection] = [OddConnection(), OddConnection()]
+    odd: list[ClientConnection] = [OddConnection(), OddConnection()]
     for one in odd:
-        assert connections.admit(one, "a")
+        assert connections.count_in(one, "a")
     connections.sweep(1.0)
     assert all(isinstance(one, OddConnection) and one.aborted for one in odd)

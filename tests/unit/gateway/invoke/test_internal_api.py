@@ -24,10 +24,10 @@ from kubelambda.core.wire.relay import (
     encode_request,
 )
 from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.internal_api import InternalApi
 from kubelambda.gateway.invoke.relay_answer import LivingAnswer
 from kubelambda.gateway.invoke.resolve import Resolver
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay

@@ -6,7 +6,7 @@ import pytest
 
 from kubelambda.core.model.function import Code, Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
 
 FUNCTION = Function(
     ref=FunctionRef("shop", "hello"),

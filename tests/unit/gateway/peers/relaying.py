@@ -7,7 +7,7 @@ from kubelambda.core.coordination.membership import Member
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Code, Function, FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
 
 OWNER = Member("owner", "127.0.0.1:1")
 REF = FunctionRef("shop", "hello")

@@ -7,8 +7,9 @@ from kubelambda.core.model.function import Code, Function, FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.demand import FunctionDemand
 from kubelambda.core.wire.frames import FrameType, encode_control
-from kubelambda.gateway.link.environment import Environment, Identity
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.link.environment import Environment
+from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.pools.pool import Pools
 
 RESERVED = 3
@@ -146,7 +147,7 @@ class World:
         return invocation
 
     def attach(self, function: Function | None = None) -> Agent:
-        """An environment has been admitted; its init is not over."""
+        """An environment has been linked; its init is not over."""
         function = function or self.function
         self.pools.open(function)
         self.linked += 1
