@@ -251,7 +251,7 @@ class _PeerCounts:
 def _build_cache(given: Dependencies) -> PackageCache | None:
     if given.packages is None:
         return None
-    return PackageCache(given.packages, given.settings.package_cache)
+    return PackageCache(given.packages, given.settings.package_cache, given.supervisor)
 
 
 def _rule_internal_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:

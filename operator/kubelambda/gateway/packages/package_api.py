@@ -105,7 +105,7 @@ class PackageApi:
         if refusal is not None:
             answer_error(request, refusal)
         elif self._cache is not None:
-            self._spawn(request, "keeping a package", self._keep(request, name, self._cache))
+            self._serve_later(request, "keeping a package", self._keep(request, name, self._cache))
 
     def serve_download(self, request: Request) -> None:
         """Give an agent its function's package."""
@@ -124,7 +124,7 @@ class PackageApi:
             request.respond(absent, [])
         else:
             work = self._give(request, name, self._cache, absent)
-            self._spawn(request, "giving a package", work)
+            self._serve_later(request, "giving a package", work)
 
     def serve_lookup(self, request: Request) -> None:
         """Tell the controller which packages are missing."""
@@ -135,7 +135,7 @@ class PackageApi:
         elif self._cache is None:
             request.respond(501, [])
         else:
-            self._spawn(request, "looking for packages", self._look_up(request, self._cache))
+            self._serve_later(request, "looking for packages", self._look_up(request, self._cache))
 
     def _judge_upload(self, request: Request, name: str) -> ApiError | None:
         if not self._anonymous:
@@ -202,7 +202,7 @@ class PackageApi:
             with file:
                 await _send_file(request, file, size)
 
-    def _spawn(self, request: Request, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _serve_later(self, request: Request, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._supervisor.spawn(name, work, on_error=lambda _: answer_failure(request))
 
 

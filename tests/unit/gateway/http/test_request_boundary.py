@@ -168,7 +168,7 @@ async def test_a_package_that_cannot_be_kept_for_an_unforeseen_reason_is_answere
     tmp_path: Path,
 ) -> None:
     api = PackageApi(
-        PackageCache(OddStore(), tmp_path),
+        PackageCache(OddStore(), tmp_path, Supervisor()),
         FunctionIndex(),
         lambda *_: None,
         signatures=Signatures(b"k" * 32),
