@@ -33,12 +33,12 @@ from kubelambda.gateway.link.listener import LinkConnection, LinkContext
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
 from kubelambda.gateway.packages.package_cache import PackageCache
-from kubelambda.gateway.peers.forward import Forwarder
+from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.heartbeats import HttpHeartbeats
-from kubelambda.gateway.peers.ownership import FindPeers, Membership
+from kubelambda.gateway.peers.membership import FindPeers, Membership
 from kubelambda.gateway.peers.router import Router
-from kubelambda.gateway.pools.demand import DemandReporter
-from kubelambda.gateway.pools.pool import Pools
+from kubelambda.gateway.pools.demand_reporter import DemandReporter
+from kubelambda.gateway.pools.pools import Pools
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 

@@ -42,7 +42,7 @@ from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.invoke.signed import is_signed, read_signature
 from kubelambda.gateway.invoke.streaming import EventStream
 from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH
-from kubelambda.gateway.peers.ownership import Membership
+from kubelambda.gateway.peers.membership import Membership
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 

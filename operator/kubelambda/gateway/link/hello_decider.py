@@ -25,7 +25,7 @@ from kubelambda.gateway.link.hello_decision import (
     Retired,
     Welcomed,
 )
-from kubelambda.gateway.peers.ownership import Membership
+from kubelambda.gateway.peers.membership import Membership
 
 PARK_S = 2.0
 RETRY_MS = 2_000

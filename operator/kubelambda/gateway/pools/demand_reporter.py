@@ -16,19 +16,12 @@ from typing import Protocol
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.ports import DemandSink
 from kubelambda.core.wire.demand import (
-    DEMAND_PATH,
-    DemandReply,
     DemandReport,
     Drain,
     FunctionDemand,
-    MalformedDemandError,
-    decode_reply,
     has_changed,
-    iter_encoded,
 )
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
-from kubelambda.process.internal_client import InternalClient, InternalRequestError
-from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
 
@@ -36,49 +29,12 @@ PERIOD_S = 1.0
 WHOLE_S = 300.0
 COALESCE_S = 0.005
 FAILURE_LOG_S = 30.0
-POST_S = 3.0
-REPLY_BYTES_MAX = 4 * 1024 * 1024
-_JSON = {"Content-Type": "application/json"}
 SLICE_FUNCTIONS = 25
 """So many functions are looked at, or encoded, before other work has its turn."""
 
 
 class DemandError(Exception):
     """The controller could not be told; the message says why."""
-
-
-class HttpDemandSink:
-    """Posts reports to the controller's internal Service, signed."""
-
-    def __init__(self, url: str, master_secret: bytes) -> None:
-        self._base_url = url.rstrip("/")
-        self._client = InternalClient(
-            Signatures.derive(master_secret), timeout_s=POST_S, reply_bytes_max=REPLY_BYTES_MAX
-        )
-
-    async def report(self, report: DemandReport) -> DemandReply:
-        """One POST; DemandError where the controller does not take it."""
-        body = await _encode(report)
-        try:
-            reply = await self._client.post(self._base_url, DEMAND_PATH, body, _JSON)
-            if reply.status != 200:
-                raise DemandError(f"the controller answered {reply.status}")
-            return decode_reply(reply.body)
-        except (InternalRequestError, MalformedDemandError) as error:
-            raise DemandError(f"the controller cannot be reached: {error}") from error
-
-    async def close(self) -> None:
-        """Close the connection to the controller."""
-        await self._client.close()
-
-
-async def _encode(report: DemandReport) -> bytes:
-    pieces: list[bytes] = []
-    for piece in iter_encoded(report):
-        pieces.append(piece)
-        if len(pieces) % SLICE_FUNCTIONS == 0:
-            await asyncio.sleep(0)
-    return b"".join(pieces)
 
 
 class DemandSource(Protocol):

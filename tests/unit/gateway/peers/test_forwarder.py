@@ -16,7 +16,9 @@ from kubelambda.core.wire.relay import (
     decode_request,
     encode_outcome,
 )
-from kubelambda.gateway.peers.forward import Forwarder, RelayConnection, RelayFailure
+from kubelambda.gateway.peers.forwarder import Forwarder
+from kubelambda.gateway.peers.relay import RelayFailure
+from kubelambda.gateway.peers.relay_connection import RelayConnection
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
