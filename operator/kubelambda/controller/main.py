@@ -13,7 +13,8 @@ from typing import Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.network.rules import build_network_rules
-from kubelambda.controller.process.elector import ElectionSettings, Elector
+from kubelambda.controller.process.election import ElectionSettings
+from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader import Leader
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import NoConnectionError, load_configuration

@@ -8,13 +8,8 @@ from typing import Any
 
 import pytest
 
-from kubelambda.controller.process.elector import (
-    UNREACHED_S,
-    ElectionClock,
-    ElectionSettings,
-    Elector,
-    LeadershipLostError,
-)
+from kubelambda.controller.process.election import ElectionClock, ElectionSettings
+from kubelambda.controller.process.elector import UNREACHED_S, Elector, LeadershipLostError
 from kubelambda.kube.errors import FencedError, UnavailableError
 from kubelambda.kube.memory import MemoryApi, StoppedError
 from kubelambda.kube.paths import DEPLOYMENTS, LEASES
