@@ -86,6 +86,8 @@ class Elector:
                 if await self._try_to_lead():
                     logger.info("%s leads now", self.identity)
                     return
+            except (ConflictError, AlreadyExistsError):
+                logger.info("another process was quicker at the Lease")
             except KubeError as error:
                 logger.warning("cannot look at the Lease %s: %s", self._election.name, error)
             await self._clock.sleep(self._choose_poll_s())
@@ -152,6 +154,11 @@ class Elector:
         raise LeadershipLostError("the API server did not answer a renewal in time")
 
     async def _try_to_lead(self) -> bool:
+        """Take or renew the Lease where that is due; False where somebody else holds it.
+
+        ConflictError or AlreadyExistsError where it was written between our read and our write,
+        which does not say by whom.
+        """
         boot, wall = self._clock.boot(), self._clock.wall()
         lease = await self._lock.read()
         view = None if lease is None else view_lease(lease)
@@ -167,10 +174,6 @@ class Elector:
             return False
         if step is not Step.RENEW or not self._lock.has_owner:
             await self._lock.find_owner()
-        try:
-            await self._lock.write(lease, holder=self.identity)
-        except (ConflictError, AlreadyExistsError):
-            logger.info("another process was quicker at the Lease")
-            return False
+        await self._lock.write(lease, holder=self.identity)
         self._term.renew(boot, wall)
         return True

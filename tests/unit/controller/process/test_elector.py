@@ -252,6 +252,23 @@ async def test_a_lease_that_somebody_else_took_ends_the_leader(contest: Contest)
     assert isinstance(renewing.exception(), LeadershipLostError)
 
 
+async def test_an_edit_between_read_and_write_of_a_renewal_costs_no_leadership(
+    contest: Contest,
+) -> None:
+    """Or a renewal of our own whose answer was lost, and which took effect late."""
+    first, renewing = await contest.lead("first")
+
+    def edit_between(call: Any) -> None:
+        if call.verb == "update":
+            contest.api.on_call = lambda _: None
+            contest.api.edit(LEASES, NAMESPACE, NAME, {"metadata": {"labels": {"team": "a"}}})
+
+    contest.api.on_call = edit_between
+    await contest.clock.advance(10.0)
+    assert not renewing.done()
+    assert first.is_leading
+
+
 async def test_two_that_reach_for_a_free_lease_get_one_leader(contest: Contest) -> None:
     tasks = [contest.start(contest.enter(name).wait_for_leadership()) for name in ("a", "b", "c")]
     await contest.clock.advance(3.0)
