@@ -51,8 +51,6 @@ from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.capacity.pace import TokenBucket
-from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
-from kubelambda.core.wire.keys import derive_key
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
@@ -60,6 +58,7 @@ from kubelambda.kube.request_sender import RequestCounter
 from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.parts import run_parts
 from kubelambda.process.signals import set_on_stop
+from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ class Leader:
         self._store.on_pod_changed = self._scaler.evaluate_soon
         self._runtimes = self._build_runtimes()
         self._demand = DemandServer(
-            derive_key(master_secret, INTERNAL_KEY_INFO),
+            Signatures.derive(master_secret),
             self._scaler.take_report,
             port=settings.demand_port,
         )

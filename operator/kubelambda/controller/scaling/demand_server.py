@@ -7,7 +7,6 @@ posting gateway that are to be drained, and with the report that is held of it (
 """
 
 import logging
-import time
 from collections.abc import Callable
 
 from aiohttp import web
@@ -20,7 +19,8 @@ from kubelambda.core.wire.demand import (
     decode_report,
     encode_reply,
 )
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, verify_request
+from kubelambda.core.wire.keys import SIGNATURE_HEADER
+from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +36,13 @@ class DemandServer:
 
     def __init__(
         self,
-        key: bytes,
+        signatures: Signatures,
         take_report: TakeReport,
         *,
         host: str = "0.0.0.0",  # noqa: S104  # gateways come from outside the pod
         port: int = 0,
     ) -> None:
-        self._key = key
+        self._signatures = signatures
         self._take_report = take_report
         self._host = host
         self.port = port
@@ -76,9 +76,7 @@ class DemandServer:
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413)
         signature = request.headers.get(SIGNATURE_HEADER, "")
-        if not verify_request(
-            self._key, signature, request.method, request.path, body, int(time.time())
-        ):
+        if not self._signatures.verify(signature, DEMAND_PATH, body):
             return web.Response(status=401)
         try:
             report = decode_report(body)
