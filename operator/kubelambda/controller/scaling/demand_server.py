@@ -21,12 +21,12 @@ from kubelambda.core.wire.demand import (
 )
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.process.signatures import Signatures
+from kubelambda.telemetry.http_port import HttpPort
 
 logger = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 """A whole report of some 20,000 functions with five environments each."""
-_SHUTDOWN_S = 0.5
 
 TakeReport = Callable[[DemandReport], DemandReply]
 
@@ -44,30 +44,22 @@ class DemandServer:
     ) -> None:
         self._signatures = signatures
         self._take_report = take_report
-        self._host = host
-        self.port = port
-        self._runner: web.AppRunner | None = None
+        application = web.Application(client_max_size=BODY_BYTES_MAX)
+        application.router.add_post(DEMAND_PATH, self._serve)
+        self._port = HttpPort(application, host, port)
+
+    @property
+    def port(self) -> int:
+        """Where it is served once ``start`` has returned."""
+        return self._port.number
 
     async def start(self) -> None:
         """Bind and serve."""
-        application = web.Application(client_max_size=BODY_BYTES_MAX)
-        application.router.add_post(DEMAND_PATH, self._serve)
-        runner = web.AppRunner(
-            application,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=_SHUTDOWN_S,
-        )
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self.port)
-        await site.start()
-        self._runner = runner
-        self.port = runner.addresses[0][1]
+        await self._port.start()
 
     async def close(self) -> None:
         """Stop serving."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._port.close()
 
     async def _serve(self, request: web.Request) -> web.Response:
         try:
