@@ -12,11 +12,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.render import Rendered, compute_share_millis
-from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.decision import Decision, list_to_resize
 from kubelambda.controller.scaling.pod_writer import PodWriter
@@ -37,7 +37,7 @@ class Actuator:
     def __init__(
         self,
         store: Store,
-        renderings: Renderings,
+        revisions: CurrentRevisions,
         key_secrets: KeySecrets,
         writer: PodWriter,
         start_backoff: StartBackoff,
@@ -45,7 +45,7 @@ class Actuator:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._renderings = renderings
+        self._revisions = revisions
         self._key_secrets = key_secrets
         self._writer = writer
         self._start_backoff = start_backoff
@@ -172,7 +172,7 @@ class Actuator:
 
     def _find_rendered(self, snapshot: FunctionSnapshot) -> Rendered | None:
         """None where the function has changed since the look, or was not judged yet."""
-        rendered = self._renderings.find(snapshot.record.uid)
+        rendered = self._revisions.find(snapshot.record.uid)
         return rendered if rendered and rendered.revision == snapshot.revision else None
 
     async def _mark(self, snapshot: FunctionSnapshot, names: Sequence[str]) -> None:

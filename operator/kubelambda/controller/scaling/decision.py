@@ -5,8 +5,8 @@ Contract: pure.
 
 from dataclasses import dataclass, replace
 
-from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.function.render import compute_share_millis
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.core.capacity.scaling import ScalingPlan
 

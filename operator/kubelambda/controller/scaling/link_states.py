@@ -7,7 +7,7 @@ whether the event that it was last seen with may still run.
 
 from dataclasses import dataclass
 
-from kubelambda.controller.cache.pod_records import PodRecord
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.core.capacity.scaling import LinkState
 from kubelambda.core.wire.demand import EnvironmentReport
 

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.records import Key
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.function.current_revisions import CurrentRevisions
+from kubelambda.controller.records.keys import Key
 from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.decider import Decider
@@ -44,7 +44,7 @@ class Scaler:
     def __init__(
         self,
         store: Store,
-        renderings: Renderings,
+        revisions: CurrentRevisions,
         actuator: Actuator,
         start_backoff: StartBackoff,
         link_states: LinkStates,
@@ -61,7 +61,7 @@ class Scaler:
         self._idle_s = settings.idle_timeout_s
         self._clock = clock
         self._wake = asyncio.Event()
-        self._snapshot_builder = SnapshotBuilder(store, renderings, link_states, start_backoff)
+        self._snapshot_builder = SnapshotBuilder(store, revisions, link_states, start_backoff)
         self._replica_drift = ReplicaDrift()
         self._reported = ReportedDemand()
         self._gateways = GatewayLiveness(gateways, self._reported, clock(), self._wake.set)

@@ -8,10 +8,10 @@ as slow, and which pods were deleted although the watch has not said so yet.
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
-from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.cache.records import FunctionRecord
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.function.current_revisions import CurrentRevisions
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.reported_demand import CombinedDemand
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
@@ -31,12 +31,12 @@ class SnapshotBuilder:
     def __init__(
         self,
         store: Store,
-        renderings: Renderings,
+        revisions: CurrentRevisions,
         link_states: LinkStates,
         start_backoff: StartBackoff,
     ) -> None:
         self._store = store
-        self._renderings = renderings
+        self._revisions = revisions
         self._link_states = link_states
         self._start_backoff = start_backoff
         self._waiting_since: dict[str, float] = {}
@@ -75,7 +75,7 @@ class SnapshotBuilder:
             demand = demands.get(record.ref)
             if demand is None or demand.uid != record.uid:
                 demand = CombinedDemand(record.uid)
-            revision = self._renderings.revision_of(record.uid) or record.status.get("revision", "")
+            revision = self._revisions.revision_of(record.uid) or record.status.revision
             if revision and (demand.waiting or self._has_environments(record)):
                 snapshots.append(self._take(record, revision, demand, now, no_gateways=no_gateways))
         return snapshots
@@ -157,7 +157,7 @@ class SnapshotBuilder:
             idle_s=idle_s,
             usable=pod.config_digest == record.serving_digest,
             pending=pod.pending,
-            stuck=pod.pending and bool(pod.trouble[0]),
+            stuck=pod.pending and bool(pod.start_error[0]),
             terminating=pod.terminating or pod.uid in self._deleted,
             draining=pod.victim,
             restarted=pod.restarts > 0,

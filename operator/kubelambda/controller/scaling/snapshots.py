@@ -5,8 +5,8 @@ Contract: pure; ``snapshot_builder`` takes snapshots.
 
 from dataclasses import dataclass
 
-from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.cache.records import FunctionRecord
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.core.capacity.room import IdleEnvironment, RoomLoad
 from kubelambda.core.capacity.scaling import FunctionLoad, PodLoad
 
