@@ -22,6 +22,9 @@ from kubelambda.controller.cache.resync import Resync
 from kubelambda.controller.cache.runtime_config_map import RuntimesFromConfigMap
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.cache.watches import build_kopf_registry, build_kopf_settings
+from kubelambda.controller.demand.demand_server import DemandServer
+from kubelambda.controller.demand.gateway_pods import GatewayPods
+from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
@@ -41,9 +44,6 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import WorkKey, function_key
 from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.demand_server import DemandServer
-from kubelambda.controller.scaling.gateway_pods import GatewayPods
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff

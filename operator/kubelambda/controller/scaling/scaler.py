@@ -16,17 +16,17 @@ from collections.abc import Callable
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.demand.gateway_liveness import GatewayLiveness
+from kubelambda.controller.demand.gateway_pods import GatewayPresence
+from kubelambda.controller.demand.link_states import LinkStates
+from kubelambda.controller.demand.reported_demand import ReportedDemand
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.records.keys import Key
 from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.decider import Decider
 from kubelambda.controller.scaling.decision import Decision
-from kubelambda.controller.scaling.gateway_liveness import GatewayLiveness
-from kubelambda.controller.scaling.gateway_pods import GatewayPresence
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.replica_drift import ReplicaDrift
-from kubelambda.controller.scaling.reported_demand import ReportedDemand
 from kubelambda.controller.scaling.snapshot_builder import SnapshotBuilder
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.wire.demand import DemandReply, DemandReport, Drain

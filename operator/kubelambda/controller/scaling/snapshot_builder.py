@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.demand.link_states import LinkStates
+from kubelambda.controller.demand.reported_demand import CombinedDemand
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.controller.scaling.link_states import LinkStates
-from kubelambda.controller.scaling.reported_demand import CombinedDemand
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.capacity.room import MOMENT_S

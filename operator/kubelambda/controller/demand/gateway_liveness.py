@@ -8,8 +8,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from kubelambda.controller.scaling.gateway_pods import GatewayPresence
-from kubelambda.controller.scaling.reported_demand import ReportedDemand
+from kubelambda.controller.demand.gateway_pods import GatewayPresence
+from kubelambda.controller.demand.reported_demand import ReportedDemand
 
 logger = logging.getLogger(__name__)
 
