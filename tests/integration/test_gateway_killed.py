@@ -15,7 +15,7 @@ from integration.conftest import MASTER, build_environments, free_port, make_fun
 from integration.gateways import JoinedDemand
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
-from kubelambda.controller.scaling.demand_server import DemandServer
+from kubelambda.controller.demand.demand_server import DemandServer
 from kubelambda.core.coordination.routing import choose_owner
 from kubelambda.core.model.function import Function
 from kubelambda.core.wire.demand import DemandReply, DemandReport

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from kubelambda.controller.cache.store import Store, Table
-from kubelambda.controller.cache.watch import Intake
+from kubelambda.controller.cache.intake import Intake
+from kubelambda.controller.cache.store import Store
+from kubelambda.controller.cache.table import Table
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import (
@@ -81,4 +82,4 @@ class Resync:
             record = table.get(namespace_name)
             if record is not None and record.uid == uid:
                 logger.info("%s %s is gone unseen", resource.kind, "/".join(namespace_name))
-                self._intake.vanish(resource.plural, namespace_name)
+                self._intake.drop_missing(resource.plural, namespace_name)

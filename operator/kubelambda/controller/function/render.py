@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.records import FunctionRecord, RuntimeRecord
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.core.images.config import ResolvedImage
 from kubelambda.core.manifests.revision import (
     build_deployment_name,

@@ -9,15 +9,10 @@ import contextlib
 import logging
 from typing import Any
 
-from kubelambda.controller.cache.kept_records import PolicyRecord, read_policy
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.function.field_managers import APPLY_MANAGER
-from kubelambda.controller.function.plan import (
-    ApplyPolicy,
-    DeletePolicy,
-    ReplacePolicy,
-    plan_policy,
-)
+from kubelambda.controller.network.plan import ApplyPolicy, DeletePolicy, ReplacePolicy, plan_policy
+from kubelambda.controller.records.field_managers import APPLY_MANAGER
+from kubelambda.controller.records.policy_record import PolicyRecord, read_policy
 from kubelambda.kube.api import JSON_PATCH, KubeApi, Manifest
 from kubelambda.kube.errors import ForbiddenError, NotFoundError
 from kubelambda.kube.paths import FUNCTIONS, NETWORK_POLICIES
@@ -37,7 +32,7 @@ class PolicyReconciler:
         self._client = client
         self._store = store
         self._rules = rules
-        self._settled: dict[str, str] = {}
+        self._accepted: dict[str, str] = {}
 
     async def reconcile(self, namespace: str) -> None:
         """Apply, repair, delete or leave the policy of ``namespace``."""
@@ -57,7 +52,7 @@ class PolicyReconciler:
             desired=build_network_policy(namespace, self._rules),
             observed=self._store.policies.get((namespace, POLICY_NAME)),
             has_functions=self._store.has_functions(namespace),
-            settled=self._settled.get(namespace, ""),
+            accepted_digest=self._accepted.get(namespace, ""),
         )
         match planned:
             case ApplyPolicy(manifest):
@@ -84,11 +79,11 @@ class PolicyReconciler:
         )
         found = read_policy(replaced)
         self._store.put_policy(found)
-        self._settled[namespace] = found.digest
+        self._accepted[namespace] = found.digest
 
     async def _delete(self, record: PolicyRecord) -> None:
         namespace, name = record.key
-        self._settled.pop(namespace, None)
+        self._accepted.pop(namespace, None)
         async for page in self._client.list_pages(FUNCTIONS, namespace, page_items=1):
             if page:
                 return
