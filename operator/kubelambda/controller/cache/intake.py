@@ -33,7 +33,6 @@ from kubelambda.kube.resources.labels import FUNCTION_UID
 logger = logging.getLogger(__name__)
 
 _OF_FUNCTIONS = {DEPLOYMENTS.plural: DEPLOYMENTS, PODS.plural: PODS}
-
 Manifest = Mapping[str, Any]
 
 

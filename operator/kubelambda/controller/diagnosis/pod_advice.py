@@ -9,15 +9,11 @@ from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.status.problem import Problem
 
 CONFIG_ERROR = "CreateContainerConfigError"
-
 _ABSENT_OBJECT = re.compile(r'^(?P<kind>secret|configmap)s? "(?P<name>[^"]+)" not found$')
-
 _ABSENT_KEY = re.compile(
     r"^couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) [^/\s]+/(?P<name>\S+)$"
 )
-
 _KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
-
 _ADVICE = {
     "ErrImagePull": (
         Reason.IMAGE_PULL_FAILED,
@@ -37,7 +33,6 @@ _ADVICE = {
         "the container cannot start; is the runtime's image right for this machine?",
     ),
 }
-
 _ADVICE_OF_IMAGES = {
     **_ADVICE,
     "ErrImagePull": (
@@ -50,7 +45,6 @@ _ADVICE_OF_IMAGES = {
         "the container cannot start; is the image of code.imageURI right for this machine?",
     ),
 }
-
 _ALIASES = {
     "ImagePullBackOff": "ErrImagePull",
     "InvalidImageName": "ErrImagePull",

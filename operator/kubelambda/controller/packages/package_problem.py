@@ -15,17 +15,17 @@ from kubelambda.controller.status.problem import Problem
 
 
 class Presence(Enum):
-    """Whether a package is there."""
+    """Whether a package was uploaded."""
 
     THERE = "there"
     MISSING = "missing"
     NO_STORE = "no store"
     UNKNOWN = "unknown"
-    """No gateway has told yet."""
+    """No gateway has said yet."""
 
 
 def list_trusted(record: FunctionRecord, layers: Iterable[LayerRecord]) -> set[str]:
-    """Packages that were there when the function, or one of its layers, became Ready."""
+    """Packages that were there when the function, or one of its layers, became Ready; names."""
     trusted = {find_package(one.layer) for one in layers if one.status.is_ready(one.generation)}
     if record.status.is_ready(record.generation):
         trusted.add(record.package)

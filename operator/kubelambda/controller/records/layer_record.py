@@ -39,7 +39,7 @@ class LayerRecord:
     account_id: str
     layer: Layer
     code_size: int | None
-    """Bytes of the zip; None where only gateways or agents see it."""
+    """Bytes of the zip; None where only gateways or agents see the zip."""
     spec_problem: Problem | None
     """Why functions cannot use it, by its own manifest."""
     status: LayerStatus = field(repr=False)
