@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from conformance.nats_server import NatsServer
 from not_run import describe_not_run
-from side_by_side import Scheduler, order_tests
+from worker_scopes import Scheduler, order_tests
 
 # On a loaded machine any example may take long: time is no reason to fail.
 ANY_TIME: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

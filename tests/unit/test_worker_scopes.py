@@ -2,7 +2,7 @@
 
 import pytest
 
-from side_by_side import find_place, find_scope
+from worker_scopes import find_place, find_scope
 
 API = "tests/conformance/lambda_api/test_code.py::test_a"
 MATRIX = "tests/conformance/runtimes/test_matrix.py::test_a"
@@ -33,7 +33,7 @@ def test_what_shares_something_costly_shares_a_worker(one: str, other: str) -> N
         pytest.param(f"{MATRIX}_b", f"{MATRIX}_c", id="two tests of no language"),
     ],
 )
-def test_other_tests_may_run_side_by_side(one: str, other: str) -> None:
+def test_other_tests_may_run_worker_scopes(one: str, other: str) -> None:
     assert find_scope(one) != find_scope(other)
 
 
