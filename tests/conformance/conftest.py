@@ -11,6 +11,19 @@ from conformance.lambda_api.targets import TARGET, ClusterTarget, LocalTarget, T
 REASONS = pytest.StashKey[dict[str, str]]()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers of pytest-xdist share nothing, so what shares a function or a port stays together."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(name_group(item)))
+
+
+def name_group(item: pytest.Item) -> str:
+    """The row of the matrix, whose function is made once, else the file."""
+    call = getattr(item, "callspec", None)
+    return str(call.params.get("row", item.path.stem)) if call else item.path.stem
+
+
 @pytest.fixture(scope="session")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     kinds = {

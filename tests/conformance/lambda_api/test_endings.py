@@ -7,6 +7,9 @@ import pytest
 
 from conformance.lambda_api.invoker import Answer, Invoker
 
+# ``slow`` begins with the first test here, and is asked for by one test of each of its two files.
+pytestmark = [pytest.mark.usefixtures("slow"), pytest.mark.xdist_group("slow rules")]
+
 RESPONSE_BYTES_MAX = 6_291_556
 NO_MEMORY_LIMIT = "local mode has no memory limit, so nothing is killed for memory"
 

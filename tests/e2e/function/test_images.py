@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("registry")]
 
 @pytest.fixture(scope="module")
 def registry(kubectl: Kubectl) -> Iterator[OciRegistry]:
+    # `hack/e2e` has built them: this takes longer than a test may on a busy machine.
     subprocess.run([ROOT / "tests" / "e2e" / "images" / "build"], check=True)
     address = subprocess.run(
         [ROOT / "hack" / "test-server", "registry"], check=True, capture_output=True, text=True
