@@ -6,8 +6,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from conformance.kube_api.cases import CASES, Case
-from kubelambda.kube.client import KubeClient, RequestCounter
+from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import load_configuration
+from kubelambda.kube.request_sender import RequestCounter
 
 
 @pytest.fixture

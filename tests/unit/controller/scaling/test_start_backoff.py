@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.scaling.links import Links
-from kubelambda.controller.scaling.starts import (
+from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.scaling.start_backoff import (
     REFUSED_FORGET_S,
     REFUSED_S_MAX,
     STUCK_S,
-    Starts,
+    StartBackoff,
 )
 from kubelambda.core.capacity.scaling import PodLoad
 from kubelambda.core.wire.demand import EnvironmentReport
@@ -27,19 +27,19 @@ class Watch:
     def __init__(self) -> None:
         self.now = 100.0
         self.changed: list[str] = []
-        self.links = Links()
-        self.starts = Starts(
-            self.links, lambda record: self.changed.append(record.ref.name), lambda: self.now
+        self.link_states = LinkStates()
+        self.start_backoff = StartBackoff(
+            self.link_states, lambda record: self.changed.append(record.ref.name), lambda: self.now
         )
 
     def see(self, pod: PodRecord = POD, **more: Any) -> None:
-        self.links.state_of(pod, None, self.now)
+        self.link_states.state_of(pod, None, self.now)
         load = PodLoad(pod.key[1], "r", **more)
-        self.starts.observe(RECORD, "r", [(pod, load)], self.now)
+        self.start_backoff.observe(RECORD, "r", [(pod, load)], self.now)
 
     @property
     def failures(self) -> int:
-        return self.starts.report(RECORD.uid).failures
+        return self.start_backoff.report(RECORD.uid).failures
 
 
 FAILURES: list[tuple[str, dict[str, Any], int]] = [
@@ -58,7 +58,7 @@ FAILURES: list[tuple[str, dict[str, Any], int]] = [
 def test_what_counts_as_a_failed_start(values: dict[str, Any], expected: int) -> None:
     watch = Watch()
     load = PodLoad(**{"name": "pod-1", "revision": "r", **values})
-    watch.starts.observe(RECORD, "r", [(POD, load)], watch.now)
+    watch.start_backoff.observe(RECORD, "r", [(POD, load)], watch.now)
     assert watch.failures == expected
     assert watch.changed == ["hello"] * expected
 
@@ -73,7 +73,7 @@ def test_each_pod_counts_once() -> None:
 
 def test_an_environment_that_has_served_may_end_without_being_a_failed_start() -> None:
     watch = Watch()
-    watch.links.state_of(POD, EnvironmentReport("pod-1", "r", "d", "busy", 0.0), watch.now)
+    watch.link_states.state_of(POD, EnvironmentReport("pod-1", "r", "d", "busy", 0.0), watch.now)
     watch.see(failed=True)
     assert watch.failures == 0
 
@@ -95,7 +95,7 @@ def test_what_a_node_cannot_start_counts_after_a_while() -> None:
     watch.now += STUCK_S
     watch.see(stuck, stuck=True, pending=True)
     assert watch.failures == 1
-    assert watch.starts.report(RECORD.uid).cause == "ErrImagePull not found"
+    assert watch.start_backoff.report(RECORD.uid).cause == "ErrImagePull not found"
 
 
 def test_no_room_is_no_failure() -> None:
@@ -110,19 +110,19 @@ def test_no_room_is_no_failure() -> None:
 def test_a_refusal_holds_starts_for_a_growing_time_and_is_forgotten() -> None:
     watch = Watch()
     for delay_s in (1.0, 2.0, 4.0):
-        watch.starts.refused(RECORD, "exceeded quota", watch.now)
-        assert watch.starts.start_max(RECORD, "r", watch.now + delay_s - 0.1) == 0
-        assert watch.starts.start_max(RECORD, "r", watch.now + delay_s) is None
+        watch.start_backoff.refused(RECORD, "exceeded quota", watch.now)
+        assert watch.start_backoff.start_max(RECORD, "r", watch.now + delay_s - 0.1) == 0
+        assert watch.start_backoff.start_max(RECORD, "r", watch.now + delay_s) is None
         watch.now += delay_s
     assert watch.changed == ["hello"], "the same words change no condition"
     watch.now += REFUSED_S_MAX + REFUSED_FORGET_S
-    watch.starts.forget({RECORD.uid}, set(), watch.now)
-    assert watch.starts.report(RECORD.uid).refusal == ""
+    watch.start_backoff.forget({RECORD.uid}, set(), watch.now)
+    assert watch.start_backoff.report(RECORD.uid).refusal == ""
     assert watch.changed == ["hello", "hello"]
 
 
 def test_a_pod_that_is_taken_ends_the_refusal() -> None:
     watch = Watch()
-    watch.starts.refused(RECORD, "exceeded quota", watch.now)
-    watch.starts.accepted(RECORD)
-    assert watch.starts.report(RECORD.uid).refusal == ""
+    watch.start_backoff.refused(RECORD, "exceeded quota", watch.now)
+    watch.start_backoff.accepted(RECORD)
+    assert watch.start_backoff.report(RECORD.uid).refusal == ""

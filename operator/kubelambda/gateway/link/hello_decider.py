@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from kubelambda.core.model.environment_variables import build_configure
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.ports import Catalog
-from kubelambda.gateway.link.hello import Admission, Admitted, Hello, Redirected, Refused, Retired
+from kubelambda.gateway.link.hello import Hello
+from kubelambda.gateway.link.hello_decision import (
+    HelloDecision,
+    Redirected,
+    Refused,
+    Retired,
+    Welcomed,
+)
 from kubelambda.gateway.peers.ownership import Membership
 
 PARK_S = 2.0
@@ -28,11 +35,11 @@ UNCONFIGURED = "unconfigured"
 @dataclass(slots=True, eq=False)
 class _Parked:
     hello: Hello
-    decide: Callable[[Admission], None]
+    answer: Callable[[HelloDecision], None]
     timer: asyncio.TimerHandle
 
 
-class Admissions:
+class HelloDecider:
     """Decides on hellos; ``reconsider`` is called when the catalog changes."""
 
     def __init__(
@@ -53,23 +60,23 @@ class Admissions:
         self._park_s = park_s
         self._parked: dict[FunctionRef, list[_Parked]] = {}
 
-    def admit(self, hello: Hello, decide: Callable[[Admission], None]) -> None:
+    def decide(self, hello: Hello, answer: Callable[[HelloDecision], None]) -> None:
         """Decide now, or when the view and the catalog have caught up."""
-        admission = self._judge(hello)
-        if admission is not None:
-            decide(admission)
+        decision = self._judge(hello)
+        if decision is not None:
+            answer(decision)
             return
         ref = hello.identity.ref
         timer = asyncio.get_running_loop().call_later(self._park_s, self._refuse, ref, hello)
-        self._parked.setdefault(ref, []).append(_Parked(hello, decide, timer))
+        self._parked.setdefault(ref, []).append(_Parked(hello, answer, timer))
 
     def reconsider(self, ref: FunctionRef) -> None:
         """The function at ``ref`` has appeared or changed."""
         for parked in self._parked.pop(ref, []):
-            admission = self._judge(parked.hello)
-            if admission is not None:
+            decision = self._judge(parked.hello)
+            if decision is not None:
                 parked.timer.cancel()
-                parked.decide(admission)
+                parked.answer(decision)
             else:
                 self._parked.setdefault(ref, []).append(parked)
 
@@ -78,7 +85,7 @@ class Admissions:
         for ref in list(self._parked):
             self.reconsider(ref)
 
-    def _judge(self, hello: Hello) -> Admission | None:
+    def _judge(self, hello: Hello) -> HelloDecision | None:
         """None: what the agent speaks of has not come to this gateway yet."""
         owner = self._membership.find_owner(hello.identity.ref)
         if not self._membership.is_credible(hello.epoch):
@@ -91,7 +98,7 @@ class Admissions:
             return Redirected(owner.address)
         return self._judge_own(hello)
 
-    def _judge_own(self, hello: Hello) -> Admission | None:
+    def _judge_own(self, hello: Hello) -> HelloDecision | None:
         identity = hello.identity
         function = self._catalog.get(identity.ref)
         if function is None or function.uid != identity.uid:
@@ -99,16 +106,16 @@ class Admissions:
         if hello.state != UNCONFIGURED:
             # Configured under whatever was current then; the pool gives it no event if it is stale.
             self._open_pool(function)
-            return Admitted(None)
+            return Welcomed(None)
         if function.config_digest != identity.config_digest:
             return None
         self._open_pool(function)
-        return Admitted(build_configure(function, self._region))
+        return Welcomed(build_configure(function, self._region))
 
     def _refuse(self, ref: FunctionRef, hello: Hello) -> None:
         waiting = self._parked.pop(ref, [])
         for parked in waiting:
             if parked.hello is hello:
-                parked.decide(Refused("the function is not known in this configuration", RETRY_MS))
+                parked.answer(Refused("the function is not known in this configuration", RETRY_MS))
             else:
                 self._parked.setdefault(ref, []).append(parked)

@@ -45,7 +45,7 @@ class _Gateway:
 
 
 @dataclass(slots=True)
-class DemandBook:
+class ReportedDemand:
     """What is known by gateway."""
 
     _gateways: dict[str, _Gateway] = field(default_factory=dict)

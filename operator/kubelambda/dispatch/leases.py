@@ -16,7 +16,7 @@ LOOKS = 4
 """How often the leases are looked through in the time after which one is extended."""
 
 
-class Hands:
+class HeldLeases:
     """``run`` under a supervisor for as long as anything is held."""
 
     def __init__(self, queue: Queue, lease_s: float) -> None:

@@ -23,7 +23,7 @@ class _Heard:
     has_served: bool = False
 
 
-class Links:
+class LinkStates:
     """By the uid of the pod."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ becomes direct pods, at a rate that leaves the API server and our own client fre
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from kubelambda.controller.scaling.loads import Look
+from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.core.capacity.pace import TokenBucket, share_fairly
 
 CREATION_COST = 4
@@ -17,7 +17,7 @@ DIRECT_BURST_S = 2.0
 """Direct pods that may be made at once, in seconds of their rate."""
 
 
-class StartPace:
+class StartRateLimiter:
     """Two buckets for the cluster."""
 
     def __init__(self, deployment_per_s: float, direct_per_s: float) -> None:
@@ -26,27 +26,33 @@ class StartPace:
         self._creations = TokenBucket(creations_per_s, max(1.0, 2 * creations_per_s))
         self._direct = TokenBucket(direct_per_s, max(1.0, direct_per_s * DIRECT_BURST_S))
 
-    def grant_deployments(self, wants: Sequence[tuple[Look, int]], now: float) -> dict[str, int]:
+    def grant_deployments(
+        self, wants: Sequence[tuple[FunctionSnapshot, int]], now: float
+    ) -> dict[str, int]:
         """How much each function's Deployment may rise, by the function's uid."""
-        new = [(look, min(want, 1)) for look, want in wants if not look.has_deployment]
+        new = [(snapshot, min(want, 1)) for snapshot, want in wants if not snapshot.has_deployment]
         created = _grant(self._creations, new, now)
         able = [
-            (look, want)
-            for look, want in wants
-            if look.has_deployment or created.get(look.record.uid)
+            (snapshot, want)
+            for snapshot, want in wants
+            if snapshot.has_deployment or created.get(snapshot.record.uid)
         ]
         return _grant(self._deployments, able, now)
 
-    def grant_direct(self, wants: Sequence[tuple[Look, int]], now: float) -> dict[str, int]:
+    def grant_direct(
+        self, wants: Sequence[tuple[FunctionSnapshot, int]], now: float
+    ) -> dict[str, int]:
         """How many direct pods each function may get, by the function's uid."""
         return _grant(self._direct, wants, now)
 
 
-def _grant(bucket: TokenBucket, wants: Sequence[tuple[Look, int]], now: float) -> dict[str, int]:
+def _grant(
+    bucket: TokenBucket, wants: Sequence[tuple[FunctionSnapshot, int]], now: float
+) -> dict[str, int]:
     by_namespace: dict[str, dict[str, int]] = defaultdict(dict)
-    for look, want in wants:
+    for snapshot, want in wants:
         if want > 0:
-            by_namespace[look.record.ref.namespace][look.record.uid] = want
+            by_namespace[snapshot.record.ref.namespace][snapshot.record.uid] = want
     totals: Mapping[str, int] = {
         namespace: sum(own.values()) for namespace, own in by_namespace.items()
     }

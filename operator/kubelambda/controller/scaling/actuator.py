@@ -1,10 +1,10 @@
 """Carries out what the scaler has decided for one function.
 
-Contract: replicas first, since what is taken from a Deployment must be gone before it is made
-directly; then pods, victims, deletions, and the resize after init. What the API server refuses for
-good is remembered in ``Starts``; anything else ends this attempt, and the next look starts from
-what is there. A pod whose creation was not answered may exist: nothing is started for UNSURE_S, by
-when the watch has told.
+Contract: Deployments come first, since what is taken from a Deployment's replicas must be gone
+before it is made as direct pods; then direct pods, draining marks, deletions, and the lower CPU
+limit after init. A refusal by the API server is remembered in ``StartBackoff``; any other failure
+ends this attempt, and the next evaluation starts from what exists then. A pod whose creation was
+not answered may exist all the same: nothing is started for UNSURE_S; the watch shows it by then.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.render import Rendered, compute_share_millis
 from kubelambda.controller.function.renderings import Renderings
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.loads import Look
 from kubelambda.controller.scaling.pod_writer import PodWriter
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.snapshots import FunctionSnapshot
+from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.capacity.scaling import ScalingPlan
 from kubelambda.kube.errors import ForbiddenError, InvalidError, KubeError
 
@@ -36,7 +36,7 @@ RESTING_S = 1.0
 class Decision:
     """What is to happen to one function now."""
 
-    look: Look
+    snapshot: FunctionSnapshot
     plan: ScalingPlan
     victims: tuple[str, ...] = ()
     """Idle environments that make room for others."""
@@ -65,16 +65,16 @@ class Decision:
             or self.victims
             or self.target is not None
             or self.direct
-            or list_to_resize(self.look)
+            or list_to_resize(self.snapshot)
         )
 
 
-def list_to_resize(look: Look) -> list[PodRecord]:
+def list_to_resize(snapshot: FunctionSnapshot) -> list[PodRecord]:
     """Pods that have done their init and still have the CPU limit for it."""
-    share = compute_share_millis(look.record.memory_mb)
+    share = compute_share_millis(snapshot.record.memory_mb)
     return [
         pod
-        for pod, load in look.pods
+        for pod, load in snapshot.pods
         if load.state in ("idle", "busy")
         and load.usable
         and pod.cpu_limit_millis > share
@@ -82,7 +82,7 @@ def list_to_resize(look: Look) -> list[PodRecord]:
     ]
 
 
-class ScalingHand:
+class Actuator:
     """Writes for one function at a time; several of them side by side."""
 
     def __init__(
@@ -91,7 +91,7 @@ class ScalingHand:
         renderings: Renderings,
         key_secrets: KeySecrets,
         writer: PodWriter,
-        starts: Starts,
+        start_backoff: StartBackoff,
         cold_starts: ColdStarts,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,7 +99,7 @@ class ScalingHand:
         self._renderings = renderings
         self._key_secrets = key_secrets
         self._writer = writer
-        self._starts = starts
+        self._start_backoff = start_backoff
         self._cold_starts = cold_starts
         self._clock = clock
         self._resting_until: dict[str, float] = {}
@@ -117,128 +117,134 @@ class ScalingHand:
         for uid in self._resting_until.keys() - functions:
             del self._resting_until[uid]
 
-    def _rest(self, look: Look, seconds: float) -> None:
+    def _rest(self, snapshot: FunctionSnapshot, seconds: float) -> None:
         """From now on, however long the request took; never for less than it rests already."""
         until = self._clock() + seconds
-        self._resting_until[look.record.uid] = max(
-            until, self._resting_until.get(look.record.uid, until)
+        self._resting_until[snapshot.record.uid] = max(
+            until, self._resting_until.get(snapshot.record.uid, until)
         )
 
     async def carry_out(
         self, decision: Decision, now: float, mark_deleted: Callable[[PodRecord], None]
     ) -> bool:
         """False where something has changed meanwhile: look again soon."""
-        look = decision.look
+        snapshot = decision.snapshot
         try:
             if not await self._scale(decision, now):
                 return False
             await self._make_direct(decision, now)
-            await self._mark(look, (*decision.plan.drain, *decision.victims))
+            await self._mark(snapshot, (*decision.plan.drain, *decision.victims))
             is_current = await self._delete(decision, mark_deleted)
-            share = compute_share_millis(look.record.memory_mb)
-            for pod in list_to_resize(look):
+            share = compute_share_millis(snapshot.record.memory_mb)
+            for pod in list_to_resize(snapshot):
                 await self._writer.resize_cpu(pod, share)
         except KubeError as error:
-            logger.warning("%s: scaling failed: %s; next look in a second", look.record.ref, error)
-            self._rest(look, RESTING_S)
+            logger.warning(
+                "%s: scaling failed: %s; next look in a second", snapshot.record.ref, error
+            )
+            self._rest(snapshot, RESTING_S)
         except Exception:
             # A bug with one function must not stop the others.
-            logger.exception("%s: a bug in scaling; next look in a second", look.record.ref)
-            self._rest(look, RESTING_S)
+            logger.exception("%s: a bug in scaling; next look in a second", snapshot.record.ref)
+            self._rest(snapshot, RESTING_S)
         else:
             return is_current
         return True
 
     async def _scale(self, decision: Decision, now: float) -> bool:
-        look = decision.look
+        snapshot = decision.snapshot
         targets = dict(decision.plan.replicas)
         if decision.target is not None:
-            targets[look.revision] = decision.target
-        for deployment in self._store.deployments.group(look.record.uid):
+            targets[snapshot.revision] = decision.target
+        for deployment in self._store.deployments.group(snapshot.record.uid):
             target = targets.pop(deployment.revision, deployment.replicas)
             if target > deployment.replicas:
-                await self._secure_key(look)
+                await self._secure_key(snapshot)
             if target != deployment.replicas and not await self._writer.scale(deployment, target):
                 return False
             if target > deployment.replicas:
-                self._cold_starts.raised(look, now, self._clock())
-        if targets.get(look.revision, 0) > 0:
-            return await self._create_deployment(look, targets[look.revision], now)
+                self._cold_starts.raised(snapshot, now, self._clock())
+        if targets.get(snapshot.revision, 0) > 0:
+            return await self._create_deployment(snapshot, targets[snapshot.revision], now)
         return True
 
-    async def _create_deployment(self, look: Look, replicas: int, now: float) -> bool:
-        rendered = self._find_rendered(look)
+    async def _create_deployment(
+        self, snapshot: FunctionSnapshot, replicas: int, now: float
+    ) -> bool:
+        rendered = self._find_rendered(snapshot)
         if rendered is None:
             return False
         try:
             await asyncio.gather(
-                self._secure_key(look),
+                self._secure_key(snapshot),
                 self._writer.create_deployment(rendered.deployment, replicas),
             )
         except (ForbiddenError, InvalidError) as error:
-            self._refuse(look, error, now)
+            self._refuse(snapshot, error, now)
         else:
-            self._cold_starts.raised(look, now, self._clock())
+            self._cold_starts.raised(snapshot, now, self._clock())
         return True
 
     async def _make_direct(self, decision: Decision, now: float) -> None:
-        look = decision.look
-        rendered = self._find_rendered(look) if decision.direct else None
+        snapshot = decision.snapshot
+        rendered = self._find_rendered(snapshot) if decision.direct else None
         if rendered is None:
             return
         # The first one alone: what the API server refuses it refuses for all of them.
         for count in (1, decision.direct - 1):
             made = await asyncio.gather(
                 *(self._writer.create_pod(rendered.pod) for _ in range(count)),
-                *([self._secure_key(look)] if count else []),
+                *([self._secure_key(snapshot)] if count else []),
                 return_exceptions=True,
             )
             failure = next((one for one in made if isinstance(one, BaseException)), None)
             pods = [one for one in made if isinstance(one, PodRecord)]
-            self._cold_starts.made(look, pods, now, self._clock())
+            self._cold_starts.made(snapshot, pods, now, self._clock())
             if isinstance(failure, ForbiddenError | InvalidError):
-                self._refuse(look, failure, now)
+                self._refuse(snapshot, failure, now)
                 return
             if failure is not None:
-                self._rest(look, UNSURE_S)
+                self._rest(snapshot, UNSURE_S)
                 raise failure
-        self._starts.accepted(look.record)
+        self._start_backoff.accepted(snapshot.record)
 
-    def _refuse(self, look: Look, error: KubeError, now: float) -> None:
+    def _refuse(self, snapshot: FunctionSnapshot, error: KubeError, now: float) -> None:
         if error.is_of_ending_namespace:
-            self._rest(look, RESTING_S)
+            self._rest(snapshot, RESTING_S)
             return
-        logger.warning("%s: %s", look.record.ref, error.message)
-        self._starts.refused(look.record, error.message, now)
+        logger.warning("%s: %s", snapshot.record.ref, error.message)
+        self._start_backoff.refused(snapshot.record, error.message, now)
 
-    async def _secure_key(self, look: Look) -> None:
+    async def _secure_key(self, snapshot: FunctionSnapshot) -> None:
         """Where a function gets its first environment: its Secret may have been deleted."""
-        rendered = self._find_rendered(look)
-        if rendered is not None and not any(load.is_good for load in look.load.pods):
-            await self._key_secrets.ensure(look.record.ref.namespace, rendered)
+        rendered = self._find_rendered(snapshot)
+        if rendered is not None and not any(load.is_good for load in snapshot.load.pods):
+            await self._key_secrets.ensure(snapshot.record.ref.namespace, rendered)
 
-    def _find_rendered(self, look: Look) -> Rendered | None:
+    def _find_rendered(self, snapshot: FunctionSnapshot) -> Rendered | None:
         """None where the function has changed since the look, or was not judged yet."""
-        rendered = self._renderings.find(look.record.uid)
-        return rendered if rendered and rendered.revision == look.revision else None
+        rendered = self._renderings.find(snapshot.record.uid)
+        return rendered if rendered and rendered.revision == snapshot.revision else None
 
-    async def _mark(self, look: Look, names: Sequence[str]) -> None:
-        await asyncio.gather(*(self._writer.mark_victim(pod) for pod in self._pods(look, names)))
+    async def _mark(self, snapshot: FunctionSnapshot, names: Sequence[str]) -> None:
+        await asyncio.gather(
+            *(self._writer.mark_victim(pod) for pod in self._pods(snapshot, names))
+        )
 
     async def _delete(self, decision: Decision, mark_deleted: Callable[[PodRecord], None]) -> bool:
-        look, plan = decision.look, decision.plan
-        dead = self._pods(look, plan.delete)
+        snapshot, plan = decision.snapshot, decision.plan
+        dead = self._pods(snapshot, plan.delete)
         for pod in dead:
             why = pod.exit or pod.ended or "it has left"
-            logger.info("%s: %s is over (%s); deleting it", look.record.ref, pod.key[1], why)
+            logger.info("%s: %s is over (%s); deleting it", snapshot.record.ref, pod.key[1], why)
         await asyncio.gather(*(self._writer.delete(pod) for pod in dead))
-        withdrawn = self._pods(look, plan.withdraw)
+        withdrawn = self._pods(snapshot, plan.withdraw)
         went = await asyncio.gather(*(self._writer.withdraw(pod) for pod in withdrawn))
         for pod in (*dead, *(pod for pod, gone in zip(withdrawn, went, strict=True) if gone)):
             mark_deleted(pod)
         return all(went)
 
-    def _pods(self, look: Look, names: Sequence[str]) -> list[PodRecord]:
+    def _pods(self, snapshot: FunctionSnapshot, names: Sequence[str]) -> list[PodRecord]:
         """As they were when it was decided: a newer version must not be meant."""
         wanted = set(names)
-        return [pod for pod, load in look.pods if load.name in wanted]
+        return [pod for pod, load in snapshot.pods if load.name in wanted]

@@ -1,4 +1,4 @@
-"""Admissions: who may become an environment, and that nothing an agent says moves the view."""
+"""HelloDecider: who may become an environment, and that nothing an agent says moves the view."""
 
 import asyncio
 from typing import Any
@@ -7,11 +7,18 @@ import pytest
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.coordination.membership import Member, View
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.frames import is_epoch_proved, prove_epoch
-from kubelambda.gateway.link.admission import Admissions
-from kubelambda.gateway.link.environment import Identity
-from kubelambda.gateway.link.hello import Admission, Admitted, Hello, Redirected, Refused, Retired
+from kubelambda.gateway.link.hello import Hello, Identity
+from kubelambda.gateway.link.hello_decider import HelloDecider
+from kubelambda.gateway.link.hello_decision import (
+    HelloDecision,
+    Redirected,
+    Refused,
+    Retired,
+    Welcomed,
+)
 
 KEY = b"k" * 32
 REF = FunctionRef("shop", "hello")
@@ -27,7 +34,7 @@ def make_function(**changes: Any) -> Function:
         "account_id": "1",
         "runtime": "python3.13",
         "handler": "app.h",
-        "code": Code(inline={}),
+        "code": InlineFiles({}),
     }
     return Function(**(values | changes))
 
@@ -55,8 +62,8 @@ class World:
         self.membership = FixedView()
         self.index = FunctionIndex()
         self.opened: list[Function] = []
-        self.decided: list[Admission] = []
-        self.admissions = Admissions(
+        self.decided: list[HelloDecision] = []
+        self.hello_decider = HelloDecider(
             self.index,
             self.membership,  # type: ignore[arg-type]
             region="us-east-1",
@@ -77,16 +84,16 @@ class World:
         state = changes.pop("state", "unconfigured")
         identity = Identity(**(values | changes))
         hello = Hello(identity, 1, "n", "p", state, "", epoch, proof)
-        self.admissions.admit(hello, self.decided.append)
+        self.hello_decider.decide(hello, self.decided.append)
 
 
-async def test_an_agent_of_a_known_function_is_admitted_with_its_configuration() -> None:
+async def test_an_agent_of_a_known_function_is_welcomed_with_its_configuration() -> None:
     world = World()
     world.index.put(make_function())
     world.greet()
-    (admission,) = world.decided
-    assert isinstance(admission, Admitted)
-    assert admission.configure is not None
+    (decision,) = world.decided
+    assert isinstance(decision, Welcomed)
+    assert decision.configure is not None
     assert world.opened
 
 
@@ -102,8 +109,8 @@ async def test_an_agent_whose_function_is_not_known_yet_waits_for_it() -> None:
     world.greet()
     assert world.decided == []
     world.index.put(make_function())
-    world.admissions.reconsider(REF)
-    assert isinstance(world.decided[0], Admitted)
+    world.hello_decider.reconsider(REF)
+    assert isinstance(world.decided[0], Welcomed)
 
 
 async def test_an_agent_that_waits_too_long_is_told_to_come_again() -> None:
@@ -112,7 +119,7 @@ async def test_an_agent_that_waits_too_long_is_told_to_come_again() -> None:
     while not world.decided:
         await asyncio.sleep(0)
     assert isinstance(world.decided[0], Refused)
-    world.admissions.reconsider_all()
+    world.hello_decider.reconsider_all()
     assert len(world.decided) == 1
 
 
@@ -126,24 +133,24 @@ async def test_an_epoch_that_only_the_agent_vouches_for_moves_nothing(proof: str
     assert world.decided == []
 
 
-async def test_an_epoch_with_a_gateways_word_is_overtaken_and_its_agent_admitted() -> None:
+async def test_an_epoch_with_a_gateways_word_is_overtaken_and_its_agent_welcomed() -> None:
     world = World()
     world.index.put(make_function())
     world.greet(epoch=EPOCH + 9, proof=prove_epoch(KEY, EPOCH + 9))
     assert world.membership.proved == [EPOCH + 9]
     world.membership.view = View(EPOCH + 10, (OWN,))
-    world.admissions.reconsider_all()
-    assert isinstance(world.decided[0], Admitted)
+    world.hello_decider.reconsider_all()
+    assert isinstance(world.decided[0], Welcomed)
 
 
-async def test_an_agent_that_waits_is_admitted_when_the_view_has_caught_up() -> None:
+async def test_an_agent_that_waits_is_welcomed_when_the_view_has_caught_up() -> None:
     """The view came by a heartbeat: nothing that the agent said was needed."""
     world = World()
     world.index.put(make_function())
     world.greet(epoch=EPOCH + 9)
     world.membership.view = View(EPOCH + 9, (OWN,))
-    world.admissions.reconsider_all()
-    assert isinstance(world.decided[0], Admitted)
+    world.hello_decider.reconsider_all()
+    assert isinstance(world.decided[0], Welcomed)
 
 
 @pytest.mark.parametrize("state", ["unconfigured", "idle", "busy"])

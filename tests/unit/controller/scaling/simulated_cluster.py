@@ -17,12 +17,12 @@ from kubelambda.controller.cache.records import FunctionRecord, read_function
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.renderings import Ingredients, Renderings
+from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.links import Links
+from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
-from kubelambda.controller.scaling.scaling_hand import ScalingHand
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.wire.demand import DemandReport, Drain, EnvironmentReport, FunctionDemand
 from kubelambda.kube.memory import Call, Event, MemoryApi
 from kubelambda.kube.paths import DEPLOYMENTS, PODS
@@ -95,7 +95,7 @@ class Gateway:
                 one.state, one.until = "busy", now + self.event_s
 
 
-class World:
+class SimulatedCluster:
     """Functions, their gateway, and a node that takes ``room`` pods."""
 
     def __init__(
@@ -140,28 +140,30 @@ class World:
         for manifest in self._deployments.values():
             store.put_deployment(read_deployment(manifest))
         registry = CollectorRegistry()
-        links = Links()
-        self.starts = Starts(links, lambda record: self.changed.append(record.ref.name), self.clock)
+        link_states = LinkStates()
+        self.start_backoff = StartBackoff(
+            link_states, lambda record: self.changed.append(record.ref.name), self.clock
+        )
         cold_starts = ColdStarts(registry)
         self.renderings = renderings = Renderings(PLATFORM)
         for record in self.records:
             ingredients = Ingredients(record, RUNTIME)
             renderings.put(ingredients.render(PLATFORM).revision, ingredients)
-        hand = ScalingHand(
+        actuator = Actuator(
             store,
             renderings,
             KeySecrets(self.api, self.clock),
             PodWriter(self.api, store, registry),
-            self.starts,
+            self.start_backoff,
             cold_starts,
             self.clock,
         )
         self.scaler = Scaler(
             store,
             renderings,
-            hand,
-            self.starts,
-            links,
+            actuator,
+            self.start_backoff,
+            link_states,
             self.presence,
             cold_starts,
             ControllerSettings(idle_timeout_s=IDLE_S),
@@ -219,7 +221,7 @@ class World:
             report = DemandReport("gw", next(self._sequence), demands)
             for drain in self.scaler.take_report(report).drains:
                 self._drain(drain)
-        self.scaler.look()
+        self.scaler.evaluate()
         await self.scaler.settle()
         self._play_replica_sets()
         self._schedule()

@@ -1,4 +1,4 @@
-"""An invocation on its way: from admission to the answer.
+"""An invocation on its way: from its acceptance to the answer.
 
 Contract: answered exactly once, whoever comes first; everything after the first answer is dropped.
 Lives on the event loop.

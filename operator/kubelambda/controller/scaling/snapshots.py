@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.cache.records import FunctionRecord
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.scaling.demand_book import CombinedDemand
-from kubelambda.controller.scaling.links import Links
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.scaling.reported_demand import CombinedDemand
+from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.capacity.room import MOMENT_S, IdleEnvironment, RoomLoad
 from kubelambda.core.capacity.scaling import FunctionLoad, PodLoad
 
@@ -22,7 +22,7 @@ LATELY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FunctionSnapshot:
     """One function at one moment."""
 
     record: FunctionRecord
@@ -42,13 +42,13 @@ class Look:
         return self.revision in self.load.replicas
 
 
-class Loads:
-    """Builds a ``Look`` for each function."""
+class SnapshotBuilder:
+    """Builds a ``FunctionSnapshot`` for each function."""
 
-    def __init__(self, store: Store, links: Links, starts: Starts) -> None:
+    def __init__(self, store: Store, link_states: LinkStates, start_backoff: StartBackoff) -> None:
         self._store = store
-        self._links = links
-        self._starts = starts
+        self._link_states = link_states
+        self._start_backoff = start_backoff
         self._waiting_since: dict[str, float] = {}
         self._waited: dict[str, deque[tuple[float, int]]] = {}
         self._owed_since: dict[str, float] = {}
@@ -74,12 +74,12 @@ class Loads:
         *,
         no_gateways: bool,
         is_slow: bool,
-    ) -> Look:
+    ) -> FunctionSnapshot:
         """What is known of ``record`` now; ``no_gateways``: none is alive that could report."""
         busy_s = float(record.timeout_s) if no_gateways else None
         records = [one for one in self._store.pods.group(record.uid) if not one.stray]
         pods = tuple((one, self._load_pod(record, one, demand, now, busy_s)) for one in records)
-        self._starts.observe(record, revision, pods, now)
+        self._start_backoff.observe(record, revision, pods, now)
         deployments = self._store.deployments.group(record.uid)
         replicas = {one.revision: one.replicas for one in deployments}
         is_refused = any(one.failure for one in deployments if one.revision == revision)
@@ -94,11 +94,11 @@ class Loads:
             cap=record.reserved_concurrency,
             duration_s=None if demand.duration_ms is None else demand.duration_ms / 1000,
             waited_s=_measure(self._waiting_since, record.uid, waiting > 0, now),
-            start_max=self._starts.start_max(record, revision, now),
+            start_max=self._start_backoff.start_max(record, revision, now),
             owed_s=_measure(self._owed_since, record.uid, owes, now),
             is_slow=is_slow or is_refused,
         )
-        return Look(
+        return FunctionSnapshot(
             record,
             revision,
             load,
@@ -127,7 +127,7 @@ class Loads:
         busy_s: float | None,
     ) -> PodLoad:
         report = demand.environments.get(pod.key[1])
-        state, idle_s = self._links.state_of(pod, report, now, busy_s=busy_s)
+        state, idle_s = self._link_states.state_of(pod, report, now, busy_s=busy_s)
         return PodLoad(
             name=pod.key[1],
             revision=pod.revision,
@@ -150,19 +150,19 @@ class Loads:
             pod.is_unschedulable
             and load.is_good
             and load.revision == revision
-            and now - self._links.known_since(pod.uid, now) >= MOMENT_S
+            and now - self._link_states.known_since(pod.uid, now) >= MOMENT_S
             for pod, load in pods
         )
 
 
-def describe_room(look: Look) -> RoomLoad:
+def describe_room(snapshot: FunctionSnapshot) -> RoomLoad:
     """The same function, as far as room is concerned."""
-    holding = [load for pod, load in look.pods if pod.node and not load.failed]
+    holding = [load for pod, load in snapshot.pods if pod.node and not load.failed]
     return RoomLoad(
-        key=look.record.uid,
-        memory_mb=look.record.memory_mb,
-        unscheduled=min(look.unscheduled, look.load.waiting),
-        is_waiting=look.load.waiting > 0,
+        key=snapshot.record.uid,
+        memory_mb=snapshot.record.memory_mb,
+        unscheduled=min(snapshot.unscheduled, snapshot.load.waiting),
+        is_waiting=snapshot.load.waiting > 0,
         environments=sum(load.is_good for load in holding),
         idle=[
             IdleEnvironment(load.name, load.idle_s)
@@ -170,7 +170,7 @@ def describe_room(look: Look) -> RoomLoad:
             if load.is_good and load.state == "idle"
         ],
         leaving=sum(not load.is_good for load in holding),
-        floor=look.load.floor,
+        floor=snapshot.load.floor,
     )
 
 

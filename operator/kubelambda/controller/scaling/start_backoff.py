@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.cache.records import FunctionRecord
-from kubelambda.controller.scaling.links import Links
+from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.core.backoff import double_delay_s
 from kubelambda.core.capacity.scaling import PodLoad
 from kubelambda.core.capacity.start_failures import FAILURES_STALLED, StartFailures, record_failure
@@ -62,16 +62,16 @@ class _Refusal:
         return double_delay_s(self.count - 1, REFUSED_S_MIN, REFUSED_S_MAX)
 
 
-class Starts:
+class StartBackoff:
     """The memory of one controller; a successor begins with a try."""
 
     def __init__(
         self,
-        links: Links,
+        link_states: LinkStates,
         changed: Callable[[FunctionRecord], None],
         clock: Callable[[], float],
     ) -> None:
-        self._links = links
+        self._link_states = link_states
         self._changed = changed
         self._clock = clock
         self._failures: dict[str, StartFailures] = {}
@@ -137,9 +137,9 @@ class Starts:
                 del known[uid]
 
     def _has_failed(self, pod: PodRecord, load: PodLoad, now: float) -> bool:
-        if pod.uid in self._counted or self._links.has_served(pod.uid):
+        if pod.uid in self._counted or self._link_states.has_served(pod.uid):
             return False
-        age_s = now - self._links.known_since(pod.uid, now)
+        age_s = now - self._link_states.known_since(pod.uid, now)
         is_stuck = load.stuck and not pod.is_unschedulable and age_s >= STUCK_S
         return load.restarted or load.failed or is_stuck
 
@@ -149,7 +149,7 @@ class Starts:
         self._failures[record.uid] = record_failure(
             former,
             revision,
-            begun_at=self._links.known_since(pod.uid, now),
+            begun_at=self._link_states.known_since(pod.uid, now),
             now=now,
             cause=pod.exit or pod.ended or " ".join(one for one in pod.trouble if one),
         )

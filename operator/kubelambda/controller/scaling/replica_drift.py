@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from kubelambda.controller.cache.kept_records import DeploymentRecord
 
 
-class KeptReplicas:
+class ReplicaDrift:
     """Knows what the scaler asked for, by the Deployment's uid."""
 
     def __init__(self) -> None:
