@@ -1,27 +1,37 @@
 """What the suites that run against a target share: the target, boto3, what is impossible."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from conformance.lambda_api.invoker import Invoker
 from conformance.lambda_api.targets import TARGET, ClusterTarget, LocalTarget, Target, make_client
+from conformance.runtimes.languages import LANGUAGES
+from side_by_side import make_scheduler
 
+SHARED = {
+    "test_endings": "slow rules",  # the fixture ``slow`` is for one test of each
+    "test_runtime_api": "slow rules",
+    "test_code_sources": "code site",  # both serve the same port
+    "test_layer_sources": "code site",
+}
 REASONS = pytest.StashKey[dict[str, str]]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers of pytest-xdist share nothing, so what shares a function or a port stays together."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(name_group(item)))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Workers share nothing, so what shares a function, a build or a port stays together."""
+    return make_scheduler(config, log, name_group)
 
 
-def name_group(item: pytest.Item) -> str:
-    """The row of the matrix, whose function is made once, else the file."""
-    call = getattr(item, "callspec", None)
-    return str(call.params.get("row", item.path.stem)) if call else item.path.stem
+def name_group(nodeid: str) -> str:
+    """The row of the matrix, whose function is made once, else the file or its neighbours."""
+    path, _, test = nodeid.partition("::")
+    file = Path(path).stem
+    parameters = test.partition("[")[2].rstrip("]").split("-")
+    rows = [one for one in parameters if one in LANGUAGES]
+    return rows[0] if rows else SHARED.get(file, file)
 
 
 @pytest.fixture(scope="session")

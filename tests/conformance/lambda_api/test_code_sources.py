@@ -5,8 +5,6 @@ import os
 import time
 from typing import Any
 
-import pytest
-
 from conformance.lambda_api.code_site import (
     ACCESS_KEY,
     SECRET_KEY,
@@ -16,9 +14,6 @@ from conformance.lambda_api.code_site import (
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import SOURCES
 from conformance.lambda_api.test_code import FILES, HANDLER, make_zip
-
-# Both files serve the same port (``code_site``).
-pytestmark = pytest.mark.xdist_group("code site")
 
 BUCKET = "code.bucket"
 HEALED_S = 25

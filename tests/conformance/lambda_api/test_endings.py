@@ -7,8 +7,8 @@ import pytest
 
 from conformance.lambda_api.invoker import Answer, Invoker
 
-# ``slow`` begins with the first test here, and is asked for by one test of each of its two files.
-pytestmark = [pytest.mark.usefixtures("slow"), pytest.mark.xdist_group("slow rules")]
+# One test here asks for it; it begins with the first.
+pytestmark = pytest.mark.usefixtures("slow")
 
 RESPONSE_BYTES_MAX = 6_291_556
 NO_MEMORY_LIMIT = "local mode has no memory limit, so nothing is killed for memory"

@@ -3,17 +3,12 @@
 import hashlib
 from typing import Any
 
-import pytest
-
 from conformance.lambda_api.code_site import ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, CodeSite
 from conformance.lambda_api.invoker import Invoker
 from conformance.lambda_api.layers import build_layer
 from conformance.lambda_api.test_code import make_zip
 from conformance.lambda_api.test_code_sources import BUCKET, by_s3, by_url, expect_invalid_code
 from conformance.lambda_api.test_layers import put_layer, wait_until
-
-# Both files serve the same port (``code_site``).
-pytestmark = pytest.mark.xdist_group("code site")
 
 TEXT = {"act": "read", "name": "both.txt"}
 

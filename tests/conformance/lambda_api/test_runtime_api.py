@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from conformance.lambda_api.invoker import Answer, Invoker
 
-# ``slow`` begins with the first test here, and is asked for by one test of each of its two files.
-pytestmark = [pytest.mark.usefixtures("slow"), pytest.mark.xdist_group("slow rules")]
+# One test here asks for it; it begins with the first.
+pytestmark = pytest.mark.usefixtures("slow")
 
 
 def test_1_the_content_type_is_exactly_json_and_python_gets_a_dict(invoker: Invoker) -> None:

@@ -77,21 +77,8 @@ def deploy(
         invoker.target.drop(arn.rsplit(":", 1)[1])
 
 
-def share_a_build(language: str) -> pytest.MarkDecorator:
-    """Samples of a language are built by one worker, which has them all."""
-    return pytest.mark.xdist_group(f"samples in {language}")
-
-
 @pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            case,
-            id=f"{case.sample.language}: {case.rule}",
-            marks=share_a_build(case.sample.language),
-        )
-        for case in CASES
-    ],
+    "case", CASES, ids=[f"{case.sample.language}: {case.rule}" for case in CASES]
 )
 def test_a_sample_does_as_on_lambda(
     case: Case, deploy: Callable[..., str], invoker: Invoker
@@ -107,7 +94,6 @@ def test_a_sample_does_as_on_lambda(
         check_log(case, answer, arn)
 
 
-@share_a_build("java")
 def test_records_of_javas_logger_are_json_where_that_is_asked_for(
     deploy: Callable[..., str], invoker: Invoker
 ) -> None:

@@ -21,8 +21,7 @@ from oci_registry import OciRegistry, Reply
 REPOSITORY = "kubelambda-test"
 WaitUntil = Callable[..., Any]
 
-# One worker has all of them, since the registry has a port of its own.
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("registry")]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
