@@ -20,6 +20,23 @@ SHARED = {
 REASONS = pytest.StashKey[dict[str, str]]()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a cluster would only repeat of local mode (docs/testing.md)."""
+    if TARGET != "cluster":
+        return
+    repeated = [item for item in items if is_repeated(item)]
+    config.hook.pytest_deselected(items=repeated)
+    items[:] = [item for item in items if item not in repeated]
+
+
+def is_repeated(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    others = [index for name, index in call.indices.items() if name != "row"] if call else []
+    is_first = not any(others)
+    once = item.get_closest_marker("one_on_cluster") is not None
+    return item.get_closest_marker("local_only") is not None or (once and not is_first)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Workers share nothing, so what shares a function, a build or a port stays together."""
     return make_scheduler(config, log, name_group)

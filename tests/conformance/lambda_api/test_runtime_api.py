@@ -127,6 +127,7 @@ def test_an_unknown_response_mode_is_400_and_the_callers_error(invoker: Invoker)
 
 
 @pytest.mark.parametrize("payload", [b'{"b": 1, "a":\t2, "a": 3}', b'"text"', b"1e3", b"null"])
+@pytest.mark.one_on_cluster
 def test_the_event_is_the_callers_bytes(invoker: Invoker, payload: bytes) -> None:
     """Spec 1.2: whatever JSON it is."""
     answer = invoker(invoker.put("echo"), payload)
