@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from integration.conftest import MASTER, Installation, MakeInstallation, free_port
+from integration.conftest import MASTER, Installation, MakeInstallation
 from kubelambda.cli.package import upload
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
@@ -34,11 +35,11 @@ from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WorkerMetrics, Workers
 from kubelambda.controller.records.keys import WorkKey
 from kubelambda.controller.records.runtime_record import RuntimeRecord
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
 from kubelambda.stores.directory import DirectoryPackages
+from ports import free_port
 
 CONTENTS = tuple(
     build_inline_zip({"app.py": text}) for text in ("any files", "others too", "these", "unused")

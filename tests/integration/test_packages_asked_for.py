@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from integration.conftest import MASTER, Installation, MakeInstallation, free_port
+from integration.conftest import MASTER, Installation, MakeInstallation
 from kubelambda.cli.package import upload
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
@@ -23,6 +23,7 @@ from kubelambda.core.wire.package_lookup import (
     encode_lookup,
 )
 from kubelambda.stores.directory import DirectoryPackages
+from ports import free_port
 
 CONTENT = build_inline_zip({"app.py": "any files will do"})
 NAME, ABSENT = hashlib.sha256(CONTENT).hexdigest(), "0" * 64

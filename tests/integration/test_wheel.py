@@ -52,11 +52,18 @@ def test_a_wheel_installed_by_pip_serves_functions(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     programs = tmp_path / "venv" / "bin"
-    run(programs / "pip", "install", "--disable-pip-version-check", wheel)
+    install = (programs / "pip", "install", "--disable-pip-version-check", "--no-compile")
+    run(*install, wheel)
     assert "kind: CustomResourceDefinition" in run(programs / "kubelambda", "crds", "print")
     said = run(programs / "kubelambda", "local", "start", ".", status=2)
     assert "pip install 'kubelambda[local]'" in said
-    run(programs / "pip", "install", "--disable-pip-version-check", f"{wheel}[local]")
+    run(
+        programs / "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-compile",
+        f"{wheel}[local]",
+    )
     (tmp_path / "hello.yaml").write_text(json.dumps(FUNCTION))
     port = free_port()
     process = subprocess.Popen(

@@ -22,6 +22,9 @@ from kubelambda.controller.cache.resync import Resync
 from kubelambda.controller.cache.runtime_config_map import RuntimesFromConfigMap
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.cache.watches import build_kopf_registry, build_kopf_settings
+from kubelambda.controller.demand.demand_server import DemandServer
+from kubelambda.controller.demand.gateway_pods import GatewayPods
+from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
@@ -41,15 +44,10 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import WorkKey, function_key
 from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.demand_server import DemandServer
-from kubelambda.controller.scaling.gateway_pods import GatewayPods
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.capacity.token_bucket import TokenBucket
-from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
-from kubelambda.core.wire.keys import derive_key
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
@@ -57,6 +55,7 @@ from kubelambda.kube.request_sender import RequestCounter
 from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.parts import run_parts
 from kubelambda.process.signals import set_on_stop
+from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +122,7 @@ class Leader:
         self._store.on_pod_changed = self._scaler.evaluate_soon
         self._runtimes = self._build_runtimes()
         self._demand = DemandServer(
-            derive_key(master_secret, INTERNAL_KEY_INFO),
+            Signatures.derive(master_secret),
             self._scaler.take_report,
             port=settings.demand_port,
         )

@@ -13,25 +13,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-import aiohttp
-
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.ports import DemandSink
-from kubelambda.core.wire.demand import (
-    DEMAND_PATH,
-    INTERNAL_KEY_INFO,
-    DemandReply,
-    DemandReport,
-    Drain,
-    FunctionDemand,
-    MalformedDemandError,
-    decode_reply,
-    iter_encoded,
-)
+from kubelambda.core.wire.demand import DemandReport, Drain, FunctionDemand
 from kubelambda.core.wire.demand_change import has_changed
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, derive_key, sign_request
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
-from kubelambda.process.answers import AnswerTooLongError, read_answer
 
 logger = logging.getLogger(__name__)
 
@@ -39,59 +25,12 @@ PERIOD_S = 1.0
 WHOLE_S = 300.0
 COALESCE_S = 0.005
 FAILURE_LOG_S = 30.0
-POST_S = 3.0
-REPLY_BYTES_MAX = 4 * 1024 * 1024
 SLICE_FUNCTIONS = 25
 """So many functions are looked at, or encoded, before other work has its turn."""
 
 
 class DemandError(Exception):
     """The controller could not be told; the message says why."""
-
-
-class HttpDemandSink:
-    """Posts reports to the controller's internal Service, signed."""
-
-    def __init__(self, url: str, master_secret: bytes) -> None:
-        self._url = url.rstrip("/") + DEMAND_PATH
-        self._key = derive_key(master_secret, INTERNAL_KEY_INFO)
-        self._session: aiohttp.ClientSession | None = None
-
-    async def report(self, report: DemandReport) -> DemandReply:
-        """One POST; DemandError where the controller does not take it."""
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=POST_S)
-            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
-        body = await _encode(report)
-        signature = sign_request(self._key, "POST", DEMAND_PATH, body, int(time.time()))
-        headers = {SIGNATURE_HEADER: signature, "Content-Type": "application/json"}
-        try:
-            async with self._session.post(self._url, data=body, headers=headers) as response:
-                if response.status != 200:
-                    raise DemandError(f"the controller answered {response.status}")
-                return decode_reply(await read_answer(response, REPLY_BYTES_MAX))
-        except (
-            aiohttp.ClientError,
-            TimeoutError,
-            OSError,
-            MalformedDemandError,
-            AnswerTooLongError,
-        ) as error:
-            raise DemandError(f"the controller cannot be reached: {error!r}") from error
-
-    async def close(self) -> None:
-        """Close the connection to the controller."""
-        if self._session is not None:
-            await self._session.close()
-
-
-async def _encode(report: DemandReport) -> bytes:
-    pieces: list[bytes] = []
-    for piece in iter_encoded(report):
-        pieces.append(piece)
-        if len(pieces) % SLICE_FUNCTIONS == 0:
-            await asyncio.sleep(0)
-    return b"".join(pieces)
 
 
 class DemandSource(Protocol):

@@ -9,7 +9,7 @@ import pytest
 from kubelambda.core.coordination.membership import EPOCH_AHEAD_MS, Heartbeat, Member, View
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.frames import is_epoch_proved, prove_epoch
-from kubelambda.gateway.peers.ownership import HEARD_S, Membership, PeerUnreachableError
+from kubelambda.gateway.peers.membership import HEARD_S, Membership, PeerUnreachableError
 from unit.jumping_loop import run_jumping
 
 NOW_MS = 1_700_000_000_000

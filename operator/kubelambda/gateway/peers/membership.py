@@ -13,17 +13,15 @@ from dataclasses import replace
 from typing import Protocol
 
 from kubelambda.core.coordination.membership import (
-    DEAD_S,
     Heartbeat,
     Member,
-    Peer,
     View,
     choose_view,
-    count_elsewhere,
     is_credible,
     plan_view,
 )
 from kubelambda.core.model.function import FunctionRef
+from kubelambda.gateway.peers.known_peers import KnownPeers
 
 logger = logging.getLogger(__name__)
 
@@ -95,11 +93,6 @@ class Membership:
         self._on_dead = on_dead
         self._now_ms = now_ms
         self._incarnation = now_ms()
-        self._peers: dict[str, Peer] = {}
-        self._former: list[Peer] = []
-        """Former selves of restarted gateways: what they held counts a while longer (M5)."""
-        self._silent: set[str] = set()
-        """Addresses of those that are not heard of any more; ``on_dead`` was told."""
         self._highest_epoch = 0
         self._settled = find_peers is None
         self._leaving = False
@@ -107,6 +100,7 @@ class Membership:
         self._viewed = asyncio.Event()
         self._rounded = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._peers = KnownPeers(self._loop.time)
         self._heard_at = float("-inf")
         """When the last round of heartbeats that has ended began."""
 
@@ -121,20 +115,12 @@ class Membership:
         return self._owners[ref]
 
     def count_function(self, ref: FunctionRef, heard: int) -> int:
-        """Invocations of ``ref`` at other gateways (``membership.count_elsewhere``)."""
-        if not self._peers and not self._former:
-            return 0
-        return count_elsewhere(
-            self._everybody(), lambda one: one.in_flight.get(ref, 0), self._loop.time(), heard=heard
-        )
+        """Invocations of ``ref`` at other gateways (``KnownPeers.count_function``)."""
+        return self._peers.count_function(ref, heard)
 
     def count_account(self, account_id: str) -> int:
         """Invocations of the account's unreserved functions at other gateways."""
-        if not self._peers and not self._former:
-            return 0
-        return count_elsewhere(
-            self._everybody(), lambda one: one.accounts.get(account_id, 0), self._loop.time()
-        )
+        return self._peers.count_account(account_id)
 
     async def wait_for_epoch(self, epoch: int, timeout_s: float) -> None:
         """Return when the view's epoch is at least ``epoch``, or after ``timeout_s``."""
@@ -159,13 +145,9 @@ class Membership:
 
     def hear(self, heartbeat: Heartbeat) -> None:
         """Another gateway's heartbeat, its signature being good."""
-        name = heartbeat.sender.name
-        if name == self.own.name:
+        if heartbeat.sender.name == self.own.name:
             return
-        former = self._peers.get(name)
-        if former is not None and former.heartbeat.incarnation != heartbeat.incarnation:
-            self._keep_former_self(former)
-        self._peers[name] = Peer(heartbeat, self._loop.time())
+        self._peers.hear(heartbeat)
         self._note_epoch(heartbeat.view.epoch)
         self._consider(choose_view(self.view, heartbeat.view, self._now_ms()))
 
@@ -225,7 +207,8 @@ class Membership:
             if addresses is not None:
                 await asyncio.gather(*(self._exchange(one) for one in addresses))
                 self._settled = True
-            self._tell_silent()
+            for address in self._peers.take_silent():
+                self._on_dead(address)
         self._consider(self.view)
         self._heard_at = began_at
         self._rounded.set()
@@ -239,7 +222,7 @@ class Membership:
             found = set()
             if not self._settled:
                 return None
-        known = {peer.heartbeat.sender.address for peer in self._living()}
+        known = {peer.heartbeat.sender.address for peer in self._peers.list_living()}
         members = {member.address for member in self.view.members}
         return (found | known | members) - {self.own.address}
 
@@ -248,7 +231,7 @@ class Membership:
             self.hear(await self._sender.exchange(address, self._heartbeat()))
         except PeerUnreachableError as error:
             if error.refused:
-                self._mark_dead(address)
+                self._peers.mark_dead(address)
             logger.debug("no heartbeat to %s: %s", address, error)
 
     def answer(self, heartbeat: Heartbeat) -> Heartbeat:
@@ -267,16 +250,15 @@ class Membership:
         )
 
     def _consider(self, view: View) -> None:
-        now = self._loop.time()
         own = replace(self._heartbeat(), view=view)
         view = plan_view(
             own,
-            self._peers.values(),
+            self._peers.list_present(),
             highest_epoch=self._highest_epoch,
-            now=now,
+            now=self._loop.time(),
             now_ms=self._now_ms(),
         )
-        self._former = [peer for peer in self._former if now - peer.heard_at < 10 * DEAD_S]
+        self._peers.forget_old()
         if view == self.view:
             return
         self.view = view
@@ -288,29 +270,6 @@ class Membership:
         self._viewed = asyncio.Event()
         self._wanted.set()
         self._on_change()
-
-    def _mark_dead(self, address: str) -> None:
-        for peer in self._living():
-            if peer.heartbeat.sender.address == address:
-                del self._peers[peer.heartbeat.sender.name]
-                self._keep_former_self(peer)
-
-    def _tell_silent(self) -> None:
-        living = {peer.heartbeat.sender.address for peer in self._living()}
-        known = {peer.heartbeat.sender.address for peer in self._everybody()}
-        for address in known - living - self._silent:
-            self._on_dead(address)
-        self._silent = known - living
-
-    def _keep_former_self(self, peer: Peer) -> None:
-        self._former.append(Peer(peer.heartbeat, min(peer.heard_at, self._loop.time() - DEAD_S)))
-
-    def _living(self) -> list[Peer]:
-        now = self._loop.time()
-        return [peer for peer in self._peers.values() if peer.is_alive(now)]
-
-    def _everybody(self) -> list[Peer]:
-        return [*self._peers.values(), *self._former]
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:
