@@ -1,9 +1,9 @@
 """All links of a gateway: how many there may be, and what they share.
 
-Contract: counts what it is told of and says no where a limit is reached; does no I/O. A peer that
-has not proved itself costs a connection of its address's share. A peer that has proved itself is
-hostile all the same: the links of one function are limited, since each takes a descriptor and a
-place in the report to the controller.
+Contract: counts, and refuses what would exceed a limit; does no I/O. A peer that has not proved
+itself takes a connection of its address's share. A peer that has proved itself may be hostile all
+the same: the links of one function are limited, since each takes a descriptor and a place in the
+report to the controller.
 """
 
 import asyncio
