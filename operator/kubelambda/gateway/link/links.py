@@ -58,7 +58,7 @@ class Links:
     read_epoch: Callable[[], int]
     """The epoch of this gateway's view."""
     prove_epoch: Callable[[int], str]
-    """This gateway's word for an epoch; agents keep it and bring it along (frames.prove_epoch)."""
+    """This gateway's proof of an epoch; agents keep it and bring it along (frames.prove_epoch)."""
     serve_http: Callable[[asyncio.Transport, bytes], None]
     """Takes over a connection on which something other than the link's upgrade has come."""
     ping_s: float = PING_S
@@ -76,7 +76,7 @@ class Links:
         return True
 
     def discount_unauthenticated(self, address: str) -> None:
-        """It has proved itself, is no link, or has ended."""
+        """Count it no more: it has proved itself, is no link, or has ended."""
         _decrement(self.unauthenticated_by_address, address)
 
     def add(self, link: Link, uid: str) -> bool:
