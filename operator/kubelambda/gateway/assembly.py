@@ -47,7 +47,7 @@ UPLOADS_DIRECTORY = "uploads"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Dependencies:
     """What a gateway is given."""
 
     settings: GatewaySettings
@@ -70,7 +70,7 @@ class Surroundings:
 class Assembly:
     """The parts, joined. ``own`` says under which name and address others know this gateway."""
 
-    def __init__(self, given: Surroundings, own: Member) -> None:
+    def __init__(self, given: Dependencies, own: Member) -> None:
         self._given = given
         settings, catalog = given.settings, given.catalog
         key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
@@ -83,7 +83,7 @@ class Assembly:
         self.pools = Pools(
             start_wait_s=settings.start_wait_s,
             notify=self._notify,
-            elsewhere=_Elsewhere(self),
+            peer_counts=_PeerCounts(self),
             find=catalog.get,
             observe_stage=given.metrics.observe_stage,
         )
@@ -235,7 +235,7 @@ class Assembly:
         self.reporter.notify(ref)
 
 
-class _Elsewhere:
+class _PeerCounts:
     """What other gateways hold; asked by the pools, which are made before the membership."""
 
     def __init__(self, assembly: Assembly) -> None:
@@ -248,7 +248,7 @@ class _Elsewhere:
         return self._assembly.membership.count_account(account_id)
 
 
-def _build_cache(given: Surroundings) -> PackageCache | None:
+def _build_cache(given: Dependencies) -> PackageCache | None:
     if given.packages is None:
         return None
     return PackageCache(given.packages, given.settings.package_cache)

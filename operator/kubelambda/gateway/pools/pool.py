@@ -20,7 +20,7 @@ from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import FINISHING_S, Environment
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 from kubelambda.gateway.pools.function_pool import FunctionPool
-from kubelambda.gateway.pools.slots import Elsewhere, Slots
+from kubelambda.gateway.pools.slots import PeerCounts, Slots
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +39,13 @@ class Pools:
         *,
         start_wait_s: float,
         notify: Callable[[FunctionRef], None],
-        elsewhere: Elsewhere,
+        peer_counts: PeerCounts,
         find: Callable[[FunctionRef], Function | None],
         observe_stage: Callable[[ColdStartStage, float], None] = ignore_stage,
     ) -> None:
         self._start_wait_s = start_wait_s
         self._notify = notify
-        self._slots = Slots(elsewhere)
+        self._slots = Slots(peer_counts)
         self._find = find
         self._observe_stage = observe_stage
         self._pools: dict[FunctionRef, FunctionPool] = {}

@@ -3,7 +3,8 @@
 from typing import Any
 
 from kubelambda.core.errors import ApiError
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.demand import FunctionDemand
 from kubelambda.core.wire.frames import FrameType, encode_control
@@ -24,14 +25,14 @@ def make_function(memory_mb: int = 128, **fields: Any) -> Function:
         "account_id": "1",
         "runtime": "python3.13",
         "handler": "app.h",
-        "code": Code(inline={}),
+        "code": InlineFiles({}),
         "memory_mb": memory_mb,
         "reserved_concurrency": RESERVED,
     }
     return Function(**{**given, **fields})
 
 
-class Elsewhere:
+class PeerCounts:
     """What other gateways hold: nothing, unless the scenario says so."""
 
     def __init__(self) -> None:
@@ -99,11 +100,11 @@ class World:
         self.notified = 0
         self.stages: list[tuple[str, float]] = []
         self.catalog: dict[FunctionRef, Function] = {}
-        self.elsewhere = Elsewhere()
+        self.peer_counts = PeerCounts()
         self.pools = Pools(
             start_wait_s=start_wait_s,
             notify=self.note,
-            elsewhere=self.elsewhere,
+            peer_counts=self.peer_counts,
             find=self.catalog.get,
             observe_stage=lambda stage, seconds: self.stages.append((stage, seconds)),
         )
