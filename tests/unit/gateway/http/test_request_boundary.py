@@ -25,6 +25,7 @@ from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from unit.gateway.http.transports import FakeTransport
 
@@ -168,10 +169,10 @@ async def test_a_package_that_cannot_be_kept_for_an_unforeseen_reason_is_answere
     tmp_path: Path,
 ) -> None:
     api = PackageApi(
-        PackageCache(OddStore(), tmp_path),
+        PackageCache(OddStore(), tmp_path, Supervisor()),
         FunctionIndex(),
         lambda *_: None,
-        internal_key=b"k" * 32,
+        signatures=Signatures(b"k" * 32),
         anonymous=True,
         supervisor=Supervisor(),
     )
