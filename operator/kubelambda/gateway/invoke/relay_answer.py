@@ -40,7 +40,7 @@ class RelayAnswer(Protocol):
         ...
 
 
-class ShortAnswer:
+class DirectAnswer:
     """An interim answer when the event begins, and the outcome when it is there."""
 
     def __init__(self, request: Request, version: int) -> None:
@@ -64,7 +64,7 @@ class ShortAnswer:
             self._request.respond(200, [(OUTCOME_HEADER, header)], body)
 
 
-class LivingAnswer:
+class SignsOfLifeAnswer:
     """Begins at once, and shows each ``period_s`` that the gateway is there."""
 
     def __init__(self, request: Request, period_s: float = SIGN_OF_LIFE_S) -> None:
@@ -104,8 +104,8 @@ class LivingAnswer:
 def open_answer(request: Request, relayed: RelayRequest) -> RelayAnswer:
     """The kind of answer that the sender of ``relayed`` has asked for."""
     if relayed.signs_of_life and not relayed.stream:
-        return LivingAnswer(request)
-    return ShortAnswer(request, relayed.version)
+        return SignsOfLifeAnswer(request)
+    return DirectAnswer(request, relayed.version)
 
 
 def fail(answer: RelayAnswer) -> None:
