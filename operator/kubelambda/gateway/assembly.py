@@ -1,7 +1,7 @@
 """The parts of a gateway and how they are joined.
 
-Contract: no I/O beyond what the parts do by themselves once their listeners feed them; ``server``
-owns sockets, tasks and the order of starting and stopping.
+Contract: makes no I/O of its own; ``server`` owns the sockets, the tasks and the order of starting
+and stopping.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ UPLOADS_DIRECTORY = "uploads"
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What a gateway is given."""
+    """What a gateway is given: settings, and the drivers of its ports."""
 
     settings: GatewaySettings
     catalog: Catalog
@@ -68,7 +68,7 @@ class Dependencies:
 
 
 class Assembly:
-    """The parts, joined. ``own`` says under which name and address others know this gateway."""
+    """The parts, joined. ``own`` is the name and address by which others know this gateway."""
 
     def __init__(self, given: Dependencies, own: Member) -> None:
         self._given = given
