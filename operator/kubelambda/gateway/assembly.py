@@ -28,8 +28,9 @@ from kubelambda.gateway.invoke.internal_api import InternalApi, limit_internal_b
 from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.operations import limit_body
 from kubelambda.gateway.invoke.resolve import Resolver
+from kubelambda.gateway.link.connection import LinkConnection
 from kubelambda.gateway.link.hello_decider import HelloDecider
-from kubelambda.gateway.link.listener import LinkConnection, LinkContext
+from kubelambda.gateway.link.links import Links
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
 from kubelambda.gateway.packages.package_cache import PackageCache
@@ -139,9 +140,9 @@ class Assembly:
             anonymous=settings.anonymous_invocation,
             supervisor=given.supervisor,
         )
-        self.links = LinkContext(
+        self.links = Links(
             derive_key=self._derive_key,
-            decide=self.hello_decider.decide,
+            decider=self.hello_decider,
             attach=self.pools.attach,
             detach=self.pools.detach,
             listener=self.pools,

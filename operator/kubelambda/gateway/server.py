@@ -167,7 +167,7 @@ class Gateway:
                 await assembly.pools.wait_released()
         for environment in assembly.pools.environments():
             environment.go_away()
-        for link in list(assembly.links.links):
+        for link in list(assembly.links.authenticated):
             link.close()
         if alone:
             await self._refuse_until(began + STAY_LINGERS * self._settings.linger_s)

@@ -1,25 +1,20 @@
-"""The internal listener: agents dial in, prove themselves, and become environments.
+"""One agent's connection: the upgrade, the agent's proof, then frames to and from its environment.
 
-Contract: sections 1 to 3 and 6 of docs/link.md. Before a peer has proved that it holds its
-function's key it may cost 4 KiB, 5 seconds and one connection of its address's share. What is not
-the link's upgrade is handed to ``LinkContext.serve_http``.
-
-A peer that has proved itself is hostile all the same: the links of one function are counted, since
-each takes a descriptor and a place in the report to the controller, and one that does not read what
-it is sent is cut off.
+Contract: docs/link.md, sections 1 to 3 and 6. A peer that has not proved that it holds its
+function's key costs at most 4 KiB, AUTHENTICATE_S and one connection of its address's share
+(``links``). A peer that has proved itself is cut off when it does not read what it is sent, or is
+silent. A connection that opens with anything but the link's upgrade is handed to
+``Links.serve_http``.
 """
 
 import asyncio
 import logging
 import secrets
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import cast
 
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameDecoder, FrameType, ProtocolError
-from kubelambda.gateway.link.environment import Environment, EnvironmentListener
+from kubelambda.gateway.link.environment import Environment
 from kubelambda.gateway.link.hello import VERSION, Hello, decode_hello
 from kubelambda.gateway.link.hello_decision import (
     HelloDecision,
@@ -28,83 +23,47 @@ from kubelambda.gateway.link.hello_decision import (
     Retired,
     Welcomed,
 )
+from kubelambda.gateway.link.links import Links
+from kubelambda.gateway.link.upgrade import (
+    NOT_FOUND,
+    SWITCHING_PROTOCOLS,
+    Opening,
+    classify_opening,
+    skip_head,
+)
 from kubelambda.process.keepalive import set_keepalive
 
 logger = logging.getLogger(__name__)
 
-UPGRADE_BYTES_MAX = 4_096
 AUTHENTICATE_S = 5.0
-LINKS_PER_FUNCTION_MAX = 1_500
-"""Beyond the thousand environments of an account's limit, and some that are being replaced."""
+"""How long a peer may take to prove itself."""
 RETRY_MS = 2_000
+"""When an agent is to come again whose function has too many links."""
 UNREAD_BYTES_MAX = 2 * frames.CONTROL_BYTES_MAX
 """More than an agent is owed at any time: its configuration, or an event's head and a window."""
-PING_S = 5.0
-DEAD_S = 20.0
-UNAUTHENTICATED_PER_ADDRESS_MAX = 64
-_SWITCHING = (
-    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: kubelambda-link/1\r\n\r\n"
-)
-_PREFIX = b"GET /link"
-_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-@dataclass(slots=True)
-class LinkContext:
-    """What all links of a gateway share."""
-
-    derive_key: Callable[[str, int], bytes | None]
-    """The key for a function's uid and a key generation; None for an unknown generation."""
-    decide: Callable[[Hello, Callable[[HelloDecision], None]], None]
-    """Decides on an agent that has proved itself, at once or within a few seconds."""
-    attach: Callable[[Environment], None]
-    detach: Callable[[Environment], None]
-    listener: EnvironmentListener
-    read_epoch: Callable[[], int]
-    """The epoch of this gateway's view."""
-    prove_epoch: Callable[[int], str]
-    """This gateway's word for an epoch; agents keep it and bring it along (frames.prove_epoch)."""
-    serve_http: Callable[[asyncio.Transport, bytes], None]
-    """Takes over a connection on which something other than the link's upgrade has come."""
-    ping_s: float = PING_S
-    dead_s: float = DEAD_S
-    links: set["LinkConnection"] = field(default_factory=set)
-    unauthenticated: dict[str, int] = field(default_factory=dict)
-    links_per_function_max: int = LINKS_PER_FUNCTION_MAX
-    links_by_uid: Counter[str] = field(default_factory=Counter)
-
-    def add(self, link: "LinkConnection", uid: str) -> bool:
-        """Count a link of the function ``uid`` in; False where it has too many."""
-        if self.links_by_uid[uid] >= self.links_per_function_max:
-            return False
-        self.links_by_uid[uid] += 1
-        self.links.add(link)
-        return True
-
-    def discard(self, link: "LinkConnection", uid: str) -> None:
-        """Count it out, if it was counted in."""
-        if link in self.links:
-            self.links.discard(link)
-            self.links_by_uid[uid] -= 1
-            if not self.links_by_uid[uid]:
-                del self.links_by_uid[uid]
+_LIVENESS = frozenset({FrameType.PING, FrameType.PONG})
 
 
 class LinkConnection(asyncio.Protocol):
     """One agent's connection."""
 
-    def __init__(self, context: LinkContext) -> None:
-        self._context = context
+    def __init__(self, links: Links) -> None:
+        self._links = links
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._address = ""
-        self._head = bytearray()
+        self._opening = bytearray()
         self._decoder: FrameDecoder | None = None
         self._nonce = secrets.token_hex(16)
         self._hello: Hello | None = None
+        """What the agent has said of itself, once it has proved itself."""
+        self._key = b""
+        """The key that it has proved to hold."""
         self._environment: Environment | None = None
         self._retired = False
-        self._counted = False
+        """Told to end: nothing that it still says is of interest."""
+        self._is_unauthenticated = False
+        """Whether it is counted in ``Links.unauthenticated_by_address``."""
         self._last_received = self._loop.time()
         self._last_sent = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -112,17 +71,15 @@ class LinkConnection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Someone dialled."""
+        """A peer has dialled."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
         set_keepalive(transport.get_extra_info("socket"))
-        pending = self._context.unauthenticated
-        if pending.get(self._address, 0) >= UNAUTHENTICATED_PER_ADDRESS_MAX:
+        if not self._links.count_unauthenticated(self._address):
             self._transport.abort()
             return
-        pending[self._address] = pending.get(self._address, 0) + 1
-        self._counted = True
+        self._is_unauthenticated = True
         self._timer = self._loop.call_later(AUTHENTICATE_S, self._expire)
 
     def data_received(self, data: bytes) -> None:
@@ -130,7 +87,7 @@ class LinkConnection(asyncio.Protocol):
         self._last_received = self._loop.time()
         try:
             if self._decoder is None:
-                data = self._receive_head(data)
+                data = self._open(data)
             if self._decoder is not None:
                 for frame_type, payload in self._decoder.feed(data):
                     self._receive(frame_type, payload)
@@ -139,19 +96,20 @@ class LinkConnection(asyncio.Protocol):
             self._abort()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The link is gone."""
-        self._uncount()
+        """The link has ended; whoever waits on it is told."""
+        self._discount()
         if self._timer is not None:
             self._timer.cancel()
         if self._hello is not None:
-            self._context.discard(self, self._hello.identity.uid)
+            self._links.discard(self, self._hello.identity.uid)
+            self._links.decider.forget(self._hello)
         environment, self._environment = self._environment, None
         if environment is not None:
             environment.lost()
-            self._context.detach(environment)
+            self._links.detach(environment)
 
     def send(self, data: bytes) -> None:
-        """Write frames; dropped where the link is gone already."""
+        """Write frames; dropped where the link has ended."""
         if self._transport is not None and not self._transport.is_closing():
             self._last_sent = self._loop.time()
             self._transport.write(data)
@@ -164,34 +122,30 @@ class LinkConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _receive_head(self, data: bytes) -> bytes:
-        self._head += data
-        if not self._head.startswith(_PREFIX[: len(self._head)]):
-            self._hand_over(bytes(self._head))
-            return b""
-        end = self._head.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._head) > UPGRADE_BYTES_MAX:
-                raise ProtocolError("the upgrade request is too long")
-            return b""
-        head, rest = bytes(self._head[:end]).lower(), bytes(self._head[end + 4 :])
-        lines = head.split(b"\r\n")
-        if lines[0] != b"get /link/v1 http/1.1" or b"upgrade: kubelambda-link/1" not in lines:
-            self.send(_NOT_FOUND)
+    def _open(self, data: bytes) -> bytes:
+        """Take bytes of the upgrade; the bytes that follow it."""
+        self._opening += data
+        received = bytes(self._opening)
+        opening = classify_opening(received)
+        if opening is Opening.HTTP:
+            self._hand_over(received)
+        elif opening is Opening.UNKNOWN_LINK:
+            self.send(NOT_FOUND)
             self.close()
-            return b""
-        self._decoder = FrameDecoder()
-        self.send(_SWITCHING)
-        challenge = {"version": VERSION, "nonce": self._nonce}
-        self.send(frames.encode_control(FrameType.CHALLENGE, challenge))
-        return rest
+        elif opening is Opening.LINK:
+            self._decoder = FrameDecoder()
+            self.send(SWITCHING_PROTOCOLS)
+            challenge = {"version": VERSION, "nonce": self._nonce}
+            self.send(frames.encode_control(FrameType.CHALLENGE, challenge))
+            return skip_head(received)
+        return b""
 
     def _hand_over(self, received: bytes) -> None:
         if self._transport is not None:
-            self._uncount()
+            self._discount()
             if self._timer is not None:
                 self._timer.cancel()
-            self._context.serve_http(self._transport, received)
+            self._links.serve_http(self._transport, received)
 
     def _receive(self, frame_type: int, payload: bytes) -> None:
         if self._environment is not None and frame_type not in _LIVENESS:
@@ -207,25 +161,24 @@ class LinkConnection(asyncio.Protocol):
 
     def _receive_hello(self, hello: Hello) -> None:
         identity = hello.identity
-        key = self._context.derive_key(identity.uid, hello.key_generation)
-        proof = (
-            frames.agent_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
-            if key
-            else ""
-        )
+        key = self._links.derive_key(identity.uid, hello.key_generation)
+        if not key:
+            raise ProtocolError("the proof is wrong: there is no key of this generation")
+        proof = frames.agent_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
         if not secrets.compare_digest(proof.encode(), hello.proof.encode()):
             raise ProtocolError("the proof is wrong")
+        self._key = key
         self._hello = hello
-        self._uncount()
+        self._discount()
         if self._decoder is not None:
             self._decoder.authenticated = True
         if self._timer is not None:
             self._timer.cancel()
-        if not self._context.add(self, identity.uid):
+        if not self._links.add(self, identity.uid):
             self._refuse(Refused("the function has too many environments linked", RETRY_MS))
             return
-        self._timer = self._loop.call_later(self._context.ping_s, self._beat)
-        self._context.decide(hello, self._answer)
+        self._timer = self._loop.call_later(self._links.ping_s, self._beat)
+        self._links.decider.decide(hello, self._answer)
 
     def _answer(self, decision: HelloDecision) -> None:
         hello = self._hello
@@ -237,11 +190,11 @@ class LinkConnection(asyncio.Protocol):
         if isinstance(decision, Retired):
             self._retire(hello)
             return
-        epoch = self._context.read_epoch()
+        epoch = self._links.read_epoch()
         fields = {
             "proof": self._prove(hello),
             "epoch": epoch,
-            "epochProof": self._context.prove_epoch(epoch),
+            "epochProof": self._links.prove_epoch(epoch),
         }
         if isinstance(decision, Redirected):
             fields["address"] = decision.address
@@ -257,7 +210,7 @@ class LinkConnection(asyncio.Protocol):
         self.close()
 
     def _retire(self, hello: Hello) -> None:
-        """Welcome it with its own epoch, so that it obeys, and let it end."""
+        """Welcome the agent with its own epoch, the only one it obeys, and drain it."""
         self._retired = True
         fields = {"proof": self._prove(hello), "epoch": hello.epoch}
         self.send(frames.encode_control(FrameType.WELCOME, fields))
@@ -265,14 +218,13 @@ class LinkConnection(asyncio.Protocol):
 
     def _prove(self, hello: Hello) -> str:
         identity = hello.identity
-        key = self._context.derive_key(identity.uid, hello.key_generation) or b""
-        return frames.gateway_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
+        return frames.gateway_proof(self._key, self._nonce, hello.nonce, identity.uid, identity.pod)
 
     def _begin(self, hello: Hello, decision: Welcomed) -> None:
         identity = hello.identity
-        environment = Environment(identity, self._context.listener, self.send, self.close)
+        environment = Environment(identity, self._links.listener, self.send, self.close)
         self._environment = environment
-        self._context.attach(environment)
+        self._links.attach(environment)
         if decision.configure is not None:
             environment.configure(decision.configure)
         else:
@@ -280,7 +232,7 @@ class LinkConnection(asyncio.Protocol):
 
     def _beat(self) -> None:
         now = self._loop.time()
-        ping_s, dead_s = self._context.ping_s, self._context.dead_s
+        ping_s, dead_s = self._links.ping_s, self._links.dead_s
         if now - self._last_received > dead_s:
             logger.warning("link from %s ended: silent for %.0f s", self._describe(), dead_s)
             self._abort()
@@ -293,13 +245,10 @@ class LinkConnection(asyncio.Protocol):
         if self._hello is None:
             self._abort()
 
-    def _uncount(self) -> None:
-        if self._counted:
-            self._counted = False
-            pending = self._context.unauthenticated
-            pending[self._address] -= 1
-            if not pending[self._address]:
-                del pending[self._address]
+    def _discount(self) -> None:
+        if self._is_unauthenticated:
+            self._is_unauthenticated = False
+            self._links.discount_unauthenticated(self._address)
 
     def _abort(self) -> None:
         if self._transport is not None:
@@ -309,6 +258,3 @@ class LinkConnection(asyncio.Protocol):
         if self._hello is None:
             return self._address
         return f"{self._hello.identity.ref} pod {self._hello.identity.pod}"
-
-
-_LIVENESS = frozenset({FrameType.PING, FrameType.PONG})
