@@ -166,11 +166,11 @@ func TestAnExtensionThatDoesNotComeBackIsATimeout(t *testing.T) {
 	_, s := startExtended(t, "obey", map[string]string{"e": "ext-hang EVENTS=INVOKE"})
 	s.control(link.InitDone)
 	begin := time.Now()
-	s.invoke("id-1", []byte("echo x"), map[string]any{"timeoutMs": 1000})
-	if got := s.response(); string(got.body) != "x" || time.Since(begin) > 950*time.Millisecond {
+	s.invoke("id-1", []byte("echo x"), map[string]any{"timeoutMs": 2000})
+	if got := s.response(); string(got.body) != "x" || time.Since(begin) > 1950*time.Millisecond {
 		t.Errorf("got %s after %v", got.body, time.Since(begin))
 	}
-	if report := s.control(link.Idle); report["status"] != "timeout" || report["durationMs"] != 1000.0 {
+	if report := s.control(link.Idle); report["status"] != "timeout" || report["durationMs"] != 2000.0 {
 		t.Errorf("got %v", report)
 	}
 }

@@ -92,12 +92,7 @@ func init() {
 		"ext-loop": func() { registered().loop(nil) },
 		"ext-gated": func() {
 			fmt.Println("waits at its gate")
-			for os.Getenv("GATE") != "" {
-				if _, err := os.Stat(os.Getenv("GATE")); err == nil {
-					break
-				}
-				time.Sleep(5 * time.Millisecond)
-			}
+			awaitFile(os.Getenv("GATE"))
 			registered().loop(nil)
 		},
 		"ext-slow-init": func() {
@@ -107,12 +102,21 @@ func init() {
 			x.loop(nil)
 		},
 		"ext-slow": func() { registered().loop(func() { time.Sleep(400 * time.Millisecond) }) },
+		// ext-work-until works on an event until the file $UNTIL is there.
+		"ext-work-until": func() {
+			registered().loop(func() { awaitFile(os.Getenv("UNTIL")) })
+		},
 		"ext-hang": func() { registered().loop(func() { time.Sleep(time.Minute) }) },
 		"ext-stay": func() {
 			x := registered()
 			x.loop(nil)
 			x.say("stays")
 			time.Sleep(time.Minute)
+		},
+		// ext-stay-until stays after SHUTDOWN until the file $UNTIL is there.
+		"ext-stay-until": func() {
+			registered().loop(nil)
+			awaitFile(os.Getenv("UNTIL"))
 		},
 		"ext-env": func() {
 			x := registered()

@@ -34,6 +34,8 @@ type session struct {
 	conn   net.Conn
 	hello  map[string]any
 	frames chan link.Frame
+
+	answeredPings int
 }
 
 const greeting = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n" +
@@ -139,7 +141,7 @@ func (g *gateway) session() *session {
 	case s := <-g.welcomes:
 		return s
 	case <-time.After(30 * time.Second):
-		g.t.Fatal("no agent dialled within 10 s")
+		g.t.Fatal("no agent dialled within 30 s")
 		return nil
 	}
 }
@@ -202,7 +204,7 @@ func (s *session) frame() (link.Frame, bool) {
 			case !open:
 				return link.Frame{}, false
 			case frame.Type == link.Ping:
-				s.sendRaw(link.Pong, nil)
+				s.answerPing()
 			case frame.Type == link.ResponseBody:
 				_, _ = s.conn.Write(link.AppendCredit(nil, len(frame.Payload)))
 				return frame, true
@@ -210,7 +212,33 @@ func (s *session) frame() (link.Frame, bool) {
 				return frame, true
 			}
 		case <-time.After(30 * time.Second):
-			s.t.Fatal("no frame within 15 s")
+			s.t.Fatal("no frame within 30 s")
+		}
+	}
+}
+
+func (s *session) answerPing() {
+	s.sendRaw(link.Pong, nil)
+	s.answeredPings++
+}
+
+// waitFor reads, answering pings, until a frame of this type has come.
+func (s *session) waitFor(kind link.Type) {
+	s.t.Helper()
+	for {
+		select {
+		case frame, open := <-s.frames:
+			if !open {
+				s.t.Fatalf("the link closed in place of frame 0x%02x", uint8(kind))
+			}
+			if frame.Type == link.Ping {
+				s.answerPing()
+			}
+			if frame.Type == kind {
+				return
+			}
+		case <-time.After(30 * time.Second):
+			s.t.Fatalf("no frame 0x%02x within 30 s", uint8(kind))
 		}
 	}
 }

@@ -173,14 +173,11 @@ func TestALargeResultIsKeptUntilTheGatewayHasIt(t *testing.T) {
 		t.Errorf("a result without a sign of arrival was dropped: %v", s.hello)
 	}
 	s.do("id-2", "size 1000000", nil)
-	s.sendRaw(link.Ping, nil)
-	time.Sleep(300 * time.Millisecond)
-	for len(s.frames) > 0 {
-		if frame := <-s.frames; frame.Type == link.Ping {
-			s.sendRaw(link.Pong, nil)
-		}
+	for s.answeredPings == 0 {
+		s.waitFor(link.Ping)
 	}
-	time.Sleep(100 * time.Millisecond)
+	s.sendRaw(link.Ping, nil)
+	s.waitFor(link.Pong) // the agent has read the pong before it
 	_ = s.conn.Close()
 	if s = a.gateway.session(); s.hello["requestId"] != nil {
 		t.Errorf("a result that arrived is still kept: %v", s.hello)
@@ -257,9 +254,7 @@ func TestShutdownEndsTheAgentAtOnce(t *testing.T) {
 	s.send(link.Shutdown, map[string]any{"reason": "spindown"})
 	s.closed()
 	a.expectExit(0)
-	if took := time.Since(begin); took > 500*time.Millisecond {
-		t.Errorf("it took %v", took)
-	}
+	between(t, "the end", time.Since(begin), 0)
 }
 
 func TestSIGTERMFinishesTheEventAndSaysSo(t *testing.T) {
@@ -334,7 +329,7 @@ func TestPingsAreAnsweredAlsoWhileFrozen(t *testing.T) {
 		if frame.Type != link.Pong {
 			t.Errorf("got 0x%02x", uint8(frame.Type))
 		}
-	case <-time.After(time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("no pong")
 	}
 }

@@ -72,7 +72,20 @@ func runScenario(name string) {
 		fmt.Println("no such scenario:", name)
 		os.Exit(99)
 	}
+	if os.Getenv("EXTENSION_NAME") == "" {
+		awaitFile(os.Getenv("AWAITED_FILE"))
+	}
 	scenario()
+}
+
+// awaitFile returns when there is a file of this path; at once where it is empty.
+func awaitFile(path string) {
+	for path != "" {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // obeyed gives a runtime that does what its event says, for as long as it lives.

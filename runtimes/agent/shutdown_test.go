@@ -216,9 +216,12 @@ func TestNobodyIsDialledWhileExtensionsEnd(t *testing.T) {
 }
 
 func TestWhatDescendsFromTheRuntimeGetsSIGTERMToo(t *testing.T) {
-	a, s := startExtended(t, "term", map[string]string{"e": "ext-loop EVENTS=SHUTDOWN"}, "KUBELAMBDA_IDLE_FREEZE_MS=-1")
+	// The extension keeps the environment from SIGKILL until the child has had its turn.
+	heard := t.TempDir() + "/heard"
+	a, s := startExtended(t, "term", map[string]string{"e": "ext-stay-until EVENTS=SHUTDOWN UNTIL=" + heard},
+		"KUBELAMBDA_IDLE_FREEZE_MS=-1", "HEARD="+heard)
 	s.control(link.InitDone)
-	s.do("id-1", `shell trap 'echo child: got SIGTERM; exit' TERM; echo ready; while true; do sleep 0.01; done`, nil)
+	s.do("id-1", `shell trap 'echo child: got SIGTERM; : >$HEARD; exit' TERM; echo ready; while true; do sleep 0.01; done`, nil)
 	a.waitForLog("ready\n")
 	endSpundown(a, s)
 	a.waitForLog("child: got SIGTERM\n")

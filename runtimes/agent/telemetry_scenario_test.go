@@ -66,6 +66,9 @@ func listenForTelemetry() map[string]any {
 	return map[string]any{"protocol": "HTTP", "URI": uri}
 }
 
+// subscribedFile is there once the extension that notes its telemetry in path has subscribed.
+func subscribedFile(path string) string { return path + ".subscribed" }
+
 func (x *extension) subscribe(path string, body map[string]any) {
 	text, _ := json.Marshal(body)
 	status, _, reply := x.call("PUT", path, x.identified(), string(text))
@@ -94,12 +97,15 @@ const (
 func init() {
 	for name, scenario := range map[string]func(){
 		"ext-telemetry": func() {
+			subscribed := subscribedFile(os.Getenv("RECEIVED"))
+			_ = os.Remove(subscribed) // of an init before; the runtime starts after the registration
 			x := registered()
 			path := telemetryPath
 			if strings.HasPrefix(os.Getenv("SCHEMA"), "202") && os.Getenv("SCHEMA") < "2022" {
 				path = logsPath
 			}
 			x.subscribe(path, subscription(listenForTelemetry()))
+			_ = os.WriteFile(subscribed, nil, 0o600)
 			x.loop(nil)
 			time.Sleep(200 * time.Millisecond) // for what is told last
 		},

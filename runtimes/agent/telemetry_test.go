@@ -70,13 +70,15 @@ func (n told) waitFor(kind string) telemetryEvent {
 	return telemetryEvent{}
 }
 
-// startTelling gives an environment, past its init, whose extension notes what it is told.
+// startTelling gives an environment, past its init, whose extension notes what it is told. Its runtime
+// begins when the extension has subscribed: Lambda does both at once, so that a subscription may come
+// before or after what the runtime prints.
 func startTelling(t *testing.T, runtime, variables string, changes map[string]any) (*agent, *session, told) {
 	t.Helper()
 	notes := told{t, t.TempDir() + "/received"}
 	scenario := "ext-telemetry EVENTS=SHUTDOWN RECEIVED=" + notes.path + " " + variables
 	a := startAgent(t, newGateway(t, testKey), runtime, "KUBELAMBDA_IDLE_FREEZE_MS=-1",
-		withExtensions(t, map[string]string{"e": scenario}))
+		"AWAITED_FILE="+subscribedFile(notes.path), withExtensions(t, map[string]string{"e": scenario}))
 	s := a.gateway.session()
 	s.configure(changes)
 	s.control(link.InitDone)

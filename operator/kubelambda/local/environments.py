@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.model.code import LocalDirectory
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.packages.language_paths import Roots, build_local_paths
 from kubelambda.core.wire.demand import DemandReply, DemandReport, Drain, FunctionDemand
@@ -237,11 +238,11 @@ class LocalEnvironments:
         bootstrap: Bootstrap,
         inherited: Mapping[str, str],
     ) -> Sight:
-        in_place = function.code.directory
+        code = function.code
         programs = [self.agent, *map(Path, bootstrap.directories)]
         return self.isolation.prepare(
             directory,
-            Path(in_place) if in_place else None,
+            Path(code.path) if isinstance(code, LocalDirectory) else None,
             list_needed_paths(self.machine, programs, inherited),
         )
 

@@ -46,8 +46,8 @@ func serve(t *testing.T, handler http.HandlerFunc) *site {
 func give(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, content) }
 
 var quick = Limits{
-	Bytes: 1000, Dial: time.Second, Silence: 200 * time.Millisecond, Total: time.Second,
-	Retry: 100 * time.Millisecond, Gap: 10 * time.Millisecond, Redirects: 3,
+	Bytes: 1000, Dial: time.Second, Silence: 500 * time.Millisecond, Total: time.Second,
+	Retry: 500 * time.Millisecond, Gap: 10 * time.Millisecond, Redirects: 3,
 }
 
 // get fetches with quick limits, every loopback address allowed, and gives what is in the file.
@@ -210,14 +210,14 @@ func TestF19ASlowServerIsGivenUp(t *testing.T) {
 	defer close(released)
 	silent := serve(t, func(_ http.ResponseWriter, _ *http.Request) { <-released })
 	_, err := getURL(t, silent.URL+"/?signature=1", nameOf(content))
-	expect(t, err, true, "127.0.0.1 has sent nothing for 200ms")
+	expect(t, err, true, "127.0.0.1 has sent nothing for 500ms")
 	stalled := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		give(w, r)
 		w.(http.Flusher).Flush()
 		<-released
 	})
 	_, err = getURL(t, stalled.URL, nameOf(content))
-	expect(t, err, true, "has sent nothing for 200ms")
+	expect(t, err, true, "has sent nothing for 500ms")
 	dripping := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			give(w, r)
@@ -228,7 +228,7 @@ func TestF19ASlowServerIsGivenUp(t *testing.T) {
 	begin := time.Now()
 	_, err = getURL(t, dripping.URL+"/?signature=1", nameOf(content))
 	expect(t, err, true, "takes longer than 1s")
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

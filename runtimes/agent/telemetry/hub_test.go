@@ -20,11 +20,12 @@ import (
 // listener is an extension's HTTP server.
 type listener struct {
 	*httptest.Server
-	mutex   sync.Mutex
-	methods []string
-	batches [][]map[string]any
-	status  int
-	block   chan struct{}
+	mutex    sync.Mutex
+	requests int // that have come, answered or not
+	methods  []string
+	batches  [][]map[string]any
+	status   int
+	block    chan struct{}
 }
 
 func listen(t *testing.T) *listener {
@@ -41,6 +42,7 @@ func (l *listener) ServeHTTP(writer http.ResponseWriter, request *http.Request) 
 	_ = json.Unmarshal(body, &batch)
 	l.mutex.Lock()
 	block := l.block
+	l.requests++
 	l.mutex.Unlock()
 	if block != nil {
 		<-block
@@ -70,6 +72,19 @@ func (l *listener) events() []string {
 		}
 	}
 	return seen
+}
+
+func (l *listener) waitForRequests(t *testing.T, count int) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		l.mutex.Lock()
+		seen := l.requests
+		l.mutex.Unlock()
+		if seen >= count {
+			return
+		}
+	}
+	t.Fatalf("fewer than %d requests have come", count)
 }
 
 func (l *listener) waitFor(t *testing.T, text string) []string {
@@ -207,7 +222,7 @@ func TestASlowSubscriberLosesEventsAndIsToldHowMany(t *testing.T) {
 	subscribe(t, hub, "e", subscription(t, TelemetryAPI, "2022-12-13", toServer(l, ""), "function"))
 	output := hub.Output(Function)
 	output.Take([]byte("first\n"))
-	time.Sleep(100 * time.Millisecond) // the first batch is on its way now
+	l.waitForRequests(t, 1)
 	begin := time.Now()
 	for range 1500 {
 		output.Take([]byte("more\n"))

@@ -162,9 +162,8 @@ def test_awss_bootstrap_of_a_shell_script_runs(row: Row) -> None:
     assert answer.value == "two"
 
 
-@pytest.mark.parametrize("row", ["provided"], indirect=True)
 def test_an_extension_that_is_a_script_of_sh_may_use_what_amazon_linuxs_sh_takes(row: Row) -> None:
-    """In the image that has curl (docs/limits.md)."""
+    """Every image has curl, as AWS's have."""
     name = row.invoker.new_name()
     layer = {
         "apiVersion": "kubelambda.io/v1alpha1",

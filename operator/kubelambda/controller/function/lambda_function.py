@@ -47,7 +47,7 @@ from kubelambda.controller.images.images import Images
 from kubelambda.controller.packages.package_verdict import Presence, list_trusted
 from kubelambda.controller.packages.packages import Packages
 from kubelambda.controller.scaling.start_backoff import StartBackoff
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 from kubelambda.kube.api import KubeApi, Manifest
 from kubelambda.kube.errors import (
     ConflictError,

@@ -27,7 +27,7 @@ from kubelambda.controller.images.image_resolver import Refusal, Resolution
 from kubelambda.controller.packages.package_verdict import Presence, judge_packages
 from kubelambda.controller.scaling.start_backoff import NO_TROUBLE, StartReport
 from kubelambda.core.manifests.drift import find_drift
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 
 Manifest = dict[str, Any]
 

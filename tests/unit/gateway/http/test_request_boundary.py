@@ -10,7 +10,8 @@ import pytest
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.asynchronous.queue import QueuedEvent
 from kubelambda.core.capacity.client_limits import ClientLimits
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.core.packages.store import UPLOAD_PATH
@@ -58,7 +59,7 @@ class Api:
                 account_id="123456789012",
                 runtime="python3.13",
                 handler="app.handler",
-                code=Code(inline={"app.py": ""}),
+                code=InlineFiles({"app.py": ""}),
             )
         )
         index.synced = True

@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameDecoder, FrameType, agent_proof
 from kubelambda.gateway.invocation import Answer, Invocation
@@ -176,7 +177,7 @@ def make_function() -> Function:
         account_id="1",
         runtime="python3.13",
         handler="app.h",
-        code=Code(inline={}),
+        code=InlineFiles({}),
     )
 
 

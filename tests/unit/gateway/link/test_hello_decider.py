@@ -8,7 +8,8 @@ import pytest
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.coordination.membership import Member, View
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.frames import is_epoch_proved, prove_epoch
 from kubelambda.gateway.link.hello import Hello, Identity
 from kubelambda.gateway.link.hello_decider import HelloDecider
@@ -34,7 +35,7 @@ def make_function(**changes: Any) -> Function:
         "account_id": "1",
         "runtime": "python3.13",
         "handler": "app.h",
-        "code": Code(inline={}),
+        "code": InlineFiles({}),
     }
     return Function(**(values | changes))
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from kubelambda.core.errors import ApiError
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.demand import FunctionDemand
 from kubelambda.core.wire.frames import FrameType, encode_control
@@ -24,7 +25,7 @@ def make_function(memory_mb: int = 128, **fields: Any) -> Function:
         "account_id": "1",
         "runtime": "python3.13",
         "handler": "app.h",
-        "code": Code(inline={}),
+        "code": InlineFiles({}),
         "memory_mb": memory_mb,
         "reserved_concurrency": RESERVED,
     }

@@ -21,7 +21,8 @@ from oci_registry import OciRegistry, Reply
 REPOSITORY = "kubelambda-test"
 WaitUntil = Callable[..., Any]
 
-pytestmark = pytest.mark.timeout(180)
+# One worker has all of them, since the registry has a port of its own.
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("registry")]
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +287,7 @@ def build_pull_secret(name: str, host: str, authorization: str) -> dict[str, Any
     }
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 def test_a_private_image_is_pulled_with_the_namespaces_secret(
     functions: Functions, registry: OciRegistry, pull_secrets: str, wait_until: WaitUntil

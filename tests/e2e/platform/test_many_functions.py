@@ -10,6 +10,8 @@ import pytest
 from e2e.functions import Functions, build_function
 from e2e.kubectl import Kubectl
 
+pytestmark = pytest.mark.alone
+
 COUNT = 300
 logger = logging.getLogger(__name__)
 

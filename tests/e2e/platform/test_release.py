@@ -1,62 +1,16 @@
 """The chart's life: upgrade under load, uninstall, Namespaced mode, and back again."""
 
-import os
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from e2e.conftest import ROOT, make_lambda_client
+from e2e.conftest import make_lambda_client
 from e2e.functions import Functions, build_function
+from e2e.helm import run_install, run_uninstall
 from e2e.kubectl import Kubectl
 
-HELM_S = 200
-
-
-def run_install(*arguments: str, **variables: str) -> str:
-    """`make install`; what it said."""
-    done = subprocess.run(
-        [ROOT / "hack" / "install", *arguments],
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=HELM_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    wait_for_gateway(variables.get("NAMESPACE", "kubelambda"))
-    return done.stdout + done.stderr
-
-
-def wait_for_gateway(namespace: str) -> None:
-    """Ready is not yet reachable: the nodes' proxies follow a moment later."""
-    variables = os.environ | {"NAMESPACE": namespace}
-    program = [ROOT / "hack" / "gateway-url"]
-    done = subprocess.run(program, check=True, capture_output=True, text=True, env=variables)
-    url = done.stdout.strip()
-    address = urlsplit(url)
-    end = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection((address.hostname, address.port), timeout=2).close()
-        except OSError:
-            assert time.monotonic() < end, f"nobody listens at {url}"
-            time.sleep(0.1)
-        else:
-            return
-
-
-def run_uninstall(release: str, namespace: str) -> None:
-    subprocess.run(
-        ["helm", "uninstall", release, "-n", namespace, "--wait", "--timeout", "2m"],
-        check=True,
-        capture_output=True,
-        timeout=HELM_S,
-    )
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture

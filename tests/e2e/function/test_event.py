@@ -25,6 +25,7 @@ def test_an_event_is_accepted_and_run_under_its_request_id(
     wait_until(lambda: functions.runs("record") == wanted, "the event is run", timeout_s=30)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 def test_events_survive_a_kill_of_dispatcher_and_queue(
     functions: Functions, release: Release, wait_until: Callable[..., Any]

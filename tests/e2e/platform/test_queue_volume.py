@@ -11,6 +11,8 @@ from e2e.conftest import make_lambda_client
 from e2e.functions import Functions, build_function
 from e2e.release import Release
 
+pytestmark = pytest.mark.alone
+
 EVENTS = 1000
 CLIENTS = 8
 

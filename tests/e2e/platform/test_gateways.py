@@ -12,6 +12,8 @@ from e2e.functions import Functions, build_function
 from e2e.load import Load, SteadyLoad
 from e2e.release import RELEASE, Release
 
+pytestmark = pytest.mark.alone
+
 logger = logging.getLogger(__name__)
 
 RATE_PER_S = 20

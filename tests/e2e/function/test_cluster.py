@@ -7,49 +7,15 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import ROOT
 from e2e.functions import Functions, build_function
 from e2e.kubectl import Kubectl
+from e2e.pods import build_pod
 
 SERVE = """
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 HTTPServer(("", 8080), SimpleHTTPRequestHandler).serve_forever()
 """
 CONNECT = "import socket,sys; socket.create_connection((sys.argv[1], 8080), timeout=2).close()"
-
-
-def read_image(name: str) -> str:
-    tags = dict(line.split("=") for line in (ROOT / ".cluster" / "images").read_text().splitlines())
-    return f"localhost/kubelambda/{name}:{tags[name]}"
-
-
-def build_pod(name: str, program: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 993,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "main",
-                    "image": read_image("runtime-python"),
-                    "imagePullPolicy": "Never",
-                    "command": ["python3", "-c", program],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                }
-            ],
-        },
-    }
 
 
 def build_policy(*ingress: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from e2e.conftest import ROOT
 from e2e.followed_runs import FollowedRuns
 from e2e.functions import Functions, build_function
 from e2e.load import SteadyLoad
+from e2e.pods import read_image
 from e2e.release import RELEASE, Release
-from e2e.test_cluster import read_image
+
+pytestmark = pytest.mark.alone
 
 logger = logging.getLogger(__name__)
 

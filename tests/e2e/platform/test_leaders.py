@@ -11,9 +11,11 @@ import pytest
 
 from e2e.conftest import ROOT
 from e2e.functions import Functions, build_function
+from e2e.helm import run_install, run_uninstall
 from e2e.kubectl import Kubectl
 from e2e.release import RELEASE, Release
-from e2e.test_release import run_install, run_uninstall
+
+pytestmark = pytest.mark.alone
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,8 @@ from e2e.kubectl import Kubectl
 from e2e.load import Load
 from e2e.release import Release
 
+pytestmark = pytest.mark.alone
+
 OUTAGE_S = 30
 """Longer than the Lease and every watch's patience; shorter than what makes a node NotReady."""
 SLEEP = """

@@ -13,8 +13,10 @@ from botocore.exceptions import ClientError, HTTPClientError
 from e2e.conftest import make_lambda_client
 from e2e.functions import FAULTS, Functions, build_function
 from e2e.kubectl import Kubectl
-from e2e.node import FullNode, other_namespace, pods_in_phase
+from e2e.node import FullNode, count_leftover_pods, other_namespace, pods_in_phase
 from e2e.release import Release
+
+pytestmark = pytest.mark.alone
 
 MEMORY_MB = 128
 SOON_S = 40
@@ -22,8 +24,11 @@ SOON_S = 40
 
 
 @pytest.fixture
-def full_node(kubectl: Kubectl, namespace: str) -> Iterator[FullNode]:
-    for name in other_namespace(kubectl, namespace):
+def full_node(
+    kubectl: Kubectl, namespace: str, wait_until: Callable[..., Any]
+) -> Iterator[FullNode]:
+    wait_until(lambda: count_leftover_pods(kubectl, namespace) == 0, "former tests' pods are gone")
+    for name in other_namespace(kubectl):
         full_node = FullNode(kubectl, name)
         yield full_node
         full_node.free()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from admission.cases import Case, load_cases
+from e2e.conftest import create_namespace, delete_namespace
 from e2e.kubectl import Kubectl
 
 DRY_RUN = ("--dry-run=server", "--validate=strict", "-f", "-")
@@ -32,11 +33,10 @@ def judge(kubectl: Kubectl, namespace: str, case: Case) -> str:
 
 @pytest.fixture(scope="module")
 def admission_namespace(kubectl: Kubectl) -> Iterator[str]:
-    """One namespace for all cases: dry runs leave nothing behind that another could meet."""
-    name = "e2e-admission"
-    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    """One for all cases of a worker: dry runs leave nothing behind that another could meet."""
+    name = create_namespace(kubectl)
     yield name
-    kubectl.run("delete", "namespace", name, "--wait=false")
+    delete_namespace(kubectl, name)
 
 
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.name)
