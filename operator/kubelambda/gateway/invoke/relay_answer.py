@@ -1,8 +1,8 @@
-"""How a relayed event is answered: short, or at once with signs of life until the outcome is there.
+"""How a relayed event is answered: at its end, or at once with signs of life until then.
 
 Contract: ``core.wire.relay``. One answer; whatever comes after it, or after the sender has gone, is
-dropped. ``is_begun`` says that the event has been handed to an environment: a failure after that
-closes the connection, since nobody may say that the event did not run (P1).
+dropped. ``is_begun`` says that the event has been handed to an environment. A failure after that
+closes the connection, since it must not be said that the event did not run (P1).
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class RelayAnswer(Protocol):
 
 
 class DirectAnswer:
-    """An interim answer when the event begins, and the outcome when it is there."""
+    """An interim 102 when the event begins, and a 200 with the outcome."""
 
     def __init__(self, request: Request, version: int) -> None:
         self._request = request
@@ -65,7 +65,7 @@ class DirectAnswer:
 
 
 class SignsOfLifeAnswer:
-    """Begins at once, and shows each ``period_s`` that the gateway is there."""
+    """A 200 at once, and a sign of life each ``period_s`` until the outcome is there."""
 
     def __init__(self, request: Request, period_s: float = SIGN_OF_LIFE_S) -> None:
         self._request = request
@@ -109,5 +109,5 @@ def open_answer(request: Request, relayed: RelayRequest) -> RelayAnswer:
 
 
 def fail(answer: RelayAnswer) -> None:
-    """Something that nobody foresaw: an error where nothing has run, else no answer."""
+    """After a bug of ours: an error where nothing has run, else no answer."""
     answer.complete(Dropped() if answer.is_begun else errors.internal())
