@@ -11,15 +11,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from integration.conftest import MASTER, build_environments, free_port, make_function
+from integration.conftest import MASTER, build_environments, make_function
 from integration.gateways import JoinedDemand
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
-from kubelambda.controller.scaling.demand_server import DemandServer
+from kubelambda.controller.demand.demand_server import DemandServer
 from kubelambda.core.coordination.routing import choose_owner
 from kubelambda.core.model.function import Function
 from kubelambda.core.wire.demand import DemandReply, DemandReport
 from kubelambda.process.signatures import Signatures
+from ports import free_port
 
 TESTS = Path(__file__).resolve().parents[1]
 NAMES = ("gateway-0", "gateway-1")

@@ -17,7 +17,7 @@ from e2e.controller.objects import (
 )
 from e2e.controller.processes import Controller
 from e2e.kubectl import Kubectl
-from kubelambda.controller.scaling.demand_server import BODY_BYTES_MAX
+from kubelambda.controller.demand.demand_server import BODY_BYTES_MAX
 from kubelambda.core.wire.demand import (
     DEMAND_PATH,
     DemandReport,
