@@ -85,7 +85,7 @@ class Membership:
         self.own = own
         self.view = View()
         self._owners: dict[FunctionRef, Member | None] = {}
-        """The owners by ``view``, remembered: to hash over all members for every event costs more."""
+        """The owners by ``view``: hashing over all members again for every event costs more."""
         self._sender = sender
         self._find_peers = find_peers
         self._load = load
