@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 class Assigner:
     """Assigns the requests of each pool to its environments.
 
-    ``notify`` is called when the demand of a function has changed, ``on_less`` when a pool may have
-    become empty. ``start_wait_s`` is the longest that a request waits for an environment.
+    ``notify`` is called when the demand of a function has changed, ``drop_if_empty`` when a pool
+    may have become empty. ``start_wait_s`` is the longest that a request waits for an environment.
     """
 
     def __init__(
@@ -33,12 +33,12 @@ class Assigner:
         *,
         start_wait_s: float,
         notify: Callable[[FunctionRef], None],
-        on_less: Callable[[FunctionPool], None],
+        drop_if_empty: Callable[[FunctionPool], None],
     ) -> None:
         self._slots = slots
         self._start_wait_s = start_wait_s
         self._notify = notify
-        self._on_less = on_less
+        self._drop_if_empty = drop_if_empty
         self._loop = asyncio.get_running_loop()
 
     def submit(self, pool: FunctionPool, invocation: Invocation) -> None:
@@ -99,7 +99,7 @@ class Assigner:
 
         def on_released() -> None:
             self.accept_parked(pool)
-            self._on_less(pool)
+            self._drop_if_empty(pool)
 
         self._slots.take(pool, invocation, on_released)
 
@@ -150,7 +150,7 @@ class Assigner:
 
     def _refuse(self, pool: FunctionPool, invocation: Invocation, refusal: ApiError) -> None:
         invocation.finish(refusal)
-        self._on_less(pool)
+        self._drop_if_empty(pool)
 
     def _count_finishing(self, pool: FunctionPool) -> int:
         return pool.count_finishing(self._loop.time())

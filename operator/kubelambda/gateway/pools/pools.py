@@ -44,7 +44,7 @@ class Pools:
         self._notify = notify
         self._slots = Slots(peer_counts)
         self._assigner = Assigner(
-            self._slots, start_wait_s=start_wait_s, notify=notify, on_less=self._drop_if_empty
+            self._slots, start_wait_s=start_wait_s, notify=notify, drop_if_empty=self._drop_if_empty
         )
         self._find = find
         self._observe_stage = observe_stage
