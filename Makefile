@@ -27,7 +27,7 @@ test: venv ## Run all tests that need neither root nor a cluster, side by side (
 	@hack/test $(PYTEST_ARGS)
 
 .PHONY: e2e
-e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none
+e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none (WORKERS=n side by side)
 	@hack/e2e $(PYTEST_ARGS)
 
 .PHONY: soak
@@ -42,7 +42,8 @@ soak-properties: venv ## Run the property tests with fifty times as many example
 conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)
 	@hack/cluster-context
 	@LAMBDA_TARGET=cluster LAMBDA_CODE_HOST=$$(hack/test-server code) \
-		$(BIN)/pytest tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
+		$(BIN)/pytest -n $(or $(WORKERS),4) --dist loadgroup --timeout=300 --durations=15 \
+		tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
 
 .PHONY: local-runtimes
 local-runtimes: ## Fetch and compile what local mode needs for Java, Node.js (the SDK) and .NET functions (INSTALL=1: apt what is missing)

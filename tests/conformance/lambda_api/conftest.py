@@ -24,7 +24,7 @@ from conformance.lambda_api.targets import TARGET, LocalTarget, Target, make_cli
 
 @pytest.fixture(scope="session")
 def slow(invoker: Invoker) -> Iterator[Callable[[str], Answer]]:
-    """Rules that need their time: begun before the first test, asked for by name."""
+    """Rules that need their time: begun before the first test of a file, asked for by name."""
     with ThreadPoolExecutor() as pool:
         begun: dict[str, Future[Answer]] = {
             "init of 11 s": pool.submit(_init_of_11_seconds, invoker),
@@ -47,11 +47,6 @@ def _idle_for_25_seconds(invoker: Invoker) -> Answer:
     later = invoker(arn, {"act": "pid"})
     assert later.value == first.value
     return later
-
-
-@pytest.fixture(autouse=True)
-def begun(slow: object) -> None:
-    """Any test of the suite begins them."""
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -76,9 +77,16 @@ def deploy(
         invoker.target.drop(arn.rsplit(":", 1)[1])
 
 
-@pytest.mark.parametrize(
-    "case", CASES, ids=[f"{case.sample.language}: {case.rule}" for case in CASES]
-)
+def list_cases() -> Iterator[Any]:
+    """Every case; on a cluster the first of each sample (docs/testing.md)."""
+    seen: set[Sample] = set()
+    for case in CASES:
+        marks = [pytest.mark.local_only] if case.sample in seen else []
+        seen.add(case.sample)
+        yield pytest.param(case, id=f"{case.sample.language}: {case.rule}", marks=marks)
+
+
+@pytest.mark.parametrize("case", list(list_cases()))
 def test_a_sample_does_as_on_lambda(
     case: Case, deploy: Callable[..., str], invoker: Invoker
 ) -> None:
