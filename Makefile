@@ -23,9 +23,8 @@ run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (POR
 	@exec $(BIN)/kubelambda local start examples --port $(PORT)
 
 .PHONY: test
-test: venv ## Run all tests that need neither root nor a cluster (about ten minutes on two cores)
-	@KUBELAMBDA_NATS_SERVER=$$(hack/nats-server) $(BIN)/pytest $(PYTEST_ARGS) -m ""
-	@hack/agent-test
+test: venv ## Run all tests that need neither root nor a cluster, side by side (about five minutes on two cores)
+	@hack/test $(PYTEST_ARGS)
 
 .PHONY: e2e
 e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none (WORKERS=n side by side)
@@ -34,6 +33,10 @@ e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bri
 .PHONY: soak
 soak: venv ## Run the end-to-end tests that take minutes: upgrade and rollback under load, hundreds of functions at once
 	@MARK=soak hack/e2e $(PYTEST_ARGS)
+
+.PHONY: soak-properties
+soak-properties: venv ## Run the property tests with fifty times as many examples as make test tries (half an hour)
+	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long -n auto $(PYTEST_ARGS)
 
 .PHONY: conformance
 conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)

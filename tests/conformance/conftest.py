@@ -1,4 +1,8 @@
-"""What the suites that run against a target share: the target, boto3, what is impossible."""
+"""What the suites that run against a target share: the target, boto3, why a test is skipped.
+
+A reason of the form ``subject: detail: make target`` is counted under its target at the end
+(``not_run``).
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +15,14 @@ from conformance.lambda_api.targets import TARGET, ClusterTarget, LocalTarget, T
 from conformance.runtimes.languages import LANGUAGES
 from side_by_side import make_scheduler
 
+INSTALL = "make local-runtimes INSTALL=1"
+"""What makes the languages that this machine lacks; ends a reason."""
 SHARED = {
     "test_endings": "slow rules",  # the fixture ``slow`` is for one test of each
     "test_runtime_api": "slow rules",
     "test_code_sources": "code site",  # both serve the same port
     "test_layer_sources": "code site",
 }
-REASONS = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -71,27 +76,15 @@ def invoker(target: Target) -> Iterator[Invoker]:
 
 @pytest.fixture(autouse=True)
 def possible(request: pytest.FixtureRequest) -> None:
-    """Skip a cell that this target cannot have, and say so at the end."""
+    """Skip a cell that this target cannot have."""
     marker = request.node.get_closest_marker("impossible")
     reason = str(marker.kwargs.get(TARGET, "")) if marker else ""
+    if reason and TARGET == "local":
+        pytest.skip(f"what local mode cannot have: {reason}: make conformance")
     if reason:
-        skip_impossible(request, reason)
+        skip_impossible(reason)
 
 
-def skip_impossible(request: pytest.FixtureRequest, reason: str) -> NoReturn:
-    """Skip the cell of ``request``; the reason stands in the report at the end."""
-    note_impossible(request.config, request.node.name, reason)
+def skip_impossible(reason: str) -> NoReturn:
+    """Skip a test that cannot be run here, whatever is installed."""
     pytest.skip(f"impossible in {TARGET}: {reason}")
-
-
-def note_impossible(config: pytest.Config, name: str, reason: str) -> None:
-    """Have ``reason`` printed at the end."""
-    config.stash.setdefault(REASONS, {})[name] = reason
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    reasons = config.stash.get(REASONS, {})
-    if reasons:
-        terminalreporter.section(f"Conformance: cells impossible in {TARGET}")
-        for name, reason in sorted(reasons.items()):
-            terminalreporter.line(f"{name}: {reason}")

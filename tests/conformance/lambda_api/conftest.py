@@ -50,14 +50,14 @@ def _idle_for_25_seconds(invoker: Invoker) -> Answer:
 
 
 @pytest.fixture
-def install(request: pytest.FixtureRequest, target: Target) -> Callable[[str, Path], Path]:
+def install(target: Target) -> Callable[[str, Path], Path]:
     """Installs a library from PyPI for the target's Python; skips the test without PyPI."""
 
     def run(library: str, directory: Path) -> Path:
         try:
             return install_library(library, directory, find_version(target.name))
         except OfflineError as error:
-            skip_impossible(request, f"PyPI cannot be reached: {error}")
+            skip_impossible(f"PyPI cannot be reached: {error}")
 
     return run
 

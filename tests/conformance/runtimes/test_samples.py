@@ -46,7 +46,6 @@ def push(invoker: Invoker) -> Callable[[Sample], str]:
 
 @pytest.fixture
 def deploy(
-    request: pytest.FixtureRequest,
     invoker: Invoker,
     absent: dict[str, str],
     push: Callable[[Sample], str],
@@ -57,11 +56,11 @@ def deploy(
     def run(sample: Sample, **spec: object) -> str:
         for need in sample.needs:
             if need in absent:
-                skip_absent(request, f"samples with {need}", absent[need])
+                skip_absent(need, absent[need])
         try:
             package = push(sample)
         except UnbuildableError as error:
-            skip_absent(request, f"samples of {sample.project}", str(error))
+            skip_absent(f"samples of {sample.project}", str(error))
         arn = invoker.put(
             runtime=sample.runtime,
             handler=sample.handler,
