@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.function.cpu_size import compute_share_millis
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
-from kubelambda.controller.function.render import Rendered, compute_share_millis
+from kubelambda.controller.function.render import Rendered
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.pod_writer import PodWriter
