@@ -4,6 +4,7 @@ The parts are the real ones, but for kopf: nobody plays its watches here.
 """
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -12,19 +13,19 @@ from prometheus_client import CollectorRegistry
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.process.assembly import LeaderParts, build_parts
-from kubelambda.controller.process.election import ElectionSettings
+from kubelambda.controller.process.election import ElectionClock, ElectionSettings
 from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader import Leader
 from kubelambda.controller.process.object_watches import ObjectWatches
 from kubelambda.kube.memory import MemoryApi, StoppedError
 from kubelambda.kube.paths import LEASES, PODS
 from kubelambda.kube.resources.labels import LEADER
-from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.parts import PartEndedError
 from unit.controller.controlled_cluster import RULES
+from unit.jumping_loop import on_jumping_loop
 
 NAMESPACE, LEASE = "kubelambda", "lease"
-RENEW_S = 0.01
+DURATION_S, RENEW_S = 4.0, 1.0
 
 
 class UnwatchedObjects:
@@ -54,11 +55,12 @@ class Process:
             api.seed(PODS, {"metadata": metadata, "spec": {"nodeName": "n", "containers": []}})
         settings = ControllerSettings(namespace=NAMESPACE, pod_name=name, demand_port=0)
         election = ElectionSettings(
-            namespace=NAMESPACE, name=LEASE, identity=name, duration_s=0.5, renew_s=RENEW_S
+            namespace=NAMESPACE, name=LEASE, identity=name, duration_s=DURATION_S, renew_s=RENEW_S
         )
-        self.elector = Elector(api, election)
+        time = asyncio.get_running_loop().time
+        self.elector = Elector(api, election, ElectionClock(time, time, asyncio.sleep))
         parts = build_parts(
-            settings, bytes(32), rules(), CollectorRegistry(), api, lambda: pytest.fail("kopf")
+            settings, bytes(32), RULES, CollectorRegistry(), api, lambda: pytest.fail("kopf")
         )
         self.watches = UnwatchedObjects(parts.watches, error)
         more: dict[str, Any] = {"watches": self.watches}
@@ -69,10 +71,6 @@ class Process:
         await self.elector.wait_for_leadership()
         await self.leader.lead(stop)
         await self.leader.hand_over()
-
-
-def rules() -> NetworkRules:
-    return RULES
 
 
 def labelled(api: MemoryApi) -> list[str]:
@@ -97,6 +95,7 @@ async def is_listening(port: int) -> bool:
     return True
 
 
+@on_jumping_loop
 async def test_the_demand_port_is_open_before_the_label_leads_gateways_to_it() -> None:
     api = MemoryApi()
     process, stop = Process(api, "one"), asyncio.Event()
@@ -117,6 +116,7 @@ async def test_the_demand_port_is_open_before_the_label_leads_gateways_to_it() -
     await living
 
 
+@on_jumping_loop
 async def test_everything_is_listed_under_the_label_before_it_is_followed() -> None:
     """And functions last: a function is not scaled before its pods are known."""
     api = MemoryApi()
@@ -131,6 +131,7 @@ async def test_everything_is_listed_under_the_label_before_it_is_followed() -> N
     await living
 
 
+@on_jumping_loop
 async def test_the_lease_is_renewed_while_the_first_lists_take_long() -> None:
     """Renewals wait for nothing else."""
     api = MemoryApi()
@@ -151,6 +152,7 @@ async def test_the_lease_is_renewed_while_the_first_lists_take_long() -> None:
     await living
 
 
+@on_jumping_loop
 async def test_after_a_stop_the_label_goes_first_and_the_lease_last() -> None:
     api = MemoryApi()
     process, stop = Process(api, "one"), asyncio.Event()
@@ -164,6 +166,7 @@ async def test_after_a_stop_the_label_goes_first_and_the_lease_last() -> None:
     assert not await is_listening(process.parts.demand_server.port)
 
 
+@on_jumping_loop
 async def test_a_part_that_ends_by_itself_ends_the_leadership(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -177,6 +180,7 @@ async def test_a_part_that_ends_by_itself_ends_the_leadership(
     assert (labelled(api), holder(api)) == ([], "")
 
 
+@on_jumping_loop
 async def test_stopped_after_any_request_the_next_one_leads_alone() -> None:
     """From the election to the handing over: one label, one holder, whoever carried it before."""
     undisturbed = MemoryApi()
@@ -186,10 +190,8 @@ async def test_stopped_after_any_request_the_next_one_leads_alone() -> None:
     for number in range(1, requests + 1):
         api = MemoryApi()
         api.stop_after(number)
-        try:
+        with contextlib.suppress(StoppedError, PartEndedError):
             await live_once(api)
-        except (StoppedError, PartEndedError):
-            pass
         api.stop_after(None)
         second, stop = Process(api, "two"), asyncio.Event()
         living = asyncio.create_task(second.live(stop))
