@@ -19,6 +19,7 @@ from kubelambda.cli.package import upload
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
@@ -34,7 +35,6 @@ from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WorkerMetrics, Workers
 from kubelambda.controller.records.keys import WorkKey
 from kubelambda.controller.records.runtime_record import RuntimeRecord
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS

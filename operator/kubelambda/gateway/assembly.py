@@ -14,7 +14,7 @@ from kubelambda.core.coordination.membership import Member
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX, PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
-from kubelambda.core.wire.demand import INTERNAL_KEY_INFO, Drain
+from kubelambda.core.wire.demand import Drain
 from kubelambda.core.wire.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
 from kubelambda.core.wire.keys import derive_function_key, derive_key
 from kubelambda.gateway.http.client_connections import Connections
@@ -39,6 +39,7 @@ from kubelambda.gateway.peers.ownership import FindPeers, Membership
 from kubelambda.gateway.peers.router import Router
 from kubelambda.gateway.pools.demand import DemandReporter
 from kubelambda.gateway.pools.pool import Pools
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
 UPLOADS_DIRECTORY = "uploads"
@@ -72,13 +73,13 @@ class Assembly:
     def __init__(self, given: Dependencies, own: Member) -> None:
         self._given = given
         settings, catalog = given.settings, given.catalog
-        key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
+        signatures = Signatures.derive(given.master_secret)
         self.connections = Connections(
             settings, on_cut=given.metrics.count_cut, open_spool=self._open_spool
         )
         self.internal_connections = Connections()
-        self.heartbeats = HttpHeartbeats(key)
-        self.forwarder = Forwarder(key, given.supervisor)
+        self.heartbeats = HttpHeartbeats(signatures)
+        self.forwarder = Forwarder(signatures, given.supervisor)
         self.pools = Pools(
             start_wait_s=settings.start_wait_s,
             notify=self._notify,
@@ -123,7 +124,7 @@ class Assembly:
             supervisor=given.supervisor,
         )
         self._internal_api = InternalApi(
-            key,
+            signatures,
             membership=self.membership,
             resolver=resolver,
             submit=self.router.submit,
@@ -134,7 +135,7 @@ class Assembly:
             _build_cache(given),
             catalog,
             self._derive_key,
-            internal_key=key,
+            signatures=signatures,
             anonymous=settings.anonymous_invocation,
             supervisor=given.supervisor,
         )

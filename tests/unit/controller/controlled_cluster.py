@@ -11,6 +11,7 @@ from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.initial_list import enqueue_all, fill_store
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
@@ -22,7 +23,6 @@ from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.records.field_managers import SCALE_MANAGER
 from kubelambda.controller.records.keys import WorkKey
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageRequest

@@ -8,10 +8,10 @@ Contract: lives on one event loop; no I/O. Two kinds: the API server refused a p
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.diagnosis.start_report import StartReport
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.core.backoff import double_delay_s
 from kubelambda.core.capacity.scaling import PodLoad
 from kubelambda.core.capacity.start_failures import StartFailures, record_failure

@@ -11,7 +11,6 @@ of the release before reads events in version 0 only; it gets each so after it h
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -33,10 +32,10 @@ from kubelambda.core.wire.relay import (
     decode_outcome,
     encode_request,
     is_stream,
-    sign_relay,
 )
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.process.keepalive import set_keepalive
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -61,8 +60,8 @@ OnFailure = Callable[[RelayFailure], None]
 class Forwarder:
     """Keeps connections to other gateways."""
 
-    def __init__(self, key: bytes, supervisor: Supervisor) -> None:
-        self._key = key
+    def __init__(self, signatures: Signatures, supervisor: Supervisor) -> None:
+        self._signatures = signatures
         self._supervisor = supervisor
         self._idle: dict[str, list[RelayConnection]] = {}
         self._open: set[RelayConnection] = set()
@@ -118,7 +117,7 @@ class Forwarder:
         """The request as it goes over the wire, in the version that its owner reads."""
         body = relay.invocation.payload
         meta = encode_request(relay.meta, relay.version)
-        signature = sign_relay(self._key, meta, body, int(time.time()))
+        signature = self._signatures.sign(RELAY_PATH, body, meta)
         head = (
             f"POST {RELAY_PATH} HTTP/1.1\r\nHost: gateway\r\n{META_HEADER}: {meta}\r\n"
             f"{SIGNATURE_HEADER}: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"

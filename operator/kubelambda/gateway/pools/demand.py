@@ -13,13 +13,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-import aiohttp
-
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.ports import DemandSink
 from kubelambda.core.wire.demand import (
     DEMAND_PATH,
-    INTERNAL_KEY_INFO,
     DemandReply,
     DemandReport,
     Drain,
@@ -29,9 +26,9 @@ from kubelambda.core.wire.demand import (
     has_changed,
     iter_encoded,
 )
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, derive_key, sign_request
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
-from kubelambda.process.answers import AnswerTooLongError, read_answer
+from kubelambda.process.internal_client import InternalClient, InternalRequestError
+from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +38,7 @@ COALESCE_S = 0.005
 FAILURE_LOG_S = 30.0
 POST_S = 3.0
 REPLY_BYTES_MAX = 4 * 1024 * 1024
+_JSON = {"Content-Type": "application/json"}
 SLICE_FUNCTIONS = 25
 """So many functions are looked at, or encoded, before other work has its turn."""
 
@@ -53,36 +51,25 @@ class HttpDemandSink:
     """Posts reports to the controller's internal Service, signed."""
 
     def __init__(self, url: str, master_secret: bytes) -> None:
-        self._url = url.rstrip("/") + DEMAND_PATH
-        self._key = derive_key(master_secret, INTERNAL_KEY_INFO)
-        self._session: aiohttp.ClientSession | None = None
+        self._base_url = url.rstrip("/")
+        self._client = InternalClient(
+            Signatures.derive(master_secret), timeout_s=POST_S, reply_bytes_max=REPLY_BYTES_MAX
+        )
 
     async def report(self, report: DemandReport) -> DemandReply:
         """One POST; DemandError where the controller does not take it."""
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=POST_S)
-            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
         body = await _encode(report)
-        signature = sign_request(self._key, "POST", DEMAND_PATH, body, int(time.time()))
-        headers = {SIGNATURE_HEADER: signature, "Content-Type": "application/json"}
         try:
-            async with self._session.post(self._url, data=body, headers=headers) as response:
-                if response.status != 200:
-                    raise DemandError(f"the controller answered {response.status}")
-                return decode_reply(await read_answer(response, REPLY_BYTES_MAX))
-        except (
-            aiohttp.ClientError,
-            TimeoutError,
-            OSError,
-            MalformedDemandError,
-            AnswerTooLongError,
-        ) as error:
-            raise DemandError(f"the controller cannot be reached: {error!r}") from error
+            reply = await self._client.post(self._base_url, DEMAND_PATH, body, _JSON)
+            if reply.status != 200:
+                raise DemandError(f"the controller answered {reply.status}")
+            return decode_reply(reply.body)
+        except (InternalRequestError, MalformedDemandError) as error:
+            raise DemandError(f"the controller cannot be reached: {error}") from error
 
     async def close(self) -> None:
         """Close the connection to the controller."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
 
 async def _encode(report: DemandReport) -> bytes:

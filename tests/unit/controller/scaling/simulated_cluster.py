@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.function.current_revisions import CurrentRevisions, RenderInputs
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.records.deployment_record import read_deployment
@@ -19,7 +20,6 @@ from kubelambda.controller.records.function_record import FunctionRecord, read_f
 from kubelambda.controller.records.pod_record import read_pod
 from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.start_backoff import (
     REFUSED_FORGET_S,
     REFUSED_S_MAX,

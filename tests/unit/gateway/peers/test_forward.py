@@ -17,6 +17,7 @@ from kubelambda.core.wire.relay import (
     encode_outcome,
 )
 from kubelambda.gateway.peers.forward import Forwarder, RelayConnection, RelayFailure
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
 from unit.gateway.peers.relaying import OWNER, Asked, FakeTransport
@@ -29,7 +30,7 @@ class World:
     """A forwarder with one kept connection to the owner, whose replies the test writes."""
 
     def __init__(self) -> None:
-        self.forwarder = Forwarder(b"k" * 32, Supervisor())
+        self.forwarder = Forwarder(Signatures(b"k" * 32), Supervisor())
         self.failures: list[RelayFailure] = []
         self.connection, self.transport = self.connect()
 
@@ -202,7 +203,7 @@ async def owner() -> AsyncIterator[tuple[Member, list[bytes]]]:
 
 
 async def test_a_connection_is_made_where_none_is_kept(owner: tuple[Member, list[bytes]]) -> None:
-    forwarder = Forwarder(b"k" * 32, Supervisor())
+    forwarder = Forwarder(Signatures(b"k" * 32), Supervisor())
     answered = asyncio.Event()
     asked = Asked(answer=lambda outcome: answered.set())
     forwarder.forward(asked.invocation, owner[0], 7, lambda failure: pytest.fail(failure.reason))
@@ -214,7 +215,7 @@ async def test_a_connection_is_made_where_none_is_kept(owner: tuple[Member, list
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:no", "127.0.0.1"])
 async def test_an_owner_that_cannot_be_dialled_is_told_as_unreachable(address: str) -> None:
     supervisor = Supervisor()
-    forwarder = Forwarder(b"k" * 32, supervisor)
+    forwarder = Forwarder(Signatures(b"k" * 32), supervisor)
     failures: asyncio.Queue[RelayFailure] = asyncio.Queue()
     asked = Asked()
     forwarder.forward(asked.invocation, Member("owner", address), 7, failures.put_nowait)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from kubelambda.controller.scaling.reported_demand import ReportedDemand
+from kubelambda.controller.demand.reported_demand import ReportedDemand
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.demand import (
     DemandReply,

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubelambda.controller.scaling.reported_demand import REPORT_S, ReportedDemand
+from kubelambda.controller.demand.reported_demand import REPORT_S, ReportedDemand
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.demand import DemandReport, EnvironmentReport, FunctionDemand
 

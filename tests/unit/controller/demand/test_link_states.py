@@ -1,6 +1,6 @@
 """What is known of pods that no report names."""
 
-from kubelambda.controller.scaling.link_states import BUSY_GRACE_S, LinkStates
+from kubelambda.controller.demand.link_states import BUSY_GRACE_S, LinkStates
 from kubelambda.core.wire.demand import EnvironmentReport
 from unit.controller.builders import make_pod
 

@@ -7,7 +7,6 @@ posting gateway that are to be drained, and with the report that is held of it (
 """
 
 import logging
-import time
 from collections.abc import Callable
 
 from aiohttp import web
@@ -20,13 +19,14 @@ from kubelambda.core.wire.demand import (
     decode_report,
     encode_reply,
 )
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, verify_request
+from kubelambda.core.wire.keys import SIGNATURE_HEADER
+from kubelambda.process.signatures import Signatures
+from kubelambda.telemetry.http_port import HttpPort
 
 logger = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 """A whole report of some 20,000 functions with five environments each."""
-_SHUTDOWN_S = 0.5
 
 TakeReport = Callable[[DemandReport], DemandReply]
 
@@ -36,38 +36,30 @@ class DemandServer:
 
     def __init__(
         self,
-        key: bytes,
+        signatures: Signatures,
         take_report: TakeReport,
         *,
         host: str = "0.0.0.0",  # noqa: S104  # gateways come from outside the pod
         port: int = 0,
     ) -> None:
-        self._key = key
+        self._signatures = signatures
         self._take_report = take_report
-        self._host = host
-        self.port = port
-        self._runner: web.AppRunner | None = None
+        application = web.Application(client_max_size=BODY_BYTES_MAX)
+        application.router.add_post(DEMAND_PATH, self._serve)
+        self._port = HttpPort(application, host, port)
+
+    @property
+    def port(self) -> int:
+        """Where it is served once ``start`` has returned."""
+        return self._port.number
 
     async def start(self) -> None:
         """Bind and serve."""
-        application = web.Application(client_max_size=BODY_BYTES_MAX)
-        application.router.add_post(DEMAND_PATH, self._serve)
-        runner = web.AppRunner(
-            application,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=_SHUTDOWN_S,
-        )
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self.port)
-        await site.start()
-        self._runner = runner
-        self.port = runner.addresses[0][1]
+        await self._port.start()
 
     async def close(self) -> None:
         """Stop serving."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._port.close()
 
     async def _serve(self, request: web.Request) -> web.Response:
         try:
@@ -76,9 +68,7 @@ class DemandServer:
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413)
         signature = request.headers.get(SIGNATURE_HEADER, "")
-        if not verify_request(
-            self._key, signature, request.method, request.path, body, int(time.time())
-        ):
+        if not self._signatures.verify(signature, DEMAND_PATH, body):
             return web.Response(status=401)
         try:
             report = decode_report(body)
