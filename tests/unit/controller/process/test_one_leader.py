@@ -21,7 +21,7 @@ from kubelambda.kube.paths import Resource
 from unit.controller.process.contest import TAKEOVER_S, Contest, settle
 
 NAMES = ("a", "b", "c")
-STEP_S = 0.1
+STEP_S = 0.25
 
 
 class GatedApi(MemoryApi):
@@ -167,7 +167,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(ACTIONS, st.integers(0, 50)), max_size=12))
 def test_any_history_has_one_leader_at_a_time_and_one_at_the_end(
     history: list[tuple[tuple[str, str], int]],
