@@ -35,7 +35,7 @@ UNCONFIGURED = "unconfigured"
 
 
 class Ownership(Protocol):
-    """Which gateway owns which function (``gateway.peers.ownership``)."""
+    """Which gateway owns which function (driver: ``gateway.peers.membership``)."""
 
     @property
     def own(self) -> Member:
