@@ -27,14 +27,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubelambda.core.coordination.routing import choose_owner
+from kubelambda.core.coordination.ownership import choose_owner
 from kubelambda.core.model.function import FunctionRef
-from kubelambda.core.wire.checked_values import read_integer, read_name
+from kubelambda.core.wire.checked_values import EPOCH_MAX, read_epoch, read_integer, read_name
 
 DEAD_S = 3.0
 UNHEARD_S = 5.0
-EPOCH_MAX = 2**53
-"""Nothing above this is told from it."""
 EPOCH_AHEAD_MS = 86_400_000
 """Epochs begin at the unix time of their making, in milliseconds; clocks differ by less."""
 MEMBERS_MAX = 256
@@ -203,17 +201,6 @@ def decode_heartbeat(body: bytes) -> Heartbeat:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedHeartbeatError(f"not a heartbeat: {error!r}") from error
-
-
-def read_epoch(value: Any) -> int:
-    """An epoch that a gateway speaks of, cut to EPOCH_MAX: its view counts for nothing (M6).
-
-    It is not refused: a gateway of the release before may have got it from a function pod, and
-    whatever else it says still counts.
-    """
-    if type(value) is not int or value < 0:
-        raise ValueError("not an epoch")
-    return min(value, EPOCH_MAX)
 
 
 def _read_members(value: Any) -> tuple[Member, ...]:

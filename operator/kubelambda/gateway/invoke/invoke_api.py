@@ -18,10 +18,10 @@ from urllib.parse import parse_qs
 
 from kubelambda.core import errors
 from kubelambda.core.asynchronous.queue import QueuedEvent, QueueUnavailableError
-from kubelambda.core.coordination.routing import parse_target
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import LATEST
 from kubelambda.core.model.invocation import Dropped, Outcome
+from kubelambda.core.model.target import parse_target
 from kubelambda.core.payload import json_check
 from kubelambda.core.ports import EventSink
 from kubelambda.core.wire.event_stream import CONTENT_TYPE
