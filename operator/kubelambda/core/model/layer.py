@@ -18,7 +18,7 @@ class Layer:
     name: str
     version: int
     sha256: str = ""
-    """Of the zip, in hexadecimal; empty while nobody knows it, and always of an object of S3."""
+    """Of the zip, in hexadecimal; empty while unknown, and always for an object of S3."""
     content: Code | None = field(default=None, repr=False)
     remembered: bool = False
     """Known from the function's own status only: the LambdaLayer is deleted or not seen yet."""
