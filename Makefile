@@ -36,7 +36,7 @@ soak: venv ## Run the end-to-end tests that take minutes: upgrade and rollback u
 
 .PHONY: soak-properties
 soak-properties: venv ## Run the property tests with fifty times as many examples as make test tries (half an hour)
-	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long -n auto $(PYTEST_ARGS)
+	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long --timeout 3600 -n auto $(PYTEST_ARGS)
 
 .PHONY: conformance
 conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)

@@ -86,5 +86,5 @@ def test_a_wheel_installed_by_pip_serves_functions(tmp_path: Path) -> None:
             assert answer.read() == b'"installed"'
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert process.returncode == 0

@@ -1,8 +1,8 @@
 """Collects the state of the cluster around one function.
 
 Contract: reads only. Asks the API server for what no watch tells (the ConfigMap with the code), and
-the registries and gateways for what they know; each of them is waited for only a moment. What the
-watches tell is read last, so that a plan is made from Deployments and pods as they are now.
+registries and gateways for images and packages, whose answers are waited for only a moment. What
+the watches tell is read last, so that a plan is made from Deployments and pods as they are now.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,9 +25,9 @@ from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import CONFIG_MAPS
 
 CONFIG_MAP_S = 5.0
-"""Seconds between two looks at the ConfigMap of one function..."""
+"""Seconds between two looks at the ConfigMap of one function, unless there are too many."""
 CONFIG_MAPS_PER_S = 10.0
-"""...which become more where all functions together would ask more often than this."""
+"""All functions together look at their ConfigMaps no more often than this."""
 
 
 class FunctionObserver:

@@ -1,8 +1,8 @@
-"""How long a client may take for what it is doing now, as far as the request's reader does not say.
+"""How long a client may take for what it is doing now, other than sending a request.
 
 Contract: keeps one deadline for one connection: of an idle client, of one that takes its answer, or
 of one whose connection ends. The time of a request that is coming is ``RequestReader.deadline``.
-Ends nothing itself: ``Connections.sweep`` compares, the connection decides what being late means.
+Ends nothing itself: ``Connections.sweep`` compares, and the connection decides what follows.
 """
 
 import asyncio

@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 PART_BYTES = 262_144
 STORING_MAX = 2
-"""So many whole packages are in memory at a time; the others wait on disk for their turn."""
+"""How many whole packages are in memory at a time; the others wait on disk."""
 _UPLOAD, _DOWNLOAD = UPLOAD_PATH.encode(), PACKAGES_PATH.encode()
 _LOOKUP = LOOKUP_PATH.encode()
 _AUTHORIZATION = AUTHORIZATION_HEADER.encode()
@@ -214,7 +214,7 @@ async def _read_upload(request: Request) -> bytes:
 
 
 async def _send_file(request: Request, file: BinaryIO, size: int) -> None:
-    """As fast as the agent takes it, a part in memory at a time."""
+    """Send it as fast as the agent takes it; one part at a time is in memory."""
     writable = asyncio.Event()
     request.on_writable = writable.set
     request.on_gone = writable.set

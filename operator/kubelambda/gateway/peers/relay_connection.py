@@ -125,7 +125,7 @@ class RelayConnection(asyncio.Protocol):
             self._is_stream = is_stream(self._outcome)
 
     def on_body(self, body: bytes) -> None:
-        """Part of the payload, capped; or of a stream, for the caller as it is."""
+        """Part of a payload, which is capped, or of a stream, which goes to the caller as it is."""
         stream = self._relay.invocation.stream if self._relay is not None else None
         if stream is not None and self._is_stream:
             if not stream.relay(body) and self._transport is not None:
@@ -138,7 +138,7 @@ class RelayConnection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """A whole reply, or the interim one; acted upon outside of the parser's callbacks."""
+        """A reply is whole, the interim or the final one; ``data_received`` acts upon it."""
         status = self._parser.get_status_code()
         keep_alive = self._parser.should_keep_alive()
         self._replies.append(_Reply(status, self._outcome, b"".join(self._body), keep_alive))
@@ -181,7 +181,7 @@ class RelayConnection(asyncio.Protocol):
         relay.finish(outcome)
 
     def _give_up(self, error: BaseException) -> None:
-        """What came is no reply, or one that cannot be passed on: the event may have run."""
+        """What came is no reply, or one that cannot be passed on; the event may have run."""
         relay, self._relay = self._relay, None
         self.close()
         if relay is not None:

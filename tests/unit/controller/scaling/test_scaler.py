@@ -290,7 +290,7 @@ async def test_a_controller_that_stops_anywhere_is_taken_over(calls: int) -> Non
     assert cluster.pods() == []
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=settings.default.max_examples // 10)  # each takes long
 @given(
     bursts=st.lists(st.tuples(st.integers(0, 14), st.integers(0, 25)), min_size=1, max_size=3),
     room=st.sampled_from([3, 9, 1000]),
