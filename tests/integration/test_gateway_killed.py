@@ -16,7 +16,7 @@ from integration.gateways import JoinedDemand
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
 from kubelambda.controller.demand.demand_server import DemandServer
-from kubelambda.core.coordination.routing import choose_owner
+from kubelambda.core.coordination.ownership import choose_owner
 from kubelambda.core.model.function import Function
 from kubelambda.core.wire.demand import DemandReply, DemandReport
 from kubelambda.process.signatures import Signatures

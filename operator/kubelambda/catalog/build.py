@@ -1,9 +1,8 @@
-"""From the custom resource as it comes over the wire to the value that the data plane works with.
+"""Builds the data plane's ``Function`` from a LambdaFunction as it comes over the wire.
 
-Contract: pure; reads a LambdaFunction that the API server (or, in local mode, the pydantic model)
-has already admitted, so it checks no rule again, only that what it goes on with is of the right
-type. Controller and gateway both use it: that is why their config digests agree. Defaults:
-spec/lambda.md section 6.1.
+Contract: pure. The API server (or, in local mode, the pydantic model) has admitted the object, so
+no rule is checked again, only the types of what is used. Controller and gateway both use this
+module: that is why their configuration digests agree. Defaults: spec/lambda.md section 6.1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +42,7 @@ NO_STATUS = FunctionStatus()
 def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -> Function:
     """The function that ``manifest`` describes, in its namespace's account.
 
-    Raises some error or other where the manifest is not what the CRD's schema says.
+    Where the manifest does not match the CRD's schema it raises any of Python's own errors.
     """
     metadata, spec = manifest["metadata"], manifest["spec"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
@@ -78,7 +77,7 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
 
 
 def _check_types(function: Function) -> None:
-    """What serves as a key or is counted with: a wrong one would fail far from here."""
+    """TypeError for a field of the wrong type, which would otherwise fail far from here."""
     texts = (function.ref.name, function.uid, function.function_name, function.runtime)
     numbers = (function.memory_mb, function.timeout_s, function.reserved_concurrency or 0)
     if not all(isinstance(one, str) for one in (*texts, function.handler)):
@@ -88,7 +87,7 @@ def _check_types(function: Function) -> None:
 
 
 def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
-    """What to show of an object that ``build_function`` cannot read: a function that cannot run."""
+    """The stand-in of an object that ``build_function`` cannot read: a function that cannot run."""
     metadata, spec = manifest["metadata"], manifest.get("spec")
     namespace, name = str(metadata.get("namespace", "default")), str(metadata["name"])
     message = f"this release cannot read the object ({problem}); write its spec anew"
@@ -96,7 +95,7 @@ def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
 
 
 def build_invalid(ref: FunctionRef, uid: str, spec: Any, message: str) -> Function:
-    """A function that its spec, which may be anything, keeps from running; ``message`` says why."""
+    """A function that cannot run because of its ``spec``, which may be anything."""
     function_name = spec.get("functionName") if isinstance(spec, Mapping) else None
     return Function(
         ref=ref,
@@ -113,9 +112,9 @@ def build_invalid(ref: FunctionRef, uid: str, spec: Any, message: str) -> Functi
 
 
 def build_code(code: Mapping[str, Any], status: FunctionStatus = NO_STATUS) -> Code:
-    """The code source; an empty one where the kind of source is not served by this release.
+    """The source of a function's code or of a layer's content.
 
-    A layer's content is such a source too.
+    ``NO_CODE`` for a kind of source that this release does not know.
     """
     if code.get("inline") is not None:
         return InlineFiles(dict(code["inline"]))
@@ -149,9 +148,9 @@ def _find_image_handler(status: FunctionStatus) -> str:
 def build_layers(
     references: Sequence[Mapping[str, Any]], remembered: Sequence[LayerEntry]
 ) -> tuple[Layer, ...]:
-    """The layers that a function names; ``LayerRegistry.complete`` gives them their contents.
+    """The layers that a function names; ``LayerRegistry.complete`` adds their contents.
 
-    ``remembered`` is status.layers: what the function was completed with before.
+    ``remembered`` is status.layers: the contents that the function had before.
     """
     known = {(one.name, one.version): _recall_layer(one) for one in remembered}
     return tuple(
@@ -161,10 +160,10 @@ def build_layers(
 
 
 def _recall_layer(remembered: LayerEntry) -> Layer | None:
-    """None where an entry of status.layers says too little to go on with.
+    """A layer from its entry of status.layers; None if the entry says too little.
 
-    What was fetched by URL is a package then, as what stood in the object is: nothing but the
-    LambdaLayer holds a URL, which may be a credential.
+    Content that was fetched by URL, or that stood in the LambdaLayer, becomes a package of the same
+    SHA-256: a URL may be a credential, so only the LambdaLayer itself holds it.
     """
     digest = from_code_sha256(remembered.code_sha256)
     content: Code
@@ -185,9 +184,10 @@ def _recall_layer(remembered: LayerEntry) -> Layer | None:
 
 
 def _find_stalled(conditions: Mapping[str, Condition]) -> Condition | None:
-    """The condition that says why requests, or some of them, find no environment; or none.
+    """The condition that says why requests, or some of them, get no environment; None without one.
 
-    A function that is Ready may lack room for more environments: any of its conditions says so.
+    Stalled comes first. A Ready function may lack room for more environments; then the reason of
+    any of its conditions says so.
     """
     if _is_true(conditions, STALLED):
         return conditions[STALLED]
@@ -201,7 +201,7 @@ def _classify_stall(reason: str) -> Stall:
 
 
 def _find_current_conditions(status: FunctionStatus, generation: int) -> Mapping[str, Condition]:
-    """Conditions by type; none where status is older than spec, so that a mended function runs."""
+    """Conditions by type; none if the status is older than the spec: it may be mended by now."""
     return {} if (status.observed_generation or 0) < generation else status.conditions
 
 

@@ -1,9 +1,10 @@
 """The catalog of a gateway on a cluster: lists and watches over plain HTTP.
 
-Contract: never imports ``kubernetes``. Keeps its last good state while the API server is away (F5):
-only a complete list removes what it does not hold. A watch that falls silent is ended after
+Contract: never imports ``kubernetes``. Keeps its last good state while the API server cannot be
+reached (F5): only a complete list removes functions. A watch that falls silent is ended after
 SILENT_S and begun again, so a stalled stream costs at most about a minute (F6). A watch that breaks
-goes on where it was; what a list, a watch or a replay means is decided in ``watch_state``.
+continues from the last resource version. ``watch_state`` decides what lists, events and replays
+mean.
 """
 
 import asyncio
@@ -32,12 +33,13 @@ WATCH_S = 50
 SILENT_S = 65.0
 """A list or a watch that takes longer has stalled: the server ends a watch itself before."""
 WATCH_S_MIN = 1.0
-"""A watch that ends sooner and brings nothing has failed, however politely."""
+"""A watch that ends sooner and brought nothing counts as failed, even if it ended without error."""
 PAGE_ITEMS = 50
 RETRY_S_MIN = 0.2
 RETRY_S_MAX = 10.0
 FAILURES_BEFORE_LIST = 3
-"""What a watch cannot get past in so many tries, such as a version of before a restore of etcd."""
+"""After so many failed tries a list comes first: a watch alone cannot get over some failures, such
+as a resource version from before a restore of etcd."""
 _GROUP_PATH = "/apis/kubelambda.io/v1alpha1"
 _GONE = 410
 _FAILURES = (
@@ -50,11 +52,11 @@ _FAILURES = (
     AttributeError,
     StaleListError,
 )
-"""Of the network, or of an answer that is none."""
+"""Failures of the network, and of answers that are not what the API server writes."""
 
 
 class ClusterCatalog:
-    """Feeds ``index`` from one API server until ``close``."""
+    """Fills ``index`` from one API server until ``close``."""
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class ClusterCatalog:
             await self._session.close()
 
     async def _follow(self, state: WatchState) -> None:
-        """Failures in a row make it slower, and more thorough; progress makes it quick again."""
+        """List and watch for ever; failures in a row delay the next try and cause a new list."""
         failures = 0
         while True:
             taken_before = state.events_taken
@@ -122,7 +124,7 @@ class ClusterCatalog:
             await asyncio.sleep(delay_s)
 
     async def _try(self, state: WatchState) -> str:
-        """List where that is due, and watch to the end; what went wrong, or nothing."""
+        """List if that is due, then watch to the end; returns what went wrong, or nothing."""
         loop = asyncio.get_running_loop()
         try:
             if not state.version:
@@ -140,7 +142,7 @@ class ClusterCatalog:
         return ""
 
     def _choose_delay(self, failures: int) -> float:
-        """Gateways that have lost the API server together do not come back together."""
+        """Spread, so that gateways that lost the API server together do not return together."""
         longest_s = double_delay_s(failures - 1, self._retry_s_min, RETRY_S_MAX)
         return spread(longest_s, random.random())  # noqa: S311
 

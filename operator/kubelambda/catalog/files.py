@@ -1,8 +1,8 @@
 """The catalog of local mode: the same YAML as kubectl's, read from files and directories.
 
-Contract: what it admits has passed the pydantic models, so local mode refuses what the API server
-would refuse, with the same message. One bad document never hides the good ones: it is reported and
-left out. What it admits and does not act upon is said in a remark.
+Contract: documents are checked by the pydantic models, so local mode refuses what the API server
+would refuse, with the same message. A bad document never hides the good ones: it is reported and
+left out. Fields that are admitted and have no effect in local mode are reported as remarks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,8 +49,9 @@ from kubelambda.core.model.function import Function, FunctionRef
 
 
 def load_functions(paths: Iterable[Path]) -> Loaded:
-    """Read every YAML document under ``paths``; other kinds are passed over,
-    but for layers, and for ConfigMaps and Secrets that functions name.
+    """Read the functions under ``paths``, and the layers, ConfigMaps and Secrets that they name.
+
+    Objects of other kinds are passed over.
     """
     functions: dict[FunctionRef, Function] = {}
     origins: dict[FunctionRef, Path] = {}
@@ -101,7 +102,7 @@ def _read_anyhow(path: Path) -> str:
 
 
 def _build_problem(path: Path, message: str, *documents: Document) -> Problem:
-    """``documents`` are those of which nothing can be served because of it."""
+    """``documents`` are those that cannot be served because of the problem."""
     stand_ins = [build_stand_in(one, f"{path}: {message}") for one in documents]
     return Problem(path, message, tuple(one for one in stand_ins if one is not None))
 
@@ -119,7 +120,7 @@ def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectK
 def _collect_layers(
     documents: Iterable[tuple[Path, Document]], problems: list[Problem], remarks: list[Remark]
 ) -> "_Layers":
-    """Layer versions by what they are called; of two that are the same the first stays."""
+    """The layer versions of the files; of two with the same name and version the first stays."""
     book, taken = _Layers(), set()
     for path, document in documents:
         if document.get("kind") != "LambdaLayer":
@@ -142,7 +143,7 @@ def _collect_layers(
 
 
 class _Layers:
-    """The layer versions of the files, and what is wrong with those that cannot be had."""
+    """The layer versions of the files, and what is wrong with those that cannot be used."""
 
     def __init__(self) -> None:
         self._book = LayerRegistry()

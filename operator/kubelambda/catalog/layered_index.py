@@ -1,8 +1,8 @@
-"""Joins two streams of objects, functions and layers, into one index of functions.
+"""Joins two kinds of objects, functions and layers, into one index of functions.
 
 Contract: lives on one event loop; no I/O. Functions with layers are pending until the layers of
-their namespace have been listed once; after that a layer that comes, changes or goes changes the
-functions that name it, and nobody else. Functions without layers never wait for layers.
+their namespace have been listed once. After that a layer that appears, changes or is deleted
+changes only the functions that name it. Functions without layers never wait for layers.
 """
 
 from collections.abc import Iterable

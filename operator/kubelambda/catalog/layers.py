@@ -1,9 +1,9 @@
-"""Layer versions, and functions completed with the contents of those that they name.
+"""Layer versions, and functions completed with the contents of the versions that they name.
 
-Contract: pure values on one event loop, no I/O. A function whose layers are not all known is
-pending: it waits, or serves as it was. A version that is there wins over what a function remembers
-of it; of two objects that are the same version the older one counts (the controller marks the other
-Stalled). Source: spec/lambda.md sections 6.3 and 6.7.
+Contract: lives on one event loop; no I/O. A function whose layers are not all known is pending: it
+waits, or is served with its former configuration. A version that exists wins over what a function
+remembers of it. Of two objects that are the same version the older one counts (the controller marks
+the other Stalled). Source: spec/lambda.md sections 6.3 and 6.7.
 """
 
 import base64

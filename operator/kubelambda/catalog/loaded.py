@@ -26,7 +26,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something of a document that is served in which local mode differs from a cluster."""
+    """A difference between local mode and a cluster that concerns a document that is served."""
 
     path: Path
     message: str
@@ -57,9 +57,9 @@ class Loaded:
 
 
 def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
-    """``loaded``, with what a file held before where it cannot be read any more.
+    """``loaded``, and for each file that cannot be read any more what it held before.
 
-    A slip of the keyboard takes nobody's function away; a file that is gone does.
+    A mistake in a file takes no function away; deleting the file does.
     """
     present = {function.ref for function in loaded.functions}
     broken = {problem.path for problem in loaded.problems}
@@ -77,10 +77,10 @@ def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
 
 
 def list_new_problems(former: Loaded, loaded: Loaded) -> list[Problem]:
-    """Problems that were not there before: each is told once."""
+    """Problems that were not there before, so that each is reported once."""
     return [one for one in loaded.problems if one not in former.problems]
 
 
 def list_new_remarks(former: Loaded, loaded: Loaded) -> list[Remark]:
-    """Remarks that have not been made of what was loaded before: each is made once a change."""
+    """Remarks that were not there before, so that each is reported once."""
     return [one for one in loaded.remarks if one not in former.remarks]

@@ -1,8 +1,7 @@
-"""Stand-ins for functions whose documents have an error, so that their callers hear which.
+"""Stand-ins for functions whose documents have an error: their callers are told which error.
 
-Contract: pure. A stand-in is a function that cannot run. What cannot even be read as YAML is
-searched for the names that it would have given to functions; a name that is overlooked is answered
-as not found, like any other that nobody has.
+Contract: pure. A stand-in is a function that cannot run. Text that is not even YAML is searched for
+the names of the functions that it describes; a function whose name is overlooked is not found.
 """
 
 import re
@@ -27,12 +26,12 @@ _VALUES = {
 
 
 def derive_uid(namespace: str, name: str) -> str:
-    """The uid that local mode gives to an object, always the same one."""
+    """The uid that local mode gives to an object of this name; always the same."""
     return str(uuid.uuid5(_UID_NAMESPACE, f"{namespace}/{name}"))
 
 
 def build_stand_in(document: Mapping[str, Any], message: str) -> Function | None:
-    """The function that ``document`` would be; None where it does not say which."""
+    """The stand-in for the function of ``document``; None if it does not say which one it is."""
     metadata, spec = document.get("metadata"), document.get("spec")
     if document.get("kind") != "LambdaFunction" or not isinstance(metadata, Mapping):
         return None
@@ -45,7 +44,7 @@ def build_stand_in(document: Mapping[str, Any], message: str) -> Function | None
 
 
 def find_layer_reference(document: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Namespace and ``name:version`` of the layer version that ``document`` would be."""
+    """Namespace and ``name:version`` of the layer version that ``document`` describes."""
     metadata, spec = document.get("metadata"), document.get("spec")
     if not isinstance(metadata, Mapping) or not isinstance(spec, Mapping):
         return None
@@ -55,7 +54,7 @@ def find_layer_reference(document: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def search_documents(text: str) -> list[Mapping[str, Any]]:
-    """The names that a text which is not YAML seems to give to functions, as documents."""
+    """Documents with the names of the functions that ``text``, which is not YAML, describes."""
     return [
         _search_names(part) for part in _DOCUMENT_END.split(text) if _KIND.search(part) is not None
     ]

@@ -1,16 +1,17 @@
-"""What the lists and the watch of one resource have said so far, and what that means for an index.
+"""What lists and watches of one resource have brought so far, and what that means for the index.
 
-Contract: pure, no I/O; ``cluster`` brings lists and events. Rules, which the tests name:
+Contract: no I/O; ``cluster`` hands in lists and events. Rules, named in the tests:
 
-- C1 ``version`` is where a watch goes on: the last resource version that was taken, whatever ended
-  the watch after it. Bookmarks count, and records that cannot be read.
-- C2 what is not newer than that has been taken already: a replay changes nothing.
-- C3 a deletion concerns one object, never another one of its name.
-- C4 an object that is being deleted is gone: nothing takes its deletion back.
-- C5 a record that cannot be read is logged once for each version of it. The object's former self
-  stays; where there is none, a stand-in says what is wrong.
-- C6 a list removes what it does not hold. One that is older than what was taken comes from a
-  server that lags: it is refused, LISTS_REFUSED_MAX times in a row; then the store was set back.
+- C1 ``version`` is where the next watch continues: the last resource version that was taken,
+  however the watch ended. Bookmarks and records that cannot be read count too.
+- C2 an event that is not newer than that was taken before: a replay changes nothing.
+- C3 a deletion concerns one object (its uid), never another one of the same name.
+- C4 an object with a ``deletionTimestamp`` counts as deleted: its deletion cannot be taken back.
+- C5 a record that cannot be read is logged once for each of its versions. What was read of the
+  object before stays; if there is nothing, a stand-in says what is wrong.
+- C6 a list removes objects that it does not hold. A list older than what was taken comes from a
+  server that lags behind. It is refused, up to LISTS_REFUSED_MAX times in a row; after that the
+  store must have been set back.
 """
 
 import logging
@@ -31,32 +32,32 @@ Manifest = Mapping[str, Any]
 
 
 class StaleVersionError(Exception):
-    """The watch cannot go on from where it was: list again."""
+    """The watch cannot continue from its version: list again."""
 
 
 class StaleListError(Exception):
-    """The list is older than what is known already: ask again."""
+    """The list is older than what is known already: list again later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Where the objects of one resource go."""
+    """How the objects of one resource get into the index."""
 
     plural: str
     read: Callable[[Manifest], Any]
-    """Keeps of an object what the index needs."""
+    """Reads from a manifest what the index needs."""
     stand_in: Callable[[Manifest, str], Any | None]
-    """What to put for an object that cannot be read, and why; None for nothing."""
+    """What to put in place of an object that cannot be read, given the problem; None: nothing."""
     put: Callable[[Any], None]
     remove: Callable[[ObjectKey, str], None]
-    """Key and uid of what is deleted; called again for what has been removed before."""
+    """Called with key and uid of a deleted object, perhaps more than once."""
     replace: Callable[[list[Any], str | None], None]
-    """All that there is, in a namespace or at all."""
+    """Called with all objects of a namespace, or of the cluster (None)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One object as it was read; ``value`` is None where the index gets nothing of it."""
+    """One object as it was read; ``value`` is None if the index gets nothing for it."""
 
     key: ObjectKey
     uid: str
@@ -71,9 +72,9 @@ class WatchState:
         self.resource = resource
         self.namespace = namespace
         self.version = ""
-        """Empty: nothing is known, or a list has to come first."""
+        """Empty: a list has to come first."""
         self.events_taken = 0
-        """Events and bookmarks of watches that were news."""
+        """How many events and bookmarks of watches were new."""
         self._progress = ""
         self._known: dict[ObjectKey, Record] = {}
         self._complained: dict[ObjectKey, tuple[str, str]] = {}
@@ -84,7 +85,7 @@ class WatchState:
         return f"{self.resource.plural} of {self.namespace or 'the cluster'}"
 
     def read(self, manifest: Manifest) -> Record | None:
-        """What to take of an object of a list; None where not even its name can be read."""
+        """The record of an object of a list; None if not even its name can be read."""
         identity = self._identify(manifest)
         if identity is None:
             return None
@@ -106,7 +107,7 @@ class WatchState:
             return None
 
     def take_list(self, records: Sequence[Record], version: str) -> None:
-        """Make ``records`` all that there is, as of ``version``; StaleListError by C6."""
+        """Replace everything by ``records``, a list of ``version``; StaleListError by C6."""
         if _is_older(version, self._progress) and self._lists_refused < LISTS_REFUSED_MAX:
             self._lists_refused += 1
             raise StaleListError(f"a list of version {version} after version {self._progress}")
@@ -121,7 +122,7 @@ class WatchState:
         self.version = self._progress = version
 
     def take_event(self, event: Mapping[str, Any]) -> None:
-        """One event of the watch; StaleVersionError where it says, or means, that a list is due."""
+        """Take one event of a watch; StaleVersionError if a list has to come first."""
         try:
             kind, manifest = event["type"], event["object"]
             if kind == "ERROR":
@@ -139,7 +140,7 @@ class WatchState:
         self.version = self._progress = version
 
     def list_again(self) -> None:
-        """The next thing to do is a list; what is known stays known."""
+        """Make the next step a list; everything known stays."""
         self.version = ""
 
     def _take(self, kind: str, manifest: Manifest) -> None:

@@ -85,7 +85,7 @@ class JetStreamQueue:
         connection.prepare(self._declare)
 
     async def publish(self, event: QueuedEvent) -> None:
-        """Keep ``event``; one that is due later as a scheduled message."""
+        """Keep ``event``, as a scheduled message if it is due later."""
         headers = build_event_headers(event)
         subject = build_subject(RUN_SUBJECT, f"{event.namespace}/{event.function_name}")
         delay_s = event.due_at - datetime.now(UTC).timestamp()
@@ -115,7 +115,7 @@ class JetStreamQueue:
         await _settle(lease.token.in_progress())
 
     async def ack(self, lease: Lease) -> None:
-        """Done with it; returns when the server knows."""
+        """Take the event out; returns when the server has confirmed it."""
         await _settle(lease.token.ack_sync(timeout=ANSWER_S))
 
     async def release(self, lease: Lease) -> None:
@@ -123,7 +123,7 @@ class JetStreamQueue:
         await _settle(lease.token.nak())
 
     async def dead_letter(self, letter: DeadLetter) -> None:
-        """Keep it among the dead letters, for 14 days."""
+        """Keep the dead letter for 14 days."""
         event = letter.event
         subject = build_subject(DEAD_SUBJECT, f"{event.namespace}/{event.function_name}")
         await self._publish(subject, event.payload, build_letter_headers(letter))
@@ -149,7 +149,7 @@ class JetStreamQueue:
         return letters
 
     async def close(self) -> None:
-        """Nothing to give up: leases run out by themselves."""
+        """Does nothing: leases run out by themselves, and the connection is the caller's."""
 
     async def _publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
         context, client = self._require()
@@ -197,7 +197,7 @@ class JetStreamQueue:
     async def _subscribe(
         self, context: JetStreamContext, client: Client
     ) -> JetStreamContext.PullSubscription:
-        """One subscription a client: nats-py itself makes it anew after a reconnection."""
+        """One subscription for each client; nats-py renews it after a reconnection."""
         if self._pulling is None or self._pulling[0] is not client:
             bound = await context.pull_subscribe_bind(consumer=CONSUMER, stream=EVENTS)
             self._pulling = (client, bound)
@@ -213,7 +213,7 @@ class JetStreamQueue:
             return None
 
     async def _leave_alone(self, message: Msg) -> None:
-        """Q7: the same message once more, later; then this one is acknowledged."""
+        """Schedule the same message once more for later, then acknowledge this one (Q7)."""
         headers = {
             name: value
             for name, value in (message.headers or {}).items()
@@ -230,7 +230,7 @@ class JetStreamQueue:
             logger.warning("%s; a record that cannot be read is delivered again", error)
 
     async def _declare_again(self, client: Client) -> None:
-        """Where a stream or the consumer was deleted behind our back."""
+        """In case somebody has deleted a stream or the consumer."""
         with contextlib.suppress(NatsError, OSError, TimeoutError):
             await self._declare(client)
 

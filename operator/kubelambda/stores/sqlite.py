@@ -106,7 +106,7 @@ class SqliteQueue:
         await self._set_due(lease, self._clock() + self._lease_s)
 
     async def ack(self, lease: Lease) -> None:
-        """Take it out, unless somebody else holds it by now."""
+        """Remove the event, unless another lease holds it by now."""
         await self._thread.run(
             lambda connection: (
                 connection.execute("DELETE FROM events WHERE number = ? AND token = ?", lease.token)
@@ -120,7 +120,7 @@ class SqliteQueue:
         self._arrived.set()
 
     async def dead_letter(self, letter: DeadLetter) -> None:
-        """Keep it among the dead ones, once for each message id."""
+        """Keep the dead letter, once for each message id."""
         event = letter.event
         row = (event.message_id, encode_header(event), event.payload)
         await self._thread.run(
@@ -184,7 +184,7 @@ class SqliteQueue:
         return int(token)
 
     async def _read(self, rows: Sequence[tuple[Any, ...]]) -> list[Lease]:
-        """The rows that were taken, as leases; what cannot be read is left alone for a while."""
+        """Leases of the rows that were taken; a row that cannot be read is left for later (Q7)."""
         leases = []
         for number, header, payload, token in rows:
             try:

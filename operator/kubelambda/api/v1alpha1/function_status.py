@@ -1,7 +1,8 @@
 """The status of a LambdaFunction: what the controller has found and made.
 
-Contract: unknown fields are passed over, since a newer release may have written them. Limits are
-those of what is written; hands may have put anything there, so readers check types again.
+Contract: unknown fields are ignored, since a newer release may have written them. The limits are
+those of what the controller writes. Users may edit a status, so its readers check types again
+(``core.model.status``).
 """
 
 from typing import Annotated, Literal

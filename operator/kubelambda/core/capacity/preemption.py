@@ -1,27 +1,29 @@
-"""Whose idle environments make room for those that somebody waits for (DESIGN 4.2).
+"""Which idle environments are removed when the cluster is full and requests wait (DESIGN 4.2).
 
-Contract: pure; all functions come in, names of victims come out. Rules, named in the tests:
+Contract: pure; all functions come in, the pods to drain (victims) come out. Rules, named in the
+tests:
 
-- R1 nobody gives anything up unless a pod that is waited for has found no node for UNSCHEDULED_S.
-- R2 only idle environments, never below the floor, never of a function that waits itself: two
-  functions that both wait take nothing from each other.
-- R3 idle longest first; an environment that was used within SETTLED_S only where its function has
-  more than its fair share.
-- R4 no more memory than what waits; victims that are on their way out count as freed already.
+- R1 no victim unless a pod that requests wait for has found no node for UNSCHEDULED_S.
+- R2 victims are idle environments only, never below a function's floor, never of a function whose
+  own requests wait: two functions that both wait take nothing from each other.
+- R3 the longest idle goes first. An environment that was used within SETTLED_S goes only if its
+  function has more than its fair share.
+- R4 no more memory is freed than the waiting pods need; victims that have not left yet count as
+  freed.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 UNSCHEDULED_S = 1.0
-"""A pod that the scheduler refused for less time may still find room by itself."""
+"""A pod that is unschedulable for less time may still find a node by itself."""
 SETTLED_S = 5.0
-"""An environment idle for less is in use: taking it would only turn the roles around."""
+"""An environment idle for less is in use: its function would need it back at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdleEnvironment:
-    """One that could be given up."""
+    """An environment that could become a victim."""
 
     pod: str
     idle_s: float
@@ -29,23 +31,23 @@ class IdleEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class PreemptionLoad:
-    """One function, as far as room is concerned. ``key`` tells functions apart."""
+    """One function, as far as preemption is concerned. ``key`` tells functions apart."""
 
     key: object
     memory_mb: int
     unscheduled: int = 0
-    """Pods that are waited for and have found no node for UNSCHEDULED_S."""
+    """Pods that requests wait for and that have found no node for UNSCHEDULED_S."""
     is_waiting: bool = False
     environments: int = 0
-    """All that hold room, busy ones too."""
+    """All whose pods take memory of a node, busy ones included."""
     idle: Sequence[IdleEnvironment] = ()
     leaving: int = 0
-    """Victims that still hold room."""
+    """Victims whose pods still take memory of a node."""
     floor: int = 0
 
 
 def choose_victims(loads: Sequence[PreemptionLoad]) -> list[tuple[object, str]]:
-    """Function and pod of each environment that is to be drained now."""
+    """Function (its ``key``) and pod of each environment to drain now."""
     missing_mb = sum(one.unscheduled * one.memory_mb for one in loads)
     missing_mb -= sum(one.leaving * one.memory_mb for one in loads)
     if missing_mb <= 0:
@@ -78,6 +80,6 @@ def _list_candidates(
 
 
 def _compute_share(loads: Sequence[PreemptionLoad]) -> float:
-    """Environments that each function would have if all had the same number."""
+    """How many environments each function would have if all had the same number."""
     users = [one for one in loads if one.environments or one.is_waiting]
     return sum(one.environments for one in users) / len(users) if users else 0.0

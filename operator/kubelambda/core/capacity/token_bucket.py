@@ -1,7 +1,7 @@
-"""Token buckets: how long to wait so that a rate is kept, and who gets how much of it.
+"""Token buckets, which keep a rate, and the fair division of what is available.
 
-Contract: pure but for their own fields; time comes in as an argument. ``reserve`` never refuses, it
-says how long the caller must wait; the caller sees to it that waits end in order.
+Contract: no clock; time comes in as an argument. ``reserve`` never refuses: it says how long the
+caller has to wait, and the caller makes sure that waits end in order.
 """
 
 from collections.abc import Hashable, Mapping
@@ -28,7 +28,7 @@ class TokenBucket:
         return max(0.0, -self._tokens / self.rate_per_s)
 
     def take(self, wanted: int, now: float) -> int:
-        """Take up to ``wanted`` whole tokens of those that are there; how many it was."""
+        """Take up to ``wanted`` whole tokens; returns how many there were."""
         self._fill(now)
         taken = max(0, min(wanted, int(self._tokens)))
         self._tokens -= taken
@@ -44,9 +44,9 @@ class TokenBucket:
 
 
 def share_fairly(wants: Mapping[KeyT, int], available: int) -> dict[KeyT, int]:
-    """Divide ``available``: nobody gets more than it wants, and what one does not need is others'.
+    """Divide ``available`` equally; what somebody does not want goes to the others.
 
-    Who wants least is served first, so no large want can keep a small one waiting.
+    The smallest want is served first, so a large one cannot keep it waiting.
     """
     shares: dict[KeyT, int] = {}
     left = max(0, available)

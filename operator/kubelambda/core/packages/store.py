@@ -1,12 +1,13 @@
-"""Packages: zips of code and layers that were uploaded, kept by their content.
+"""The store of uploaded packages: what every driver promises.
 
-Contract: values and the port ``PackageStore``; drivers live in ``stores`` and pass one conformance
-suite (tests/conformance/packages). A package's name is the SHA-256 of its bytes, so a name never
-means two contents, and an upload that is repeated changes nothing. Rules, named in the tests:
+Contract: the port ``PackageStore``; its drivers are in ``stores`` and pass one conformance suite
+(tests/conformance/packages). A package is a zip of code or of a layer, named by the SHA-256 of its
+bytes: a name never means two contents, and repeating an upload changes nothing. Rules, named in the
+tests:
 
-- P1 ``put`` returns when the package is durable; ``fetch`` gives just those bytes, or raises.
-- P2 nothing that is not whole is ever found: a put that was killed leaves no package.
-- P3 content that is not its name is refused before anything is kept.
+- P1 ``put`` returns when the package is durable; ``fetch`` gives exactly those bytes, or raises.
+- P2 a package is never found in part: a put that was killed leaves none.
+- P3 content that does not match its name is refused before anything is kept.
 
 Limits: spec/lambda.md, section 6.2.
 """
@@ -25,7 +26,7 @@ class PackageNotFoundError(Exception):
 
 
 class PackagesUnavailableError(Exception):
-    """The store cannot be asked now; trying again later is safe."""
+    """The store cannot be reached now; trying again later is safe."""
 
 
 class PackageStore(Protocol):

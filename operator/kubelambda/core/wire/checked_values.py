@@ -1,8 +1,8 @@
-"""Values that came from another process: taken within bounds, or refused.
+"""Checks of values that another process has sent: type and bounds, before anybody uses them.
 
-Contract: pure. Everything that is not exactly of the type that is asked for is a ValueError: a
-boolean or a float is no integer, and what JSON makes of ``NaN`` or ``1e999`` is no number. What a
-function pod sends is hostile, and what another release sends may be anything.
+Contract: pure. A value that is not exactly of the type that is asked for, or out of bounds, is a
+ValueError: a boolean or a float is no integer, and what JSON makes of ``NaN`` or ``1e999`` is no
+number. A function pod may be hostile, and another release may send anything.
 """
 
 import math
@@ -13,6 +13,8 @@ COUNT_MAX = 10**9
 MILLISECONDS_MAX = 10**9
 """Eleven days; nothing that is measured here lasts longer."""
 TEXT_CHARS_MAX = 4_096
+EPOCH_MAX = 2**53
+"""Epochs above this are read as this one."""
 
 
 def read_integer(value: Any, *, low: int = 0, high: int = COUNT_MAX) -> int:
@@ -43,3 +45,14 @@ def read_text(value: Any, *, chars_max: int = TEXT_CHARS_MAX) -> str:
     if not value.isascii():
         value.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
     return value
+
+
+def read_epoch(value: Any) -> int:
+    """An epoch that a gateway has sent, cut to EPOCH_MAX: its view counts for nothing (rule M6).
+
+    One that is too high is not refused: a gateway of the release before may have got it from a
+    function pod, and whatever else that gateway says still counts.
+    """
+    if type(value) is not int or value < 0:
+        raise ValueError("not an epoch")
+    return min(value, EPOCH_MAX)

@@ -1,15 +1,15 @@
-"""Demand: what gateways want of the controller, and what the controller answers.
+"""Demand: the environments that gateways need, and what the controller answers.
 
 ``POST /v1/demand`` on the controller's internal Service, signed as in ``core.wire.keys`` with the
-key ``derive_key(master, "kubelambda/internal")``. Each gateway states what is wanted of the
-functions it owns, on change and every second (DESIGN 3.3). A statement is never "one more": it
-replaces what was said of a function before, so one that is repeated does no harm.
+key ``derive_key(master, "kubelambda/internal")``. Each gateway reports waiting requests and
+environments of the functions it owns, on change and every second (DESIGN 3.3). A report never says
+"one more": it replaces what was said of a function before, so repeating it does no harm.
 
-- D1 a report is whole, or it says what has changed since an earlier one (``base``). A controller
-  that does not hold just that one takes nothing of it, and says by the ``sequence`` of its reply
-  which report it holds: the gateway then sends a whole one.
-- D2 a function without waiting requests and environments is one that the gateway knows no more.
-- D3 ``idle_s`` is an age at the time of the report: the controller adds what has passed since.
+- D1 a report is whole, or it holds what has changed since an earlier one (``base``). A controller
+  that does not hold exactly that one ignores the report, and the ``sequence`` of its reply says
+  which one it holds; the gateway then sends a whole report.
+- D2 a function without waiting requests and environments is one that the gateway has forgotten.
+- D3 ``idle_s`` is an age at the time of the report: the controller adds the time since then.
 
 Versions (docs/formats.md): unknown members are ignored. A whole report is what the release before
 the first version reads; one that only says what has changed is refused there (it has no
@@ -51,7 +51,7 @@ class EnvironmentReport:
 
 @dataclass(frozen=True, slots=True)
 class FunctionDemand:
-    """All that one gateway knows of one function: waiting requests and linked environments."""
+    """What one gateway reports of one function: waiting requests and linked environments."""
 
     namespace: str
     name: str
@@ -59,7 +59,7 @@ class FunctionDemand:
     waiting: int
     environments: tuple[EnvironmentReport, ...] = ()
     duration_ms: float | None = None
-    """The mean length of its latest events; None where none has ended here."""
+    """The mean duration of its latest events; None if none has ended at this gateway."""
 
     @property
     def is_over(self) -> bool:
@@ -80,7 +80,7 @@ class DemandReport:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """The controller asks a gateway to let this idle environment go over the link."""
+    """The controller asks a gateway to drain this idle environment over the link."""
 
     namespace: str
     name: str
@@ -101,7 +101,7 @@ def encode_report(report: DemandReport) -> bytes:
 
 
 def iter_encoded(report: DemandReport) -> Iterator[bytes]:
-    """The same in pieces, a function each, so that a long one can be made beside other work."""
+    """The same in pieces, one for each function, so that a loop can do other work in between."""
     head: dict[str, Any] = {
         "format": FORMAT,
         "gateway": report.gateway,

@@ -6,11 +6,11 @@ Contract: pure; rules D1 and D3 are those of ``core.wire.demand``.
 from kubelambda.core.wire.demand import EnvironmentReport, FunctionDemand
 
 SINCE_TOLERANCE_S = 1.0
-"""Idle ages are compared with timeouts of many seconds: less of a difference is not told."""
+"""Idle ages are compared with timeouts of many seconds: a smaller difference is not reported."""
 
 
 def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float) -> bool:
-    """Whether ``present`` is news to somebody who was told ``former`` ``passed_s`` ago (D3)."""
+    """Whether to report ``present`` to a controller that got ``former`` ``passed_s`` ago (D3)."""
     if (former.uid, former.waiting) != (present.uid, present.waiting):
         return True
     if len(former.environments) != len(present.environments):
@@ -24,7 +24,7 @@ def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float
 
 
 def _lasts_otherwise(former_ms: float | None, present_ms: float | None) -> bool:
-    """A length that is not twice another's changes little; it is told with the next change."""
+    """Less than a factor of two changes little, and is reported with the next other change."""
     if former_ms is None or present_ms is None:
         return former_ms is not present_ms
     return max(former_ms, present_ms) > 2 * min(former_ms, present_ms)

@@ -28,8 +28,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from kubelambda.core.coordination.membership import read_epoch
-from kubelambda.core.wire.checked_values import TEXT_CHARS_MAX, read_integer, read_name, read_text
+from kubelambda.core.wire.checked_values import (
+    TEXT_CHARS_MAX,
+    read_epoch,
+    read_integer,
+    read_name,
+    read_text,
+)
 
 RELAY_PATH = "/internal/v1/invoke"
 META_HEADER = "x-kubelambda-relay"

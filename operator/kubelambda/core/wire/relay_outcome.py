@@ -23,7 +23,7 @@ from kubelambda.core.wire.relay import (
 
 OUTCOME_HEADER = "x-kubelambda-outcome"
 STREAM_OUTCOMES = {POSITIONAL: '["stream"]', VERSION: '{"v":1,"kind":"stream"}'}
-"""Values of OUTCOME_HEADER where the body is an event stream for the caller as it is."""
+"""Values of OUTCOME_HEADER if the body is an event stream that the caller gets unchanged."""
 OUTCOME_IN_BODY = '{"v":1,"kind":"body"}'
 _MESSAGE_CHARS_MAX = 65_536
 _RETRY_AFTER_S_MAX = 86_400
@@ -53,13 +53,13 @@ def encode_outcome(outcome: Outcome | ApiError, version: int = VERSION) -> tuple
 
 
 def encode_outcome_body(outcome: Outcome | ApiError) -> bytes:
-    """What follows the signs of life: the outcome on a line, and the payload."""
+    """The end of a body with signs of life: the outcome on a line of its own, then the payload."""
     header, payload = encode_outcome(outcome)
     return header.encode() + b"\n" + payload
 
 
 def decode_outcome(header: str, body: bytes) -> Outcome | ApiError:
-    """What either of the two was given; MalformedRelayError for anything else."""
+    """What either of the two functions encoded; MalformedRelayError for anything else."""
     try:
         members = json.loads(header)
         if isinstance(members, list):
@@ -75,7 +75,7 @@ def decode_outcome(header: str, body: bytes) -> Outcome | ApiError:
 
 
 def is_stream(header: str) -> bool:
-    """Whether the body is an event stream for the caller as it is."""
+    """Whether the body is an event stream that the caller gets unchanged."""
     if header in STREAM_OUTCOMES.values():
         return True
     try:

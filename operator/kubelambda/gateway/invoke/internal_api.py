@@ -21,10 +21,10 @@ from kubelambda.core.coordination.membership import (
     decode_heartbeat,
     encode_heartbeat,
 )
-from kubelambda.core.coordination.routing import Target
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Function
 from kubelambda.core.model.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
+from kubelambda.core.model.target import Target
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.core.wire.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
 from kubelambda.core.wire.relay import (

@@ -14,8 +14,8 @@ from typing import Any
 
 from kubelambda.core import errors
 from kubelambda.core.asynchronous.queue import QueuedEvent, QueueUnavailableError
-from kubelambda.core.coordination.routing import parse_target
 from kubelambda.core.errors import ApiError
+from kubelambda.core.model.target import parse_target
 from kubelambda.core.payload import json_check
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.http.request import Request

@@ -5,9 +5,9 @@ sections 2.1 and 2.6), and no answer tells what exists in other namespaces (F20)
 """
 
 from kubelambda.core import errors
-from kubelambda.core.coordination.routing import Target
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import LATEST, Function
+from kubelambda.core.model.target import Target
 from kubelambda.core.ports import Catalog
 
 

@@ -1,13 +1,12 @@
-"""From the path of a request to a function, and from a function to its owner.
+"""Which function the path of a request means.
 
-Contract: pure. FunctionName is routed on the raw path and decoded once (spec/lambda.md, 0.3 and
-2.1): a name, ``name:qualifier``, a partial or a full ARN. Names are data: nothing here builds a
-path or a pattern from them.
+Contract: pure. FunctionName is a name, ``name:qualifier``, a partial or a full ARN; it is taken
+from the raw path and decoded once (spec/lambda.md, 0.3 and 2.1). Names are data: nothing here
+builds a path or a pattern from them.
 """
 
-import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -40,7 +39,7 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a caller means. ``account_id`` is empty for a bare name, ``qualifier`` for none."""
+    """The function that a caller means; what the caller did not give is empty."""
 
     function_name: str
     account_id: str = ""
@@ -55,8 +54,8 @@ class Target:
 def parse_target(raw_segment: bytes, query_qualifier: str, region: str) -> Target | ApiError:
     """The target of a raw (still percent-encoded) path segment and the Qualifier parameter.
 
-    A name or qualifier that is well-formed and that nothing can have, such as one of 65
-    characters, is a target too: there is no such function.
+    A well-formed name or qualifier that no function can have, such as one of 65 characters, is a
+    target too: the function is then not found.
     """
     text = unquote_to_bytes(raw_segment).decode("utf-8", "replace")
     matched = _REFERENCE.fullmatch(text)
@@ -83,13 +82,3 @@ def _check_qualifier(text: str) -> Iterator[Violation]:
         yield Violation.too_long("qualifier", text, QUALIFIER_CHARACTERS_MAX)
     if text and not _QUALIFIER.fullmatch(text):
         yield Violation.no_match("qualifier", text, QUALIFIER_PATTERN)
-
-
-def choose_owner(namespace: str, name: str, members: Sequence[str]) -> str:
-    """The member that owns a function: the highest rendezvous hash. ``members`` is not empty."""
-    return max(members, key=lambda member: (_weigh(namespace, name, member), member))
-
-
-def _weigh(namespace: str, name: str, member: str) -> int:
-    digest = hashlib.blake2b(f"{namespace}/{name}\n{member}".encode(), digest_size=8)
-    return int.from_bytes(digest.digest(), "big")
