@@ -139,11 +139,11 @@ class Dispatcher:
 
     async def _lease_events(self) -> None:
         while not self._stopping:
-            room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._leases))
+            room = min(BATCH_MAX, self._lanes.lease_limit, HELD_MAX - len(self._leases))
             if room < BATCH_MAX // 2:
                 # Each lease is a request to the queue: let some more events finish first.
                 await asyncio.sleep(ROOM_WAIT_S)
-                room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._leases))
+                room = min(BATCH_MAX, self._lanes.lease_limit, HELD_MAX - len(self._leases))
             if room <= 0:
                 continue
             try:

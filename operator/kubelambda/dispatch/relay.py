@@ -13,8 +13,6 @@ from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, Dropped, Outcom
 from kubelambda.core.wire.relay import (
     BEGUN_SIGN,
     META_HEADER,
-    OUTCOME_HEADER,
-    OUTCOME_IN_BODY,
     POSITIONAL,
     RELAY_PATH,
     SIGN_OF_LIFE,
@@ -22,9 +20,9 @@ from kubelambda.core.wire.relay import (
     VERSION,
     MalformedRelayError,
     RelayRequest,
-    decode_outcome,
     encode_request,
 )
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, OUTCOME_IN_BODY, decode_outcome
 from kubelambda.process.internal_client import InternalClient, InternalRequestError, OpenReply
 from kubelambda.process.signatures import Signatures
 

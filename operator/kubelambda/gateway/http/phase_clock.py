@@ -7,7 +7,7 @@ Ends nothing itself: ``Connections.sweep`` compares, and the connection decides 
 
 import asyncio
 
-from kubelambda.core.capacity.client_limits import IDLE_S, REFUSED_S, ClientLimits
+from kubelambda.core.capacity.client_limits import IDLE_S, REFUSAL_READ_S, ClientLimits
 from kubelambda.gateway.http.outbox import Outbox
 
 
@@ -33,7 +33,7 @@ class PhaseClock:
 
     def start_lingering(self) -> None:
         """The connection ends; what the client still sends is read for a moment."""
-        self.deadline = self._loop.time() + REFUSED_S
+        self.deadline = self._loop.time() + REFUSAL_READ_S
 
     def is_being_read(self) -> bool:
         """Whether the client has read fast enough since ``start_writing``, and more is left."""

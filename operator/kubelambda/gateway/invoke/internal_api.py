@@ -29,13 +29,12 @@ from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.core.wire.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
 from kubelambda.core.wire.relay import (
     META_HEADER,
-    OUTCOME_HEADER,
     RELAY_PATH,
-    STREAM_OUTCOMES,
     MalformedRelayError,
     RelayRequest,
     decode_request,
 )
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, STREAM_OUTCOMES
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer

@@ -11,13 +11,10 @@ from typing import Protocol
 from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Dropped, Outcome
-from kubelambda.core.wire.relay import (
-    BEGUN_SIGN,
+from kubelambda.core.wire.relay import BEGUN_SIGN, SIGN_OF_LIFE, SIGN_OF_LIFE_S, RelayRequest
+from kubelambda.core.wire.relay_outcome import (
     OUTCOME_HEADER,
     OUTCOME_IN_BODY,
-    SIGN_OF_LIFE,
-    SIGN_OF_LIFE_S,
-    RelayRequest,
     encode_outcome,
     encode_outcome_body,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire import frames
-from kubelambda.core.wire.bounds import read_text
+from kubelambda.core.wire.checked_values import read_text
 from kubelambda.core.wire.frames import ProtocolError
 
 VERSION = 1

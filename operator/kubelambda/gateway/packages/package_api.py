@@ -23,15 +23,10 @@ from kubelambda.core.model.code import InlineZip
 from kubelambda.core.model.function import Function
 from kubelambda.core.packages.check import check_package
 from kubelambda.core.packages.store import (
-    AUTHORIZATION_HEADER,
     PACKAGE_BYTES_MAX,
-    PACKAGES_PATH,
-    UPLOAD_PATH,
     PackageNotFoundError,
     PackagesUnavailableError,
-    is_authorized,
     is_sha256,
-    read_authorization,
 )
 from kubelambda.core.ports import Catalog
 from kubelambda.core.wire.package_lookup import (
@@ -39,6 +34,13 @@ from kubelambda.core.wire.package_lookup import (
     MalformedLookupError,
     decode_lookup,
     encode_missing,
+)
+from kubelambda.core.wire.package_transfer import (
+    AUTHORIZATION_HEADER,
+    PACKAGES_PATH,
+    UPLOAD_PATH,
+    is_authorized,
+    read_authorization,
 )
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.spool import SpoolError

@@ -14,13 +14,8 @@ import httptools
 
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, Dropped, Outcome
-from kubelambda.core.wire.relay import (
-    OUTCOME_HEADER,
-    POSITIONAL,
-    MalformedRelayError,
-    decode_outcome,
-    is_stream,
-)
+from kubelambda.core.wire.relay import POSITIONAL, MalformedRelayError
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, decode_outcome, is_stream
 from kubelambda.gateway.peers.relay import Relay
 from kubelambda.process.keepalive import set_keepalive
 

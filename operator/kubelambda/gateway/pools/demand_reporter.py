@@ -16,12 +16,8 @@ from typing import Protocol
 
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.ports import DemandSink
-from kubelambda.core.wire.demand import (
-    DemandReport,
-    Drain,
-    FunctionDemand,
-    has_changed,
-)
+from kubelambda.core.wire.demand import DemandReport, Drain, FunctionDemand
+from kubelambda.core.wire.demand_change import has_changed
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kubelambda.core.capacity.client_limits import IDLE_S, REFUSED_S, ClientLimits
+from kubelambda.core.capacity.client_limits import IDLE_S, REFUSAL_READ_S, ClientLimits
 from kubelambda.gateway.http.phase_clock import PhaseClock
 from unit.jumping_loop import run_jumping
 
@@ -28,7 +28,7 @@ PHASES: dict[str, tuple[Callable[[PhaseClock], None], float]] = {
     "a new client": (lambda _: None, LIMITS.head_timeout_s),
     "an idle client": (PhaseClock.start_idle, IDLE_S),
     "a client that takes its answer": (PhaseClock.start_writing, LIMITS.write_timeout_s),
-    "a client that was refused": (PhaseClock.start_lingering, REFUSED_S),
+    "a client that was refused": (PhaseClock.start_lingering, REFUSAL_READ_S),
 }
 
 

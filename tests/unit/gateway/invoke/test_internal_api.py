@@ -14,15 +14,13 @@ from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.core.wire.relay import (
     META_HEADER,
-    OUTCOME_HEADER,
-    OUTCOME_IN_BODY,
     POSITIONAL,
     RELAY_PATH,
     VERSION,
     RelayRequest,
-    decode_outcome,
     encode_request,
 )
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, OUTCOME_IN_BODY, decode_outcome
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.internal_api import InternalApi

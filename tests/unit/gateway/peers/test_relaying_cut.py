@@ -9,7 +9,7 @@ import pytest
 from kubelambda.core.coordination.membership import Member, View
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
-from kubelambda.core.wire.relay import OUTCOME_HEADER, encode_outcome
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, encode_outcome
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.peers.forwarder import IDLE_CONNECTIONS_MAX, Forwarder
 from kubelambda.gateway.peers.relay_connection import RelayConnection
