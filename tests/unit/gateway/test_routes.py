@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from kubelambda.core.model.invocation import SYNC_REQUEST_BYTES_MAX
-from kubelambda.core.packages.store import PACKAGE_BYTES_MAX, PACKAGES_PATH, UPLOAD_PATH
+from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
 from kubelambda.core.wire.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
+from kubelambda.core.wire.package_transfer import PACKAGES_PATH, UPLOAD_PATH
 from kubelambda.core.wire.relay import RELAY_PATH
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.request_reader import BodyRule
