@@ -76,8 +76,8 @@ def local_start(
     ),
 ) -> None:
     """Serve every LambdaFunction found under PATHS at http://127.0.0.1:PORT."""
-    from kubelambda.local.environments import AgentMissingError
-    from kubelambda.local.serve import LocalModeError, LocalOptions, serve
+    from kubelambda.local.errors import LocalModeError
+    from kubelambda.local.serve import LocalOptions, serve
 
     options = LocalOptions(
         paths=paths,
@@ -88,7 +88,7 @@ def local_start(
     )
     try:
         asyncio.run(serve(options))
-    except (LocalModeError, AgentMissingError) as error:
+    except LocalModeError as error:
         _fail(str(error))
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from kubelambda.core.model.function import Code, Function, FunctionRef
-from kubelambda.local.page import describe_functions, render_page
+from kubelambda.local.status_page import describe_functions, render_page
 
 GOOD = Function(
     ref=FunctionRef("default", "hello"),
