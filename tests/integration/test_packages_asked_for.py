@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from integration.conftest import MASTER, Installation, MakeInstallation, free_port
-from kubelambda.cli.package import upload
+from kubelambda.cli.package_upload import upload
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages.package_verdict import Presence
 from kubelambda.controller.packages.packages import Key, Packages
