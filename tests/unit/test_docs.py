@@ -60,6 +60,16 @@ def suggest(name: str) -> str:
     return f"; there is {tracked[0].relative_to(ROOT)}" if tracked else ""
 
 
+def suggest_definition(name: str) -> str:
+    """Which file defines a function, a class or a method of that name now."""
+    definition = re.compile(
+        rf"^\s*(?:async )?(?:def|class|func(?: \([^)]*\))?) {name}\b", re.MULTILINE
+    )
+    sources = [*PACKAGE.rglob("*.py"), *(ROOT / "runtimes" / "agent").rglob("*.go")]
+    found = [path for path in sources if definition.search(path.read_text())]
+    return f"; it is in {found[0].relative_to(ROOT)}" if found else ""
+
+
 def is_ours(word: str) -> bool:
     """Whether a path begins in a folder of ours; others are paths of a pod, or parts of URLs."""
     first = word.split("/", 1)[0]
@@ -136,7 +146,7 @@ def test_the_table_of_behaviours_names_what_is_in_its_files() -> None:
     for name, symbol in rows:
         path = find_path(name)
         if path is None or symbol not in path.read_text():
-            wrong.append(f"{symbol} is not in {name}{suggest(name)}")
+            wrong.append(f"{symbol} is not in {name}{suggest_definition(symbol)}")
     assert wrong == []
 
 
