@@ -7,7 +7,7 @@ import (
 	"kubelambda.io/agent/logs"
 )
 
-// largeBytes is from where on a body is not left lying about for longer than it must.
+// largeBytes is the size from which on a body is freed as soon as it can be.
 const largeBytes = 256 * 1024
 
 // killPatience is how long the answer to a failed event waits for the end of its processes.
@@ -114,7 +114,7 @@ func (e *Environment) startForEvent() {
 		e.options.Sink.BeginTail() // an init that fails says why before START
 	}
 	if e.codeFailure != nil {
-		e.leaveWhereCodeMayMend()
+		e.leaveIfCodeMayRecover()
 		e.failEvent(e.codeFailure.failure)
 		return
 	}
@@ -200,7 +200,7 @@ func (e *Environment) reportFailure(reason failure, elapsedMs float64) logs.Repo
 	status := "error"
 	if reason.errorType == timedOut {
 		status = "timeout"
-		elapsedMs = float64(e.event.TimeoutMs) // what comes after is ours to bear
+		elapsedMs = float64(e.event.TimeoutMs) // ending the processes is not billed
 	}
 	e.drainForTelemetry()
 	report := e.buildReport(status, reason.errorType, false, elapsedMs)
