@@ -2,11 +2,15 @@
 
 The suite asks nothing about how the cluster came to be. It refuses contexts that are not test
 clusters of this project, so that nobody's real cluster is ever touched.
+
+Several workers run the tests at the same time (`hack/e2e`), all against the one release. A test
+that takes something away from the others, or needs the node for itself, is marked ``alone``.
 """
 
 import os
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,8 @@ from e2e.release import Release
 ROOT = Path(__file__).resolve().parents[2]
 KUBECONFIG = ROOT / ".cluster" / "kubeconfig"
 ALLOWED_CONTEXTS = frozenset({"kind-kubelambda", "kubelambda-test"})
+PREFIX = "e2e-"
+"""Every namespace of these tests begins with it."""
 
 
 @pytest.fixture(scope="session")
@@ -37,20 +43,32 @@ def kubectl() -> Kubectl:
 
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A namespace of the test's own, with restricted Pod Security; gone when the test is over."""
-    name = f"e2e-{time.time_ns() % 10**10:010d}"
-    kubectl.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {
-                "name": name,
-                "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
-            },
-        }
-    )
+    """A namespace of the test's own, with restricted Pod Security.
+
+    It is deleted when the test is over, without waiting: that takes up to 16 s each time.
+    ``test_cleanup`` checks that all of them have gone in the end.
+    """
+    name = create_namespace(kubectl, {"pod-security.kubernetes.io/enforce": "restricted"})
     yield name
-    kubectl.run("delete", "namespace", name, "--wait=true", "--timeout=60s")
+    delete_namespace(kubectl, name)
+
+
+def create_namespace(kubectl: Kubectl, labels: dict[str, str] | None = None) -> str:
+    """Its name, which no other test has, nor had."""
+    name = f"{PREFIX}{uuid.uuid4().hex[:10]}"
+    metadata = {"name": name, "labels": labels or {}}
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    return name
+
+
+def delete_namespace(kubectl: Kubectl, name: str) -> None:
+    """Delete it without waiting for its end."""
+    kubectl.run("delete", "namespace", name, "--wait=false")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``test_cleanup`` comes last, whatever the random order is."""
+    items.sort(key=lambda item: item.path.name == "test_cleanup.py")
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from e2e.conftest import PREFIX, create_namespace, delete_namespace
 from e2e.functions import Functions
 from e2e.kubectl import Kubectl
-from e2e.test_cluster import build_pod
+from e2e.pods import build_pod
 
 WAIT_FOR_EVER = "import signal; signal.pause()"
 _UNITS = {"Ki": 1 / 1024, "Mi": 1.0, "Gi": 1024.0, "": 1 / 1024**2}
@@ -34,6 +35,15 @@ def count_free_mib(kubectl: Kubectl) -> int:
     return int(parse_mib(node["status"]["allocatable"]["memory"]) - requested)
 
 
+def count_leftover_pods(kubectl: Kubectl, namespace: str) -> int:
+    """Pods of other tests, which are still ending and will give their room back."""
+    return sum(
+        pod["metadata"]["namespace"].startswith(PREFIX)
+        and pod["metadata"]["namespace"] != namespace
+        for pod in kubectl.items("pods")
+    )
+
+
 class FullNode:
     """Fills the node's memory but for what a test leaves free."""
 
@@ -57,12 +67,11 @@ class FullNode:
         self._kubectl.run("-n", self._namespace, "delete", "pod", "filler", "--ignore-not-found")
 
 
-def other_namespace(kubectl: Kubectl, namespace: str) -> Iterator[str]:
+def other_namespace(kubectl: Kubectl) -> Iterator[str]:
     """A second namespace beside the test's own, for as long as the test."""
-    name = f"{namespace}-other"
-    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    name = create_namespace(kubectl)
     yield name
-    kubectl.run("delete", "namespace", name, "--wait=true", "--timeout=60s")
+    delete_namespace(kubectl, name)
 
 
 def pods_in_phase(functions: Functions, name: str, phase: str) -> list[Any]:

@@ -13,7 +13,8 @@ from botocore.config import Config
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, read_environment
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.server import Gateway
@@ -33,7 +34,7 @@ def make_function(name: str, source: str, **changes: Any) -> Function:
         "account_id": ACCOUNT,
         "runtime": "python3.11",
         "handler": "app.handler",
-        "code": Code(inline={"app.py": source}),
+        "code": InlineFiles({"app.py": source}),
     }
     return Function(**(values | changes))
 

@@ -11,6 +11,7 @@ import pytest
 from integration.api_server import ApiServer, Event, Fault, Watching, serving
 from kubelambda.catalog.cluster import ClusterCatalog
 from kubelambda.catalog.index import FunctionIndex
+from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.process.supervisor import Supervisor
 
@@ -99,7 +100,7 @@ class Following:
 
     def holds(self, version: int) -> bool:
         function = self.index.get(REF)
-        return function is not None and function.code.inline == {"app.py": str(version)}
+        return function is not None and function.code == InlineFiles({"app.py": str(version)})
 
     async def reaches(self, version: int) -> None:
         await wait_for(lambda: self.holds(version))

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from integration.conftest import MakeInstallation
-from kubelambda.core.model.function import Code, Layer
+from kubelambda.core.model.code import InlineZip, UploadedPackage
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.stores.directory import DirectoryPackages
 
@@ -15,8 +16,8 @@ SOURCE = "import mine\ndef handler(event, context):\n    return mine.WORD\n"
 SLOW_S = 2.0
 ARCHIVE = build_inline_zip({"python/mine.py": "WORD = 'layer'\n"})
 SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
-INSIDE = Layer("mine", 1, SHA256, Code(zip_base64=base64.b64encode(ARCHIVE).decode()))
-FETCHED = Layer("mine", 1, SHA256, Code(package=SHA256))
+INSIDE = Layer("mine", 1, SHA256, InlineZip(base64.b64encode(ARCHIVE).decode()))
+FETCHED = Layer("mine", 1, SHA256, UploadedPackage(SHA256))
 
 
 class SlowPackages(DirectoryPackages):

@@ -32,8 +32,8 @@ from kubelambda.controller.packages.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages.packages import Packages
 from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WorkerMetrics, Workers
-from kubelambda.controller.scaling.links import Links
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
 from kubelambda.stores.directory import DirectoryPackages
@@ -106,7 +106,7 @@ class Controller:
             time.time,
             Renderings(platform),
             KeySecrets(client, time.monotonic),
-            Starts(Links(), lambda _: None, time.monotonic),
+            StartBackoff(LinkStates(), lambda _: None, time.monotonic),
         )
         workers = Workers(
             queue,

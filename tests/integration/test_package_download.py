@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from integration.conftest import MASTER, MakeInstallation
-from kubelambda.core.model.function import Code, Layer
+from kubelambda.core.model.code import InlineZip, UploadedPackage
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.store import AUTHORIZATION_HEADER, PACKAGES_PATH, authorize_fetch
 from kubelambda.core.wire.keys import derive_function_key
 from kubelambda.stores.directory import DirectoryPackages
@@ -39,8 +40,8 @@ async def port(make_installation: MakeInstallation, tmp_path: Path) -> int:
     store = DirectoryPackages(tmp_path / "packages")
     await store.put(NAME, CONTENT)
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
-    installation.put("mine", "", code=Code(package=NAME))
-    installation.put("other", "", code=Code(package="0" * 64))
+    installation.put("mine", "", code=UploadedPackage(NAME))
+    installation.put("other", "", code=UploadedPackage("0" * 64))
     return installation.gateway.internal_port
 
 
@@ -70,7 +71,7 @@ async def test_anybody_else_is_401(port: int, header: str) -> None:
     assert await ask(port, NAME, header) == (401, b"")
 
 
-REMEMBERED = Layer("a", 1, "ab" * 32, Code(package="ab" * 32), remembered=True)
+REMEMBERED = Layer("a", 1, "ab" * 32, UploadedPackage("ab" * 32), remembered=True)
 
 
 @pytest.mark.parametrize("has_store", [True, False])
@@ -83,7 +84,7 @@ async def test_a_layer_that_may_still_come_is_no_final_404(
     port, name = installation.gateway.internal_port, REMEMBERED.sha256
     installation.put("mine", "", layers=(REMEMBERED,))
     assert (await ask(port, name, authorize("uid-mine", name)))[0] == 503
-    uploaded = Layer("a", 1, name, Code(package=name))
+    uploaded = Layer("a", 1, name, UploadedPackage(name))
     installation.put("mine", "", layers=(uploaded,))
     assert (await ask(port, name, authorize("uid-mine", name)))[0] == 404
 
@@ -92,7 +93,7 @@ async def test_a_layer_that_stands_in_its_object_is_given_from_there(
     make_installation: MakeInstallation,
 ) -> None:
     installation = await make_installation()
-    content = Code(zip_base64=base64.b64encode(CONTENT).decode())
+    content = InlineZip(base64.b64encode(CONTENT).decode())
     installation.put("mine", "", layers=(Layer("a", 1, NAME, content),))
     port = installation.gateway.internal_port
     assert await ask(port, NAME, authorize("uid-mine")) == (200, CONTENT)

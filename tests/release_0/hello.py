@@ -5,7 +5,7 @@ from typing import Any
 
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.frames import ProtocolError
-from kubelambda.gateway.link.environment import Identity
+from kubelambda.gateway.link.hello import Identity
 
 VERSION = 1
 UPGRADE_BYTES_MAX = 4_096

@@ -10,16 +10,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS, Reason
-from kubelambda.core.model.function import (
+from kubelambda.core.model.account import derive_account_id
+from kubelambda.core.model.code import (
+    NO_CODE,
     Code,
-    Function,
-    FunctionRef,
-    Layer,
+    ConfigMapFiles,
+    ContainerImage,
+    InlineFiles,
+    InlineZip,
     S3Package,
-    Stall,
+    UploadedPackage,
     UrlPackage,
-    derive_account_id,
 )
+from kubelambda.core.model.function import Function, FunctionRef, Stall
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.log_config import build_log_config
 from kubelambda.core.packages.code_zip import from_code_sha256
 
@@ -94,7 +98,7 @@ def build_invalid(ref: FunctionRef, uid: str, spec: Any, message: str) -> Functi
         account_id=derive_account_id(ref.namespace),
         runtime="",
         handler="",
-        code=Code(inline={}),
+        code=NO_CODE,
         ready=False,
         stalled_reason=str(Reason.INVALID_SPEC),
         stalled_message=message,
@@ -107,26 +111,26 @@ def build_code(code: Mapping[str, Any], status: Mapping[str, Any]) -> Code:
     A layer's content is such a source too.
     """
     if code.get("inline") is not None:
-        return Code(inline=dict(code["inline"]))
+        return InlineFiles(dict(code["inline"]))
     if code.get("zipFile") is not None:
-        return Code(zip_base64=code["zipFile"])
+        return InlineZip(code["zipFile"])
     if code.get("configMapRef") is not None:
-        return Code(config_map=code["configMapRef"]["name"], version=status.get("codeSha256", ""))
+        return ConfigMapFiles(code["configMapRef"]["name"], status.get("codeSha256", ""))
     if code.get("package") is not None:
-        return Code(package=code["package"])
+        return UploadedPackage(code["package"])
     if code.get("imageURI") is not None:
-        return Code(image=True, version=(status.get("imageConfig") or {}).get("digest") or "")
+        return ContainerImage((status.get("imageConfig") or {}).get("digest") or "")
     return _build_fetched_code(code)
 
 
 def _build_fetched_code(code: Mapping[str, Any]) -> Code:
     """Code that the agent fetches from an address that the function's owner has chosen."""
     if code.get("url") is not None:
-        return Code(url=UrlPackage(code["url"], code.get("sha256", "")))
+        return UrlPackage(code["url"], code.get("sha256", ""))
     if code.get("s3Bucket") is not None:
         version = code.get("s3ObjectVersion") or ""
-        return Code(s3=S3Package(code["s3Bucket"], code.get("s3Key", ""), version))
-    return Code(inline={})
+        return S3Package(code["s3Bucket"], code.get("s3Key", ""), version)
+    return NO_CODE
 
 
 def _find_image_handler(manifest: Mapping[str, Any]) -> str:
@@ -157,9 +161,9 @@ def _recall_layer(remembered: Mapping[str, Any]) -> Layer | None:
     """
     digest = from_code_sha256(remembered.get("codeSha256", ""))
     if remembered.get("s3Bucket"):
-        content = _build_fetched_code(remembered)
+        content: Code = _build_fetched_code(remembered)
     elif digest:
-        content = Code(package=digest)
+        content = UploadedPackage(digest)
     else:
         return None
     return Layer(

@@ -43,7 +43,8 @@ from kubelambda.catalog.refused import (
     find_layer_reference,
     search_documents,
 )
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import ConfigMapFiles, InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +269,9 @@ def _admit(
 
 
 def _with_code(function: Function, objects: Mapping[ObjectKey, Document]) -> Function:
-    name = function.code.config_map
-    if name is None:
+    if not isinstance(function.code, ConfigMapFiles):
         return function
+    name = function.code.name
     config_map = objects.get(("ConfigMap", function.ref.namespace, name))
     if config_map is None or not config_map.get("data"):
         raise UnreadableError(
@@ -280,7 +281,7 @@ def _with_code(function: Function, objects: Mapping[ObjectKey, Document]) -> Fun
     if config_map.get("binaryData"):
         raise UnreadableError(f"{function.ref.name}: local mode takes no binaryData of {name!r}")
     texts = {str(key): str(text) for key, text in config_map["data"].items()}
-    return replace(function, code=Code(inline=texts))
+    return replace(function, code=InlineFiles(texts))
 
 
 def _dump(admitted: ApiModel) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Iterable
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.core.model.function import Function, FunctionRef, derive_account_id
+from kubelambda.core.model.account import derive_account_id
+from kubelambda.core.model.function import Function, FunctionRef
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kubelambda.catalog.build import build_code
-from kubelambda.core.model.function import Code, Function, Layer
+from kubelambda.core.model.code import InlineFiles, InlineZip, is_fetched
+from kubelambda.core.model.function import Function
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.code_zip import build_inline_zip, compute_sha256
 
 ObjectKey = tuple[str, str]
@@ -41,7 +43,7 @@ def derive_layer_name(name: str, version: int) -> str:
 
 
 def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
-    """What the LambdaLayer ``manifest`` is; it has been admitted, so nothing is checked again.
+    """What a LambdaLayer ``manifest`` is: the API server admitted it, so nothing is checked again.
 
     Inline files become the zip that they stand for: one form on the link, and of a known size.
     """
@@ -50,15 +52,15 @@ def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
     if not isinstance(version, int) or not isinstance(spec.get("layerName", ""), str):
         raise TypeError("a layer's name or version of the wrong type")
     content = build_code(spec["content"], {})
-    if content.inline is not None:
-        archive = build_inline_zip(content.inline)
-        content = Code(zip_base64=base64.b64encode(archive).decode())
+    if isinstance(content, InlineFiles):
+        archive = build_inline_zip(content.files)
+        content = InlineZip(base64.b64encode(archive).decode())
     layer = Layer(
         spec.get("layerName") or derive_layer_name(name, version),
         version,
         compute_sha256(content),
         content,
-        fetched=content.is_fetched,
+        fetched=is_fetched(content),
     )
     key = (metadata.get("namespace", "default"), name)
     return LayerVersion(key, metadata.get("creationTimestamp", ""), layer)

@@ -6,7 +6,8 @@ is not among them: who uses a deleted layer goes on (spec/lambda.md section 6.7)
 
 from collections.abc import Sequence
 
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.code import get_package
+from kubelambda.core.model.layer import Layer
 
 CODE = "code.package"
 
@@ -20,9 +21,9 @@ def list_needed_packages(package: str, layers: Sequence[Layer]) -> dict[str, str
 
 def find_package(layer: Layer) -> str:
     """The package that the LambdaLayer ``layer`` names; empty where it names none."""
-    if layer.content is None or layer.remembered:
+    if layer.remembered:
         return ""
-    return layer.content.package or ""
+    return get_package(layer.content)
 
 
 def describe_missing_package(name: str, what: str) -> str:

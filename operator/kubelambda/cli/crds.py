@@ -46,9 +46,10 @@ def apply_crds() -> None:
 
 async def _apply() -> None:
     from kubelambda.api.crd import build_crds
-    from kubelambda.kube.crd import apply_crd, build_client
+    from kubelambda.kube.client import connect
+    from kubelambda.kube.crd import apply_crd
 
-    client = build_client()
+    client = connect()
     try:
         for manifest in build_crds().values():
             await apply_crd(client, manifest)

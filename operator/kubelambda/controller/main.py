@@ -13,10 +13,11 @@ from typing import Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.network.rules import build_network_rules
-from kubelambda.controller.process.elector import Candidacy, Elector
+from kubelambda.controller.process.elector import ElectionSettings, Elector
 from kubelambda.controller.process.leader import Leader
-from kubelambda.kube.client import KubeClient, RequestCounter
+from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import NoConnectionError, load_configuration
+from kubelambda.kube.request_sender import RequestCounter
 from kubelambda.process.signals import set_on_stop
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.logs import configure_logging
@@ -43,7 +44,7 @@ async def _serve(settings: ControllerSettings) -> int:
     registry = build_registry()
     counter = RequestCounter(registry)
     election_client = KubeClient(load_configuration(), counter, threads=2)
-    elector = Elector(election_client, _build_candidacy(settings))
+    elector = Elector(election_client, _build_election_settings(settings))
     leader = Leader(settings, master_secret, rules, registry, counter, elector)
     health = HealthServer(
         registry,
@@ -94,8 +95,8 @@ async def stand_by_then_lead(
     return code
 
 
-def _build_candidacy(settings: ControllerSettings) -> Candidacy:
-    return Candidacy(
+def _build_election_settings(settings: ControllerSettings) -> ElectionSettings:
+    return ElectionSettings(
         namespace=settings.namespace,
         name=settings.lease_name,
         identity=_choose_identity(settings.pod_name),

@@ -45,7 +45,7 @@ from kubelambda.core.asynchronous.settle import (
 from kubelambda.core.backoff import spread
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Dropped, Outcome
-from kubelambda.dispatch.hands import Hands
+from kubelambda.dispatch.leases import HeldLeases
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.process.supervisor import Supervisor
 
@@ -98,7 +98,7 @@ class Dispatcher:
         self._chance = chance
         self._supervisor = supervisor
         self._lanes = Lanes() if lanes is None else lanes
-        self._hands = Hands(queue, lease_s)
+        self._leases = HeldLeases(queue, lease_s)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._stopping = False
@@ -107,19 +107,19 @@ class Dispatcher:
     @property
     def held(self) -> int:
         """Events that wait, run or are being settled."""
-        return len(self._hands)
+        return len(self._leases)
 
     def open(self) -> None:
         """Lease and run events until ``drain``."""
         self._supervisor.keep("the leasing of events", self._lease_events)
         self._supervisor.keep("the lanes of events", self._look_at_lanes)
-        self._supervisor.keep("the extension of leases", self._hands.run)
+        self._supervisor.keep("the extension of leases", self._leases.run)
 
     async def drain(self, drain_s: float) -> None:
         """Give back what waits; wait for what runs, and give back what does not finish (D3)."""
         self._stopping = True
-        has_leases = len(self._hands) > 0
-        await self._release(key for key in self._hands.list_keys() if key not in self._tasks)
+        has_leases = len(self._leases) > 0
+        await self._release(key for key in self._leases.list_keys() if key not in self._tasks)
         tasks = list(self._tasks.values())
         if tasks:
             await asyncio.wait(tasks, timeout=drain_s)
@@ -129,7 +129,7 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         if has_leases:
             await self._wait_for_leasing()
-        await self._release(self._hands.list_keys())
+        await self._release(self._leases.list_keys())
 
     async def _wait_for_leasing(self) -> None:
         """A request for leases that is under way takes up what is given back meanwhile."""
@@ -139,11 +139,11 @@ class Dispatcher:
 
     async def _lease_events(self) -> None:
         while not self._stopping:
-            room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._hands))
+            room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._leases))
             if room < BATCH_MAX // 2:
                 # Each lease is a request to the queue: let some more events finish first.
                 await asyncio.sleep(ROOM_WAIT_S)
-                room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._hands))
+                room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._leases))
             if room <= 0:
                 continue
             try:
@@ -158,7 +158,7 @@ class Dispatcher:
         await asyncio.Event().wait()  # what was given back is for others to take
 
     async def _take(self, leases: Sequence[Lease]) -> None:
-        new = [lease.event for lease in leases if self._hands.take(lease)]
+        new = [lease.event for lease in leases if self._leases.take(lease)]
         if self._stopping:
             await self._release(event.message_id for event in new)
             return
@@ -191,7 +191,7 @@ class Dispatcher:
 
     def _return(self, returned: Returned) -> None:
         """The lane has no room for it: back to the queue for a while."""
-        event = self._hands.get(returned.key).event
+        event = self._leases.get(returned.key).event
         if returned.delay_s is None:
             delay_s = plan_delay_s(event, self._chance())
         else:
@@ -200,21 +200,21 @@ class Dispatcher:
         self._spawn(returned.key, self._carry_out(returned.key, settlement))
 
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
-        name = f"the event {self._hands.get(key).event.request_id}"
+        name = f"the event {self._leases.get(key).event.request_id}"
         task = self._supervisor.spawn(name, work, lambda _: self._forget(key))
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._forget_task(key, done))
 
     def _forget(self, key: str) -> None:
         """Something went wrong with it: its lease runs out, and it is delivered again (D5)."""
-        self._hands.drop(key)
+        self._leases.drop(key)
 
     def _forget_task(self, key: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(key) is task:
             del self._tasks[key]
 
     async def _serve(self, key: str) -> None:
-        event = self._hands.get(key).event
+        event = self._leases.get(key).event
         try:
             settlement, ending = await self._run(key, event)
         except BaseException:  # a run that was cancelled has ended, too
@@ -239,22 +239,23 @@ class Dispatcher:
         return settlement, _classify(result, settlement)
 
     async def _carry_out(self, key: str, settlement: Done | Again | Dead) -> None:
-        event = self._hands.get(key).event
+        event = self._leases.get(key).event
         try:
             await self._make_durable(event, settlement)
-            await self._queue.ack(self._hands.get(key))
+            await self._queue.ack(self._leases.get(key))
         except QueueUnavailableError as error:
             # Not settled: the event is delivered again, under the same request id (D1).
             logger.warning("%s: %s; it will be run again", event.request_id, error)
         else:
             self._metrics.count(settlement)
-        self._hands.drop(key)
+        self._leases.drop(key)
 
     async def _make_durable(self, event: QueuedEvent, settlement: Done | Again | Dead) -> None:
         if isinstance(settlement, Again):
             await self._queue.publish(settlement.successor)
         elif isinstance(settlement, Dead):
-            await self._queue.bury(DeadLetter(event, settlement.condition.value, settlement.detail))
+            letter = DeadLetter(event, settlement.condition.value, settlement.detail)
+            await self._queue.dead_letter(letter)
             logger.info("%s is a dead letter: %s", event.request_id, settlement.condition.value)
         elif settlement.dropped:
             logger.info("%s is dropped: its function was deleted", event.request_id)
@@ -263,7 +264,7 @@ class Dispatcher:
         await asyncio.gather(*(self._release_one(key) for key in list(keys)))
 
     async def _release_one(self, key: str) -> None:
-        lease = self._hands.drop(key)
+        lease = self._leases.drop(key)
         if lease is None:
             return
         try:

@@ -28,7 +28,7 @@ from kubelambda.gateway.invoke.internal_api import InternalApi, limit_internal_b
 from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.operations import limit_body
 from kubelambda.gateway.invoke.resolve import Resolver
-from kubelambda.gateway.link.admission import Admissions
+from kubelambda.gateway.link.hello_decider import HelloDecider
 from kubelambda.gateway.link.listener import LinkConnection, LinkContext
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
@@ -46,7 +46,7 @@ UPLOADS_DIRECTORY = "uploads"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Dependencies:
     """What a gateway is given."""
 
     settings: GatewaySettings
@@ -69,7 +69,7 @@ class Surroundings:
 class Assembly:
     """The parts, joined. ``own`` says under which name and address others know this gateway."""
 
-    def __init__(self, given: Surroundings, own: Member) -> None:
+    def __init__(self, given: Dependencies, own: Member) -> None:
         self._given = given
         settings, catalog = given.settings, given.catalog
         key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
@@ -82,7 +82,7 @@ class Assembly:
         self.pools = Pools(
             start_wait_s=settings.start_wait_s,
             notify=self._notify,
-            elsewhere=_Elsewhere(self),
+            peer_counts=_PeerCounts(self),
             find=catalog.get,
             observe_stage=given.metrics.observe_stage,
         )
@@ -97,7 +97,7 @@ class Assembly:
         )
         self.router = Router(self.membership, self.pools, self.forwarder)
         self._epoch_key = derive_key(given.master_secret, EPOCH_KEY_INFO)
-        self.admissions = Admissions(
+        self.hello_decider = HelloDecider(
             catalog,
             self.membership,
             region=settings.region,
@@ -140,7 +140,7 @@ class Assembly:
         )
         self.links = LinkContext(
             derive_key=self._derive_key,
-            admit=self.admissions.admit,
+            decide=self.hello_decider.decide,
             attach=self.pools.attach,
             detach=self.pools.detach,
             listener=self.pools,
@@ -207,7 +207,7 @@ class Assembly:
         epoch_proof = prove_epoch(self._epoch_key, epoch)
         for invocation in self.pools.relinquish(self._find_successor, epoch, epoch_proof):
             self.router.submit(invocation)
-        self.admissions.reconsider_all()
+        self.hello_decider.reconsider_all()
 
     def _find_successor(self, ref: FunctionRef) -> str | None:
         owner = self.membership.find_owner(ref)
@@ -219,7 +219,7 @@ class Assembly:
             self.pools.remove(ref)
         else:
             self.pools.update(function)
-            self.admissions.reconsider(ref)
+            self.hello_decider.reconsider(ref)
 
     def _drain(self, drain: Drain) -> None:
         self.pools.drain(FunctionRef(drain.namespace, drain.name), drain.pod)
@@ -234,7 +234,7 @@ class Assembly:
         self.reporter.notify(ref)
 
 
-class _Elsewhere:
+class _PeerCounts:
     """What other gateways hold; asked by the pools, which are made before the membership."""
 
     def __init__(self, assembly: Assembly) -> None:
@@ -247,7 +247,7 @@ class _Elsewhere:
         return self._assembly.membership.count_account(account_id)
 
 
-def _build_cache(given: Surroundings) -> PackageCache | None:
+def _build_cache(given: Dependencies) -> PackageCache | None:
     if given.packages is None:
         return None
     return PackageCache(given.packages, given.settings.package_cache)

@@ -18,7 +18,7 @@ from kubelambda.config import GatewaySettings
 from kubelambda.core.coordination.membership import Member, View
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
-from kubelambda.gateway.assembly import Assembly, Surroundings
+from kubelambda.gateway.assembly import Assembly, Dependencies
 from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.tls import TlsFiles
@@ -60,7 +60,7 @@ class Gateway:
         self._catalog = catalog
         registry = build_registry()
         self._metrics = GatewayMetrics(registry)
-        self._surroundings = Surroundings(
+        self._dependencies = Dependencies(
             settings,
             catalog,
             demand_sink,
@@ -99,7 +99,7 @@ class Gateway:
             self.public_port = int(public.getsockname()[1])
             await self._health.start()
             address = f"{settings.pod_ip or settings.host}:{self.internal_port}"
-            assembly = Assembly(self._surroundings, Member(settings.pod_name, address))
+            assembly = Assembly(self._dependencies, Member(settings.pod_name, address))
             self._assembly = assembly
             self._metrics.in_flight.set_function(assembly.pools.in_flight)
             self._metrics.environments.set_function(lambda: len(assembly.pools.environments()))
@@ -113,7 +113,7 @@ class Gateway:
         assembly.membership.start()
         self._supervisor.keep("the demand reporter", assembly.reporter.run)
         self._supervisor.keep("the sweep of slow clients", lambda: self._sweep(assembly))
-        if self._surroundings.find_peers is not None:
+        if self._dependencies.find_peers is not None:
             self._supervisor.keep("the membership of gateways", assembly.membership.run)
 
     async def serve_until(self, stop: asyncio.Event) -> None:

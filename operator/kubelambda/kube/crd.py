@@ -6,11 +6,7 @@ Contract: server-side apply, so repeating it changes nothing; never deletes a CR
 import asyncio
 import time
 
-from prometheus_client import CollectorRegistry
-
 from kubelambda.kube.api import KubeApi, Manifest
-from kubelambda.kube.client import KubeClient, RequestCounter
-from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import CRDS
 
@@ -32,11 +28,6 @@ async def apply_crd(client: KubeApi, manifest: Manifest, *, timeout_s: float = 6
             raise NotEstablishedError(f"{name} is not Established after {timeout_s:.0f} s")
         await asyncio.sleep(_POLL_S)
         applied = await client.get(CRDS, None, name)
-
-
-def build_client() -> KubeClient:
-    """A client for a command of the CLI: no fence, no pace, counts nobody reads."""
-    return KubeClient(load_configuration(), RequestCounter(CollectorRegistry()), threads=4)
 
 
 def _is_established(manifest: Manifest) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.packages import describe_missing_package, list_needed_packages
+from kubelambda.core.model.code import get_package
 from kubelambda.core.model.function import Function
 from kubelambda.core.packages.check import describe_bad_zip
 from kubelambda.core.packages.store import PackagesUnavailableError
@@ -22,7 +23,7 @@ RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
 
 def mark_missing_package(function: Function, holds: Callable[[str], bool]) -> Function:
     """Stalled where a package of its code or of its layers has not been uploaded."""
-    needed = list_needed_packages(function.code.package or "", function.layers)
+    needed = list_needed_packages(get_package(function.code), function.layers)
     for name, what in needed.items():
         if not _may_be_there(name, holds):
             return _stall(

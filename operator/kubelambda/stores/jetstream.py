@@ -123,7 +123,7 @@ class JetStreamQueue:
         """Give it back."""
         await _settle(lease.token.nak())
 
-    async def bury(self, letter: DeadLetter) -> None:
+    async def dead_letter(self, letter: DeadLetter) -> None:
         """Keep it among the dead letters, for 14 days."""
         event = letter.event
         headers = {

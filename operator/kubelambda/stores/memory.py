@@ -90,7 +90,7 @@ class MemoryQueue:
         if (record := self._held(lease)) is not None:
             record.due_at = 0.0
 
-    async def bury(self, letter: DeadLetter) -> None:
+    async def dead_letter(self, letter: DeadLetter) -> None:
         """Keep it among the dead ones, once for each message id."""
         if all(one.event.message_id != letter.event.message_id for one in self._dead):
             self._dead.append(letter)

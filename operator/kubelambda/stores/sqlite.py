@@ -142,7 +142,7 @@ class SqliteQueue:
         await self._set_due(lease, 0.0)
         self._arrived.set()
 
-    async def bury(self, letter: DeadLetter) -> None:
+    async def dead_letter(self, letter: DeadLetter) -> None:
         """Keep it among the dead ones, once for each message id."""
         event = letter.event
         row = (event.message_id, encode_header(event), event.payload)

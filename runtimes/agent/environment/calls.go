@@ -122,7 +122,7 @@ func (e *Environment) outcome() string {
 	return "success"
 }
 
-// BeginResponse admits a response before its body is read; a sink, where there is one, takes the
+// BeginResponse accepts a response before its body is read; a sink, where there is one, takes the
 // body as it comes. That is the caller's choice alone, as on AWS: aws-lambda-go sends what a reader gives
 // as it comes, and names no mode.
 func (e *Environment) BeginResponse(

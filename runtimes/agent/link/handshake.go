@@ -77,13 +77,13 @@ func (c *Client) readVerdict(conn *Conn, gatewayNonce, agentNonce string) error 
 		_ = DecodeControl(frame.Payload, &message) // closing is all it can cause
 		return refused{cut(message.Reason), time.Duration(message.RetryAfterMs) * time.Millisecond}
 	case Welcome, Redirect:
-		return c.readAdmission(frame, gatewayNonce, agentNonce)
+		return c.readAnswer(frame, gatewayNonce, agentNonce)
 	}
 	return broken("frame 0x%02x in place of welcome", uint8(frame.Type))
 }
 
-func (c *Client) readAdmission(frame Frame, gatewayNonce, agentNonce string) error {
-	var message admitMessage
+func (c *Client) readAnswer(frame Frame, gatewayNonce, agentNonce string) error {
+	var message answerMessage
 	if err := DecodeControl(frame.Payload, &message); err != nil {
 		return err
 	}

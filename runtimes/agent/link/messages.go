@@ -46,7 +46,7 @@ type helloMessage struct {
 	EpochProof string `json:"epochProof,omitempty"`
 }
 
-type admitMessage struct {
+type answerMessage struct {
 	Address    string `json:"address"`
 	Epoch      int64  `json:"epoch"`
 	EpochProof string `json:"epochProof"`

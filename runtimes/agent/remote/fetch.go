@@ -112,7 +112,7 @@ func (f Fetcher) newClient(policy policy, from source) *http.Client {
 				return refuse("%s redirects to another host (%s), which is not followed",
 					before[0].URL.Hostname(), cut(next.URL.Hostname()))
 			}
-			return policy.admit(next.URL)
+			return policy.checkURL(next.URL)
 		},
 	}
 }
@@ -124,7 +124,7 @@ func (f Fetcher) try(
 	if err != nil {
 		return "", 0, err
 	}
-	if err := policy.admit(request.URL); err != nil {
+	if err := policy.checkURL(request.URL); err != nil {
 		return "", 0, err
 	}
 	request.Header.Set("User-Agent", "kubelambda-fetch")

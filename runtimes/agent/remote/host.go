@@ -76,8 +76,8 @@ func (p policy) trust(host, port string) trust {
 	return max(p.allowed[host+" "+port], p.allowed[host+" "])
 }
 
-// admit refuses a URL that code is not fetched from, as far as that shows before its host is resolved.
-func (p policy) admit(target *url.URL) error {
+// checkURL refuses a URL that code is not fetched from, as far as that shows before its host is resolved.
+func (p policy) checkURL(target *url.URL) error {
 	host := target.Hostname()
 	switch {
 	case target.Scheme != "https" && target.Scheme != "http":

@@ -1,7 +1,7 @@
 """The rules of the port, as coroutines over a driver and a namespace of their own.
 
-Contract: run against ``kube.memory`` always, and by ``tests/e2e/test_kube_api.py`` against a real
-API server. Nothing here starts a pod.
+Contract: run against ``kube.memory`` always, and against a real API server by
+``tests/e2e/api_server/test_kube_api.py``. Nothing here starts a pod.
 """
 
 from collections.abc import Awaitable, Callable

@@ -21,7 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from e2e.kubectl import Kubectl
-from kubelambda.core.model.function import derive_account_id
+from kubelambda.core.model.account import derive_account_id
 from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import find_cache, find_machine
 

@@ -176,7 +176,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], int, str, str, str]] = {
 def test_14_a_refusal_raises_botos_class_with_the_members_of_its_shape(
     invoker: Invoker, case: str
 ) -> None:
-    """409 (Pending) needs a controller that is away: tests/e2e/test_control_plane.py."""
+    """409 (Pending) needs a controller that is away: tests/e2e/platform."""
     given, status, code, message, member = REFUSALS[case]
     arguments = dict(given)
     reserved = arguments.pop("reserved", None)

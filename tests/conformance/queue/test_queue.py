@@ -117,10 +117,10 @@ async def test_q5_a_settle_after_the_lease_ran_out_neither_loses_nor_doubles(que
     await expect_empty(queue, LEASE_S * 1.5)
 
 
-async def test_q6_a_buried_event_stays_readable_with_its_reason(queue: Queue) -> None:
+async def test_q6_a_dead_letter_stays_readable_with_its_reason(queue: Queue) -> None:
     letter = DeadLetter(make_event(payload=b"[1]"), "RetriesExhausted", 'said "no"\nü')
-    await queue.bury(letter)
-    await queue.bury(letter)
+    await queue.dead_letter(letter)
+    await queue.dead_letter(letter)
     assert list(await queue.read_dead_letters(10)) == [letter]
 
 
@@ -190,6 +190,6 @@ async def test_q7_a_dead_letter_that_cannot_be_read_does_not_hide_the_others(
 ) -> None:
     letter = DeadLetter(make_event(), "RetriesExhausted", "no")
     await driver.put_letter(99, encode_header(make_event(1)))
-    await queue.bury(letter)
+    await queue.dead_letter(letter)
     assert list(await queue.read_dead_letters(10)) == [letter]
     assert driver.looks == 1

@@ -20,29 +20,27 @@ from e2e.kubectl import Kubectl
 
 @pytest.fixture(scope="module")
 def installed_controller_at_rest(kubectl: Kubectl) -> Iterator[None]:
-    """Where the chart is installed, its controllers rest meanwhile: we count the writes."""
+    """Where the chart is installed, its controllers rest meanwhile: we count the writes.
+
+    `hack/e2e` has scaled them to zero already, since its workers share the release.
+    """
+    scope = ("-n", RELEASE)
     found = kubectl.run(
-        "get",
-        "deployment",
-        DEPLOYMENT,
-        "-n",
-        RELEASE,
-        "-o",
-        "jsonpath={.spec.replicas}",
-        check=False,
+        *("get", "deployment", DEPLOYMENT, *scope, "-o", "jsonpath={.spec.replicas}"), check=False
     )
-    replicas = found.stdout.strip() if found.returncode == 0 else ""
-    if replicas:
-        kubectl.run("scale", "deployment", DEPLOYMENT, "-n", RELEASE, "--replicas=0")
-        selector = "app.kubernetes.io/component=controller"
-        kubectl.run("wait", "pod", "-n", RELEASE, "-l", selector, "--for=delete", "--timeout=60s")
+    replicas = found.stdout.strip() if found.returncode == 0 else "0"
+    if replicas == "0":
+        yield
+        return
+    kubectl.run("scale", "deployment", DEPLOYMENT, *scope, "--replicas=0")
+    selector = "app.kubernetes.io/component=controller"
+    kubectl.run("wait", "pod", *scope, "-l", selector, "--for=delete", "--timeout=60s")
     yield
-    if replicas:
-        kubectl.run("scale", "deployment", DEPLOYMENT, "-n", RELEASE, f"--replicas={replicas}")
-        kubectl.run("rollout", "status", "deployment", DEPLOYMENT, "-n", RELEASE, "--timeout=90s")
+    kubectl.run("scale", "deployment", DEPLOYMENT, *scope, f"--replicas={replicas}")
+    kubectl.run("rollout", "status", "deployment", DEPLOYMENT, *scope, "--timeout=90s")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bare_runtime(kubectl: Kubectl) -> Iterator[str]:
     """A runtime whose image runs but holds no agent: environments are what the test says."""
     spec = {"image": "localhost/pause:1", "bootstrap": ["/var/runtime/bootstrap"]}

@@ -1,10 +1,12 @@
 """The objects that the controller's tests apply, and what they look for in them."""
 
+import os
 from typing import Any
 
 from e2e.kubectl import Kubectl
 
-RUNTIME = "e2e-bare1.0"
+RUNTIME = f"e2e-bare-{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
+"""One for each worker of pytest, since runtimes are objects of the whole cluster."""
 RELEASE = "kubelambda"
 DEPLOYMENT = "kubelambda-controller"
 MANAGED = "app.kubernetes.io/managed-by=kubelambda"

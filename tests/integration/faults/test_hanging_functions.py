@@ -10,7 +10,7 @@ import pytest
 from integration.conftest import Installation
 from integration.faults import raw_runtime
 from integration.faults.wire import ECHO, invoke_when_free, wait_until
-from kubelambda.core.model.function import Code
+from kubelambda.core.model.code import InlineFiles
 
 HANG = """
 import os, signal, socket, threading, time
@@ -72,7 +72,7 @@ def handler(event, context):
 
 
 def is_running(pid: int) -> bool:
-    """Neither gone nor dead and unburied."""
+    """Neither gone nor a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -96,7 +96,7 @@ HANGING = {
 async def hang_and_go_on(installation: Installation, scratch: Path, how: str) -> None:
     name = f"hang-{how.replace(' ', '-')}"
     module = Path(raw_runtime.__file__).read_text()
-    code = Code(inline={"app.py": HANG, "raw_runtime.py": module})
+    code = InlineFiles({"app.py": HANG, "raw_runtime.py": module})
     installation.put(name, "", code=code, timeout_s=1)
     hanging, clean = scratch / f"hanging {how}", scratch / f"clean {how}"
     answer = await installation.invoke(name, {"how": how, "pids": str(hanging)})
@@ -164,8 +164,8 @@ async def test_f11_a_function_that_cannot_begin_says_so_each_time_and_is_not_sta
     counted = f"open({str(starts)!r}, 'a').write('x')\n"
     handler = "app.handler" if error_type != "Runtime.UserCodeSyntaxError" else "first.handler"
     first = "import builtins\n" + counted + "from app import handler\n"
-    code = Code(
-        inline={"app.py": source if handler[0] == "f" else counted + source, "first.py": first}
+    code = InlineFiles(
+        {"app.py": source if handler[0] == "f" else counted + source, "first.py": first}
     )
     values: dict[str, Any] = {"code": code, "handler": handler, "timeout_s": 20}
     installation.put("broken", "", **values, reserved_concurrency=1)

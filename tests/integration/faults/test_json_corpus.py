@@ -10,7 +10,7 @@ import pytest
 from integration.conftest import Installation
 from integration.faults import raw_runtime
 from integration.faults.wire import ECHO, dial, encode_request, read_all, split_answers
-from kubelambda.core.model.function import Code
+from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.payload.json_check import SMALL_BYTES
 from unit.core.payload.json_corpus import ACCEPTED, REFUSED
 
@@ -62,7 +62,7 @@ async def test_f17_what_is_no_json_is_400_and_never_runs(installation: Installat
 async def test_f17_what_is_json_reaches_the_runtime_unchanged(installation: Installation) -> None:
     """F17: duplicate keys, long numbers, blanks: nobody on the way reads and writes it anew."""
     module = Path(raw_runtime.__file__).read_text()
-    code = Code(inline={"app.py": DIGEST, "raw_runtime.py": module})
+    code = InlineFiles({"app.py": DIGEST, "raw_runtime.py": module})
     installation.put("corpus", "", code=code, timeout_s=30)
     payloads = [*ACCEPTED.values(), *(text + BLANKS for text in ACCEPTED.values())]
     for first in range(0, len(payloads), 8):
@@ -77,7 +77,7 @@ async def test_f17_six_megabytes_in_one_token_reach_the_runtime_unchanged(
     installation: Installation, payload: bytes
 ) -> None:
     module = Path(raw_runtime.__file__).read_text()
-    code = Code(inline={"app.py": DIGEST, "raw_runtime.py": module})
+    code = InlineFiles({"app.py": DIGEST, "raw_runtime.py": module})
     installation.put("corpus", "", code=code, timeout_s=30)
     ((status, body, _),) = await ask(installation, [payload])
     assert (status, json.loads(body)) == (200, hashlib.sha256(payload).hexdigest())

@@ -11,7 +11,7 @@ import pytest
 from integration.conftest import Installation
 from integration.faults import raw_runtime
 from integration.faults.wire import ECHO, invoke_when_free
-from kubelambda.core.model.function import Code
+from kubelambda.core.model.code import InlineFiles
 
 ATTACK = """
 import os, socket, threading, time
@@ -89,7 +89,7 @@ def handler(event, context):
 @pytest.fixture
 def attacked(installation: Installation) -> Installation:
     module = Path(raw_runtime.__file__).read_text()
-    code = Code(inline={"app.py": ATTACK, "raw_runtime.py": module})
+    code = InlineFiles({"app.py": ATTACK, "raw_runtime.py": module})
     installation.put("attacker", "", code=code, timeout_s=5, reserved_concurrency=1)
     installation.put("late", "", code=code, timeout_s=1)
     installation.put("good", ECHO)

@@ -12,7 +12,7 @@ from integration.conftest import Installation
 from integration.faults import raw_runtime
 from integration.faults.wire import ECHO, encode_request, split_answers
 from integration.test_link import Peer, put_unstarted
-from kubelambda.core.model.function import Code
+from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameType
 
@@ -72,7 +72,7 @@ while True:
 def put_raw(installation: Installation) -> None:
     """A function that takes its runtime's place, and sends what the event says."""
     module = Path(raw_runtime.__file__).read_text()
-    code = Code(inline={"app.py": SERVE_RAW, "raw_runtime.py": module})
+    code = InlineFiles({"app.py": SERVE_RAW, "raw_runtime.py": module})
     installation.put("raw", "", code=code, timeout_s=10)
 
 

@@ -1,6 +1,6 @@
 """The pydantic models give the verdict that an API server with our CRDs gives.
 
-tests/e2e/test_admission.py puts the same cases to a real one.
+tests/e2e/api_server/test_admission.py puts the same cases to a real one.
 """
 
 from typing import Any

@@ -6,7 +6,9 @@ import pytest
 
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS, Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.core.model.function import Function, Stall, derive_account_id
+from kubelambda.core.model.account import derive_account_id
+from kubelambda.core.model.code import encode_code
+from kubelambda.core.model.function import Function, Stall
 
 URL = {"url": "https://x.example/a", "sha256": "0" * 64}
 S3 = {"s3Bucket": "abc", "s3Key": "a b", "s3ObjectVersion": "v"}
@@ -137,7 +139,7 @@ def test_code_from_another_place_rolls(before: dict[str, str], after: dict[str, 
 
 def test_sources_travel_as_the_link_says() -> None:
     """docs/link.md, section 4."""
-    forms = [build_function(make_manifest(code=one)).code.to_link() for one in (URL, S3)]
+    forms = [encode_code(build_function(make_manifest(code=one)).code) for one in (URL, S3)]
     assert forms == [
         {"url": {"url": "https://x.example/a", "sha256": "0" * 64}},
         {"s3": {"bucket": "abc", "key": "a b", "version": "v"}},

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kubelambda.catalog.files import Loaded, keep_last_good, list_new_problems, load_functions
+from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -31,7 +32,7 @@ def load(directory: Path, *texts: str) -> tuple[list[Function], list[str]]:
 
 def test_code_comes_from_a_config_map_of_any_of_the_files(tmp_path: Path) -> None:
     (function,), problems = load(tmp_path, FUNCTION, CONFIG_MAP)
-    assert function.code.inline == {"app.py": "x = 1"}
+    assert function.code == InlineFiles({"app.py": "x = 1"})
     assert not problems
 
 

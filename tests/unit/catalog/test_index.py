@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.model.function import Code, Function, FunctionRef, Stall
+from kubelambda.core.model.code import InlineFiles, UploadedPackage
+from kubelambda.core.model.function import Function, FunctionRef, Stall
 
 
 def make_function(name: str = "hello", namespace: str = "shop", aws_name: str = "") -> Function:
@@ -14,7 +15,7 @@ def make_function(name: str = "hello", namespace: str = "shop", aws_name: str = 
         account_id="123456789012",
         runtime="python3.13",
         handler="app.h",
-        code=Code(inline={"app.py": ""}),
+        code=InlineFiles({"app.py": ""}),
     )
 
 
@@ -112,7 +113,7 @@ def test_an_update_to_a_package_that_is_not_there_leaves_what_served_before() ->
     index.put(former)
     lacking = replace(
         former,
-        code=Code(package="a" * 64),
+        code=UploadedPackage("a" * 64),
         ready=False,
         stalled_reason="PackageNotFound",
         stalled_message="upload it",
@@ -129,7 +130,7 @@ def test_an_update_to_a_package_that_is_not_there_leaves_what_served_before() ->
 
 def test_a_package_that_is_lacking_in_what_serves_now_is_said() -> None:
     """A layer that was made again: its users have it before anybody has looked for its package."""
-    index, former = FunctionIndex(), replace(make_function(), code=Code(package="a" * 64))
+    index, former = FunctionIndex(), replace(make_function(), code=UploadedPackage("a" * 64))
     index.put(former)
     lacking = replace(former, ready=False, stalled_reason="PackageNotFound")
     index.put(lacking)

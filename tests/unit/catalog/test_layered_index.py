@@ -9,6 +9,7 @@ from kubelambda.catalog.build import build_function
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
 from kubelambda.catalog.layers import LayerVersion, build_layer_version, derive_layer_name
+from kubelambda.core.model.code import InlineZip, get_package
 from kubelambda.core.model.environment_variables import build_configure
 from kubelambda.core.model.function import Function, FunctionRef
 
@@ -60,7 +61,7 @@ def found(index: FunctionIndex) -> Function:
 
 
 def contents(function: Function) -> list[Any]:
-    return [one.content and one.content.package for one in function.layers]
+    return [get_package(one.content) or None for one in function.layers]
 
 
 def test_a_layer_is_named_by_its_object_without_the_version() -> None:
@@ -180,8 +181,8 @@ def test_contents_stay_out_of_the_repr() -> None:
     index, both = joined(make_layer("a", content={"inline": {"x": "s3cret"}}))
     both.put_function(make_function(("a", 1)))
     content = found(index).layers[0].content
-    assert content is not None
-    assert str(content.zip_base64)[:20] not in repr(found(index))
+    assert isinstance(content, InlineZip)
+    assert content.base64[:20] not in repr(found(index))
 
 
 URL = {"url": "https://x.example/a.zip?signature=s3cret", "sha256": PACKAGE}

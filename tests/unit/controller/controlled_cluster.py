@@ -22,8 +22,8 @@ from kubelambda.controller.images.images import Images
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.packages.packages import Packages
-from kubelambda.controller.scaling.links import Links
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.images.config import ImageRequest
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import ConflictError
@@ -105,7 +105,7 @@ class ControlledCluster:
             self._clock,
             self.renderings,
             self.key_secrets,
-            Starts(Links(), lambda _: None, self._clock),
+            StartBackoff(LinkStates(), lambda _: None, self._clock),
         )
         self.layers = LayerReconciler(self.api, self.store, packages, "us-east-1", self._clock)
         self.policies = PolicyReconciler(self.api, self.store, RULES)

@@ -63,8 +63,8 @@ class StubbornQueue:
     async def release(self, lease: Lease) -> None:
         await self._do("release", lease)
 
-    async def bury(self, letter: DeadLetter) -> None:
-        await self._do("bury", letter)
+    async def dead_letter(self, letter: DeadLetter) -> None:
+        await self._do("dead_letter", letter)
 
     async def read_dead_letters(self, limit: int) -> Sequence[DeadLetter]:
         return await self.inner.read_dead_letters(limit)

@@ -35,7 +35,7 @@ async def dispatching() -> AsyncIterator[Dispatching]:
         ("publish", FAILED),
         ("publish", Dropped()),
         ("publish", function_not_found("arn")),
-        ("bury", FAILED),
+        ("dead_letter", FAILED),
     ],
 )
 async def test_d1_killed_at_each_step_and_started_again_nothing_is_lost(
@@ -79,7 +79,7 @@ async def test_d1_no_event_is_acknowledged_before_its_successor_is_kept(
     order: list[str] = []
 
     async def note(name: str) -> None:
-        if name in {"after publish", "before ack", "after bury"}:
+        if name in {"after publish", "before ack", "after dead_letter"}:
             order.append(name)
 
     dispatching.queue.on_step = note
@@ -95,7 +95,7 @@ async def test_d1_no_event_is_acknowledged_before_its_successor_is_kept(
         "before ack",
         "after publish",
         "before ack",
-        "after bury",
+        "after dead_letter",
         "before ack",
     ]
     (letter,) = await dispatching.memory.read_dead_letters(10)

@@ -10,9 +10,10 @@ import pytest
 from kubernetes.client import Configuration
 from prometheus_client import CollectorRegistry
 
-from kubelambda.kube.client import KubeClient, RequestCounter
+from kubelambda.kube.client import KubeClient
 from kubelambda.kube.errors import AlreadyExistsError, FencedError, UnavailableError
 from kubelambda.kube.paths import CONFIG_MAPS, PODS, SECRETS
+from kubelambda.kube.request_sender import RequestCounter
 
 
 class Recorder(ThreadingHTTPServer):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.local.banner import render_banner
 from kubelambda.local.bootstrap import INSTALLED
 from kubelambda.local.environments.isolation import Isolation
@@ -27,7 +28,7 @@ def make_function(runtime: str) -> Function:
         account_id="123456789012",
         runtime=runtime,
         handler="app.h",
-        code=Code(inline={"app.py": ""}),
+        code=InlineFiles({"app.py": ""}),
     )
 
 

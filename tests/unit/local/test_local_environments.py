@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.demand import DemandReport, EnvironmentReport, FunctionDemand
 from kubelambda.local.environments.local_environments import LocalEnvironments
 from kubelambda.local.environments.start_pauses import StartPauses
@@ -21,7 +22,7 @@ FUNCTION = Function(
     account_id="123456789012",
     runtime="provided.al2023",
     handler="bootstrap",
-    code=Code(inline={"bootstrap": "x"}),
+    code=InlineFiles({"bootstrap": "x"}),
 )
 STAYS = "#!/bin/sh\necho $KUBELAMBDA_POD >> {log}\nexec /bin/sleep 60\n"
 ENDS = "#!/bin/sh\necho $KUBELAMBDA_POD >> {log}\nexit 1\n"

@@ -3,7 +3,8 @@
 import json
 from dataclasses import replace
 
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.local.status_page import describe_functions, render_page
 
 GOOD = Function(
@@ -13,7 +14,7 @@ GOOD = Function(
     account_id="123456789012",
     runtime="python3.13",
     handler="app.handler",
-    code=Code(inline={"app.py": "SECRET_CODE"}),
+    code=InlineFiles({"app.py": "SECRET_CODE"}),
     environment={"NAME": "SECRET_VALUE"},
 )
 BAD = replace(

@@ -143,7 +143,7 @@ async def test_a_file_of_the_release_before_is_read_and_written_on(tmp_path: Pat
     assert (lease.event.request_id, lease.event.attempt, lease.event.deferrals) == ("r-1", 2, 3)
     assert lease.event.payload == b'{"n":1}'
     letter = DeadLetter(EVENT, "EventAgeExceeded", "late")
-    await queue.bury(letter)
+    await queue.dead_letter(letter)
     old, new = await queue.read_dead_letters(10)
     assert (old.event.request_id, old.condition, old.detail) == (
         "r-2",
@@ -160,7 +160,7 @@ async def test_the_release_before_reads_and_writes_a_file_of_this_one(
     """Its statements, as they stood in 6b2581d."""
     await queue.publish(EVENT)
     letter = DeadLetter(EVENT, "EventAgeExceeded", "late")
-    await queue.bury(letter)
+    await queue.dead_letter(letter)
     path = tmp_path / "queue.sqlite"
     with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection, connection:
         (row,) = connection.execute(

@@ -28,7 +28,9 @@ from kubelambda.controller.function.verdict import (
     drop_status,
     judge_zip,
 )
-from kubelambda.core.model.function import Code, Layer, derive_account_id
+from kubelambda.core.model.account import derive_account_id
+from kubelambda.core.model.code import Code, S3Package, UploadedPackage
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.code_zip import read_zip
 
 Key = tuple[str, str]
@@ -106,7 +108,7 @@ def _read_layer(manifest: Mapping[str, Any], verdict: Verdict) -> LayerRecord:
 
 def _is_name(content: Code | None) -> bool:
     """Whether it is no more than the name of something elsewhere, and no credential."""
-    return content is not None and (content.package is not None or content.s3 is not None)
+    return isinstance(content, UploadedPackage | S3Package)
 
 
 def _judge(manifest: Mapping[str, Any]) -> Verdict:

@@ -23,7 +23,9 @@ from kubelambda.controller.cache.status_shape import (
 )
 from kubelambda.controller.function.verdict import Verdict, judge_manifest
 from kubelambda.core.images.config import ImageRequest, ResolvedImage, read_image_config
-from kubelambda.core.model.function import Code, FunctionRef, Layer
+from kubelambda.core.model.code import Code, ConfigMapFiles, forget_found_digest, get_package
+from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.code_digest import digest_files
 from kubelambda.core.packages.code_zip import compute_sha256, to_code_sha256
 
@@ -126,7 +128,8 @@ def _check_types(record: FunctionRecord) -> None:
 def _read_function(manifest: Mapping[str, Any], verdict: Verdict) -> FunctionRecord:
     metadata, spec = manifest["metadata"], manifest["spec"]
     function = build_function(manifest)
-    bare = replace(function, code=replace(function.code, version=""), layers=())
+    code = function.code
+    bare = replace(function, code=forget_found_digest(code), layers=())
     return FunctionRecord(
         ref=function.ref,
         uid=function.uid,
@@ -143,13 +146,13 @@ def _read_function(manifest: Mapping[str, Any], verdict: Verdict) -> FunctionRec
         values_from=function.values_from,
         config_digest=bare.config_digest,
         serving_digest=function.config_digest,
-        config_map=function.code.config_map or "",
-        package=function.code.package or "",
+        config_map=code.name if isinstance(code, ConfigMapFiles) else "",
+        package=get_package(code),
         fetches_code=bare.fetches_code,
         uses_s3=bare.uses_s3,
         image=_read_image(spec),
         resolved_image=_read_resolved(manifest),
-        code_sha256=_compute_code_sha256(function.code),
+        code_sha256=_compute_code_sha256(code),
         layers=function.layers,
         reserved_concurrency=function.reserved_concurrency,
         verdict=verdict,

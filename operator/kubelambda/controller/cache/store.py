@@ -12,7 +12,7 @@ from kubelambda.controller.cache.kept_records import DeploymentRecord, PolicyRec
 from kubelambda.controller.cache.layer_records import LayerRecord, Reference
 from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.cache.records import FunctionRecord, Key, RuntimeRecord
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 from kubelambda.kube.paths import Resource
 
 _GONE_MAX = 10_000

@@ -46,8 +46,8 @@ from kubelambda.controller.function.trouble import judge_refusal
 from kubelambda.controller.images.images import Images
 from kubelambda.controller.packages.package_verdict import Presence, list_trusted
 from kubelambda.controller.packages.packages import Packages
-from kubelambda.controller.scaling.starts import Starts
-from kubelambda.core.model.function import Layer
+from kubelambda.controller.scaling.start_backoff import StartBackoff
+from kubelambda.core.model.layer import Layer
 from kubelambda.kube.api import KubeApi, Manifest
 from kubelambda.kube.errors import (
     ConflictError,
@@ -78,7 +78,7 @@ class FunctionReconciler:
         clock: Callable[[], float],
         renderings: Renderings,
         key_secrets: KeySecrets,
-        starts: Starts,
+        starts: StartBackoff,
     ) -> None:
         self._client = client
         self._store = store

@@ -25,9 +25,9 @@ from kubelambda.controller.function.trouble import CONFIG_ERROR, judge_pods
 from kubelambda.controller.function.verdict import Verdict
 from kubelambda.controller.images.image_resolver import Refusal, Resolution
 from kubelambda.controller.packages.package_verdict import Presence, judge_packages
-from kubelambda.controller.scaling.starts import NO_TROUBLE, StartReport
+from kubelambda.controller.scaling.start_backoff import NO_TROUBLE, StartReport
 from kubelambda.core.manifests.drift import find_drift
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 
 Manifest = dict[str, Any]
 

@@ -17,7 +17,8 @@ from kubelambda.core.manifests.revision import (
     build_pod_name_prefix,
     compute_revision,
 )
-from kubelambda.core.model.function import Layer, combine_digest
+from kubelambda.core.model.config_digest import combine_digest
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.wire.keys import derive_function_key, derive_key_secret_suffix
 from kubelambda.kube.resources.function_objects import (
     build_deployment,

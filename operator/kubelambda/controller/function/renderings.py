@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from kubelambda.controller.cache.records import FunctionRecord, RuntimeRecord
 from kubelambda.controller.function.render import Platform, Rendered, render_function
 from kubelambda.core.images.config import ResolvedImage
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.cache.records import FunctionRecord
 from kubelambda.controller.function.verdict import NO_OBJECTION, Verdict
 from kubelambda.core.images.config import ResolvedImage
-from kubelambda.core.model.function import Layer
+from kubelambda.core.model.code import S3Package
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.code_zip import to_code_sha256
 
 
@@ -91,8 +92,8 @@ def _build_layer(layer: Layer, arn: str) -> dict[str, Any]:
 
 
 def _describe_s3(layer: Layer) -> dict[str, str]:
-    source = layer.content.s3 if layer.content is not None else None
-    if source is None:
+    source = layer.content
+    if not isinstance(source, S3Package):
         return {}
     version = {"s3ObjectVersion": source.version} if source.version else {}
     return {"s3Bucket": source.bucket, "s3Key": source.key, **version}

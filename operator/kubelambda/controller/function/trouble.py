@@ -14,7 +14,7 @@ from datetime import datetime
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, Reason
 from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.function.verdict import NO_OBJECTION, Verdict
-from kubelambda.controller.scaling.starts import NO_TROUBLE, StartReport
+from kubelambda.controller.scaling.start_backoff import NO_TROUBLE, StartReport
 
 GRACE_S = 5.0
 CONFIG_ERROR = "CreateContainerConfigError"

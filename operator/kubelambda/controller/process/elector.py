@@ -66,7 +66,7 @@ SYSTEM_CLOCK = ElectionClock(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidacy:
+class ElectionSettings:
     """Which Lease this process competes for, and how."""
 
     namespace: str
@@ -82,13 +82,13 @@ class Elector:
     """Competes for one Lease; ``client`` has no fence and no pace."""
 
     def __init__(
-        self, client: KubeApi, candidacy: Candidacy, clock: ElectionClock = SYSTEM_CLOCK
+        self, client: KubeApi, election: ElectionSettings, clock: ElectionClock = SYSTEM_CLOCK
     ) -> None:
         self._client = client
-        self._candidacy = candidacy
+        self._election = election
         self._clock = clock
-        self.identity = candidacy.identity
-        self._term = Term(renew_deadline_s(candidacy.duration_s))
+        self.identity = election.identity
+        self._term = Term(renew_deadline_s(election.duration_s))
         self._sighting: Sighting | None = None
         self._owner_reference: dict[str, Any] | None = None
         self._reached_at: float | None = None
@@ -121,7 +121,7 @@ class Elector:
                     logger.info("%s leads now", self.identity)
                     return
             except KubeError as error:
-                logger.warning("cannot look at the Lease %s: %s", self._candidacy.name, error)
+                logger.warning("cannot look at the Lease %s: %s", self._election.name, error)
             await self._clock.sleep(self._choose_poll_s())
 
     def lead_unopposed(self) -> None:
@@ -133,7 +133,7 @@ class Elector:
     async def keep_leadership(self) -> None:
         """Renew for ever; LeadershipLostError when that is over."""
         while True:
-            await self._clock.sleep(self._candidacy.renew_s)
+            await self._clock.sleep(self._election.renew_s)
             await self._renew_before_deadline()
 
     async def release(self) -> None:
@@ -154,9 +154,9 @@ class Elector:
 
     def _choose_poll_s(self) -> float:
         """The usual pause, or less where the Lease runs out before."""
-        now, duration_s = self._clock.boot(), self._candidacy.duration_s
+        now, duration_s = self._clock.boot(), self._election.duration_s
         wait_s = compute_wait_s(self._sighting, duration_s=duration_s, now=now)
-        poll_s = min(_POLL_S_MAX, self._candidacy.renew_s)
+        poll_s = min(_POLL_S_MAX, self._election.renew_s)
         return min(poll_s, wait_s) if wait_s > 0 else poll_s
 
     async def _renew_before_deadline(self) -> None:
@@ -166,7 +166,7 @@ class Elector:
                     raise LeadershipLostError("somebody else holds the Lease")
             except KubeError as error:
                 logger.warning("cannot renew the Lease: %s", error)
-                await self._clock.sleep(min(_RETRY_S_MAX, self._candidacy.renew_s / 5))
+                await self._clock.sleep(min(_RETRY_S_MAX, self._election.renew_s / 5))
             else:
                 return
         raise LeadershipLostError(f"{self.identity} could not renew in time")
@@ -194,7 +194,7 @@ class Elector:
             view,
             self._sighting,
             identity=self.identity,
-            duration_s=self._candidacy.duration_s,
+            duration_s=self._election.duration_s,
             now=boot,
         )
         if step is Step.WAIT:
@@ -211,7 +211,7 @@ class Elector:
 
     async def _read(self) -> dict[str, Any] | None:
         try:
-            lease = await self._client.get(LEASES, self._candidacy.namespace, self._candidacy.name)
+            lease = await self._client.get(LEASES, self._election.namespace, self._election.name)
         except NotFoundError:
             lease = None
         self._reached_at = self._clock.boot()
@@ -219,11 +219,11 @@ class Elector:
 
     async def _find_owner(self) -> None:
         """Learn the owner's uid. Without it the Lease outlives an uninstall, which costs little."""
-        if not self._candidacy.owner:
+        if not self._election.owner:
             return
         try:
             found = await self._client.get(
-                DEPLOYMENTS, self._candidacy.namespace, self._candidacy.owner
+                DEPLOYMENTS, self._election.namespace, self._election.owner
             )
         except KubeError as error:
             logger.warning("cannot read the owner of the Lease: %s", error)
@@ -231,7 +231,7 @@ class Elector:
         self._owner_reference = {
             "apiVersion": DEPLOYMENTS.api_version,
             "kind": DEPLOYMENTS.kind,
-            "name": self._candidacy.owner,
+            "name": self._election.owner,
             "uid": found["metadata"]["uid"],
         }
 
@@ -239,10 +239,10 @@ class Elector:
         manifest = self._build_lease(lease, holder)
         if lease is None:
             return await self._client.create(
-                LEASES, self._candidacy.namespace, manifest, manager=MANAGER
+                LEASES, self._election.namespace, manifest, manager=MANAGER
             )
         manifest["metadata"]["resourceVersion"] = lease["metadata"]["resourceVersion"]
-        return await self._client.replace(LEASES, self._candidacy.namespace, manifest)
+        return await self._client.replace(LEASES, self._election.namespace, manifest)
 
     def _build_lease(self, former_lease: dict[str, Any] | None, holder: str) -> dict[str, Any]:
         moment = _format_time(self._clock.wall())
@@ -250,14 +250,14 @@ class Elector:
         changed = former.get("holderIdentity") != holder
         spec = {
             "holderIdentity": holder,
-            "leaseDurationSeconds": max(1, round(self._candidacy.duration_s)),
+            "leaseDurationSeconds": max(1, round(self._election.duration_s)),
             "renewTime": moment,
             "acquireTime": moment if changed else former.get("acquireTime", moment),
             "leaseTransitions": former.get("leaseTransitions", 0) + (changed and bool(holder)),
         }
         metadata: dict[str, Any] = {
-            "name": self._candidacy.name,
-            "namespace": self._candidacy.namespace,
+            "name": self._election.name,
+            "namespace": self._election.namespace,
         }
         if self._owner_reference is not None:
             metadata["ownerReferences"] = [self._owner_reference]

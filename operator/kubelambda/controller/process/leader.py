@@ -42,20 +42,21 @@ from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader_label import claim_leader_label, drop_leader_label
 from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WorkerMetrics, Workers
+from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.demand_server import DemandServer
-from kubelambda.controller.scaling.gateways import GatewayPods
-from kubelambda.controller.scaling.links import Links
+from kubelambda.controller.scaling.gateway_pods import GatewayPods
+from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
-from kubelambda.controller.scaling.scaling_hand import ScalingHand
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.capacity.pace import TokenBucket
 from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
 from kubelambda.core.wire.keys import derive_key
-from kubelambda.kube.client import KubeClient, RequestCounter
+from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
+from kubelambda.kube.request_sender import RequestCounter
 from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.parts import run_parts
 from kubelambda.process.signals import set_on_stop
@@ -97,8 +98,8 @@ class Leader:
         self._key_secrets = KeySecrets(self._client, time.monotonic)
         lookup = HttpPackageLookup(settings.gateway_address, master_secret)
         self._packages = Packages(lookup.ask, self._queue.add, time.monotonic)
-        links = Links()
-        starts = Starts(links, self._look_at_function, time.monotonic)
+        link_states = LinkStates()
+        start_backoff = StartBackoff(link_states, self._look_at_function, time.monotonic)
         self._workers = Workers(
             self._queue,
             FunctionReconciler(
@@ -110,14 +111,14 @@ class Leader:
                 time.time,
                 self._renderings,
                 self._key_secrets,
-                starts,
+                start_backoff,
             ),
             LayerReconciler(self._client, self._store, self._packages, settings.region, time.time),
             PolicyReconciler(self._client, self._store, rules),
             WorkerMetrics(registry, self._queue),
         )
-        self._scaler = self._build_scaler(registry, starts, links)
-        self._store.on_pod_changed = self._scaler.look_soon
+        self._scaler = self._build_scaler(registry, start_backoff, link_states)
+        self._store.on_pod_changed = self._scaler.evaluate_soon
         self._runtimes = self._build_runtimes()
         self._demand = DemandServer(
             derive_key(master_secret, INTERNAL_KEY_INFO),
@@ -196,22 +197,24 @@ class Leader:
     def _look_at_function(self, record: FunctionRecord) -> None:
         self._queue.add(function_key(record.ref.namespace, record.ref.name))
 
-    def _build_scaler(self, registry: CollectorRegistry, starts: Starts, links: Links) -> Scaler:
+    def _build_scaler(
+        self, registry: CollectorRegistry, start_backoff: StartBackoff, link_states: LinkStates
+    ) -> Scaler:
         cold_starts = ColdStarts(registry)
-        hand = ScalingHand(
+        actuator = Actuator(
             self._store,
             self._renderings,
             self._key_secrets,
             PodWriter(self._client, self._store, registry),
-            starts,
+            start_backoff,
             cold_starts,
         )
         return Scaler(
             self._store,
             self._renderings,
-            hand,
-            starts,
-            links,
+            actuator,
+            start_backoff,
+            link_states,
             GatewayPods(self._client, self._settings.namespace),
             cold_starts,
             self._settings,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Histogram
 
 from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.scaling.loads import Look
+from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.core.capacity.scaling import PodLoad
 from kubelambda.telemetry.metrics import COLD_START_BUCKETS
 
@@ -43,26 +43,28 @@ class ColdStarts:
         self._starts: dict[str, _Start] = {}
         self._raised_at: dict[str, float] = {}
 
-    def decided(self, look: Look) -> None:
+    def decided(self, snapshot: FunctionSnapshot) -> None:
         """Environments are to be started for those who wait."""
-        self._tell(look, "", "planned", look.load.waited_s)
+        self._tell(snapshot, "", "planned", snapshot.load.waited_s)
 
-    def raised(self, look: Look, began: float, done: float) -> None:
+    def raised(self, snapshot: FunctionSnapshot, began: float, done: float) -> None:
         """A Deployment was made, or its replicas raised."""
-        self._raised_at[look.record.uid] = done
-        self._tell(look, "its Deployment", "written", done - began)
+        self._raised_at[snapshot.record.uid] = done
+        self._tell(snapshot, "its Deployment", "written", done - began)
 
-    def made(self, look: Look, pods: Sequence[PodRecord], began: float, done: float) -> None:
+    def made(
+        self, snapshot: FunctionSnapshot, pods: Sequence[PodRecord], began: float, done: float
+    ) -> None:
         """Direct pods were made."""
         for pod in pods:
-            self._tell(look, pod.key[1], "written", done - began)
+            self._tell(snapshot, pod.key[1], "written", done - began)
             self._starts[pod.uid] = _Start(STAGES.index("seen"), done)
 
-    def observe(self, looks: Sequence[Look], now: float) -> None:
+    def observe(self, snapshots: Sequence[FunctionSnapshot], now: float) -> None:
         """See how far each pod has come."""
-        for look in looks:
-            for pod, load in look.pods:
-                self._follow(look, pod, load, now)
+        for snapshot in snapshots:
+            for pod, load in snapshot.pods:
+                self._follow(snapshot, pod, load, now)
 
     def forget(self, functions: set[str], pods: set[str]) -> None:
         """Keep nothing about what is gone; both hold uids."""
@@ -71,26 +73,30 @@ class ColdStarts:
         for uid in self._raised_at.keys() - functions:
             del self._raised_at[uid]
 
-    def _follow(self, look: Look, pod: PodRecord, load: PodLoad, now: float) -> None:
+    def _follow(
+        self, snapshot: FunctionSnapshot, pod: PodRecord, load: PodLoad, now: float
+    ) -> None:
         start = self._starts.get(pod.uid)
         if start is None:
-            raised_at = self._raised_at.get(look.record.uid)
+            raised_at = self._raised_at.get(snapshot.record.uid)
             if raised_at is None or load.direct or load.state in ("idle", "busy"):
                 return
-            self._tell(look, pod.key[1], "seen", now - raised_at)
+            self._tell(snapshot, pod.key[1], "seen", now - raised_at)
             start = self._starts[pod.uid] = _Start(STAGES.index("seen"), now)
         reached = STAGES.index(_find_stage(pod, load))
         if reached <= start.reached or start.reached == _READY:
             return
         # Stages that were passed between two looks are counted with the one that was found.
-        self._tell(look, pod.key[1], STAGES[reached], now - start.at)
+        self._tell(snapshot, pod.key[1], STAGES[reached], now - start.at)
         start.reached, start.at = reached, now
         if reached == _READY:
-            self._raised_at.pop(look.record.uid, None)
+            self._raised_at.pop(snapshot.record.uid, None)
 
-    def _tell(self, look: Look, what: str, stage: str, seconds: float) -> None:
+    def _tell(self, snapshot: FunctionSnapshot, what: str, stage: str, seconds: float) -> None:
         self._seconds.labels(stage).observe(max(0.0, seconds))
-        logger.debug("cold start of %s %s: %s after %.3f s", look.record.ref, what, stage, seconds)
+        logger.debug(
+            "cold start of %s %s: %s after %.3f s", snapshot.record.ref, what, stage, seconds
+        )
 
 
 def _find_stage(pod: PodRecord, load: PodLoad) -> str:

@@ -1,7 +1,7 @@
 """Decides how many environments each function has, on every report and every second.
 
 Contract: looks at all functions at one moment, decides with ``core.capacity.scaling`` and
-``core.capacity.room``, and has ``ScalingHand`` carry it out, one function beside the other. Lives
+``core.capacity.room``, and has ``Actuator`` carry it out, one function beside the other. Lives
 on one event loop. While no gateway reports nothing is known, so nothing is done, unless the API
 server says that no gateway is alive: then nothing can be busy for longer than its function's
 timeout, and room that nobody can use is given back; the gateways themselves may be waiting for it.
@@ -18,15 +18,15 @@ from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.records import FunctionRecord, Key
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.scaling.actuator import Actuator, Decision
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.demand_book import CombinedDemand, DemandBook
-from kubelambda.controller.scaling.gateways import GatewayPresence
-from kubelambda.controller.scaling.kept_replicas import KeptReplicas
-from kubelambda.controller.scaling.links import Links
-from kubelambda.controller.scaling.loads import Loads, Look, describe_room
-from kubelambda.controller.scaling.scaling_hand import Decision, ScalingHand
-from kubelambda.controller.scaling.start_pace import StartPace
-from kubelambda.controller.scaling.starts import Starts
+from kubelambda.controller.scaling.gateway_pods import GatewayPresence
+from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.scaling.replica_drift import ReplicaDrift
+from kubelambda.controller.scaling.reported_demand import CombinedDemand, ReportedDemand
+from kubelambda.controller.scaling.snapshots import FunctionSnapshot, SnapshotBuilder, describe_room
+from kubelambda.controller.scaling.start_backoff import StartBackoff
+from kubelambda.controller.scaling.start_rate_limiter import StartRateLimiter
 from kubelambda.core.capacity.room import choose_victims
 from kubelambda.core.capacity.scaling import SLOW_S, ScalingPlan, plan_scaling, split_start
 from kubelambda.core.wire.demand import DemandReply, DemandReport, Drain
@@ -51,9 +51,9 @@ class Scaler:
         self,
         store: Store,
         renderings: Renderings,
-        hand: ScalingHand,
-        starts: Starts,
-        links: Links,
+        actuator: Actuator,
+        start_backoff: StartBackoff,
+        link_states: LinkStates,
         gateways: GatewayPresence,
         cold_starts: ColdStarts,
         settings: ControllerSettings,
@@ -61,17 +61,19 @@ class Scaler:
     ) -> None:
         self._store = store
         self._renderings = renderings
-        self._hand = hand
-        self._starts = starts
-        self._links = links
+        self._actuator = actuator
+        self._start_backoff = start_backoff
+        self._link_states = link_states
         self._gateways = gateways
         self._cold_starts = cold_starts
         self._settings = settings
         self._clock = clock
-        self._loads = Loads(store, links, starts)
-        self._kept_replicas = KeptReplicas()
-        self._book = DemandBook()
-        self._pace = StartPace(settings.deployment_scale_per_s, settings.direct_pods_per_s)
+        self._snapshot_builder = SnapshotBuilder(store, link_states, start_backoff)
+        self._kept_replicas = ReplicaDrift()
+        self._reported = ReportedDemand()
+        self._rate_limiter = StartRateLimiter(
+            settings.deployment_scale_per_s, settings.direct_pods_per_s
+        )
         self._working: dict[str, asyncio.Task[None]] = {}
         self._missed: set[str] = set()
         self._wake = asyncio.Event()
@@ -86,17 +88,17 @@ class Scaler:
         """Remember a gateway's demand; the victims among its environments."""
         self._heard_at = self._clock()
         self._is_deserted = False
-        if self._book.record(report, self._heard_at):
+        if self._reported.record(report, self._heard_at):
             self._wake.set()
         drains = tuple(
             Drain(one.namespace, one.name, environment.pod)
-            for one in self._book.functions_of(report.gateway)
+            for one in self._reported.functions_of(report.gateway)
             for environment in one.environments
             if self._is_victim((one.namespace, environment.pod))
         )
-        return DemandReply(drains, self._book.sequence_of(report.gateway))
+        return DemandReply(drains, self._reported.sequence_of(report.gateway))
 
-    def look_soon(self) -> None:
+    def evaluate_soon(self) -> None:
         """Something has changed that many others may follow: look at all of it together."""
         if self._soon is None:
             loop = asyncio.get_running_loop()
@@ -108,7 +110,7 @@ class Scaler:
         try:
             while True:
                 self._wake.clear()
-                self.look()
+                self.evaluate()
                 try:
                     async with asyncio.timeout(TICK_S):
                         await self._wake.wait()
@@ -125,35 +127,35 @@ class Scaler:
         while self._working or self._asking:
             await asyncio.gather(*self._working.values(), *([self._asking] if self._asking else []))
 
-    def look(self) -> None:
+    def evaluate(self) -> None:
         """Look at everything once, and begin what follows from it."""
         now = self._clock()
         self._soon = None
-        self._book.expire(now)
+        self._reported.expire(now)
         if not self._can_decide(now):
-            self._links.hold(now)
+            self._link_states.hold(now)
             return
-        looks = self._look_at_all(now)
-        self._cold_starts.observe(looks, now)
+        snapshots = self._take_snapshots(now)
+        self._cold_starts.observe(snapshots, now)
         idle_s = self._settings.idle_timeout_s
         if self._is_deserted:
             idle_s = min(idle_s, DESERTED_IDLE_S)
-        victims = self._choose_victims(looks)
+        victims = self._choose_victims(snapshots)
         edited = self._kept_replicas.find_edited(self._store.deployments.values())
         decisions = [
-            Decision(look, plan, victims.get(look.record.uid, ()))
-            for look in looks
-            if not self._hand.is_resting(look.record.uid, now)
-            and (plan := _plan(look, edited.get(look.record.uid, {}), idle_s)) is not None
+            Decision(snapshot, plan, victims.get(snapshot.record.uid, ()))
+            for snapshot in snapshots
+            if not self._actuator.is_resting(snapshot.record.uid, now)
+            and (plan := _plan(snapshot, edited.get(snapshot.record.uid, {}), idle_s)) is not None
         ]
         for decision in self._grant(decisions, now):
             self._begin(decision, now)
-        if any(one.owes and one.load.waiting for one in looks):
-            self.look_soon()
+        if any(one.owes and one.load.waiting for one in snapshots):
+            self.evaluate_soon()
         self._forget(now)
 
     def _can_decide(self, now: float) -> bool:
-        if self._book.has_reports:
+        if self._reported.has_reports:
             return True
         if now - self._heard_at >= SILENT_S and now >= self._ask_at and self._asking is None:
             self._ask_at = now + ASK_S
@@ -163,16 +165,16 @@ class Scaler:
     async def _ask_for_gateways(self) -> None:
         try:
             is_deserted = not await self._gateways.is_any_alive()
-            if is_deserted and not self._is_deserted and not self._book.has_reports:
+            if is_deserted and not self._is_deserted and not self._reported.has_reports:
                 logger.warning("no gateway is alive; environments that nobody can use are removed")
-            self._is_deserted = is_deserted and not self._book.has_reports
+            self._is_deserted = is_deserted and not self._reported.has_reports
         finally:
             self._asking = None
             self._wake.set()
 
-    def _look_at_all(self, now: float) -> list[Look]:
-        demands = self._book.combine(now)
-        looks: list[Look] = []
+    def _take_snapshots(self, now: float) -> list[FunctionSnapshot]:
+        demands = self._reported.combine(now)
+        snapshots: list[FunctionSnapshot] = []
         for record in self._store.functions.values():
             demand = demands.get(record.ref, CombinedDemand(record.uid))
             if demand.uid != record.uid:
@@ -180,66 +182,73 @@ class Scaler:
             if record.uid in self._working:
                 self._missed.add(record.uid)
             elif demand.waiting or self._store.pods.group(record.uid) or self._asks(record):
-                looks += self._look_at(record, demand, now)
-        return looks
+                snapshots += self._take_snapshot(record, demand, now)
+        return snapshots
 
-    def _look_at(
+    def _take_snapshot(
         self, record: FunctionRecord, demand: CombinedDemand, now: float
-    ) -> Sequence[Look]:
+    ) -> Sequence[FunctionSnapshot]:
         revision = self._renderings.revision_of(record.uid) or record.status.get("revision", "")
         if not revision:
             return ()
         is_slow, is_deserted = now < self._slow_until, self._is_deserted
-        look = self._loads.build(
+        snapshot = self._snapshot_builder.build(
             record, revision, demand, now, no_gateways=is_deserted, is_slow=is_slow
         )
-        if look.load.waiting and look.load.owed_s >= SLOW_S and not look.is_refused:
+        if snapshot.load.waiting and snapshot.load.owed_s >= SLOW_S and not snapshot.is_refused:
             self._slow_until = now + SLOW_FOR_S
-        return (look,)
+        return (snapshot,)
 
     def _asks(self, record: FunctionRecord) -> bool:
         return any(one.replicas for one in self._store.deployments.group(record.uid))
 
-    def _choose_victims(self, looks: Sequence[Look]) -> dict[str, tuple[str, ...]]:
-        if not any(one.unscheduled and one.load.waiting for one in looks):
+    def _choose_victims(self, snapshots: Sequence[FunctionSnapshot]) -> dict[str, tuple[str, ...]]:
+        if not any(one.unscheduled and one.load.waiting for one in snapshots):
             return {}
         chosen: dict[str, tuple[str, ...]] = {}
-        for key, pod in choose_victims([describe_room(one) for one in looks]):
+        for key, pod in choose_victims([describe_room(one) for one in snapshots]):
             uid = str(key)
             chosen[uid] = (*chosen.get(uid, ()), pod)
         return chosen
 
     def _grant(self, decisions: Sequence[Decision], now: float) -> list[Decision]:
         """Divide what the paces allow, and look again soon where that is not enough."""
-        tokens = self._pace.grant_deployments(
-            [(one.look, one.plan.start) for one in decisions if not one.look.load.goes_direct], now
+        tokens = self._rate_limiter.grant_deployments(
+            [
+                (one.snapshot, one.plan.start)
+                for one in decisions
+                if not one.snapshot.load.goes_direct
+            ],
+            now,
         )
         split = []
         for one in decisions:
             target, direct = split_start(
-                one.look.load, one.plan, tokens.get(one.look.record.uid, 0)
+                one.snapshot.load, one.plan, tokens.get(one.snapshot.record.uid, 0)
             )
             split.append(one.with_start(target, direct))
-        granted = self._pace.grant_direct([(one.look, one.direct) for one in split], now)
-        limited = [one.limit_direct(granted.get(one.look.record.uid, 0)) for one in split]
+        granted = self._rate_limiter.grant_direct(
+            [(one.snapshot, one.direct) for one in split], now
+        )
+        limited = [one.limit_direct(granted.get(one.snapshot.record.uid, 0)) for one in split]
         if any(one.direct < before.direct for one, before in zip(limited, split, strict=True)):
-            self.look_soon()
+            self.evaluate_soon()
         return limited
 
     def _begin(self, decision: Decision, now: float) -> None:
         """Carry it out beside the others, so that a slow write holds up nobody else."""
         if decision.is_empty:
             return
-        if decision.plan.start and decision.look.load.waiting:
-            self._cold_starts.decided(decision.look)
-        uid = decision.look.record.uid
+        if decision.plan.start and decision.snapshot.load.waiting:
+            self._cold_starts.decided(decision.snapshot)
+        uid = decision.snapshot.record.uid
         task = asyncio.create_task(self._carry_out(decision, now))
         self._working[uid] = task
         task.add_done_callback(lambda _: self._end(uid))
 
     async def _carry_out(self, decision: Decision, now: float) -> None:
-        if not await self._hand.carry_out(decision, now, self._loads.mark_deleted):
-            self.look_soon()
+        if not await self._actuator.carry_out(decision, now, self._snapshot_builder.mark_deleted):
+            self.evaluate_soon()
 
     def _end(self, uid: str) -> None:
         del self._working[uid]
@@ -254,23 +263,27 @@ class Scaler:
     def _forget(self, now: float) -> None:
         pods = {pod.uid for pod in self._store.pods.values()}
         functions = {one.uid for one in self._store.functions.values()}
-        self._links.forget(pods)
-        self._loads.forget(functions, pods)
-        self._starts.forget(functions, pods, now)
+        self._link_states.forget(pods)
+        self._snapshot_builder.forget(functions, pods)
+        self._start_backoff.forget(functions, pods, now)
         self._cold_starts.forget(functions, pods)
-        self._hand.forget(functions, pods)
+        self._actuator.forget(functions, pods)
 
 
-def _plan(look: Look, edited: Mapping[str, int], idle_s: float) -> ScalingPlan | None:
+def _plan(
+    snapshot: FunctionSnapshot, edited: Mapping[str, int], idle_s: float
+) -> ScalingPlan | None:
     """What the function needs; where hands have set replicas, they are put back before that.
 
     None where that cannot be said: a bug with one function must not stop the others.
     """
     if edited:
-        logger.info("%s: somebody has set replicas; putting back %s", look.record.ref, dict(edited))
+        logger.info(
+            "%s: somebody has set replicas; putting back %s", snapshot.record.ref, dict(edited)
+        )
         return ScalingPlan(replicas=edited)
     try:
-        return plan_scaling(look.load, idle_s)
+        return plan_scaling(snapshot.load, idle_s)
     except Exception:
-        logger.exception("%s: a bug in scaling; looked at again in a second", look.record.ref)
+        logger.exception("%s: a bug in scaling; looked at again in a second", snapshot.record.ref)
         return None

@@ -10,7 +10,7 @@ Contract: values and the port ``Queue``; drivers live in ``stores`` and pass one
 - Q4 a lease that is neither settled nor extended for LEASE_S is delivered again.
 - Q5 nothing but ``ack`` takes an event out of the queue; a settle by a lease that has run out
   neither loses nor doubles it.
-- Q6 what was buried stays readable.
+- Q6 what has become a dead letter stays readable.
 - Q7 a record that this release cannot read (a newer envelope, or a damaged one) is kept: it is
   never delivered, acknowledged or ended, it holds up no other, and it is looked at again after a
   delay that grows, until a release comes that can read it.
@@ -112,7 +112,7 @@ class Queue(Protocol):
         """Give it back at once, undone."""
         ...
 
-    async def bury(self, letter: DeadLetter) -> None:
+    async def dead_letter(self, letter: DeadLetter) -> None:
         """Keep ``letter`` among the dead ones; returns when it is durable."""
         ...
 

@@ -25,7 +25,7 @@ class ConcurrencyState:
     """The account's limit less the sum of its reservations."""
 
 
-def classify_admission(state: ConcurrencyState) -> str:
+def classify_throttle(state: ConcurrencyState) -> str:
     """Empty where the invocation may begin, else the throttle's Reason."""
     if state.reserved is not None:
         return RESERVED_EXCEEDED if state.in_flight >= state.reserved else ""

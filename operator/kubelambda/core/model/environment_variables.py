@@ -8,6 +8,7 @@ function that passed admission, and would lose here all the same.
 import re
 from typing import Any
 
+from kubelambda.core.model.code import ContainerImage, encode_code
 from kubelambda.core.model.function import LATEST, Function
 
 _IDENTIFIER = re.compile(r"([a-z]+?)\.?((?:al)?\d[\da-z.]*?)(?:\.x)?")
@@ -24,7 +25,8 @@ PLACEHOLDER_CREDENTIALS = {
 def build_environment(function: Function, region: str) -> dict[str, str]:
     """Variables for ``configure``: overridable ones, then the user's, then the reserved ones."""
     overridable = {"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR"}
-    if not function.code.image:  # an image has its own locales, and says which
+    is_image = isinstance(function.code, ContainerImage)
+    if not is_image:  # an image has its own locales, and says which
         overridable |= {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
     reserved = {
         **PLACEHOLDER_CREDENTIALS,
@@ -38,7 +40,7 @@ def build_environment(function: Function, region: str) -> dict[str, str]:
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logs.resolve_group(function.function_name),
         **function.logs.list_variables(),
     }
-    if function.code.image:
+    if is_image:
         reserved["AWS_EXECUTION_ENV"] = "AWS_Lambda_Image"
     elif not function.runtime.startswith("provided"):
         reserved["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
@@ -63,8 +65,8 @@ def build_configure(function: Function, region: str) -> dict[str, Any]:
         "logFormat": function.logs.format,
         "systemLogLevel": function.logs.system_level,
         "logGroup": function.logs.group,
-        "code": function.code.to_link(),
-        "layers": [one.content.to_link() for one in function.layers if one.content is not None],
+        "code": encode_code(function.code),
+        "layers": [encode_code(one.content) for one in function.layers if one.content is not None],
     }
 
 

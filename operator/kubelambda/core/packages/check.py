@@ -13,7 +13,7 @@ import stat
 import zipfile
 from collections.abc import Iterable
 
-from kubelambda.core.model.function import Code
+from kubelambda.core.model.code import Code, InlineZip
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
 
 UNZIPPED_BYTES_MAX = 262_144_000
@@ -53,10 +53,10 @@ def list_backslashed(content: bytes) -> list[str]:
 def describe_bad_zip(codes: Iterable[Code]) -> str:
     """Why a zip that stands in an object itself is none; empty where there is nothing to say."""
     for code in codes:
-        if code.zip_base64 is None:
+        if not isinstance(code, InlineZip):
             continue
         try:
-            check_package(base64.b64decode(code.zip_base64))
+            check_package(base64.b64decode(code.base64))
         except ValueError as error:
             return f"zipFile: {error}"
     return ""

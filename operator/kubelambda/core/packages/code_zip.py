@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 
-from kubelambda.core.model.function import Code
+from kubelambda.core.model.code import Code, InlineFiles, InlineZip, UploadedPackage, UrlPackage
 
 _FILE_MODE = 0o100644
 _PROGRAM_MODE = 0o100755
@@ -36,21 +36,23 @@ def build_inline_zip(files: Mapping[str, str]) -> bytes:
 
 def read_zip(code: Code) -> bytes | None:
     """The zip that ``code`` is or stands for; None where its bytes are elsewhere."""
-    if code.zip_base64 is not None:
-        return base64.b64decode(code.zip_base64)
-    return build_inline_zip(code.inline) if code.inline else None
+    match code:
+        case InlineZip(text):
+            return base64.b64decode(text)
+        case InlineFiles(files) if files:
+            return build_inline_zip(files)
+        case _:
+            return None
 
 
 def compute_sha256(code: Code) -> str:
     """SHA-256 of the zip, in hexadecimal; empty where only somebody else can know it.
 
     LIMIT: so is that of an object of S3, which nobody but agents reads.
-    ValueError where ``zip_base64`` is no base64.
+    ValueError where an InlineZip is no base64.
     """
-    if code.package is not None:
-        return code.package
-    if code.url is not None:
-        return code.url.sha256
+    if isinstance(code, UploadedPackage | UrlPackage):
+        return code.sha256
     content = read_zip(code)
     return hashlib.sha256(content).hexdigest() if content is not None else ""
 

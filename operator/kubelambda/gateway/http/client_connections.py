@@ -73,7 +73,7 @@ class Connections:
         self.payloads = BodyBudget(self.limits.bodies_bytes_max, SMALL_BODIES_BYTES)
         self.uploads = BodyBudget(self.limits.uploads_bytes_max)
 
-    def admit(self, connection: Connection, address: str) -> bool:
+    def count_in(self, connection: Connection, address: str) -> bool:
         """Count ``connection`` in; False where a cap is reached."""
         count, limits = self.by_address.get(address, 0), self.limits
         if len(self.open) >= limits.connections_max or count >= limits.connections_per_address_max:
@@ -82,7 +82,7 @@ class Connections:
         self.by_address[address] = count + 1
         return True
 
-    def release(self, connection: Connection, address: str) -> None:
+    def count_out(self, connection: Connection, address: str) -> None:
         """Count ``connection`` out."""
         if connection in self.open:
             self.open.discard(connection)

@@ -80,14 +80,14 @@ class HttpConnection(asyncio.Protocol):
             return self._phase_deadline
         return min(self._phase_deadline, self._reader.deadline)
 
-    def admit(self, address: str) -> bool:
+    def count_in(self, address: str) -> bool:
         """Count it in, before it is made where that takes time; False where a cap is reached."""
         self._address = address
-        return self._connections.admit(self, address)
+        return self._connections.count_in(self, address)
 
-    def release(self) -> None:
+    def count_out(self) -> None:
         """Count it out; by itself once it has been made."""
-        self._connections.release(self, self._address or "")
+        self._connections.count_out(self, self._address or "")
 
     # asyncio.Protocol
 
@@ -96,7 +96,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._outbox.open(self._transport)
         peer = transport.get_extra_info("peername")
-        if self._address is None and not self.admit(str(peer[0]) if peer else ""):
+        if self._address is None and not self.count_in(str(peer[0]) if peer else ""):
             # Not counted, so nothing would end it later.
             self._write_refusal(503, "too many connections")
             self._closing = True
@@ -105,7 +105,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client has gone; whoever works for it is told so."""
-        self.release()
+        self.count_out()
         self._outbox.clear()
         self._reader.stop()
         self._closing = True

@@ -61,7 +61,7 @@ class TlsListener:
                 await asyncio.sleep(ACCEPT_AGAIN_S)
                 continue
             connection = self._build()
-            if not connection.admit(str(address[0])):
+            if not connection.count_in(str(address[0])):
                 client.close()
                 continue
             self._supervisor.spawn("a TLS handshake", self._shake_hands(connection, client))
@@ -76,8 +76,8 @@ class TlsListener:
             )
         except OSError as error:
             logger.debug("a TLS handshake failed: %s", error)
-            connection.release()
+            connection.count_out()
         except BaseException:
-            connection.release()
+            connection.count_out()
             client.close()
             raise

@@ -38,12 +38,12 @@ from kubelambda.core.wire.relay import (
     verify_relay,
 )
 from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.invoke.streaming import EventStream
 from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH, sign_reply
 from kubelambda.gateway.peers.ownership import Membership
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)

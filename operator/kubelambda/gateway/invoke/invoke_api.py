@@ -26,11 +26,11 @@ from kubelambda.core.payload import json_check
 from kubelambda.core.ports import EventSink
 from kubelambda.core.wire.event_stream import CONTENT_TYPE
 from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.failure import answer_error
 from kubelambda.gateway.invoke.operations import Operation, find_operation
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.invoke.streaming import EventStream
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)

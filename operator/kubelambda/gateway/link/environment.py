@@ -1,4 +1,4 @@
-"""One linked environment, from admission to the end of its link.
+"""One linked environment, from its agent's welcome to the end of the link.
 
 Contract: speaks docs/link.md to one agent that has proved itself. One event in flight. Tells its
 pool (``EnvironmentListener``) of every change of state; decides nothing about who gets which event.
@@ -10,15 +10,16 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
-from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.model.function import Function
 from kubelambda.core.model.invocation import killed, timed_out
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameType, ProtocolError
+from kubelambda.gateway.invocation import Invocation, ResponseStream
+from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.link.response import IncomingResponse
-from kubelambda.gateway.pools.invocation import Invocation, ResponseStream
 
 State = Literal["starting", "idle", "busy"]
 
@@ -28,18 +29,6 @@ FINISHING_S = 0.1
 TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
 """Base64 of at most 4,096 bytes: it becomes a header of the answer."""
 _INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What the agent said of itself in hello, its proof being good."""
-
-    ref: FunctionRef
-    uid: str
-    pod: str
-    pod_uid: str
-    revision: str
-    config_digest: str
 
 
 class EnvironmentListener(Protocol):

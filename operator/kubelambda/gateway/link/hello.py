@@ -1,4 +1,4 @@
-"""What an agent says when it dials, and what can be decided on it.
+"""What an agent says when it dials.
 
 Contract: docs/link.md, section 3. Values only; each number within bounds. Whether what an agent
 says is true is another question: its proof shows that it holds its function's key, nothing more.
@@ -11,7 +11,6 @@ from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.bounds import read_text
 from kubelambda.core.wire.frames import ProtocolError
-from kubelambda.gateway.link.environment import Identity
 
 VERSION = 1
 _NAMES = ("namespace", "function", "uid", "pod", "podUid", "revision", "configDigest")
@@ -20,6 +19,18 @@ NAME_CHARS_MAX = 253
 """The longest name of Kubernetes; names and digests of pods are told on to the controller."""
 EPOCH_SAID_MAX = 2**63 - 1
 """What an agent's integer holds. Whether gateways have issued an epoch is asked later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the agent said of itself in hello, its proof being good."""
+
+    ref: FunctionRef
+    uid: str
+    pod: str
+    pod_uid: str
+    revision: str
+    config_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,38 +47,6 @@ class Hello:
     """The highest that the agent says it has obeyed."""
     epoch_proof: str = ""
     """The word of a gateway that it is an epoch of gateways; empty from older agents."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """The agent's environment may begin; ``configure`` is None where it was configured before."""
-
-    configure: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The agent is to come again later."""
-
-    reason: str
-    retry_after_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Redirected:
-    """The agent is to dial the gateway that owns its function."""
-
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
-    """The agent has obeyed an epoch that no gateway makes, and would obey none of ours: it is to
-    finish what it does and end.
-    """
-
-
-Admission = Admitted | Refused | Redirected | Retired
 
 
 def decode_hello(fields: dict[str, Any]) -> Hello:

@@ -20,15 +20,13 @@ from typing import cast
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameDecoder, FrameType, ProtocolError
 from kubelambda.gateway.link.environment import Environment, EnvironmentListener
-from kubelambda.gateway.link.hello import (
-    VERSION,
-    Admission,
-    Admitted,
-    Hello,
+from kubelambda.gateway.link.hello import VERSION, Hello, decode_hello
+from kubelambda.gateway.link.hello_decision import (
+    HelloDecision,
     Redirected,
     Refused,
     Retired,
-    decode_hello,
+    Welcomed,
 )
 from kubelambda.process.keepalive import set_keepalive
 
@@ -57,7 +55,7 @@ class LinkContext:
 
     derive_key: Callable[[str, int], bytes | None]
     """The key for a function's uid and a key generation; None for an unknown generation."""
-    admit: Callable[[Hello, Callable[[Admission], None]], None]
+    decide: Callable[[Hello, Callable[[HelloDecision], None]], None]
     """Decides on an agent that has proved itself, at once or within a few seconds."""
     attach: Callable[[Environment], None]
     detach: Callable[[Environment], None]
@@ -227,16 +225,16 @@ class LinkConnection(asyncio.Protocol):
             self._refuse(Refused("the function has too many environments linked", RETRY_MS))
             return
         self._timer = self._loop.call_later(self._context.ping_s, self._beat)
-        self._context.admit(hello, self._decide)
+        self._context.decide(hello, self._answer)
 
-    def _decide(self, admission: Admission) -> None:
+    def _answer(self, decision: HelloDecision) -> None:
         hello = self._hello
         if hello is None or self._transport is None or self._transport.is_closing():
             return
-        if isinstance(admission, Refused):
-            self._refuse(admission)
+        if isinstance(decision, Refused):
+            self._refuse(decision)
             return
-        if isinstance(admission, Retired):
+        if isinstance(decision, Retired):
             self._retire(hello)
             return
         epoch = self._context.read_epoch()
@@ -245,13 +243,13 @@ class LinkConnection(asyncio.Protocol):
             "epoch": epoch,
             "epochProof": self._context.prove_epoch(epoch),
         }
-        if isinstance(admission, Redirected):
-            fields["address"] = admission.address
+        if isinstance(decision, Redirected):
+            fields["address"] = decision.address
             self.send(frames.encode_control(FrameType.REDIRECT, fields))
             self.close()
             return
         self.send(frames.encode_control(FrameType.WELCOME, fields))
-        self._begin(hello, admission)
+        self._begin(hello, decision)
 
     def _refuse(self, refusal: Refused) -> None:
         fields = {"reason": refusal.reason, "retryAfterMs": refusal.retry_after_ms}
@@ -270,13 +268,13 @@ class LinkConnection(asyncio.Protocol):
         key = self._context.derive_key(identity.uid, hello.key_generation) or b""
         return frames.gateway_proof(key, self._nonce, hello.nonce, identity.uid, identity.pod)
 
-    def _begin(self, hello: Hello, admission: Admitted) -> None:
+    def _begin(self, hello: Hello, decision: Welcomed) -> None:
         identity = hello.identity
         environment = Environment(identity, self._context.listener, self.send, self.close)
         self._environment = environment
         self._context.attach(environment)
-        if admission.configure is not None:
-            environment.configure(admission.configure)
+        if decision.configure is not None:
+            environment.configure(decision.configure)
         else:
             environment.adopt(hello.state, hello.request_id)
 

@@ -10,7 +10,7 @@ from typing import Any
 from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, STREAM_BYTES_MAX, Outcome
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import ProtocolError
-from kubelambda.gateway.pools.invocation import ResponseStream
+from kubelambda.gateway.invocation import ResponseStream
 
 CREDIT_BYTES = 131_072
 

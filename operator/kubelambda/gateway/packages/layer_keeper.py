@@ -11,7 +11,9 @@ import asyncio
 import base64
 import logging
 
-from kubelambda.core.model.function import FunctionRef, Layer
+from kubelambda.core.model.code import InlineZip
+from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.store import PackageStore, PackagesUnavailableError
 from kubelambda.core.ports import Catalog
 
@@ -51,10 +53,10 @@ class LayerKeeper:
         function = self._catalog.get(ref)
         for layer in function.layers if function is not None else ():
             content = layer.content
-            if content is not None and content.zip_base64 and layer.sha256 not in self._seen:
+            if isinstance(content, InlineZip) and layer.sha256 not in self._seen:
                 self._seen.add(layer.sha256)
                 self._waiting.put_nowait(layer)
 
     async def _keep(self, layer: Layer) -> None:
-        if layer.content is not None and layer.content.zip_base64 is not None:
-            await self._store.put(layer.sha256, base64.b64decode(layer.content.zip_base64))
+        if isinstance(layer.content, InlineZip):
+            await self._store.put(layer.sha256, base64.b64decode(layer.content.base64))

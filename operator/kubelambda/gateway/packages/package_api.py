@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
+from kubelambda.core.model.code import InlineZip
 from kubelambda.core.model.function import Function
 from kubelambda.core.packages.check import check_package
 from kubelambda.core.packages.store import (
@@ -117,8 +118,8 @@ class PackageApi:
         layer = function.find_layer(name)
         absent = 503 if layer is not None and layer.remembered else 404
         content = layer.content if layer is not None else None
-        if content is not None and content.zip_base64 is not None:
-            request.respond(200, [_ZIP], base64.b64decode(content.zip_base64))
+        if isinstance(content, InlineZip):
+            request.respond(200, [_ZIP], base64.b64decode(content.base64))
         elif self._cache is None:
             request.respond(absent, [])
         else:

@@ -35,7 +35,7 @@ from kubelambda.core.wire.relay import (
     is_stream,
     sign_relay,
 )
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.process.keepalive import set_keepalive
 from kubelambda.process.supervisor import Supervisor
 

@@ -7,9 +7,9 @@ handed to an environment; before that, a relay that failed is tried anew when th
 from kubelambda.core import errors
 from kubelambda.core.model.invocation import Dropped
 from kubelambda.core.wire.relay import HOPS_MAX
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.peers.forward import Forwarder, RelayFailure
 from kubelambda.gateway.peers.ownership import Membership
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.gateway.pools.pool import Pools
 
 TRIES_MAX = 8

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from kubelambda.core.errors import ApiError, stalled, unavailable
 from kubelambda.core.model.function import Function, Stall
 from kubelambda.core.wire.demand import DURATION_MS_MAX, EnvironmentReport, FunctionDemand
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import Environment
-from kubelambda.gateway.pools.invocation import Invocation
 
 DURATION_WEIGHT = 0.2
 """Of the latest event in the mean of all."""

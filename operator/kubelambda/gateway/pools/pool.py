@@ -16,11 +16,11 @@ from dataclasses import replace
 from kubelambda.core.errors import ApiError, function_deleted, throttled, unavailable
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.demand import FunctionDemand
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import FINISHING_S, Environment
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 from kubelambda.gateway.pools.function_pool import FunctionPool
-from kubelambda.gateway.pools.invocation import Invocation
-from kubelambda.gateway.pools.slots import Elsewhere, Slots
+from kubelambda.gateway.pools.slots import PeerCounts, Slots
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +39,13 @@ class Pools:
         *,
         start_wait_s: float,
         notify: Callable[[FunctionRef], None],
-        elsewhere: Elsewhere,
+        peer_counts: PeerCounts,
         find: Callable[[FunctionRef], Function | None],
         observe_stage: Callable[[ColdStartStage, float], None] = ignore_stage,
     ) -> None:
         self._start_wait_s = start_wait_s
         self._notify = notify
-        self._slots = Slots(elsewhere)
+        self._slots = Slots(peer_counts)
         self._find = find
         self._observe_stage = observe_stage
         self._pools: dict[FunctionRef, FunctionPool] = {}
@@ -98,7 +98,7 @@ class Pools:
             self._loop.call_later(FINISHING_S, self._notify, pool.function.ref)
 
     def attach(self, environment: Environment) -> None:
-        """An environment has linked itself. Its function was known when it was admitted."""
+        """An environment has linked itself. Its function was known when it was welcomed."""
         identity = environment.identity
         pool = self._pools.get(identity.ref)
         if pool is None or pool.function.uid != identity.uid:

@@ -1,4 +1,4 @@
-"""Concurrency: how many invocations are in flight here and elsewhere, and whether one more may be.
+"""Concurrency: the invocations in flight here and at other gateways; whether one more may begin.
 
 Contract: decisions are ``core.capacity.concurrency``'s. A slot is taken by the function's object:
 what still runs of a deleted function counts against its account, never against a successor of its
@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_admission
+from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_throttle
 from kubelambda.core.model.function import FunctionRef
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.pools.function_pool import FunctionPool
-from kubelambda.gateway.pools.invocation import Invocation
 
 
-class Elsewhere(Protocol):
+class PeerCounts(Protocol):
     """What other gateways hold."""
 
     def count_function(self, ref: FunctionRef, heard: int) -> int:
@@ -31,15 +31,15 @@ class Elsewhere(Protocol):
 class Slots:
     """The slots of all pools of a gateway."""
 
-    def __init__(self, elsewhere: Elsewhere) -> None:
-        self._elsewhere = elsewhere
+    def __init__(self, peer_counts: PeerCounts) -> None:
+        self._peer_counts = peer_counts
         self._in_flight = 0
         self._by_account: Counter[str] = Counter()
         self._released = asyncio.Event()
 
     def find_throttle(self, pool: FunctionPool) -> str:
         """Empty where one more invocation may begin, else the throttle's Reason."""
-        return classify_admission(self._state(pool))
+        return classify_throttle(self._state(pool))
 
     def take(
         self, pool: FunctionPool, invocation: Invocation, on_released: Callable[[], None]
@@ -81,9 +81,9 @@ class Slots:
     def _state(self, pool: FunctionPool) -> ConcurrencyState:
         function, recovering = pool.function, pool.recovering
         if function.reserved_concurrency is not None:
-            elsewhere = self._elsewhere.count_function(function.ref, recovering)
-            in_flight = pool.in_flight + recovering + elsewhere
+            at_peers = self._peer_counts.count_function(function.ref, recovering)
+            in_flight = pool.in_flight + recovering + at_peers
             return ConcurrencyState(in_flight, function.reserved_concurrency, 0)
         account = function.account_id
-        in_account = self._by_account[account] + self._elsewhere.count_account(account)
+        in_account = self._by_account[account] + self._peer_counts.count_account(account)
         return ConcurrencyState(pool.in_flight, None, in_account)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubelambda.core.model.code import LocalDirectory
 from kubelambda.core.model.function import Function
 from kubelambda.core.packages.language_paths import Roots, build_local_paths
 from kubelambda.core.wire.keys import derive_function_key
@@ -85,7 +86,7 @@ def select_inherited(user_environment: Mapping[str, str]) -> dict[str, str]:
 
 def find_code_in_place(function: Function) -> Path | None:
     """The directory whose files are used where they are, instead of being copied."""
-    return Path(function.code.directory) if function.code.directory else None
+    return Path(function.code.path) if isinstance(function.code, LocalDirectory) else None
 
 
 def _build_language_paths(

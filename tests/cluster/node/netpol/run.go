@@ -93,12 +93,12 @@ func (e *enforcer) follow(ctx context.Context, client kubernetes.Interface, anno
 		case <-ctx.Done():
 			return ctx.Err()
 		case one := <-announced:
-			e.admit(one)
+			e.accept(one)
 		case <-changed:
 			select {
 			case <-time.After(settle):
 			case one := <-announced:
-				e.admit(one)
+				e.accept(one)
 			}
 		}
 		world, err := observe(pods.Lister().List, namespaces.Lister().List, policies.Lister().List)
@@ -112,7 +112,7 @@ func (e *enforcer) follow(ctx context.Context, client kubernetes.Interface, anno
 	}
 }
 
-func (e *enforcer) admit(one announcement) {
+func (e *enforcer) accept(one announcement) {
 	e.addresses[one.Address] = one.key()
 	e.waiting = append(e.waiting, one)
 }

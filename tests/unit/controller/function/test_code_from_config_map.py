@@ -8,6 +8,7 @@ from kubelambda.controller.cache.records import digest_config_map, read_function
 from kubelambda.controller.function.plan import plan_function
 from kubelambda.controller.function.render import render_function
 from kubelambda.controller.function.status import build_status
+from kubelambda.core.model.code import encode_code
 from unit.controller.builders import NOW, PLATFORM, RUNTIME, kinds, make_function, read, world
 
 CODE = {"configMapRef": {"name": "app"}}
@@ -47,7 +48,7 @@ def test_controller_and_gateway_agree_on_the_configuration_once_the_status_is_wr
     variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
     seen_by_gateway = build_function({**manifest, "status": status})
     assert variables["KUBELAMBDA_CONFIG_DIGEST"] == seen_by_gateway.config_digest
-    assert seen_by_gateway.code.to_link() == {"mounted": "v"}
+    assert encode_code(seen_by_gateway.code) == {"mounted": "v"}
 
 
 def test_the_written_version_does_not_count_twice() -> None:

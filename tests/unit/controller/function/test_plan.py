@@ -20,7 +20,7 @@ from kubelambda.controller.function.plan import (
 )
 from kubelambda.controller.function.render import render_function
 from kubelambda.controller.function.status import build_status
-from kubelambda.controller.scaling.starts import StartReport
+from kubelambda.controller.scaling.start_backoff import StartReport
 from kubelambda.kube.resources.network_policy import NetworkRules, build_network_policy
 from unit.controller.builders import (
     NOW,

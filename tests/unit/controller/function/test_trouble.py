@@ -7,7 +7,7 @@ import pytest
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.function.trouble import judge_pods, judge_refusal
-from kubelambda.controller.scaling.starts import StartReport
+from kubelambda.controller.scaling.start_backoff import StartReport
 from unit.controller.builders import NOW_S, make_pod
 
 OLD = "2027-01-01T00:00:00Z"

@@ -15,6 +15,7 @@ from kubelambda.controller.images import images as subject
 from kubelambda.controller.images.image_resolver import Refusal, Resolution
 from kubelambda.controller.images.images import Images
 from kubelambda.core.images.config import ImageConfig, ImageRequest, ResolvedImage
+from kubelambda.core.model.code import encode_code
 from unit.controller.builders import (
     IMAGE,
     NOW,
@@ -91,7 +92,7 @@ async def test_controller_and_gateway_agree_once_the_status_is_written() -> None
     status = build_status(before, plan.outcome, region="us-east-1", now=NOW)
     seen = build_function(make_image_function(status=status))
     assert seen.handler == "app.handler"
-    assert seen.code.to_link() == {"image": True}
+    assert encode_code(seen.code) == {"image": True}
     after = read_function(make_image_function(status=status))
     assert after.serving_digest == seen.config_digest
     assert after.config_digest == before.config_digest

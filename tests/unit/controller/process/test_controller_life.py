@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kubelambda.controller.main import stand_by_then_lead
-from kubelambda.controller.process.elector import Candidacy, Elector, LeadershipLostError
+from kubelambda.controller.process.elector import ElectionSettings, Elector, LeadershipLostError
 from kubelambda.kube.memory import MemoryApi
 from kubelambda.kube.paths import LEASES
 from kubelambda.process.parts import PartEndedError
@@ -32,10 +32,10 @@ class Work:
 
 
 def enter(api: MemoryApi, identity: str = "one") -> Elector:
-    candidacy = Candidacy(
+    election = ElectionSettings(
         namespace="kubelambda", name="lease", identity=identity, duration_s=60.0, renew_s=5.0
     )
-    return Elector(api, candidacy)
+    return Elector(api, election)
 
 
 def holder(api: MemoryApi) -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from kubelambda.controller.process.elector import (
     UNREACHED_S,
-    Candidacy,
     ElectionClock,
+    ElectionSettings,
     Elector,
     LeadershipLostError,
 )
@@ -68,7 +68,7 @@ class Contest:
         self.tasks: list[asyncio.Task[None]] = []
 
     def enter(self, identity: str, owner: str = "", api: MemoryApi | None = None) -> Elector:
-        candidacy = Candidacy(
+        election = ElectionSettings(
             namespace=NAMESPACE,
             name=NAME,
             identity=identity,
@@ -76,7 +76,7 @@ class Contest:
             renew_s=RENEW_S,
             owner=owner,
         )
-        return Elector(api or self.api, candidacy, self.clock.as_clock())
+        return Elector(api or self.api, election, self.clock.as_clock())
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self.tasks.append(asyncio.create_task(work))

@@ -6,7 +6,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.loads import Look
+from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.core.capacity.scaling import FunctionLoad, PodLoad
 from unit.controller.builders import make_pod, read
 
@@ -15,8 +15,8 @@ POD = make_pod(pending=True, node="", direct=True)
 LOAD = PodLoad("pod-1", "r", pending=True, direct=True)
 
 
-def look(pod: Any = POD, load: PodLoad = LOAD) -> Look:
-    return Look(
+def snapshot(pod: Any = POD, load: PodLoad = LOAD) -> FunctionSnapshot:
+    return FunctionSnapshot(
         RECORD, "r", FunctionLoad("r", {}, [load], waiting=1, waited_s=0.02), ((pod, load),)
     )
 
@@ -32,17 +32,17 @@ def sums(registry: CollectorRegistry) -> dict[str, float]:
 
 def test_each_stage_is_the_time_since_the_one_before() -> None:
     registry = CollectorRegistry()
-    starts = ColdStarts(registry)
-    starts.decided(look())
-    starts.made(look(), [POD], 100.0, 100.01)
+    cold_starts = ColdStarts(registry)
+    cold_starts.decided(snapshot())
+    cold_starts.made(snapshot(), [POD], 100.0, 100.01)
     scheduled = replace(POD, node="n")
     running = replace(scheduled, pending=False)
-    starts.observe([look(scheduled)], 100.05)
-    starts.observe([look(scheduled)], 100.1)
-    starts.observe([look(running, replace(LOAD, pending=False))], 100.45)
-    starts.observe([look(running, replace(LOAD, pending=False, state="starting"))], 100.65)
-    starts.observe([look(running, replace(LOAD, pending=False, state="busy"))], 100.7)
-    starts.observe([look(running, replace(LOAD, pending=False, state="idle"))], 109.0)
+    cold_starts.observe([snapshot(scheduled)], 100.05)
+    cold_starts.observe([snapshot(scheduled)], 100.1)
+    cold_starts.observe([snapshot(running, replace(LOAD, pending=False))], 100.45)
+    cold_starts.observe([snapshot(running, replace(LOAD, pending=False, state="starting"))], 100.65)
+    cold_starts.observe([snapshot(running, replace(LOAD, pending=False, state="busy"))], 100.7)
+    cold_starts.observe([snapshot(running, replace(LOAD, pending=False, state="idle"))], 109.0)
     assert sums(registry) == {
         "planned": 0.02,
         "written": 0.01,
@@ -55,24 +55,24 @@ def test_each_stage_is_the_time_since_the_one_before() -> None:
 
 def test_a_pod_of_a_deployment_is_followed_from_when_replicas_rose() -> None:
     registry = CollectorRegistry()
-    starts = ColdStarts(registry)
-    starts.raised(look(), 100.0, 100.02)
+    cold_starts = ColdStarts(registry)
+    cold_starts.raised(snapshot(), 100.0, 100.02)
     owned = replace(POD, direct=False)
-    starts.observe([look(owned, replace(LOAD, direct=False))], 100.12)
+    cold_starts.observe([snapshot(owned, replace(LOAD, direct=False))], 100.12)
     assert sums(registry) == {"written": 0.02, "seen": 0.1}
 
 
 def test_of_what_has_gone_nothing_is_remembered() -> None:
     """Also where no environment of the raised Deployment ever became ready."""
     registry = CollectorRegistry()
-    starts = ColdStarts(registry)
-    starts.raised(look(), 100.0, 100.02)
-    starts.forget(set(), set())
-    starts.observe([look(replace(POD, direct=False), replace(LOAD, direct=False))], 500.0)
+    cold_starts = ColdStarts(registry)
+    cold_starts.raised(snapshot(), 100.0, 100.02)
+    cold_starts.forget(set(), set())
+    cold_starts.observe([snapshot(replace(POD, direct=False), replace(LOAD, direct=False))], 500.0)
     assert sums(registry) == {"written": 0.02}
 
 
 def test_what_was_there_before_is_no_cold_start() -> None:
     registry = CollectorRegistry()
-    ColdStarts(registry).observe([look(), look(replace(POD, pending=False))], 100.0)
+    ColdStarts(registry).observe([snapshot(), snapshot(replace(POD, pending=False))], 100.0)
     assert sums(registry) == {}

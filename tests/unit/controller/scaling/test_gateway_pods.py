@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kubelambda.controller.scaling.gateways import GatewayPods
+from kubelambda.controller.scaling.gateway_pods import GatewayPods
 from kubelambda.kube.errors import UnavailableError
 from kubelambda.kube.memory import MemoryApi
 from kubelambda.kube.paths import PODS

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from kubelambda.core.model.code import ContainerImage, InlineFiles
 from kubelambda.core.model.environment_variables import build_configure, build_environment
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.log_config import build_log_config
 
 
@@ -17,7 +18,7 @@ def make_function(**environment: str) -> Function:
         account_id="123456789012",
         runtime="python3.13",
         handler="app.handler",
-        code=Code(inline={"app.py": ""}),
+        code=InlineFiles({"app.py": ""}),
         memory_mb=512,
         environment=environment,
     )
@@ -34,7 +35,7 @@ def test_the_functions_facts_are_there() -> None:
 
 
 def test_an_image_keeps_its_own_locales_and_has_no_runtime_of_ours() -> None:
-    image = replace(make_function(), runtime="", code=Code(image=True))
+    image = replace(make_function(), runtime="", code=ContainerImage())
     variables = build_environment(image, "eu-west-1")
     assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_Image"
     assert variables["_HANDLER"] == "app.handler"

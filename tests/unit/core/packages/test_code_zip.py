@@ -7,7 +7,14 @@ import zipfile
 
 import pytest
 
-from kubelambda.core.model.function import Code, S3Package, UrlPackage
+from kubelambda.core.model.code import (
+    ConfigMapFiles,
+    InlineFiles,
+    InlineZip,
+    S3Package,
+    UploadedPackage,
+    UrlPackage,
+)
 from kubelambda.core.packages.code_zip import (
     build_inline_zip,
     compute_sha256,
@@ -18,28 +25,28 @@ from kubelambda.core.packages.code_zip import (
 
 def test_the_digest_of_a_zip_is_that_of_its_bytes() -> None:
     content = b"PK\x05\x06" + bytes(18)
-    code = Code(zip_base64=base64.b64encode(content).decode())
+    code = InlineZip(base64.b64encode(content).decode())
     assert compute_sha256(code) == hashlib.sha256(content).hexdigest()
 
 
 def test_the_digest_of_inline_code_depends_on_names_and_text_alone() -> None:
-    one = compute_sha256(Code(inline={"b.py": "2", "a.py": "1"}))
-    assert one == compute_sha256(Code(inline={"a.py": "1", "b.py": "2"}))
+    one = compute_sha256(InlineFiles({"b.py": "2", "a.py": "1"}))
+    assert one == compute_sha256(InlineFiles({"a.py": "1", "b.py": "2"}))
     # Written down, so that a release never changes it unnoticed.
     assert to_code_sha256(one) == "5723iNlKjeCbn89+hFpgMQcrQsnrAJ22gjL7P+EG/b0="
 
 
 def test_a_package_is_named_by_its_digest() -> None:
-    assert compute_sha256(Code(package="00ff" * 16)) == "00ff" * 16
+    assert compute_sha256(UploadedPackage("00ff" * 16)) == "00ff" * 16
 
 
 def test_what_a_url_gives_has_the_digest_that_stands_beside_it() -> None:
-    assert compute_sha256(Code(url=UrlPackage("https://x.example/a", "00ff" * 16))) == "00ff" * 16
+    assert compute_sha256(UrlPackage("https://x.example/a", "00ff" * 16)) == "00ff" * 16
 
 
 def test_what_only_others_can_know_has_no_digest() -> None:
-    assert compute_sha256(Code(config_map="app")) == ""
-    assert compute_sha256(Code(s3=S3Package("bucket", "key"))) == ""
+    assert compute_sha256(ConfigMapFiles("app")) == ""
+    assert compute_sha256(S3Package("bucket", "key")) == ""
     assert to_code_sha256("") == ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubelambda.core.model.function import Code
+from kubelambda.core.model.code import InlineFiles, InlineZip
 from kubelambda.core.packages.check import (
     PackageRefusedError,
     check_package,
@@ -70,5 +70,5 @@ def test_names_with_backslashes_are_listed() -> None:
 def test_a_zip_in_an_object_is_judged_as_well() -> None:
     good = base64.b64encode(pack([{"name": "app.py"}])).decode()
     bad = base64.b64encode(b"no zip").decode()
-    assert describe_bad_zip([Code(inline={"a": ""}), Code(zip_base64=good)]) == ""
-    assert describe_bad_zip([Code(zip_base64=bad)]).startswith("zipFile: Could not unzip")
+    assert describe_bad_zip([InlineFiles({"a": ""}), InlineZip(good)]) == ""
+    assert describe_bad_zip([InlineZip(bad)]).startswith("zipFile: Could not unzip")

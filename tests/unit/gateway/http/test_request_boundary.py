@@ -10,7 +10,8 @@ import pytest
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.asynchronous.queue import QueuedEvent
 from kubelambda.core.capacity.client_limits import ClientLimits
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.core.packages.store import UPLOAD_PATH
@@ -18,12 +19,12 @@ from kubelambda.gateway.http.client_connections import Connection, Connections
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.request_reader import BodyRule
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.failure import answer_failure
 from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.process.supervisor import Supervisor
 from unit.gateway.http.transports import FakeTransport
 
@@ -57,7 +58,7 @@ class Api:
                 account_id="123456789012",
                 runtime="python3.13",
                 handler="app.handler",
-                code=Code(inline={"app.py": ""}),
+                code=InlineFiles({"app.py": ""}),
             )
         )
         index.synced = True
@@ -209,6 +210,6 @@ async def test_a_connection_that_cannot_be_ended_does_not_end_the_sweep() -> Non
     connections = Connections(ClientLimits())
     odd: list[Connection] = [OddConnection(), OddConnection()]
     for one in odd:
-        assert connections.admit(one, "a")
+        assert connections.count_in(one, "a")
     connections.sweep(1.0)
     assert all(isinstance(one, OddConnection) and one.aborted for one in odd)

@@ -26,10 +26,10 @@ from kubelambda.core.wire.relay import (
     sign_relay,
 )
 from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.internal_api import InternalApi
 from kubelambda.gateway.invoke.relay_answer import LivingAnswer
 from kubelambda.gateway.invoke.resolve import Resolver
-from kubelambda.gateway.pools.invocation import Invocation
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
 from unit.gateway.peers.relaying import REF, make_function

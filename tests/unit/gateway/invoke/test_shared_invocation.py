@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
 
 FUNCTION = Function(
     ref=FunctionRef("shop", "hello"),
@@ -15,7 +16,7 @@ FUNCTION = Function(
     account_id="1",
     runtime="python3.13",
     handler="app.h",
-    code=Code(inline={}),
+    code=InlineFiles({}),
 )
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameDecoder, FrameType, agent_proof
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import Environment
-from kubelambda.gateway.link.hello import Admission, Admitted, Hello, Retired
+from kubelambda.gateway.link.hello import Hello
+from kubelambda.gateway.link.hello_decision import HelloDecision, Retired, Welcomed
 from kubelambda.gateway.link.listener import LINKS_PER_FUNCTION_MAX, LinkConnection, LinkContext
-from kubelambda.gateway.pools.invocation import Invocation
 
 KEY = b"k" * 32
 UPGRADE = b"GET /link/v1 HTTP/1.1\r\nUpgrade: kubelambda-link/1\r\n\r\n"
@@ -109,24 +111,24 @@ class Listener:
 
 
 class World:
-    """One link to a gateway that admits whoever has the key; ``beside`` another one's."""
+    """One link to a gateway that welcomes whoever has the key; ``beside`` another one's."""
 
     def __init__(
         self,
-        admission: Admission | None = None,
+        decision: HelloDecision | None = None,
         beside: "World | None" = None,
         links_per_function_max: int = LINKS_PER_FUNCTION_MAX,
     ) -> None:
         self.transport = FakeTransport()
         self.hellos: list[Hello] = []
         self.environments: list[Environment] = []
-        self._admission = admission or Admitted({})
+        self._decision = decision or Welcomed({})
         self.context: LinkContext = (
             beside.context
             if beside
             else LinkContext(
                 derive_key=lambda uid, generation: KEY,
-                admit=self.admit,
+                decide=self.decide,
                 attach=self.environments.append,
                 detach=lambda _: None,
                 listener=Listener(),
@@ -140,9 +142,9 @@ class World:
         self.link.connection_made(self.transport)
         self.link.data_received(UPGRADE)
 
-    def admit(self, hello: Hello, decide: Any) -> None:
+    def decide(self, hello: Hello, answer: Any) -> None:
         self.hellos.append(hello)
-        decide(self._admission)
+        answer(self._decision)
 
     def greet(self, **changes: str) -> None:
         nonce = "0" * 32
@@ -172,7 +174,7 @@ class World:
             account_id="1",
             runtime="python3.13",
             handler="app.h",
-            code=Code(inline={}),
+            code=InlineFiles({}),
         )
         invocation = Invocation("r-1", function, "", "arn", b"{}", "", "", False, lambda _: None)
         self.environments[0].invoke(invocation)

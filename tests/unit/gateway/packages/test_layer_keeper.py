@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.model.function import Code, Function, FunctionRef, Layer
+from kubelambda.core.model.code import InlineFiles, InlineZip, UploadedPackage
+from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.store import PackageNotFoundError, PackagesUnavailableError
 from kubelambda.gateway.packages.layer_keeper import LayerKeeper
 from kubelambda.process.supervisor import Supervisor
@@ -16,7 +18,7 @@ from kubelambda.stores.directory import DirectoryPackages
 
 CONTENT = b"PK\x05\x06" + bytes(18)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-INSIDE = Code(zip_base64=base64.b64encode(CONTENT).decode())
+INSIDE = InlineZip(base64.b64encode(CONTENT).decode())
 
 
 class FailingOnce(DirectoryPackages):
@@ -39,7 +41,7 @@ def make_function(*layers: Layer) -> Function:
         account_id="123456789012",
         runtime="python3.13",
         handler="app.handler",
-        code=Code(inline={"app.py": ""}),
+        code=InlineFiles({"app.py": ""}),
         layers=layers,
     )
 
@@ -73,7 +75,7 @@ async def test_a_layer_in_its_object_is_kept_under_its_digest(
 
 
 async def test_packages_and_unknown_layers_are_left_alone(tmp_path: Path) -> None:
-    others = (Layer("p", 1, "ab" * 32, Code(package="ab" * 32)), Layer("unknown", 1))
+    others = (Layer("p", 1, "ab" * 32, UploadedPackage("ab" * 32)), Layer("unknown", 1))
     kept = Layer("a", 1, SHA256, INSIDE)
     assert await keep(DirectoryPackages(tmp_path / "store"), tmp_path, *others, kept) == CONTENT
     assert [one.name for one in (tmp_path / "store").iterdir()] == [SHA256]
@@ -96,7 +98,7 @@ async def test_content_that_is_not_its_digest_holds_no_other_layer_up(tmp_path: 
     keeper = LayerKeeper(index, store, retry_s=1_000)
     odd = [
         Layer("odd", 1, "ab" * 32, INSIDE),
-        Layer("odd", 2, SHA256[::-1], Code(zip_base64="no base64")),
+        Layer("odd", 2, SHA256[::-1], InlineZip("no base64")),
     ]
     index.put(make_function(*odd, Layer("a", 1, SHA256, INSIDE)))
     running = asyncio.create_task(keeper.run())

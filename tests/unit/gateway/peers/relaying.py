@@ -5,9 +5,10 @@ from typing import Any
 
 from kubelambda.core.coordination.membership import Member
 from kubelambda.core.errors import ApiError
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
 
 OWNER = Member("owner", "127.0.0.1:1")
 REF = FunctionRef("shop", "hello")
@@ -21,7 +22,7 @@ def make_function(**changes: Any) -> Function:
         "account_id": "1",
         "runtime": "python3.13",
         "handler": "app.h",
-        "code": Code(inline={}),
+        "code": InlineFiles({}),
     }
     return Function(**(values | changes))
 

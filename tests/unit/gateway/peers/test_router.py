@@ -7,9 +7,9 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.relay import HOPS_MAX
+from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.peers.forward import RelayFailure
 from kubelambda.gateway.peers.router import TRIES_MAX, Router
-from kubelambda.gateway.pools.invocation import Invocation
 from unit.gateway.peers.relaying import OWNER, Asked
 
 OWN = Member("own", "127.0.0.1:2")

@@ -3,12 +3,14 @@
 from typing import Any
 
 from kubelambda.core.errors import ApiError
-from kubelambda.core.model.function import Code, Function, FunctionRef
+from kubelambda.core.model.code import InlineFiles
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.demand import FunctionDemand
 from kubelambda.core.wire.frames import FrameType, encode_control
-from kubelambda.gateway.link.environment import Environment, Identity
-from kubelambda.gateway.pools.invocation import Invocation
+from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.link.environment import Environment
+from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.pools.pool import Pools
 
 RESERVED = 3
@@ -23,14 +25,14 @@ def make_function(memory_mb: int = 128, **fields: Any) -> Function:
         "account_id": "1",
         "runtime": "python3.13",
         "handler": "app.h",
-        "code": Code(inline={}),
+        "code": InlineFiles({}),
         "memory_mb": memory_mb,
         "reserved_concurrency": RESERVED,
     }
     return Function(**{**given, **fields})
 
 
-class Elsewhere:
+class PeerCounts:
     """What other gateways hold: nothing, unless the scenario says so."""
 
     def __init__(self) -> None:
@@ -98,11 +100,11 @@ class World:
         self.notified = 0
         self.stages: list[tuple[str, float]] = []
         self.catalog: dict[FunctionRef, Function] = {}
-        self.elsewhere = Elsewhere()
+        self.peer_counts = PeerCounts()
         self.pools = Pools(
             start_wait_s=start_wait_s,
             notify=self.note,
-            elsewhere=self.elsewhere,
+            peer_counts=self.peer_counts,
             find=self.catalog.get,
             observe_stage=lambda stage, seconds: self.stages.append((stage, seconds)),
         )
@@ -146,7 +148,7 @@ class World:
         return invocation
 
     def attach(self, function: Function | None = None) -> Agent:
-        """An environment has been admitted; its init is not over."""
+        """An environment has been linked; its init is not over."""
         function = function or self.function
         self.pools.open(function)
         self.linked += 1

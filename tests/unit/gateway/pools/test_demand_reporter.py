@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from kubelambda.controller.scaling.demand_book import DemandBook
+from kubelambda.controller.scaling.reported_demand import ReportedDemand
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.demand import (
     DemandReply,
@@ -53,7 +53,7 @@ class Controller:
     """The controller's half, with its book; may refuse, lose, or be of the release before."""
 
     def __init__(self) -> None:
-        self.book = DemandBook()
+        self.book = ReportedDemand()
         self.reports: list[DemandReport] = []
         self.answered = asyncio.Event()
         self.fails = 0
@@ -175,7 +175,7 @@ async def test_d1_a_controller_that_lost_track_gets_the_whole_at_once() -> None:
     world.pools.put("f", waiting=1)
     with world.running():
         await world.say("f")
-        world.controller.book = DemandBook()
+        world.controller.book = ReportedDemand()
         world.pools.put("g", waiting=2)
         await world.say("g")
         await world.say()
@@ -204,7 +204,7 @@ async def test_a_leader_of_the_release_before_that_takes_over_gets_the_whole_at_
     world.pools.put("g", waiting=1)
     with world.running():
         await world.say("f")
-        world.controller.is_old, world.controller.book = True, DemandBook()
+        world.controller.is_old, world.controller.book = True, ReportedDemand()
         world.pools.put("f", waiting=2)
         await world.say("f")
         await world.say()

@@ -17,7 +17,7 @@ def throttle_of(world: World, number: int) -> str:
 
 async def test_functions_without_a_reservation_share_their_accounts_limit() -> None:
     world = World()
-    world.elsewhere.accounts["1"] = ACCOUNT_LIMIT - 2
+    world.peer_counts.accounts["1"] = ACCOUNT_LIMIT - 2
     for ref in (REF, OTHER):
         world.put(make_function(ref=ref, uid=ref.name, reserved_concurrency=None))
         world.submit()
@@ -31,7 +31,7 @@ async def test_functions_without_a_reservation_share_their_accounts_limit() -> N
 
 async def test_a_reservation_is_no_part_of_the_accounts_count() -> None:
     world = World()
-    world.elsewhere.accounts["1"] = ACCOUNT_LIMIT
+    world.peer_counts.accounts["1"] = ACCOUNT_LIMIT
     world.submit()
     assert world.answers["1"] == []
     assert world.pools.in_flight_by_account() == {}
@@ -54,7 +54,7 @@ async def test_a_slot_goes_back_to_the_account_that_it_was_taken_from() -> None:
 
 async def test_what_other_gateways_run_counts_against_the_reservation() -> None:
     world = World()
-    world.elsewhere.functions[REF] = RESERVED - 1
+    world.peer_counts.functions[REF] = RESERVED - 1
     world.submit()
     world.submit()
     assert world.answers["1"] == []

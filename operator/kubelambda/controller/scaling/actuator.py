@@ -1,0 +1,250 @@
+"""Carries out what the scaler has decided for one function.
+
+Contract: Deployments come first, since what is taken from a Deployment's replicas must be gone
+before it is made as direct pods; then direct pods, draining marks, deletions, and the lower CPU
+limit after init. A refusal by the API server is remembered in ``StartBackoff``; any other failure
+ends this attempt, and the next evaluation starts from what exists then. A pod whose creation was
+not answered may exist all the same: nothing is started for UNSURE_S; the watch shows it by then.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from kubelambda.controller.cache.pod_records import PodRecord
+from kubelambda.controller.cache.store import Store
+from kubelambda.controller.function.key_secrets import KeySecrets
+from kubelambda.controller.function.render import Rendered, compute_share_millis
+from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.scaling.cold_starts import ColdStarts
+from kubelambda.controller.scaling.pod_writer import PodWriter
+from kubelambda.controller.scaling.snapshots import FunctionSnapshot
+from kubelambda.controller.scaling.start_backoff import StartBackoff
+from kubelambda.core.capacity.scaling import ScalingPlan
+from kubelambda.kube.errors import ForbiddenError, InvalidError, KubeError
+
+logger = logging.getLogger(__name__)
+
+UNSURE_S = 2.0
+RESTING_S = 1.0
+"""After a request that failed in another way; else a server in trouble is asked without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to happen to one function now."""
+
+    snapshot: FunctionSnapshot
+    plan: ScalingPlan
+    victims: tuple[str, ...] = ()
+    """Idle environments that make room for others."""
+    target: int | None = None
+    """Replicas of the current revision's Deployment; None: as they are."""
+    direct: int = 0
+    """Direct pods to be made."""
+
+    def with_start(self, target: int | None, direct: int) -> "Decision":
+        """With the start split between the Deployment and direct pods."""
+        return replace(self, target=target, direct=direct)
+
+    def limit_direct(self, granted: int) -> "Decision":
+        """With no more direct pods than that."""
+        return replace(self, direct=min(self.direct, granted))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        plan = self.plan
+        return not (
+            plan.replicas
+            or plan.drain
+            or plan.delete
+            or plan.withdraw
+            or self.victims
+            or self.target is not None
+            or self.direct
+            or list_to_resize(self.snapshot)
+        )
+
+
+def list_to_resize(snapshot: FunctionSnapshot) -> list[PodRecord]:
+    """Pods that have done their init and still have the CPU limit for it."""
+    share = compute_share_millis(snapshot.record.memory_mb)
+    return [
+        pod
+        for pod, load in snapshot.pods
+        if load.state in ("idle", "busy")
+        and load.usable
+        and pod.cpu_limit_millis > share
+        and not pod.terminating
+    ]
+
+
+class Actuator:
+    """Writes for one function at a time; several of them side by side."""
+
+    def __init__(
+        self,
+        store: Store,
+        renderings: Renderings,
+        key_secrets: KeySecrets,
+        writer: PodWriter,
+        start_backoff: StartBackoff,
+        cold_starts: ColdStarts,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._renderings = renderings
+        self._key_secrets = key_secrets
+        self._writer = writer
+        self._start_backoff = start_backoff
+        self._cold_starts = cold_starts
+        self._clock = clock
+        self._resting_until: dict[str, float] = {}
+
+    def is_resting(self, uid: str, now: float) -> bool:
+        """Whether nothing is to be done for the function with this uid for a moment."""
+        if now < self._resting_until.get(uid, now):
+            return True
+        self._resting_until.pop(uid, None)
+        return False
+
+    def forget(self, functions: set[str], pods: set[str]) -> None:
+        """Keep nothing about what is gone; both hold uids."""
+        self._writer.forget_pods(pods)
+        for uid in self._resting_until.keys() - functions:
+            del self._resting_until[uid]
+
+    def _rest(self, snapshot: FunctionSnapshot, seconds: float) -> None:
+        """From now on, however long the request took; never for less than it rests already."""
+        until = self._clock() + seconds
+        self._resting_until[snapshot.record.uid] = max(
+            until, self._resting_until.get(snapshot.record.uid, until)
+        )
+
+    async def carry_out(
+        self, decision: Decision, now: float, mark_deleted: Callable[[PodRecord], None]
+    ) -> bool:
+        """False where something has changed meanwhile: look again soon."""
+        snapshot = decision.snapshot
+        try:
+            if not await self._scale(decision, now):
+                return False
+            await self._make_direct(decision, now)
+            await self._mark(snapshot, (*decision.plan.drain, *decision.victims))
+            is_current = await self._delete(decision, mark_deleted)
+            share = compute_share_millis(snapshot.record.memory_mb)
+            for pod in list_to_resize(snapshot):
+                await self._writer.resize_cpu(pod, share)
+        except KubeError as error:
+            logger.warning(
+                "%s: scaling failed: %s; next look in a second", snapshot.record.ref, error
+            )
+            self._rest(snapshot, RESTING_S)
+        except Exception:
+            # A bug with one function must not stop the others.
+            logger.exception("%s: a bug in scaling; next look in a second", snapshot.record.ref)
+            self._rest(snapshot, RESTING_S)
+        else:
+            return is_current
+        return True
+
+    async def _scale(self, decision: Decision, now: float) -> bool:
+        snapshot = decision.snapshot
+        targets = dict(decision.plan.replicas)
+        if decision.target is not None:
+            targets[snapshot.revision] = decision.target
+        for deployment in self._store.deployments.group(snapshot.record.uid):
+            target = targets.pop(deployment.revision, deployment.replicas)
+            if target > deployment.replicas:
+                await self._secure_key(snapshot)
+            if target != deployment.replicas and not await self._writer.scale(deployment, target):
+                return False
+            if target > deployment.replicas:
+                self._cold_starts.raised(snapshot, now, self._clock())
+        if targets.get(snapshot.revision, 0) > 0:
+            return await self._create_deployment(snapshot, targets[snapshot.revision], now)
+        return True
+
+    async def _create_deployment(
+        self, snapshot: FunctionSnapshot, replicas: int, now: float
+    ) -> bool:
+        rendered = self._find_rendered(snapshot)
+        if rendered is None:
+            return False
+        try:
+            await asyncio.gather(
+                self._secure_key(snapshot),
+                self._writer.create_deployment(rendered.deployment, replicas),
+            )
+        except (ForbiddenError, InvalidError) as error:
+            self._refuse(snapshot, error, now)
+        else:
+            self._cold_starts.raised(snapshot, now, self._clock())
+        return True
+
+    async def _make_direct(self, decision: Decision, now: float) -> None:
+        snapshot = decision.snapshot
+        rendered = self._find_rendered(snapshot) if decision.direct else None
+        if rendered is None:
+            return
+        # The first one alone: what the API server refuses it refuses for all of them.
+        for count in (1, decision.direct - 1):
+            made = await asyncio.gather(
+                *(self._writer.create_pod(rendered.pod) for _ in range(count)),
+                *([self._secure_key(snapshot)] if count else []),
+                return_exceptions=True,
+            )
+            failure = next((one for one in made if isinstance(one, BaseException)), None)
+            pods = [one for one in made if isinstance(one, PodRecord)]
+            self._cold_starts.made(snapshot, pods, now, self._clock())
+            if isinstance(failure, ForbiddenError | InvalidError):
+                self._refuse(snapshot, failure, now)
+                return
+            if failure is not None:
+                self._rest(snapshot, UNSURE_S)
+                raise failure
+        self._start_backoff.accepted(snapshot.record)
+
+    def _refuse(self, snapshot: FunctionSnapshot, error: KubeError, now: float) -> None:
+        if error.is_of_ending_namespace:
+            self._rest(snapshot, RESTING_S)
+            return
+        logger.warning("%s: %s", snapshot.record.ref, error.message)
+        self._start_backoff.refused(snapshot.record, error.message, now)
+
+    async def _secure_key(self, snapshot: FunctionSnapshot) -> None:
+        """Where a function gets its first environment: its Secret may have been deleted."""
+        rendered = self._find_rendered(snapshot)
+        if rendered is not None and not any(load.is_good for load in snapshot.load.pods):
+            await self._key_secrets.ensure(snapshot.record.ref.namespace, rendered)
+
+    def _find_rendered(self, snapshot: FunctionSnapshot) -> Rendered | None:
+        """None where the function has changed since the look, or was not judged yet."""
+        rendered = self._renderings.find(snapshot.record.uid)
+        return rendered if rendered and rendered.revision == snapshot.revision else None
+
+    async def _mark(self, snapshot: FunctionSnapshot, names: Sequence[str]) -> None:
+        await asyncio.gather(
+            *(self._writer.mark_victim(pod) for pod in self._pods(snapshot, names))
+        )
+
+    async def _delete(self, decision: Decision, mark_deleted: Callable[[PodRecord], None]) -> bool:
+        snapshot, plan = decision.snapshot, decision.plan
+        dead = self._pods(snapshot, plan.delete)
+        for pod in dead:
+            why = pod.exit or pod.ended or "it has left"
+            logger.info("%s: %s is over (%s); deleting it", snapshot.record.ref, pod.key[1], why)
+        await asyncio.gather(*(self._writer.delete(pod) for pod in dead))
+        withdrawn = self._pods(snapshot, plan.withdraw)
+        went = await asyncio.gather(*(self._writer.withdraw(pod) for pod in withdrawn))
+        for pod in (*dead, *(pod for pod, gone in zip(withdrawn, went, strict=True) if gone)):
+            mark_deleted(pod)
+        return all(went)
+
+    def _pods(self, snapshot: FunctionSnapshot, names: Sequence[str]) -> list[PodRecord]:
+        """As they were when it was decided: a newer version must not be meant."""
+        wanted = set(names)
+        return [pod for pod, load in snapshot.pods if load.name in wanted]

@@ -1,0 +1,115 @@
+"""The latest demand of every gateway, combined by function.
+
+Contract: lives on one event loop; no I/O, time comes in. Rules D1 to D3 of ``core.wire.demand``: a
+whole report replaces what was known of its gateway, one of changes is laid over the very report
+that it begins from. What is known of a gateway expires after REPORT_S: one that is gone wants
+nothing, and its environments dial another one.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.wire.demand import DemandReport, EnvironmentReport, FunctionDemand
+
+REPORT_S = 5.0
+
+
+@dataclass(slots=True)
+class CombinedDemand:
+    """What all gateways together say of one function."""
+
+    uid: str
+    waiting: int = 0
+    environments: dict[str, EnvironmentReport] = field(default_factory=dict)
+    duration_ms: float | None = None
+    """The longest mean length of its events that a gateway has seen."""
+
+
+@dataclass(slots=True)
+class _Gateway:
+    """What is known of one gateway: each function's demand, and when it was told."""
+
+    sequence: int
+    heard_at: float
+    functions: dict[FunctionRef, tuple[FunctionDemand, float]] = field(default_factory=dict)
+
+    def take(self, report: DemandReport, now: float) -> None:
+        self.sequence, self.heard_at = report.sequence, now
+        for one in report.functions:
+            ref = FunctionRef(one.namespace, one.name)
+            if one.is_over:
+                self.functions.pop(ref, None)
+            else:
+                self.functions[ref] = (one, now)
+
+
+@dataclass(slots=True)
+class ReportedDemand:
+    """What is known by gateway."""
+
+    _gateways: dict[str, _Gateway] = field(default_factory=dict)
+
+    def record(self, report: DemandReport, now: float) -> bool:
+        """Take ``report``; False where it is older than what is known of a living gateway, or
+        begins from another report than the one that is known (D1).
+        """
+        known = self._gateways.get(report.gateway)
+        if report.base is None:
+            if known and known.sequence > report.sequence and now - known.heard_at < REPORT_S:
+                return False
+            known = self._gateways[report.gateway] = _Gateway(report.sequence, now)
+        elif known is None or known.sequence != report.base:
+            return False
+        known.take(report, now)
+        return True
+
+    def sequence_of(self, gateway: str) -> int:
+        """Of the report that is held of ``gateway``; 0 for none."""
+        known = self._gateways.get(gateway)
+        return known.sequence if known else 0
+
+    def functions_of(self, gateway: str) -> Iterator[FunctionDemand]:
+        """What ``gateway`` wants and has, as it said it."""
+        known = self._gateways.get(gateway)
+        return (demand for demand, _ in known.functions.values()) if known else iter(())
+
+    def expire(self, now: float) -> None:
+        """Forget gateways that have fallen silent."""
+        silent = [name for name, one in self._gateways.items() if now - one.heard_at >= REPORT_S]
+        for name in silent:
+            del self._gateways[name]
+
+    @property
+    def has_reports(self) -> bool:
+        """False while no gateway is heard: nothing is known, so nothing is scaled down."""
+        return bool(self._gateways)
+
+    def combine(self, now: float) -> dict[FunctionRef, CombinedDemand]:
+        """Demand by function. An environment two gateways know is as busy as the busier says."""
+        combined: dict[FunctionRef, CombinedDemand] = {}
+        for demand, told_at in self._demands():
+            ref = FunctionRef(demand.namespace, demand.name)
+            one = combined.setdefault(ref, CombinedDemand(demand.uid))
+            one.waiting += demand.waiting
+            if demand.duration_ms is not None:
+                one.duration_ms = max(one.duration_ms or 0.0, demand.duration_ms)
+            for environment in demand.environments:
+                known = one.environments.get(environment.pod)
+                if known is None or _RANK[environment.state] > _RANK[known.state]:
+                    one.environments[environment.pod] = _add_age(environment, now - told_at)
+        return combined
+
+    def _demands(self) -> Iterable[tuple[FunctionDemand, float]]:
+        for gateway in self._gateways.values():
+            yield from gateway.functions.values()
+
+
+def _add_age(environment: EnvironmentReport, passed_s: float) -> EnvironmentReport:
+    """Rule D3."""
+    if environment.state != "idle" or not passed_s:
+        return environment
+    return replace(environment, idle_s=environment.idle_s + passed_s)
+
+
+_RANK = {"starting": 0, "idle": 1, "busy": 2}

@@ -1,0 +1,57 @@
+"""The layer versions that a function names, and their contents once those are known.
+
+Contract: plain values. Source: spec/lambda.md, sections 6.3 and 6.7.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from kubelambda.core.model.code import Code, S3Package, is_fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer version that a function names, and its content once that is known."""
+
+    name: str
+    version: int
+    sha256: str = ""
+    """Of the zip, in hexadecimal; empty while nobody knows it, and always of an object of S3."""
+    content: Code | None = field(default=None, repr=False)
+    remembered: bool = False
+    """Known from the function's own status only: its object has gone, or is not seen yet."""
+    fetched: bool = False
+    """Environments fetch it from an address that its owner has chosen."""
+
+    @property
+    def reference(self) -> str:
+        """As people write it: ``name:version``."""
+        return f"{self.name}:{self.version}"
+
+    @property
+    def uses_s3(self) -> bool:
+        """Whether environments need the Secret ``kubelambda-s3`` for it."""
+        return isinstance(self.content, S3Package)
+
+    @property
+    def package(self) -> str:
+        """SHA-256 by which environments may ask a gateway for it; empty where they never do."""
+        return "" if is_fetched(self.content) else self.sha256
+
+    @property
+    def digest(self) -> str:
+        """Changes with the content, or else with the object that S3 has; empty while unknown.
+
+        A package and a URL of one content differ: the pods of the one have neither the rules of
+        F19 nor credentials. The URL itself may be a credential and is no part of it.
+        """
+        if not self.fetched:
+            return self.sha256
+        content = self.content
+        named: list[Any] = ["url", self.sha256]
+        if isinstance(content, S3Package):
+            named = ["s3", asdict(content)]
+        canonical = json.dumps(named, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()

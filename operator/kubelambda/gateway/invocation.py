@@ -1,0 +1,138 @@
+"""An invocation on its way: from its acceptance to the answer.
+
+Contract: answered exactly once, whoever comes first; everything after the first answer is dropped.
+Lives on the event loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kubelambda.core.errors import ApiError
+from kubelambda.core.model.function import Function
+from kubelambda.core.model.invocation import Dropped, Outcome
+
+Answer = Callable[[Outcome | ApiError | Dropped], None]
+
+
+def _drop(_: Outcome | ApiError | Dropped) -> None:
+    """Takes the place of an answer that was given: its closure would make a cycle."""
+
+
+class ResponseStream(Protocol):
+    """A caller who takes the response while it is being made."""
+
+    is_over: bool
+    on_writable: Callable[[], None] | None
+    """To be called when the caller takes more, after ``write`` or ``relay`` said no."""
+
+    def begin(self) -> None:
+        """The response has begun."""
+        ...
+
+    def write(self, chunk: bytes) -> bool:
+        """A piece of it; whether the caller takes more now."""
+        ...
+
+    def relay(self, data: bytes) -> bool:
+        """The same of what the function's own gateway has framed."""
+        ...
+
+    def resume(self) -> None:
+        """The caller has caught up, or gone."""
+        ...
+
+    def complete(self, outcome: Outcome) -> None:
+        """What is left of the response, and the end."""
+        ...
+
+    def end(self) -> None:
+        """All of it has been relayed."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    """What one caller wants of one function. ``answer`` is called once, on the loop."""
+
+    request_id: str
+    function: Function
+    qualifier: str
+    """As the caller gave it."""
+    invoked_arn: str
+    payload: bytes = field(repr=False)
+    trace_id: str
+    client_context: str
+    wants_tail: bool
+    answer: Answer = field(repr=False)
+    kind: str = "RequestResponse"
+    """AWS's InvocationType."""
+    stream: ResponseStream | None = None
+    """Where the caller wants the response while it is being made."""
+    hops: int = 0
+    """How many gateways have handled it before this one."""
+    may_repeat: bool = False
+    """The same request id may have been handed over before: look for its result first."""
+    on_begun: Callable[[], None] | None = None
+    """Called right before it is handed to an environment."""
+    answered: bool = False
+    begun: bool = False
+    """Handed to an environment: from here on nothing is a 5xx any more."""
+    timer: asyncio.TimerHandle | None = None
+    on_released: Callable[[], None] | None = None
+    """Gives the slot back; set when the invocation is counted."""
+    on_abandoned: Callable[[], None] | None = None
+    """Set by whoever holds it: what to do when the caller has gone."""
+
+    def begin(self) -> None:
+        """It is handed to an environment now."""
+        self.begun = True
+        if self.on_begun is not None:
+            self.on_begun()
+
+    def finish(self, outcome: Outcome | ApiError | Dropped) -> None:
+        """Answer the caller, unless that has been done."""
+        self.stop_timer()
+        if not self.answered:
+            self.answered = True
+            answer, self.answer = self.answer, _drop
+            answer(outcome)
+        if not self.begun:
+            self.release()
+
+    def share(self, other: "Invocation") -> None:
+        """Tell ``other``, of the same request id, as well that it begins and how it ends."""
+        former, former_on_begun, answer = self.answer, self.on_begun, other.answer
+
+        def answer_both(outcome: Outcome | ApiError | Dropped) -> None:
+            former(outcome)
+            answer(outcome)
+
+        def begin_both() -> None:
+            if former_on_begun is not None:
+                former_on_begun()
+            other.begin()
+
+        self.answer, self.on_begun = answer_both, begin_both
+        if self.begun:
+            other.begin()
+
+    def release(self) -> None:
+        """Give the slot back: never begun, or its environment is idle or dead. Once only."""
+        on_released, self.on_released = self.on_released, None
+        if on_released is not None:
+            on_released()
+
+    def leave(self) -> None:
+        """The caller has gone: nobody holds up a response any more."""
+        if self.on_abandoned is not None:
+            self.on_abandoned()
+        if self.stream is not None:
+            self.stream.resume()
+
+    def stop_timer(self) -> None:
+        """Nobody waits for the clock any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

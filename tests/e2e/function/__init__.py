@@ -1,0 +1,1 @@
+"""Functions on the installed release, side by side with each other."""

@@ -1,0 +1,374 @@
+"""A small cluster in memory around a real Scaler: ReplicaSets, a node, a kubelet, gateways.
+
+One ``step`` is a tenth of a second of the fake clock: everybody does what is due, in order.
+"""
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from kubelambda.config import ControllerSettings
+from kubelambda.controller.cache.kept_records import read_deployment
+from kubelambda.controller.cache.pod_records import read_pod
+from kubelambda.controller.cache.records import FunctionRecord, read_function
+from kubelambda.controller.cache.store import Store
+from kubelambda.controller.function.key_secrets import KeySecrets
+from kubelambda.controller.function.renderings import Ingredients, Renderings
+from kubelambda.controller.scaling.actuator import Actuator
+from kubelambda.controller.scaling.cold_starts import ColdStarts
+from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.scaling.pod_writer import PodWriter
+from kubelambda.controller.scaling.scaler import Scaler
+from kubelambda.controller.scaling.start_backoff import StartBackoff
+from kubelambda.core.wire.demand import DemandReport, Drain, EnvironmentReport, FunctionDemand
+from kubelambda.kube.memory import Call, Event, MemoryApi
+from kubelambda.kube.paths import DEPLOYMENTS, PODS
+from kubelambda.kube.resources import labels
+from unit.controller.builders import PLATFORM, RUNTIME, make_function
+
+STEP_S = 0.1
+IDLE_S = 20.0
+Manifest = dict[str, Any]
+
+
+class Presence:
+    """What the API server says of gateways."""
+
+    def __init__(self) -> None:
+        self.alive = True
+
+    async def is_any_alive(self) -> bool:
+        return self.alive
+
+
+@dataclass(slots=True)
+class Environment:
+    """A pod's agent, as the gateway sees it."""
+
+    pod: str
+    uid: str
+    state: str = "starting"
+    until: float = 0.0
+    """When its event ends; when it began to be idle."""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Hands out events, reports, drains."""
+
+    function: FunctionRecord
+    event_s: float
+    tells_duration: bool = False
+    waiting: int = 0
+    served: int = 0
+    environments: dict[str, Environment] = field(default_factory=dict)
+
+    def report(self, now: float) -> FunctionDemand:
+        return FunctionDemand(
+            self.function.ref.namespace,
+            self.function.ref.name,
+            self.function.uid,
+            self.waiting,
+            tuple(
+                EnvironmentReport(
+                    one.pod,
+                    "",
+                    self.function.serving_digest,
+                    one.state,  # type: ignore[arg-type]
+                    now - one.until if one.state == "idle" else 0.0,
+                )
+                for one in self.environments.values()
+            ),
+            self.event_s * 1000 if self.tells_duration and self.served else None,
+        )
+
+    def work(self, now: float) -> None:
+        for one in self.environments.values():
+            if one.state == "starting" or (one.state == "busy" and now >= one.until):
+                self.served += one.state == "busy"
+                one.state, one.until = "idle", now
+            if one.state == "idle" and self.waiting:
+                self.waiting -= 1
+                one.state, one.until = "busy", now + self.event_s
+
+
+class SimulatedCluster:
+    """Functions, their gateway, and a node that takes ``room`` pods."""
+
+    def __init__(
+        self,
+        *names: str,
+        room: int = 1000,
+        replica_sets_per_step: int = 100,
+        event_s: float = 0.3,
+        start_steps: int = 3,
+        **spec: Any,
+    ) -> None:
+        self.now = 1000.0
+        self.api = MemoryApi()
+        self.room = room
+        self.replica_sets_per_step = replica_sets_per_step
+        self.start_steps = start_steps
+        self.fails = False
+        self.are_gateways_up = True
+        self.records = [
+            read_function(make_function(name, uid=f"uid-{name}", **spec)) for name in names
+        ]
+        self.gateways = {one.uid: Gateway(one, event_s) for one in self.records}
+        self.presence = Presence()
+        self.killed_busy: list[str] = []
+        self.created: Counter[str] = Counter()
+        self.changed: list[str] = []
+        self._sequence = itertools.count(1)
+        self._ages: Counter[str] = Counter()
+        self._pods: dict[str, Manifest] = {}
+        self._deployments: dict[str, Manifest] = {}
+        self.store = Store()
+        self.restart()
+        self.api.watch(self._follow)
+
+    def restart(self) -> None:
+        """A new leader, which reads everything anew."""
+        store = self.store = Store()
+        for record in self.records:
+            store.put_function(record)
+        for manifest in self._pods.values():
+            store.put_pod(read_pod(manifest))
+        for manifest in self._deployments.values():
+            store.put_deployment(read_deployment(manifest))
+        registry = CollectorRegistry()
+        link_states = LinkStates()
+        self.start_backoff = StartBackoff(
+            link_states, lambda record: self.changed.append(record.ref.name), self.clock
+        )
+        cold_starts = ColdStarts(registry)
+        self.renderings = renderings = Renderings(PLATFORM)
+        for record in self.records:
+            ingredients = Ingredients(record, RUNTIME)
+            renderings.put(ingredients.render(PLATFORM).revision, ingredients)
+        actuator = Actuator(
+            store,
+            renderings,
+            KeySecrets(self.api, self.clock),
+            PodWriter(self.api, store, registry),
+            self.start_backoff,
+            cold_starts,
+            self.clock,
+        )
+        self.scaler = Scaler(
+            store,
+            renderings,
+            actuator,
+            self.start_backoff,
+            link_states,
+            self.presence,
+            cold_starts,
+            ControllerSettings(idle_timeout_s=IDLE_S),
+            self.clock,
+        )
+
+    def clock(self) -> float:
+        return self.now
+
+    def gateway(self, name: str) -> Gateway:
+        return self.gateways[f"uid-{name}"]
+
+    def pods(self, name: str = "") -> list[Manifest]:
+        """Those that are not on their way out."""
+        return [
+            one
+            for one in self._pods.values()
+            if "deletionTimestamp" not in one["metadata"]
+            and one["metadata"]["labels"][labels.FUNCTION_UID].endswith(name)
+        ]
+
+    def pending(self, name: str = "") -> list[Manifest]:
+        return [one for one in self.pods(name) if _phase(one) == "Pending"]
+
+    def deployments(self) -> list[str]:
+        return list(self._deployments)
+
+    def replicas(self) -> int:
+        return sum(one["spec"].get("replicas", 0) for one in self._deployments.values())
+
+    def live(self, name: str) -> list[Manifest]:
+        """Pods of environments that serve or will: no victims, nothing that has ended."""
+        return [
+            one
+            for one in self.pods(name)
+            if labels.DELETION_COST not in (one["metadata"].get("annotations") or {})
+            and _phase(one) in ("Pending", "Running")
+        ]
+
+    def refuse_beyond(self, count: int, call: Call, error: Exception) -> None:
+        """A quota of ``count`` pods."""
+        if (call.verb, call.resource) == ("create", "pods") and len(self.pods()) >= count:
+            raise error
+
+    async def steps(self, seconds: float, step_s: float = STEP_S) -> None:
+        for _ in range(round(seconds / step_s)):
+            await self.step(step_s)
+
+    async def step(self, step_s: float = STEP_S) -> None:
+        self.now += step_s
+        if self.are_gateways_up:
+            for gateway in self.gateways.values():
+                gateway.work(self.now)
+            demands = tuple(one.report(self.now) for one in self.gateways.values())
+            report = DemandReport("gw", next(self._sequence), demands)
+            for drain in self.scaler.take_report(report).drains:
+                self._drain(drain)
+        self.scaler.evaluate()
+        await self.scaler.settle()
+        self._play_replica_sets()
+        self._schedule()
+        self._play_kubelet()
+
+    def _follow(self, event: Event) -> None:
+        metadata = event.manifest["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        if event.resource == PODS:
+            self.created[metadata["labels"][labels.FUNCTION_UID]] += event.type == "ADDED"
+            self._pods[key[1]] = event.manifest
+            if event.type == "DELETED":
+                del self._pods[key[1]]
+                self.store.pods.remove(key)
+                self._unlink(metadata["name"])
+            else:
+                if "deletionTimestamp" in metadata:
+                    self._check_not_busy(metadata["name"])
+                self.store.put_pod(read_pod(event.manifest))
+        elif event.resource == DEPLOYMENTS:
+            self._deployments[key[1]] = event.manifest
+            self.store.put_deployment(read_deployment(event.manifest))
+
+    def _check_not_busy(self, name: str) -> None:
+        for gateway in self.gateways.values():
+            environment = gateway.environments.get(name)
+            if self.are_gateways_up and environment and environment.state == "busy":
+                self.killed_busy.append(name)
+
+    def _unlink(self, name: str) -> None:
+        for gateway in self.gateways.values():
+            gateway.environments.pop(name, None)
+
+    def _drain(self, drain: Drain) -> None:
+        gateway = self.gateway(drain.name)
+        environment = gateway.environments.get(drain.pod)
+        if environment is not None and environment.state == "idle":
+            del gateway.environments[drain.pod]
+            self._end_container(drain.pod, 0)
+
+    def _end_container(self, name: str, code: int) -> None:
+        """A direct pod has ended then; a Deployment's starts its container again."""
+        manifest = self._pods[name]
+        status = dict(manifest.get("status") or {})
+        ended = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}
+        if manifest["spec"].get("restartPolicy") == "Never":
+            status |= {
+                "phase": "Failed" if code else "Succeeded",
+                "containerStatuses": [{"name": "function", "restartCount": 0, "state": ended}],
+            }
+        else:
+            status |= {
+                "containerStatuses": [{"name": "function", "restartCount": 1, "lastState": ended}]
+            }
+        self._set_status(name, status)
+
+    def _set_status(self, name: str, status: Manifest) -> None:
+        self.api.edit(PODS, "apps", name, {"status": status}, subresource="status")
+
+    def _play_replica_sets(self) -> None:
+        left = self.replica_sets_per_step
+        for deployment in self._deployments.values():
+            selector = deployment["spec"]["selector"]["matchLabels"]
+            mine = [
+                one
+                for one in self.pods()
+                if selector.items() <= one["metadata"]["labels"].items()
+                and one["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet"
+                and _phase(one) in ("Pending", "Running")
+            ]
+            wanted = deployment["spec"].get("replicas", 0)
+            for _ in range(min(left, wanted - len(mine))):
+                left -= 1
+                self._seed_pod(deployment)
+            for one in sorted(mine, key=_rank)[: max(0, len(mine) - wanted)]:
+                self._delete(one)
+
+    def _seed_pod(self, deployment: Manifest) -> None:
+        template = deployment["spec"]["template"]
+        name = f"{deployment['metadata']['name']}-{sum(self.created.values())}"
+        owner = {"kind": "ReplicaSet", "name": "rs", "uid": "uid-rs", "controller": True}
+        metadata = {
+            **template["metadata"],
+            "name": name,
+            "namespace": "apps",
+            "ownerReferences": [{"apiVersion": "apps/v1", **owner}],
+        }
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+        self.api.seed(PODS, pod)
+
+    def _delete(self, manifest: Manifest) -> None:
+        name = manifest["metadata"]["name"]
+        self._check_not_busy(name)
+        self.api.remove(PODS, "apps", name)
+
+    def _schedule(self) -> None:
+        everything = list(self._pods.values())
+        used = sum(
+            bool(one["spec"].get("nodeName")) and _phase(one) in ("Pending", "Running")
+            for one in everything
+        )
+        for one in everything:
+            name = one["metadata"]["name"]
+            if one["spec"].get("nodeName") or "deletionTimestamp" in one["metadata"]:
+                continue
+            if used < self.room:
+                used += 1
+                self.api.edit(PODS, "apps", name, {"spec": {"nodeName": "node"}})
+                self._set_status(name, {"phase": "Pending", "conditions": []})
+            elif not (one.get("status") or {}).get("conditions"):
+                refused = {
+                    "type": "PodScheduled",
+                    "status": "False",
+                    "reason": "Unschedulable",
+                    "message": "0/1 nodes are available: 1 Insufficient memory.",
+                }
+                self._set_status(name, {"phase": "Pending", "conditions": [refused]})
+
+    def _play_kubelet(self) -> None:
+        for one in list(self._pods.values()):
+            name, metadata = one["metadata"]["name"], one["metadata"]
+            if "deletionTimestamp" in metadata:
+                self.api.remove(PODS, "apps", name)
+            elif one["spec"].get("nodeName") and _phase(one) == "Pending":
+                self._ages[metadata["uid"]] += 1
+                if self._ages[metadata["uid"]] >= self.start_steps:
+                    self._run_container(one)
+
+    def _run_container(self, manifest: Manifest) -> None:
+        name, metadata = manifest["metadata"]["name"], manifest["metadata"]
+        self._set_status(name, {"phase": "Running"})
+        if self.fails:
+            self._end_container(name, 1)
+            return
+        gateway = self.gateways[metadata["labels"][labels.FUNCTION_UID]]
+        gateway.environments[name] = Environment(name, metadata["uid"])
+
+
+def _phase(manifest: Manifest) -> str:
+    return str((manifest.get("status") or {}).get("phase", "Pending"))
+
+
+def _rank(manifest: Manifest) -> tuple[bool, bool, int]:
+    """The order in which a ReplicaSet takes its pods away."""
+    annotations = manifest["metadata"].get("annotations") or {}
+    return (
+        bool(manifest["spec"].get("nodeName")),
+        _phase(manifest) != "Pending",
+        int(annotations.get(labels.DELETION_COST, "0")),
+    )
