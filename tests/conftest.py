@@ -1,11 +1,21 @@
-"""What several suites share."""
+"""What all suites share: how tests are handed to workers, property tests, what was not run."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from conformance.nats_server import NatsServer
+from not_run import describe_not_run
+from worker_scopes import Scheduler, order_tests
+
+# On a loaded machine any example may take long: time is no reason to fail.
+ANY_TIME: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("short", **ANY_TIME)
+settings.register_profile("long", **ANY_TIME, max_examples=50 * settings.default.max_examples)
+settings.load_profile("short")
 
 
 @pytest.fixture
@@ -22,3 +32,26 @@ def nats_server(tmp_path: Path) -> Iterator[Callable[[], NatsServer]]:
     yield get
     for server in started:
         server.kill()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler | None:
+    """``pytest -n``: our own, unless --dist asks for one of pytest-xdist's."""
+    return Scheduler(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a worker, and there alone: what takes longest is begun first."""
+    if hasattr(config, "workerinput"):
+        order_tests(items)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what was skipped, by what would run it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    lines = describe_not_run(one.longrepr[2].removeprefix("Skipped: ") for one in skipped)
+    if lines:
+        terminalreporter.section("Not run")
+        for line in lines:
+            terminalreporter.line(line)

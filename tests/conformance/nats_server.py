@@ -14,14 +14,9 @@ from nats.errors import Error as NatsError
 
 from kubelambda.core.asynchronous.queue import Queue, QueueUnavailableError
 from kubelambda.stores.nats_connection import NatsConnection, NotConnectedError
+from ports import free_port
 
 VARIABLE = "KUBELAMBDA_NATS_SERVER"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class NatsServer:

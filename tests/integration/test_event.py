@@ -229,7 +229,7 @@ async def test_f2_what_was_published_before_the_202_is_not_lost(
     asynchronous: Asynchronous, make_installation: MakeInstallation, tmp_path: Path
 ) -> None:
     """F2: the client has no answer, may send again, and the event is there all the same."""
-    installation = await make_installation(events=HangingSink(asynchronous.queue))
+    installation = await make_installation(events=HangingSink(asynchronous.queue), drain_s=0.1)
     installation.put("record", RECORD)
     body = json.dumps({"file": "x"}).encode()
     head = (

@@ -11,15 +11,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from integration.conftest import MASTER, build_environments, free_port, make_function
+from integration.conftest import MASTER, build_environments, make_function
 from integration.gateways import JoinedDemand
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
-from kubelambda.controller.scaling.demand_server import DemandServer
+from kubelambda.controller.demand.demand_server import DemandServer
 from kubelambda.core.coordination.routing import choose_owner
 from kubelambda.core.model.function import Function
-from kubelambda.core.wire.demand import INTERNAL_KEY_INFO, DemandReply, DemandReport
-from kubelambda.core.wire.keys import derive_key
+from kubelambda.core.wire.demand import DemandReply, DemandReport
+from kubelambda.process.signatures import Signatures
+from ports import free_port
 
 TESTS = Path(__file__).resolve().parents[1]
 NAMES = ("gateway-0", "gateway-1")
@@ -54,8 +55,7 @@ class Cluster:
         self.environments = build_environments(self._index, state)
         self._joined = JoinedDemand(self.environments)
         self._reports: set[asyncio.Task[DemandReply]] = set()
-        key = derive_key(MASTER, INTERNAL_KEY_INFO)
-        self._server = DemandServer(key, self._take, host="127.0.0.1")
+        self._server = DemandServer(Signatures.derive(MASTER), self._take, host="127.0.0.1")
         self.session = aiohttp.ClientSession(trust_env=False)
 
     async def start(self) -> None:

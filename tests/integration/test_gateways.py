@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
-from integration.conftest import free_port
 from integration.gateways import Gateways, count_outcomes
 from kubelambda.core.model.function import Function
+from ports import free_port
 
 ECHO = """
 import os

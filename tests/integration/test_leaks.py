@@ -24,7 +24,7 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from integration.conftest import MakeInstallation, free_port
+from integration.conftest import MakeInstallation
 from leak_markers import (
     ACTS,
     CODE,
@@ -36,6 +36,7 @@ from leak_markers import (
     VARIABLE,
     find_marked_lines,
 )
+from ports import free_port
 
 MARKERS = {
     *(VARIABLE, SECRET, CODE, PAYLOAD, RESULT),

@@ -121,6 +121,18 @@ async def test_a_wrong_proof_is_turned_away(installation: Installation) -> None:
         await peer.expect(FrameType.WELCOME)
 
 
+@pytest.mark.parametrize("key_generation", [0, 3, 99])
+async def test_an_empty_proof_for_a_key_that_does_not_exist_is_turned_away(
+    installation: Installation, key_generation: int
+) -> None:
+    """A generation without a key was compared as if its proof were empty: every pod had it."""
+    function = put_unstarted(installation)
+    peer = await Peer.dial(installation)
+    await peer.greet(function, keyGeneration=key_generation, proof="")
+    with pytest.raises(ConnectionResetError):
+        await peer.expect(FrameType.WELCOME)
+
+
 async def test_a_key_of_another_function_is_turned_away(installation: Installation) -> None:
     """P6: a function's key opens nothing of another function."""
     function = put_unstarted(installation)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from integration.conftest import free_port
+from ports import free_port
 
 MANIFEST = """
 apiVersion: kubelambda.io/v1alpha1

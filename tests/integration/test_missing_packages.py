@@ -14,29 +14,32 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from integration.conftest import MASTER, Installation, MakeInstallation, free_port
+from integration.conftest import MASTER, Installation, MakeInstallation
 from kubelambda.cli.package_upload import upload
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.records import RuntimeRecord
+from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.cache.watch import Intake, WorkKey
+from kubelambda.controller.demand.link_states import LinkStates
+from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
+from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.render import Platform
-from kubelambda.controller.function.renderings import Renderings
-from kubelambda.controller.images.images import Images
+from kubelambda.controller.images.image_lookups import ImageLookups
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.network.rules import build_network_rules
+from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
-from kubelambda.controller.packages.packages import Packages
 from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WorkerMetrics, Workers
-from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.records.keys import WorkKey
+from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
 from kubelambda.stores.directory import DirectoryPackages
+from ports import free_port
 
 CONTENTS = tuple(
     build_inline_zip({"app.py": text}) for text in ("any files", "others too", "these", "unused")
@@ -93,20 +96,19 @@ class Controller:
         store.put_runtime(RuntimeRecord("python3.13", "1", "registry.example/python:3.13", ("x",)))
         self._intake = Intake(store, queue.add)
         lookup = HttpPackageLookup(gateway_address, MASTER)
-        packages = Packages(lookup.ask, queue.add, time.monotonic)
-        images = Images(lambda _: asyncio.sleep(0), lambda _: None, time.monotonic)
+        packages = KnownPackages(lookup.ask, queue.add, time.monotonic)
+        images = ImageLookups(lambda _: asyncio.sleep(0), lambda _: None, time.monotonic)
         client: Any = api
         platform = Platform(SETTINGS, MASTER)
+        backoff = StartBackoff(LinkStates(), lambda _: None, time.monotonic)
         functions = FunctionReconciler(
             client,
             store,
             platform,
-            images,
-            packages,
-            time.time,
-            Renderings(platform),
+            FunctionObserver(client, store, images, packages, backoff.report, time.time),
+            CurrentRevisions(platform),
             KeySecrets(client, time.monotonic),
-            StartBackoff(LinkStates(), lambda _: None, time.monotonic),
+            time.time,
         )
         workers = Workers(
             queue,
@@ -129,7 +131,7 @@ class Controller:
 
     def _tell(self, plural: str, manifest: Manifest) -> None:
         if plural in (FUNCTIONS.plural, LAYERS.plural):
-            self._intake.concern(plural, {"metadata": manifest["metadata"]})
+            self._intake.enqueue_affected(plural, {"metadata": manifest["metadata"]})
 
     async def close(self) -> None:
         for task in self._tasks:

@@ -7,11 +7,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from integration.conftest import MASTER, Installation, MakeInstallation, free_port
+from integration.conftest import MASTER, Installation, MakeInstallation
 from kubelambda.cli.package_upload import upload
+from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
-from kubelambda.controller.packages.package_verdict import Presence
-from kubelambda.controller.packages.packages import Key, Packages
+from kubelambda.controller.packages.package_problem import Presence
+from kubelambda.controller.records.keys import WorkKey
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.core.packages.store import PackagesUnavailableError
 from kubelambda.core.wire.package_lookup import (
@@ -22,10 +23,11 @@ from kubelambda.core.wire.package_lookup import (
     encode_lookup,
 )
 from kubelambda.stores.directory import DirectoryPackages
+from ports import free_port
 
 CONTENT = build_inline_zip({"app.py": "any files will do"})
 NAME, ABSENT = hashlib.sha256(CONTENT).hexdigest(), "0" * 64
-KEY: Key = ("function", "apps", "hello")
+KEY: WorkKey = ("function", "apps", "hello")
 
 
 class AwayPackages(DirectoryPackages):
@@ -60,9 +62,9 @@ async def test_an_upload_is_news_within_seconds_for_who_waits_for_it(
     store = DirectoryPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
     lookup = HttpPackageLookup(find_address(installation), MASTER)
-    told: asyncio.Queue[Key] = asyncio.Queue()
+    told: asyncio.Queue[WorkKey] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    packages = Packages(lookup.ask, told.put_nowait, loop.time)
+    packages = KnownPackages(lookup.ask, told.put_nowait, loop.time)
     running = asyncio.create_task(packages.run())
     assert await packages.look(KEY, [NAME]) == {NAME: Presence.MISSING}
     assert await told.get() == KEY

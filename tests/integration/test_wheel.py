@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.conftest import free_port
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_INDEX = re.compile("No matching distribution|NewConnectionError|Failed to fetch|dns error")
@@ -48,7 +48,7 @@ def test_a_wheel_installed_by_pip_serves_functions(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     programs = tmp_path / "venv" / "bin"
-    run(programs / "pip", "install", "--disable-pip-version-check", wheel)
+    run(programs / "pip", "install", "--disable-pip-version-check", "--no-compile", wheel)
     (tmp_path / "hello.yaml").write_text(json.dumps(FUNCTION))
     port = free_port()
     process = subprocess.Popen(

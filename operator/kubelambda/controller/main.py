@@ -7,13 +7,15 @@ mend. A standby is Ready and writes nothing; a controller that cannot reach the 
 
 import asyncio
 import logging
+import os
 import uuid
 from collections.abc import Coroutine
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.network.rules import build_network_rules
-from kubelambda.controller.process.elector import ElectionSettings, Elector
+from kubelambda.controller.process.election import ElectionSettings
+from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader import Leader
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import NoConnectionError, load_configuration
@@ -28,14 +30,24 @@ logger = logging.getLogger(__name__)
 OUTSIDE = "local"
 
 
-def run(settings: ControllerSettings) -> int:
-    """Run the role until a signal or a failure; the exit code."""
+def run(settings: ControllerSettings) -> NoReturn:
+    """Run the role until a signal or a failure, then end the process with its exit code."""
     configure_logging(settings.log_level)
     try:
-        return asyncio.run(_serve(settings))
+        code = asyncio.run(_serve(settings))
     except (SettingError, NoConnectionError) as error:
         logger.critical("%s", error)
-        return 2
+        code = 2
+    end_process(code)
+
+
+def end_process(code: int) -> NoReturn:
+    """End at once, without waiting for threads whose request to the API server hangs.
+
+    The interpreter would wait for them for up to their read timeout, in which nobody leads.
+    """
+    logging.shutdown()
+    os._exit(code)
 
 
 async def _serve(settings: ControllerSettings) -> int:

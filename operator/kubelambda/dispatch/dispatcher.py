@@ -187,7 +187,7 @@ class Dispatcher:
                 self._start(key)
 
     def _start(self, key: str) -> None:
-        self._spawn(key, self._serve(key))
+        self._begin_work(key, self._serve(key))
 
     def _return(self, returned: Returned) -> None:
         """The lane has no room for it: back to the queue for a while."""
@@ -197,9 +197,9 @@ class Dispatcher:
         else:
             delay_s = spread(returned.delay_s, self._chance())
         settlement = put_off(event, self._clock(), delay_s)
-        self._spawn(returned.key, self._carry_out(returned.key, settlement))
+        self._begin_work(returned.key, self._carry_out(returned.key, settlement))
 
-    def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin_work(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         name = f"the event {self._leases.get(key).event.request_id}"
         task = self._supervisor.spawn(name, work, lambda _: self._forget(key))
         self._tasks[key] = task

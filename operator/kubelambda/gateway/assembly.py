@@ -14,7 +14,7 @@ from kubelambda.core.coordination.membership import Member
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX, PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
-from kubelambda.core.wire.demand import INTERNAL_KEY_INFO, Drain
+from kubelambda.core.wire.demand import Drain
 from kubelambda.core.wire.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
 from kubelambda.core.wire.keys import derive_function_key, derive_key
 from kubelambda.gateway.http.client_connections import Connections
@@ -28,17 +28,19 @@ from kubelambda.gateway.invoke.internal_api import InternalApi, limit_internal_b
 from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.operations import limit_body
 from kubelambda.gateway.invoke.resolve import Resolver
+from kubelambda.gateway.link.connection import LinkConnection
 from kubelambda.gateway.link.hello_decider import HelloDecider
-from kubelambda.gateway.link.listener import LinkConnection, LinkContext
+from kubelambda.gateway.link.links import Links
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
 from kubelambda.gateway.packages.package_cache import PackageCache
-from kubelambda.gateway.peers.forward import Forwarder
+from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.heartbeats import HttpHeartbeats
-from kubelambda.gateway.peers.ownership import FindPeers, Membership
+from kubelambda.gateway.peers.membership import FindPeers, Membership
 from kubelambda.gateway.peers.router import Router
-from kubelambda.gateway.pools.demand import DemandReporter
-from kubelambda.gateway.pools.pool import Pools
+from kubelambda.gateway.pools.demand_reporter import DemandReporter
+from kubelambda.gateway.pools.pools import Pools
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
 UPLOADS_DIRECTORY = "uploads"
@@ -72,13 +74,13 @@ class Assembly:
     def __init__(self, given: Dependencies, own: Member) -> None:
         self._given = given
         settings, catalog = given.settings, given.catalog
-        key = derive_key(given.master_secret, INTERNAL_KEY_INFO)
+        signatures = Signatures.derive(given.master_secret)
         self.connections = Connections(
             settings, on_cut=given.metrics.count_cut, open_spool=self._open_spool
         )
         self.internal_connections = Connections()
-        self.heartbeats = HttpHeartbeats(key)
-        self.forwarder = Forwarder(key, given.supervisor)
+        self.heartbeats = HttpHeartbeats(signatures)
+        self.forwarder = Forwarder(signatures, given.supervisor)
         self.pools = Pools(
             start_wait_s=settings.start_wait_s,
             notify=self._notify,
@@ -123,7 +125,7 @@ class Assembly:
             supervisor=given.supervisor,
         )
         self._internal_api = InternalApi(
-            key,
+            signatures,
             membership=self.membership,
             resolver=resolver,
             submit=self.router.submit,
@@ -134,13 +136,13 @@ class Assembly:
             _build_cache(given),
             catalog,
             self._derive_key,
-            internal_key=key,
+            signatures=signatures,
             anonymous=settings.anonymous_invocation,
             supervisor=given.supervisor,
         )
-        self.links = LinkContext(
+        self.links = Links(
             derive_key=self._derive_key,
-            decide=self.hello_decider.decide,
+            decider=self.hello_decider,
             attach=self.pools.attach,
             detach=self.pools.detach,
             listener=self.pools,
@@ -250,7 +252,7 @@ class _PeerCounts:
 def _build_cache(given: Dependencies) -> PackageCache | None:
     if given.packages is None:
         return None
-    return PackageCache(given.packages, given.settings.package_cache)
+    return PackageCache(given.packages, given.settings.package_cache, given.supervisor)
 
 
 def _rule_internal_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:

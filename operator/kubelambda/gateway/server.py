@@ -25,7 +25,7 @@ from kubelambda.gateway.http.tls import TlsFiles
 from kubelambda.gateway.http.tls_listener import TlsListener
 from kubelambda.gateway.invoke.front_page import RenderPage
 from kubelambda.gateway.metrics import GatewayMetrics
-from kubelambda.gateway.peers.ownership import FindPeers
+from kubelambda.gateway.peers.membership import FindPeers
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry
@@ -167,7 +167,7 @@ class Gateway:
                 await assembly.pools.wait_released()
         for environment in assembly.pools.environments():
             environment.go_away()
-        for link in list(assembly.links.links):
+        for link in list(assembly.links.authenticated):
             link.close()
         if alone:
             await self._refuse_until(began + STAY_LINGERS * self._settings.linger_s)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-Check = Callable[[], str]
+from kubelambda.telemetry.http_port import HttpPort
 
-_SHUTDOWN_S = 0.5
+Check = Callable[[], str]
 
 
 class HealthServer:
@@ -29,32 +29,24 @@ class HealthServer:
         self._registry = registry
         self._check_live = check_live
         self._check_ready = check_ready
-        self._host = host
-        self.port = port
-        self._runner: web.AppRunner | None = None
-
-    async def start(self) -> None:
-        """Bind and serve; OSError where the port is taken."""
         application = web.Application()
         application.router.add_get("/metrics", self._serve_metrics)
         application.router.add_get("/healthz", self._serve_liveness)
         application.router.add_get("/readyz", self._serve_readiness)
-        runner = web.AppRunner(
-            application,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=_SHUTDOWN_S,
-        )
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self.port)
-        await site.start()
-        self._runner = runner
-        self.port = runner.addresses[0][1]
+        self._port = HttpPort(application, host, port)
+
+    @property
+    def port(self) -> int:
+        """Where it is served once ``start`` has returned."""
+        return self._port.number
+
+    async def start(self) -> None:
+        """Bind and serve; OSError where the port is taken."""
+        await self._port.start()
 
     async def close(self) -> None:
         """Stop serving."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._port.close()
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         body = generate_latest(self._registry)

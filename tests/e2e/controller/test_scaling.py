@@ -17,10 +17,9 @@ from e2e.controller.objects import (
 )
 from e2e.controller.processes import Controller
 from e2e.kubectl import Kubectl
-from kubelambda.controller.scaling.demand_server import BODY_BYTES_MAX
+from kubelambda.controller.demand.demand_server import BODY_BYTES_MAX
 from kubelambda.core.wire.demand import (
     DEMAND_PATH,
-    INTERNAL_KEY_INFO,
     DemandReport,
     Drain,
     EnvironmentReport,
@@ -28,7 +27,7 @@ from kubelambda.core.wire.demand import (
     decode_reply,
     encode_report,
 )
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, derive_key, sign_request
+from kubelambda.core.wire.keys import INTERNAL_KEY_INFO, SIGNATURE_HEADER, derive_key, sign_request
 
 KEY = derive_key(MASTER_SECRET.encode(), INTERNAL_KEY_INFO)
 

@@ -91,7 +91,7 @@ def test_a_changed_secret_reaches_the_function_without_a_failed_request(
     invoke_until(functions, arn, ["two", "slow", "more"])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_missing_secret_is_named_and_its_coming_mends_the_function(
     functions: Functions, wait_until: Callable[..., Any]
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_missing_secret_is_named_and_its_coming_mends_the_function(
     with pytest.raises(ClientError) as refused:
         functions.invoke(arn, {})
     assert refused.value.response["Error"]["Code"] == "ResourceNotReadyException"
-    wait_until(lambda: read_reason(functions, "Stalled")[0], "Stalled", timeout_s=30)
+    wait_until(lambda: read_reason(functions, "Stalled")[0], "Stalled", timeout_s=90)
     reason, message = read_reason(functions, "Stalled")
     assert reason == "ContainerConfigError"
     assert "Secret 'db'" in message

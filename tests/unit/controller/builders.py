@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.kept_records import DeploymentRecord, read_deployment
-from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.cache.records import FunctionRecord, RuntimeRecord, read_function
-from kubelambda.controller.function.plan import FunctionPlan, World
+from kubelambda.controller.function.observed import Observed
+from kubelambda.controller.function.plan import FunctionPlan
 from kubelambda.controller.function.render import Platform, render_function
 from kubelambda.controller.images.image_resolver import Resolution
+from kubelambda.controller.records.deployment_record import DeploymentRecord, read_deployment
+from kubelambda.controller.records.function_record import FunctionRecord, read_function
+from kubelambda.controller.records.pod_record import PodRecord
+from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.core.images.config import ImageConfig, ResolvedImage
 
 PLATFORM = Platform(ControllerSettings(), bytes(range(32)))
@@ -61,7 +63,7 @@ def make_image_function(**more: Any) -> dict[str, Any]:
     return manifest
 
 
-def image_world(record: FunctionRecord, image: Resolution = IMAGE) -> World:
+def image_world(record: FunctionRecord, image: Resolution = IMAGE) -> Observed:
     return replace(world(record), image=image)
 
 
@@ -97,7 +99,7 @@ def make_pod(**more: Any) -> PodRecord:
         "restarts": 0,
         "victim": False,
         "cpu_limit_millis": 1000,
-        "trouble": ("", ""),
+        "start_error": ("", ""),
     }
     return PodRecord(**{**values, **more})
 
@@ -107,8 +109,8 @@ def world(
     deployments: tuple[DeploymentRecord, ...] = (),
     pods: tuple[PodRecord, ...] = (),
     runtimes: dict[str, RuntimeRecord] | None = None,
-) -> World:
-    return World(
+) -> Observed:
+    return Observed(
         runtimes={RUNTIME.name: RUNTIME} if runtimes is None else runtimes,
         claimants=claimants,
         deployments=deployments,

@@ -8,22 +8,23 @@ from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.config import ControllerSettings
+from kubelambda.controller.cache.initial_list import enqueue_all, fill_store
+from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.cache.sync import enqueue_all, fill_store
-from kubelambda.controller.cache.watch import Intake, WorkKey
-from kubelambda.controller.function.field_managers import SCALE_MANAGER
+from kubelambda.controller.demand.link_states import LinkStates
+from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
+from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.render import Platform, Rendered
-from kubelambda.controller.function.renderings import Renderings
-from kubelambda.controller.function.verdict import Verdict
-from kubelambda.controller.images.image_resolver import Refusal
-from kubelambda.controller.images.images import Images
+from kubelambda.controller.images.image_lookups import ImageLookups
 from kubelambda.controller.network.network_policy import PolicyReconciler
+from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
-from kubelambda.controller.packages.packages import Packages
-from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.records.field_managers import SCALE_MANAGER
+from kubelambda.controller.records.keys import WorkKey
 from kubelambda.controller.scaling.start_backoff import StartBackoff
+from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageRequest
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import ConflictError
@@ -58,8 +59,8 @@ _SELECTORS: dict[Resource, str] = {
 _ROUNDS_MAX = 200
 
 
-async def _know_no_image(request: ImageRequest) -> Refusal:
-    return Refusal(Verdict(Reason.IMAGE_NOT_FOUND, f"{request.uri} is not there"))
+async def _know_no_image(request: ImageRequest) -> Problem:
+    return Problem(Reason.IMAGE_NOT_FOUND, f"{request.uri} is not there")
 
 
 def make_function(name: str = "hello", **spec: Any) -> Manifest:
@@ -82,6 +83,7 @@ class ControlledCluster:
         self.api = MemoryApi(lambda: self.now_s)
         self.keys: dict[WorkKey, None] = {}
         self.revisits: dict[WorkKey, float] = {}
+        self._held: list[Event] | None = None
         for resource, selector in _SELECTORS.items():
             self.api.watch(self._hear, resource, selector)
         self._start()
@@ -92,20 +94,19 @@ class ControlledCluster:
     def _start(self) -> None:
         self.store = Store()
         self.intake = Intake(self.store, self._enqueue)
-        self.renderings = Renderings(PLATFORM)
+        self.revisions = CurrentRevisions(PLATFORM)
         self.key_secrets = KeySecrets(self.api, self._clock)
-        packages = Packages(self._know_all, self._enqueue, self._clock)
-        images = Images(_know_no_image, lambda _: None, self._clock)
+        packages = KnownPackages(self._know_all, self._enqueue, self._clock)
+        images = ImageLookups(_know_no_image, lambda _: None, self._clock)
+        backoff = StartBackoff(LinkStates(), lambda _: None, self._clock)
         self.functions = FunctionReconciler(
             self.api,
             self.store,
             PLATFORM,
-            images,
-            packages,
-            self._clock,
-            self.renderings,
+            FunctionObserver(self.api, self.store, images, packages, backoff.report, self._clock),
+            self.revisions,
             self.key_secrets,
-            StartBackoff(LinkStates(), lambda _: None, self._clock),
+            self._clock,
         )
         self.layers = LayerReconciler(self.api, self.store, packages, "us-east-1", self._clock)
         self.policies = PolicyReconciler(self.api, self.store, RULES)
@@ -194,7 +195,7 @@ class ControlledCluster:
 
     def rendered(self, function: str = "hello") -> Rendered:
         """The objects of a function that was judged good."""
-        found = self.renderings.find(self.find(FUNCTIONS, function)["metadata"]["uid"])
+        found = self.revisions.find(self.find(FUNCTIONS, function)["metadata"]["uid"])
         assert found is not None
         return found
 
@@ -213,12 +214,25 @@ class ControlledCluster:
     def _enqueue(self, key: WorkKey) -> None:
         self.keys[key] = None
 
+    def hold_events(self) -> None:
+        """The watches tell nothing until ``release_events``."""
+        self._held = []
+
+    def release_events(self, *, times: int = 1) -> None:
+        """They tell all of it, in order, so many times over; and go on from there."""
+        held, self._held = self._held or [], None
+        for event in held * times:
+            self._hear(event)
+
     def _hear(self, event: Event) -> None:
+        if self._held is not None:
+            self._held.append(event)
+            return
         plural = event.resource.plural
         if event.type == "DELETED":
             self.intake.drop(plural, event.manifest)
         elif self.intake.take(plural, event.manifest):
-            self.intake.concern(plural, event.manifest)
+            self.intake.enqueue_affected(plural, event.manifest)
 
     def _clock(self) -> float:
         return self.now_s

@@ -1,8 +1,9 @@
-"""Finds deletions that no watch told of.
+"""Finds deletions that no watch has told of.
 
-Contract: after a watch has been away for too long, kopf lists anew and never says what vanished
-meanwhile. So now and then every kind is listed (metadata only), and what the complete list does not
-hold leaves the store, if it was there before the list began. A list that fails removes nothing.
+Contract: when a watch was interrupted for too long, kopf lists anew and never tells what was
+deleted meanwhile. So every RESYNC_S each kind is listed (metadata only), and an object that the
+complete list does not contain leaves the store, if it was there before the list began. A list that
+fails removes nothing.
 """
 
 import asyncio
@@ -10,8 +11,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from kubelambda.controller.cache.store import Store, Table
-from kubelambda.controller.cache.watch import Intake
+from kubelambda.controller.cache.intake import Intake
+from kubelambda.controller.cache.store import Store
+from kubelambda.controller.cache.table import Table
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
 from kubelambda.kube.paths import (
@@ -64,7 +66,7 @@ class Resync:
                 logger.exception("cannot compare %s; next try in %d s", resource.plural, RESYNC_S)
 
     async def compare(self, resource: Resource, table: Table[Any], selector: str) -> None:
-        """Drop what one complete list of ``resource`` does not hold."""
+        """Drop what one complete list of ``resource`` does not contain."""
         before = {one.uid: key for key, one in table.items()}
         present: set[str] = set()
         for namespace in self._scopes:
@@ -81,4 +83,4 @@ class Resync:
             record = table.get(namespace_name)
             if record is not None and record.uid == uid:
                 logger.info("%s %s is gone unseen", resource.kind, "/".join(namespace_name))
-                self._intake.vanish(resource.plural, namespace_name)
+                self._intake.drop_missing(resource.plural, namespace_name)

@@ -1,15 +1,15 @@
-"""The key Secrets of functions: made, and made again where somebody has deleted them.
+"""The key Secrets of functions: created, and created again where somebody has deleted them.
 
 Contract: the controller may create Secrets and nothing else (docs/adr/0001), so it sees no
-deletion. It asks for the Secret whenever it is about to matter; name and content are derived, so
-that 409 means that the very same Secret is there.
+deletion. It tries to create the Secret whenever a pod is about to need it. Name and content are
+derived from the master secret, so 409 means that the very same Secret is there.
 """
 
 import logging
 from collections.abc import Callable
 
-from kubelambda.controller.function.field_managers import SCALE_MANAGER
 from kubelambda.controller.function.render import Rendered
+from kubelambda.controller.records.field_managers import SCALE_MANAGER
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import AlreadyExistsError
 from kubelambda.kube.paths import SECRETS
@@ -17,7 +17,7 @@ from kubelambda.kube.paths import SECRETS
 logger = logging.getLogger(__name__)
 
 TRUSTED_S = 1.0
-"""A Secret that was there so recently is not asked for again."""
+"""A Secret that was there so recently is not created again."""
 _REMEMBERED_MAX = 4096
 
 

@@ -1,7 +1,7 @@
 """From a function and its runtime to the objects that serve it.
 
-Contract: pure. The same inputs give the same names, revision and content for ever, on every
-controller: that is what makes repeating a write harmless.
+Contract: pure. The same inputs always give the same names, revision and content, on every
+controller, so that repeating a write is harmless.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.records import FunctionRecord, RuntimeRecord
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.core.images.config import ResolvedImage
 from kubelambda.core.manifests.revision import (
     build_deployment_name,
@@ -60,17 +61,17 @@ class Rendered:
 
 
 def compute_share_millis(memory_mb: int) -> int:
-    """The CPU share of a running environment, in thousandths."""
+    """The CPU limit of an environment after its init, in thousandths of a CPU."""
     return max(2, round(memory_mb * 1000 / MIB_PER_CPU))
 
 
 def compute_init_millis(memory_mb: int, settings: ControllerSettings) -> int:
-    """The CPU limit that pods are created with."""
+    """The CPU limit that pods are created with, for the time of their init."""
     return max(compute_share_millis(memory_mb), settings.init_cpu_millis)
 
 
 def compute_request_millis(memory_mb: int, settings: ControllerSettings) -> int:
-    """The CPU request: strictly below the share, or a resize would change the pod's class."""
+    """The CPU request: strictly below the share, or a resize would change the pod's QoS class."""
     share = compute_share_millis(memory_mb)
     return max(1, min(share - 1, int(share * settings.cpu_request_fraction)))
 
@@ -78,7 +79,7 @@ def compute_request_millis(memory_mb: int, settings: ControllerSettings) -> int:
 def _build_code_rules(
     record: FunctionRecord, layers: Sequence[Layer], settings: ControllerSettings
 ) -> CodeRules | None:
-    """Only for pods that need them: a change of these settings rolls no others."""
+    """None for pods that fetch nothing: a change of these settings replaces only the others."""
     if not record.fetches_code and not any(one.fetched for one in layers):
         return None
     return CodeRules(settings.allowed_code_hosts, settings.private_cidrs)
@@ -87,7 +88,7 @@ def _build_code_rules(
 def _build_injected(
     runtime: RuntimeRecord | ResolvedImage, settings: ControllerSettings
 ) -> InjectedAgent | None:
-    """What an image without our agent needs beside it."""
+    """What a pod needs to run an image that does not contain our agent."""
     if not isinstance(runtime, ResolvedImage):
         return None
     return InjectedAgent(
@@ -105,9 +106,9 @@ def render_function(
     code_version: str = "",
     layers: Sequence[Layer] = (),
 ) -> Rendered:
-    """The Deployment, pod and key Secret that ``record`` asks for, with this version of its code.
+    """The Deployment, pod and key Secret of ``record``, with this version of its code.
 
-    ``runtime`` is what its pods run: a runtime's image or the function's own.
+    ``runtime`` is the image that its pods run: that of a runtime, or the function's own.
     """
     settings, generation = platform.settings, platform.settings.key_generation
     suffix = derive_key_secret_suffix(platform.master_secret, record.uid, generation)

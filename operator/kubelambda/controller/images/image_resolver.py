@@ -1,16 +1,14 @@
-"""From the image that a function names to its digest and what is run of it.
+"""From the image that a function names to its digest and its command.
 
-Contract: one resolution, no memory. Outcomes are values: a ``Refusal`` is a verdict in words for
-the function's owner, and says whether waiting can help. What a tag means is asked once for each
-generation of the function (``images``), so a push changes nothing before the function is updated.
+Contract: one resolution, no memory. Outcomes are values: a ``Problem`` is worded for the function's
+owner, and says whether waiting can help. ``image_lookups`` asks what a tag means once for each
+generation of the function, so a push changes nothing before the function is updated.
 """
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.function.verdict import Verdict
 from kubelambda.controller.images.registry import (
     BadAnswerError,
     ImageAbsentError,
@@ -19,6 +17,7 @@ from kubelambda.controller.images.registry import (
     RegistryDeniedError,
     RegistryError,
 )
+from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import (
     INDEX_TYPES,
     MANIFEST_TYPES,
@@ -53,38 +52,30 @@ _ADVICE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why there is no image (yet)."""
-
-    verdict: Verdict
-    passing: bool = False
-    """Nobody has to do anything: it is tried again."""
-
-
-Resolution = ResolvedImage | Refusal
+Resolution = ResolvedImage | Problem
+"""The image, or why there is none (yet)."""
 
 
 async def resolve_image(
     request: ImageRequest, allowed: AllowedRegistries, architecture: str
 ) -> Resolution:
-    """Ask the image's registry; within RESOLUTION_S."""
+    """Ask the image's registry; takes no longer than RESOLUTION_S."""
     try:
         reference = parse_image_reference(request.uri)
     except ImageReferenceError as error:
-        return _refuse(Reason.INVALID_SPEC, f"code.imageURI: {error}")
+        return Problem(Reason.INVALID_SPEC, f"code.imageURI: {error}")
     try:
         async with asyncio.timeout(RESOLUTION_S):
             return await _ask(reference, request.wanted, allowed, architecture)
     except OciError as error:
-        return _refuse(Reason.INVALID_IMAGE, f"the image {reference} {error}")
+        return Problem(Reason.INVALID_IMAGE, f"the image {reference} {error}")
     except RegistryDeniedError as error:
         return _trust_spec(reference, request.wanted, str(error))
     except TimeoutError:
         return _defer(f"the registry {reference.registry} does not answer in time")
     except RegistryError as error:
         reason = _REASONS.get(type(error))
-        return _refuse(reason, str(error)) if reason else _defer(str(error))
+        return Problem(reason, str(error)) if reason else _defer(str(error))
 
 
 async def _ask(
@@ -98,7 +89,7 @@ async def _ask(
         pinned = ImageReference(reference.registry, reference.repository, digest=answer.digest)
         manifest = parse_document(answer.content)
         if find_type(answer.media_type, manifest) in INDEX_TYPES:
-            # The index is what pods name, so that each node takes its own variant.
+            # Pods name the index, so that each node takes the variant for its machine.
             answer = await registry.fetch_manifest(pick_platform(manifest, architecture))
             manifest = parse_document(answer.content)
         if find_type(answer.media_type, manifest) not in MANIFEST_TYPES:
@@ -108,22 +99,17 @@ async def _ask(
 
 
 def _trust_spec(reference: ImageReference, wanted: ImageConfig, denial: str) -> Resolution:
-    """Of an image that only the nodes may see, the spec has to say everything.
+    """Take all from the spec, since only the nodes may see the image.
 
     LIMIT: without a digest in code.imageURI each node pulls what the tag means then.
     """
     if not wanted.entry_point or not wanted.command:
-        return _refuse(Reason.REGISTRY_ACCESS_DENIED, denial + _ADVICE)
+        return Problem(Reason.REGISTRY_ACCESS_DENIED, denial + _ADVICE)
     try:
         return resolve_command(reference, ImageConfig(working_directory=OWN_DIRECTORY), wanted)
     except OciError as error:
-        return _refuse(Reason.INVALID_IMAGE, f"the image {reference} {error}")
+        return Problem(Reason.INVALID_IMAGE, f"the image {reference} {error}")
 
 
-def _defer(message: str) -> Refusal:
-    verdict = Verdict(Reason.REGISTRY_UNAVAILABLE, f"{message}; it is asked again")
-    return Refusal(verdict, passing=True)
-
-
-def _refuse(reason: Reason, message: str) -> Refusal:
-    return Refusal(Verdict(reason, message))
+def _defer(message: str) -> Problem:
+    return Problem(Reason.REGISTRY_UNAVAILABLE, f"{message}; it is asked again", transient=True)

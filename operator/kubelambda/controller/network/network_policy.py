@@ -1,23 +1,18 @@
 """Reconciles the NetworkPolicy of each namespace that has functions.
 
 Contract: the policy is there before the first pod can be (a function is Ready before it has any),
-is kept as it should be, and goes with the last function; before it is deleted a fresh list must
-confirm that there is none.
+is kept as it should be, and is deleted with the last function, after a fresh list has confirmed
+that there is none.
 """
 
 import contextlib
 import logging
 from typing import Any
 
-from kubelambda.controller.cache.kept_records import PolicyRecord, read_policy
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.function.field_managers import APPLY_MANAGER
-from kubelambda.controller.function.plan import (
-    ApplyPolicy,
-    DeletePolicy,
-    ReplacePolicy,
-    plan_policy,
-)
+from kubelambda.controller.network.plan import ApplyPolicy, DeletePolicy, ReplacePolicy, plan_policy
+from kubelambda.controller.records.field_managers import APPLY_MANAGER
+from kubelambda.controller.records.policy_record import PolicyRecord, read_policy
 from kubelambda.kube.api import JSON_PATCH, KubeApi, Manifest
 from kubelambda.kube.errors import ForbiddenError, NotFoundError
 from kubelambda.kube.paths import FUNCTIONS, NETWORK_POLICIES
@@ -37,13 +32,13 @@ class PolicyReconciler:
         self._client = client
         self._store = store
         self._rules = rules
-        self._settled: dict[str, str] = {}
+        self._accepted: dict[str, str] = {}
 
     async def reconcile(self, namespace: str) -> None:
         """Apply, repair, delete or leave the policy of ``namespace``."""
         try:
             if await self._act(namespace):
-                # An apply leaves what others have added; that goes in a second step.
+                # An apply leaves what others have added; a second step removes that.
                 await self._act(namespace)
         except NotFoundError:
             return  # the namespace or the policy has just gone
@@ -52,12 +47,12 @@ class PolicyReconciler:
                 raise
 
     async def _act(self, namespace: str) -> bool:
-        """Whether the policy was applied."""
+        """Do what the policy needs; whether it was applied."""
         planned = plan_policy(
             desired=build_network_policy(namespace, self._rules),
             observed=self._store.policies.get((namespace, POLICY_NAME)),
             has_functions=self._store.has_functions(namespace),
-            settled=self._settled.get(namespace, ""),
+            accepted_digest=self._accepted.get(namespace, ""),
         )
         match planned:
             case ApplyPolicy(manifest):
@@ -84,11 +79,11 @@ class PolicyReconciler:
         )
         found = read_policy(replaced)
         self._store.put_policy(found)
-        self._settled[namespace] = found.digest
+        self._accepted[namespace] = found.digest
 
     async def _delete(self, record: PolicyRecord) -> None:
         namespace, name = record.key
-        self._settled.pop(namespace, None)
+        self._accepted.pop(namespace, None)
         async for page in self._client.list_pages(FUNCTIONS, namespace, page_items=1):
             if page:
                 return

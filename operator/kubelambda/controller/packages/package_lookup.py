@@ -5,14 +5,9 @@ each question, and an answer no longer than a question may be; whatever is no go
 PackagesUnavailableError.
 """
 
-import time
 from collections.abc import Sequence
 
-import aiohttp
-
 from kubelambda.core.packages.store import PackagesUnavailableError
-from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, derive_key, sign_request
 from kubelambda.core.wire.package_lookup import (
     LOOKUP_BYTES_MAX,
     LOOKUP_PATH,
@@ -21,7 +16,8 @@ from kubelambda.core.wire.package_lookup import (
     decode_missing,
     encode_lookup,
 )
-from kubelambda.process.answers import AnswerTooLongError, read_answer
+from kubelambda.process.internal_client import InternalClient, InternalRequestError
+from kubelambda.process.signatures import Signatures
 
 LOOKUP_S = 10.0
 _NO_STORE = 501
@@ -31,35 +27,25 @@ class HttpPackageLookup:
     """Asks the gateways' internal Service at ``address``, host:port."""
 
     def __init__(self, address: str, master_secret: bytes) -> None:
-        self._url = f"http://{address}{LOOKUP_PATH}"
-        self._key = derive_key(master_secret, INTERNAL_KEY_INFO)
+        self._base_url = f"http://{address}"
+        self._signatures = Signatures.derive(master_secret)
 
     async def ask(self, names: Sequence[str]) -> frozenset[str]:
         """Those of ``names`` that are missing; NoPackageStoreError, PackagesUnavailableError.
 
-        A connection for each question: it is balanced anew, and none is kept to a gateway that has
-        gone.
+        Each question opens a connection: so questions spread over the gateways, and none goes to a
+        gateway that has ended.
         """
-        body = encode_lookup(names)
-        signature = sign_request(self._key, "POST", LOOKUP_PATH, body, int(time.time()))
-        timeout = aiohttp.ClientTimeout(total=LOOKUP_S)
+        client = InternalClient(
+            self._signatures, timeout_s=LOOKUP_S, reply_bytes_max=LOOKUP_BYTES_MAX
+        )
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-                session.post(
-                    self._url, data=body, headers={SIGNATURE_HEADER: signature}
-                ) as response,
-            ):
-                if response.status == _NO_STORE:
-                    raise NoPackageStoreError
-                if response.status != 200:
-                    raise PackagesUnavailableError(f"the gateway answered {response.status}")
-                return decode_missing(await read_answer(response, LOOKUP_BYTES_MAX), names)
-        except (
-            aiohttp.ClientError,
-            TimeoutError,
-            OSError,
-            MalformedLookupError,
-            AnswerTooLongError,
-        ) as error:
-            raise PackagesUnavailableError(f"no gateway can be asked: {error!r}") from error
+            async with client:
+                reply = await client.post(self._base_url, LOOKUP_PATH, encode_lookup(names))
+            if reply.status == _NO_STORE:
+                raise NoPackageStoreError
+            if reply.status != 200:
+                raise PackagesUnavailableError(f"the gateway answered {reply.status}")
+            return decode_missing(reply.body, names)
+        except (InternalRequestError, MalformedLookupError) as error:
+            raise PackagesUnavailableError(f"no gateway can be asked: {error}") from error

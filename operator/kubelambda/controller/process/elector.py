@@ -8,14 +8,15 @@ order hands the Lease back. The Lease is deleted with its owner, the controllers
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Awaitable
 
+from kubelambda.controller.process.election import (
+    SYSTEM_CLOCK,
+    ElectionClock,
+    ElectionSettings,
+)
+from kubelambda.controller.process.lease_lock import LeaseLock, view_lease
 from kubelambda.core.coordination.election import (
-    LeaseView,
     Sighting,
     Step,
     Term,
@@ -30,13 +31,10 @@ from kubelambda.kube.errors import (
     ConflictError,
     FencedError,
     KubeError,
-    NotFoundError,
 )
-from kubelambda.kube.paths import DEPLOYMENTS, LEASES
 
 logger = logging.getLogger(__name__)
 
-MANAGER = "kubelambda-elector"
 UNREACHED_S = 30.0
 """Without an answer of the API server for so long, a controller is not Ready."""
 _POLL_S_MAX = 0.5
@@ -48,50 +46,18 @@ class LeadershipLostError(Exception):
     """Somebody else may lead by now; this process must end."""
 
 
-@dataclass(frozen=True, slots=True)
-class ElectionClock:
-    """Time as an election needs it."""
-
-    boot: Callable[[], float]
-    """Seconds that also pass while the process or the machine sleeps."""
-    wall: Callable[[], float]
-    """Seconds since the epoch."""
-    sleep: Callable[[float], Awaitable[None]]
-    """Return after so many seconds."""
-
-
-SYSTEM_CLOCK = ElectionClock(
-    lambda: time.clock_gettime(time.CLOCK_BOOTTIME), time.time, asyncio.sleep
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ElectionSettings:
-    """Which Lease this process competes for, and how."""
-
-    namespace: str
-    name: str
-    identity: str
-    duration_s: float
-    renew_s: float
-    owner: str = ""
-    """Deployment of the namespace with which the Lease is deleted; empty: with none."""
-
-
 class Elector:
     """Competes for one Lease; ``client`` has no fence and no pace."""
 
     def __init__(
         self, client: KubeApi, election: ElectionSettings, clock: ElectionClock = SYSTEM_CLOCK
     ) -> None:
-        self._client = client
+        self._lock = LeaseLock(client, election, clock)
         self._election = election
         self._clock = clock
         self.identity = election.identity
         self._term = Term(renew_deadline_s(election.duration_s))
         self._sighting: Sighting | None = None
-        self._owner_reference: dict[str, Any] | None = None
-        self._reached_at: float | None = None
         self._is_unopposed = False
 
     def check_fence(self) -> None:
@@ -108,9 +74,9 @@ class Elector:
         """Empty while the API server answers: a standby could lead, a leader does."""
         if self._is_unopposed:
             return ""
-        if self._reached_at is None:
+        if self._lock.reached_at is None:
             return "the API server was never reached"
-        silent_s = self._clock.boot() - self._reached_at
+        silent_s = self._clock.boot() - self._lock.reached_at
         return f"the API server was not reached for {silent_s:.0f} s" * (silent_s > UNREACHED_S)
 
     async def wait_for_leadership(self) -> None:
@@ -120,6 +86,8 @@ class Elector:
                 if await self._try_to_lead():
                     logger.info("%s leads now", self.identity)
                     return
+            except (ConflictError, AlreadyExistsError):
+                logger.info("another process was quicker at the Lease")
             except KubeError as error:
                 logger.warning("cannot look at the Lease %s: %s", self._election.name, error)
             await self._clock.sleep(self._choose_poll_s())
@@ -143,9 +111,9 @@ class Elector:
         self._term = Term(0.0)
         for _ in range(_RELEASE_TRIES):
             try:
-                lease = await self._read()
-                if lease is not None and _view(lease).holder == self.identity:
-                    await self._write(lease, holder="")
+                lease = await self._lock.read()
+                if lease is not None and view_lease(lease).holder == self.identity:
+                    await self._lock.write(lease, holder="")
             except ConflictError:
                 continue  # a renewal of ours was on its way
             except KubeError as error:
@@ -186,9 +154,14 @@ class Elector:
         raise LeadershipLostError("the API server did not answer a renewal in time")
 
     async def _try_to_lead(self) -> bool:
+        """Take or renew the Lease where that is due; False where somebody else holds it.
+
+        ConflictError or AlreadyExistsError where it was written between our read and our write,
+        which does not say by whom.
+        """
         boot, wall = self._clock.boot(), self._clock.wall()
-        lease = await self._read()
-        view = None if lease is None else _view(lease)
+        lease = await self._lock.read()
+        view = None if lease is None else view_lease(lease)
         self._sighting = note_sighting(self._sighting, view, boot)
         step = decide_step(
             view,
@@ -199,85 +172,8 @@ class Elector:
         )
         if step is Step.WAIT:
             return False
-        if step is not Step.RENEW or self._owner_reference is None:
-            await self._find_owner()
-        try:
-            await self._write(lease, holder=self.identity)
-        except (ConflictError, AlreadyExistsError):
-            logger.info("another process was quicker at the Lease")
-            return False
+        if step is not Step.RENEW or not self._lock.has_owner:
+            await self._lock.find_owner()
+        await self._lock.write(lease, holder=self.identity)
         self._term.renew(boot, wall)
         return True
-
-    async def _read(self) -> dict[str, Any] | None:
-        try:
-            lease = await self._client.get(LEASES, self._election.namespace, self._election.name)
-        except NotFoundError:
-            lease = None
-        self._reached_at = self._clock.boot()
-        return lease
-
-    async def _find_owner(self) -> None:
-        """Learn the owner's uid. Without it the Lease outlives an uninstall, which costs little."""
-        if not self._election.owner:
-            return
-        try:
-            found = await self._client.get(
-                DEPLOYMENTS, self._election.namespace, self._election.owner
-            )
-        except KubeError as error:
-            logger.warning("cannot read the owner of the Lease: %s", error)
-            return
-        self._owner_reference = {
-            "apiVersion": DEPLOYMENTS.api_version,
-            "kind": DEPLOYMENTS.kind,
-            "name": self._election.owner,
-            "uid": found["metadata"]["uid"],
-        }
-
-    async def _write(self, lease: dict[str, Any] | None, *, holder: str) -> dict[str, Any]:
-        manifest = self._build_lease(lease, holder)
-        if lease is None:
-            return await self._client.create(
-                LEASES, self._election.namespace, manifest, manager=MANAGER
-            )
-        manifest["metadata"]["resourceVersion"] = lease["metadata"]["resourceVersion"]
-        return await self._client.replace(LEASES, self._election.namespace, manifest)
-
-    def _build_lease(self, former_lease: dict[str, Any] | None, holder: str) -> dict[str, Any]:
-        moment = _format_time(self._clock.wall())
-        former = (former_lease or {}).get("spec") or {}
-        changed = former.get("holderIdentity") != holder
-        spec = {
-            "holderIdentity": holder,
-            "leaseDurationSeconds": max(1, round(self._election.duration_s)),
-            "renewTime": moment,
-            "acquireTime": moment if changed else former.get("acquireTime", moment),
-            "leaseTransitions": former.get("leaseTransitions", 0) + (changed and bool(holder)),
-        }
-        metadata: dict[str, Any] = {
-            "name": self._election.name,
-            "namespace": self._election.namespace,
-        }
-        if self._owner_reference is not None:
-            metadata["ownerReferences"] = [self._owner_reference]
-        return {
-            "apiVersion": LEASES.api_version,
-            "kind": LEASES.kind,
-            "metadata": metadata,
-            "spec": spec,
-        }
-
-
-def _format_time(wall: float) -> str:
-    moment = datetime.fromtimestamp(wall, UTC)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _view(lease: dict[str, Any]) -> LeaseView:
-    spec = lease.get("spec") or {}
-    return LeaseView(
-        holder=spec.get("holderIdentity") or "",
-        version=lease["metadata"]["resourceVersion"],
-        transitions=spec.get("leaseTransitions") or 0,
-    )

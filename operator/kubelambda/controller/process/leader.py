@@ -16,43 +16,38 @@ import kopf
 from prometheus_client import CollectorRegistry
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.records import FunctionRecord
+from kubelambda.controller.cache.initial_list import enqueue_all, fill_store
+from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.resync import Resync
-from kubelambda.controller.cache.runtimes import RuntimesFromConfigMap
+from kubelambda.controller.cache.runtime_config_map import RuntimesFromConfigMap
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.cache.sync import enqueue_all, fill_store
-from kubelambda.controller.cache.watch import (
-    Intake,
-    WorkKey,
-    build_kopf_registry,
-    build_kopf_settings,
-    function_key,
-)
+from kubelambda.controller.cache.watches import build_kopf_registry, build_kopf_settings
+from kubelambda.controller.demand.demand_server import DemandServer
+from kubelambda.controller.demand.gateway_pods import GatewayPods
+from kubelambda.controller.demand.link_states import LinkStates
+from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.lambda_function import FunctionReconciler
+from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.render import Platform
-from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.images.image_lookups import ImageLookups
 from kubelambda.controller.images.image_resolver import resolve_image
-from kubelambda.controller.images.images import Images
 from kubelambda.controller.network.network_policy import PolicyReconciler
+from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
-from kubelambda.controller.packages.packages import Packages
 from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader_label import claim_leader_label, drop_leader_label
 from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WorkerMetrics, Workers
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.keys import WorkKey, function_key
 from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.demand_server import DemandServer
-from kubelambda.controller.scaling.gateway_pods import GatewayPods
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.capacity.pace import TokenBucket
-from kubelambda.core.wire.demand import INTERNAL_KEY_INFO
-from kubelambda.core.wire.keys import derive_key
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import load_configuration
 from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
@@ -60,6 +55,7 @@ from kubelambda.kube.request_sender import RequestCounter
 from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.parts import run_parts
 from kubelambda.process.signals import set_on_stop
+from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
 
@@ -94,10 +90,10 @@ class Leader:
         self._queue: WorkQueue[WorkKey] = WorkQueue()
         self._intake = Intake(self._store, self._queue.add)
         shared = Platform(settings, master_secret)
-        self._renderings = Renderings(shared)
+        self._revisions = CurrentRevisions(shared)
         self._key_secrets = KeySecrets(self._client, time.monotonic)
         lookup = HttpPackageLookup(settings.gateway_address, master_secret)
-        self._packages = Packages(lookup.ask, self._queue.add, time.monotonic)
+        self._packages = KnownPackages(lookup.ask, self._queue.add, time.monotonic)
         link_states = LinkStates()
         start_backoff = StartBackoff(link_states, self._look_at_function, time.monotonic)
         self._workers = Workers(
@@ -106,12 +102,17 @@ class Leader:
                 self._client,
                 self._store,
                 shared,
-                self._build_images(),
-                self._packages,
-                time.time,
-                self._renderings,
+                FunctionObserver(
+                    self._client,
+                    self._store,
+                    self._build_images(),
+                    self._packages,
+                    start_backoff.report,
+                    time.time,
+                ),
+                self._revisions,
                 self._key_secrets,
-                start_backoff,
+                time.time,
             ),
             LayerReconciler(self._client, self._store, self._packages, settings.region, time.time),
             PolicyReconciler(self._client, self._store, rules),
@@ -121,7 +122,7 @@ class Leader:
         self._store.on_pod_changed = self._scaler.evaluate_soon
         self._runtimes = self._build_runtimes()
         self._demand = DemandServer(
-            derive_key(master_secret, INTERNAL_KEY_INFO),
+            Signatures.derive(master_secret),
             self._scaler.take_report,
             port=settings.demand_port,
         )
@@ -203,7 +204,7 @@ class Leader:
         cold_starts = ColdStarts(registry)
         actuator = Actuator(
             self._store,
-            self._renderings,
+            self._revisions,
             self._key_secrets,
             PodWriter(self._client, self._store, registry),
             start_backoff,
@@ -211,7 +212,7 @@ class Leader:
         )
         return Scaler(
             self._store,
-            self._renderings,
+            self._revisions,
             actuator,
             start_backoff,
             link_states,
@@ -220,10 +221,10 @@ class Leader:
             self._settings,
         )
 
-    def _build_images(self) -> Images:
+    def _build_images(self) -> ImageLookups:
         allowed = self._settings.read_allowed_registries()
         architecture = ARCHITECTURES.get(platform.machine(), "amd64")
-        return Images(
+        return ImageLookups(
             lambda request: resolve_image(request, allowed, architecture),
             lambda key: self._queue.add(function_key(*key)),
             time.monotonic,

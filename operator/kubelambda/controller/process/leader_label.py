@@ -6,7 +6,7 @@ new leader takes the label from whoever carries it: the old leader may be dead o
 
 import logging
 
-from kubelambda.controller.function.field_managers import SCALE_MANAGER
+from kubelambda.controller.records.field_managers import SCALE_MANAGER
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError, NotFoundError
 from kubelambda.kube.paths import PODS

@@ -12,11 +12,11 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from kubelambda.controller.cache.watch import WorkKey
 from kubelambda.controller.function.lambda_function import FunctionReconciler
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.process.work_queue import WorkQueue
+from kubelambda.controller.records.keys import WorkKey
 from kubelambda.kube.errors import ConflictError, KubeError, TooManyRequestsError
 from kubelambda.process.cancellation import is_ending
 

@@ -1,4 +1,6 @@
-"""How many environments each function has: demand in, pods and replicas out (DESIGN 3.4).
+"""How many environments each function has: from demand to Deployments, replicas and direct pods.
 
-Contract: decisions are those of ``core.capacity``; this room keeps the counts and writes.
+Contract: one evaluation goes ``snapshot_builder`` -> ``decider`` -> ``actuator``; the first two do
+no I/O. Decisions are those of ``core.capacity``; this room remembers what they need of the past,
+limits the rate of starts, and writes (DESIGN 3.4). ``demand`` knows what gateways report.
 """

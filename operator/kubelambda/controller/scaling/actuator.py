@@ -11,18 +11,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
-from kubelambda.controller.cache.pod_records import PodRecord
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.render import Rendered, compute_share_millis
-from kubelambda.controller.function.renderings import Renderings
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.cold_starts import ColdStarts
+from kubelambda.controller.scaling.decision import Decision, list_to_resize
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.controller.scaling.start_backoff import StartBackoff
-from kubelambda.core.capacity.scaling import ScalingPlan
 from kubelambda.kube.errors import ForbiddenError, InvalidError, KubeError
 
 logger = logging.getLogger(__name__)
@@ -32,63 +31,13 @@ RESTING_S = 1.0
 """After a request that failed in another way; else a server in trouble is asked without end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What is to happen to one function now."""
-
-    snapshot: FunctionSnapshot
-    plan: ScalingPlan
-    victims: tuple[str, ...] = ()
-    """Idle environments that make room for others."""
-    target: int | None = None
-    """Replicas of the current revision's Deployment; None: as they are."""
-    direct: int = 0
-    """Direct pods to be made."""
-
-    def with_start(self, target: int | None, direct: int) -> "Decision":
-        """With the start split between the Deployment and direct pods."""
-        return replace(self, target=target, direct=direct)
-
-    def limit_direct(self, granted: int) -> "Decision":
-        """With no more direct pods than that."""
-        return replace(self, direct=min(self.direct, granted))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        plan = self.plan
-        return not (
-            plan.replicas
-            or plan.drain
-            or plan.delete
-            or plan.withdraw
-            or self.victims
-            or self.target is not None
-            or self.direct
-            or list_to_resize(self.snapshot)
-        )
-
-
-def list_to_resize(snapshot: FunctionSnapshot) -> list[PodRecord]:
-    """Pods that have done their init and still have the CPU limit for it."""
-    share = compute_share_millis(snapshot.record.memory_mb)
-    return [
-        pod
-        for pod, load in snapshot.pods
-        if load.state in ("idle", "busy")
-        and load.usable
-        and pod.cpu_limit_millis > share
-        and not pod.terminating
-    ]
-
-
 class Actuator:
     """Writes for one function at a time; several of them side by side."""
 
     def __init__(
         self,
         store: Store,
-        renderings: Renderings,
+        revisions: CurrentRevisions,
         key_secrets: KeySecrets,
         writer: PodWriter,
         start_backoff: StartBackoff,
@@ -96,7 +45,7 @@ class Actuator:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._renderings = renderings
+        self._revisions = revisions
         self._key_secrets = key_secrets
         self._writer = writer
         self._start_backoff = start_backoff
@@ -223,7 +172,7 @@ class Actuator:
 
     def _find_rendered(self, snapshot: FunctionSnapshot) -> Rendered | None:
         """None where the function has changed since the look, or was not judged yet."""
-        rendered = self._renderings.find(snapshot.record.uid)
+        rendered = self._revisions.find(snapshot.record.uid)
         return rendered if rendered and rendered.revision == snapshot.revision else None
 
     async def _mark(self, snapshot: FunctionSnapshot, names: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Histogram
 
-from kubelambda.controller.cache.pod_records import PodRecord
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.core.capacity.scaling import PodLoad
 from kubelambda.telemetry.metrics import COLD_START_BUCKETS

@@ -10,11 +10,11 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kubelambda.controller.cache.kept_records import DeploymentRecord, read_deployment
-from kubelambda.controller.cache.pod_records import PodRecord, read_pod
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.function.deployment_writer import create_deployment
-from kubelambda.controller.function.field_managers import SCALE_MANAGER
+from kubelambda.controller.records.deployment_record import DeploymentRecord, read_deployment
+from kubelambda.controller.records.field_managers import SCALE_MANAGER
+from kubelambda.controller.records.pod_record import PodRecord, read_pod
 from kubelambda.kube.api import STRATEGIC_PATCH, KubeApi, Manifest
 from kubelambda.kube.errors import ConflictError, KubeError, NotFoundError
 from kubelambda.kube.paths import DEPLOYMENTS, PODS

@@ -7,7 +7,7 @@ this process nothing is remembered, and environments too many go after the idle 
 
 from collections.abc import Iterable
 
-from kubelambda.controller.cache.kept_records import DeploymentRecord
+from kubelambda.controller.records.deployment_record import DeploymentRecord
 
 
 class ReplicaDrift:

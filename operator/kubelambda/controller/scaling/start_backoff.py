@@ -8,12 +8,13 @@ Contract: lives on one event loop; no I/O. Two kinds: the API server refused a p
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.cache.records import FunctionRecord
-from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.demand.link_states import LinkStates
+from kubelambda.controller.diagnosis.start_report import StartReport
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.core.backoff import double_delay_s
 from kubelambda.core.capacity.scaling import PodLoad
-from kubelambda.core.capacity.start_failures import FAILURES_STALLED, StartFailures, record_failure
+from kubelambda.core.capacity.start_failures import StartFailures, record_failure
 
 REFUSED_S_MIN = 1.0
 REFUSED_S_MAX = 15.0
@@ -21,33 +22,6 @@ STUCK_S = 5.0
 """What keeps a container from starting for less time often passes by itself."""
 REFUSED_FORGET_S = 10.0
 """A refusal that nobody has run into again for so long after its delay is forgotten."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartReport:
-    """What the conditions of a function say about its starts."""
-
-    revision: str = ""
-    """Whose environments have failed."""
-    refusal: str = ""
-    """The API server's words; empty where it refuses nothing."""
-    failures: int = 0
-    cause: str = ""
-    """Why the latest environment ended."""
-    held_s: float = 0.0
-    """How long nothing is started; 0: the next request starts one."""
-
-    def of(self, revision: str) -> "StartReport":
-        """What of it concerns ``revision``: another one may fare better."""
-        return self if self.revision in ("", revision) else StartReport(refusal=self.refusal)
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether callers are told at once, instead of waiting for another try."""
-        return self.failures >= FAILURES_STALLED and self.held_s > 0
-
-
-NO_TROUBLE = StartReport()
 
 
 @dataclass(slots=True)
@@ -151,7 +125,7 @@ class StartBackoff:
             revision,
             begun_at=self._link_states.known_since(pod.uid, now),
             now=now,
-            cause=pod.exit or pod.ended or " ".join(one for one in pod.trouble if one),
+            cause=pod.exit or pod.ended or " ".join(one for one in pod.start_error if one),
         )
         self._changed(record)
 

@@ -27,7 +27,6 @@ from kubelambda.core.wire.bounds import COUNT_MAX, read_integer, read_number, re
 
 DEMAND_PATH = "/v1/demand"
 DURATION_MS_MAX = 900_000.0
-INTERNAL_KEY_INFO = "kubelambda/internal"
 FORMAT = 1
 SEQUENCE_MAX = 2**63 - 1
 IDLE_S_MAX = 10.0**9

@@ -1,6 +1,6 @@
 """Frames of the link between agent and gateway: encoding, incremental decoding, limits, proofs.
 
-Contract: bytes in, values out; no sockets and no timers (those live in ``gateway.link.listener``).
+Contract: bytes in, values out; sockets and timers are ``gateway.link.connection``'s.
 Both directions of docs/link.md, sections 2 and 3; the Go twin is runtimes/agent/link. Shared
 vectors: tests/vectors/link.json. No number of an agent is used before it is known to be one, within
 bounds.

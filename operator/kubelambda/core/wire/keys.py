@@ -11,6 +11,8 @@ KEY_BYTES = 32
 MASTER_BYTES_MIN = 32
 SIGNATURE_HEADER = "x-kubelambda-signature"
 SIGNATURE_AGE_S_MAX = 30
+INTERNAL_KEY_INFO = "kubelambda/internal"
+"""What the key of requests between our own processes is bound to."""
 
 
 class WeakMasterSecretError(ValueError):

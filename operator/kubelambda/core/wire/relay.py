@@ -1,14 +1,14 @@
 """Relaying an invocation to a gateway: between gateways, and from dispatchers and triggers.
 
 ``POST /internal/v1/invoke`` on a gateway's internal listener. The request's body is the event as it
-is; everything else stands in the header META_HEADER (JSON, signed together with the body as in
-``core.wire.keys``). The answer is 200 with the header OUTCOME_HEADER (JSON) and the payload as its
-body, whatever the outcome; before that, an interim ``102 Processing`` says that the event has been
-handed to an environment. A sender that loses the connection before the 102 may send again, one that
-loses it afterwards may not, unless a second run is allowed (asynchronous events: the same
-``request_id`` finds the running event or the kept result). 421 means that the receiver does not own
-the function and that the sender has relayed before (``hops``); 401 a wrong signature; 400 metadata
-that the receiver cannot read.
+is; everything else stands in the header META_HEADER (JSON). The signature (``core.wire.keys``)
+covers the path, a newline and that header's value, and the body. The answer is 200 with the header
+OUTCOME_HEADER (JSON) and the payload as its body, whatever the outcome; before that, an interim
+``102 Processing`` says that the event has been handed to an environment. A sender that loses the
+connection before the 102 may send again, one that loses it afterwards may not, unless a second run
+is allowed (asynchronous events: the same ``request_id`` finds the running event or the kept
+result). 421 means that the receiver does not own the function and that the sender has relayed
+before (``hops``); 401 a wrong signature; 400 metadata that the receiver cannot read.
 
 A sender that asks for ``signs_of_life`` gets the 200 at once, with OUTCOME_IN_BODY as its outcome.
 The body is then any number of SIGN_OF_LIFE, one at least every SIGN_OF_LIFE_S, among them one
@@ -33,7 +33,6 @@ from kubelambda.core.coordination.membership import read_epoch
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire.bounds import TEXT_CHARS_MAX, read_integer, read_name, read_text
-from kubelambda.core.wire.keys import sign_request, verify_request
 
 RELAY_PATH = "/internal/v1/invoke"
 META_HEADER = "x-kubelambda-relay"
@@ -137,16 +136,6 @@ def decode_request(header: str) -> RelayRequest:
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise MalformedRelayError(f"not a relayed request: {error!r}") from error
-
-
-def sign_relay(key: bytes, meta: str, body: bytes, now_s: int) -> str:
-    """The signature of a relayed event: over its metadata and its payload."""
-    return sign_request(key, "POST", f"{RELAY_PATH}\n{meta}", body, now_s)
-
-
-def verify_relay(key: bytes, signature: str, meta: str, body: bytes, now_s: int) -> bool:
-    """Whether ``sign_relay`` with ``key`` made ``signature`` in the last 30 s."""
-    return verify_request(key, signature, "POST", f"{RELAY_PATH}\n{meta}", body, now_s)
 
 
 def encode_outcome(outcome: Outcome | ApiError, version: int = VERSION) -> tuple[str, bytes]:

@@ -24,7 +24,7 @@ OpenSpool = Callable[[Callable[[], None]], Spool]
 """A new spool, which calls what it is given when it has room again."""
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """What ``Connections`` knows of a connection."""
 
     @property
@@ -54,7 +54,7 @@ class Connections:
     """All open connections of a listener."""
 
     limits: ClientLimits = field(default_factory=ClientLimits)
-    open: set[Connection] = field(default_factory=set)
+    open: set[ClientConnection] = field(default_factory=set)
     by_address: dict[str, int] = field(default_factory=dict)
     leaving: bool = False
     """Set while the server is about to stop: each answer is the last one of its connection."""
@@ -73,7 +73,7 @@ class Connections:
         self.payloads = BodyBudget(self.limits.bodies_bytes_max, SMALL_BODIES_BYTES)
         self.uploads = BodyBudget(self.limits.uploads_bytes_max)
 
-    def count_in(self, connection: Connection, address: str) -> bool:
+    def count_in(self, connection: ClientConnection, address: str) -> bool:
         """Count ``connection`` in; False where a cap is reached."""
         count, limits = self.by_address.get(address, 0), self.limits
         if len(self.open) >= limits.connections_max or count >= limits.connections_per_address_max:
@@ -82,7 +82,7 @@ class Connections:
         self.by_address[address] = count + 1
         return True
 
-    def count_out(self, connection: Connection, address: str) -> None:
+    def count_out(self, connection: ClientConnection, address: str) -> None:
         """Count ``connection`` out."""
         if connection in self.open:
             self.open.discard(connection)

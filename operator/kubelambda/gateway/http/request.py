@@ -16,8 +16,8 @@ from kubelambda.gateway.http.spool import Spool
 Headers = list[tuple[str, str]]
 
 
-class Connection(Protocol):
-    """What a request's connection does for it."""
+class Answers(Protocol):
+    """Writes what a request is answered (``gateway.http.answer_writer``)."""
 
     def respond(self, request: "Request", status: int, headers: Headers, body: bytes) -> None:
         """Write the whole answer."""
@@ -53,7 +53,7 @@ class Request:
     query: bytes
     headers: dict[bytes, bytes]
     body: bytes
-    connection: Connection
+    answers: Answers
     keep_alive: bool
     request_id: str = ""
     """The id that its answers carry; set by the application that gives it one."""
@@ -76,28 +76,28 @@ class Request:
     def respond(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
         """Answer; a second answer, and one to a client that has gone, is dropped."""
         self.release()
-        self.connection.respond(self, status, headers, body)
+        self.answers.respond(self, status, headers, body)
 
     def begin(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None:
         """Begin an answer whose body follows with ``send`` and ``end``; chunked without length."""
         self.release()
-        self.connection.begin(self, status, headers, length)
+        self.answers.begin(self, status, headers, length)
 
     def send(self, data: bytes) -> bool:
         """Part of a begun answer; False: wait for ``on_writable`` before the next part."""
-        return self.connection.send(self, data)
+        return self.answers.send(self, data)
 
     def end(self) -> None:
         """The begun answer is whole."""
-        self.connection.end(self)
+        self.answers.end(self)
 
     def announce(self) -> None:
         """Tell the client by an interim ``102 Processing`` that its request has begun to run."""
-        self.connection.announce(self)
+        self.answers.announce(self)
 
     def drop(self) -> None:
         """Close the connection without an answer."""
-        self.connection.drop(self)
+        self.answers.drop(self)
 
     def release(self) -> None:
         """Its body is not needed any more; a second time changes nothing."""

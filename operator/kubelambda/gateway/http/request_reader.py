@@ -22,7 +22,7 @@ import httptools
 
 from kubelambda.core.capacity.client_limits import SMALL_BODY_BYTES, ClientLimits
 from kubelambda.gateway.http.body_budget import HeldBody
-from kubelambda.gateway.http.request import Connection, Request
+from kubelambda.gateway.http.request import Answers, Request
 from kubelambda.gateway.http.spool import Spool, SpoolError
 
 HEAD_BYTES_MAX = 65_536
@@ -56,8 +56,13 @@ class RefusedError(Exception):
         self.reason = reason
 
 
-class Receiver(Connection, Protocol):
+class Receiver(Protocol):
     """The connection that requests are read for."""
+
+    @property
+    def answers(self) -> Answers:
+        """What its requests are answered by."""
+        ...
 
     def open_account(self, *, is_upload: bool, is_small: bool) -> HeldBody:
         """Where the bytes of one body are counted."""
@@ -309,7 +314,7 @@ class RequestReader:
             query=query,
             headers=self._headers,
             body=bytes(self._body),
-            connection=self._receiver,
+            answers=self._receiver.answers,
             keep_alive=self._parser.should_keep_alive() and not unread,
             over_limit=self._over_limit,
             unread=unread,

@@ -10,7 +10,6 @@ may come again (asynchronous events) it is told to, since this gateway's watch m
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -25,7 +24,7 @@ from kubelambda.core.coordination.routing import Target
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Function
 from kubelambda.core.model.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, verify_request
+from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.core.wire.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
 from kubelambda.core.wire.relay import (
     META_HEADER,
@@ -35,15 +34,16 @@ from kubelambda.core.wire.relay import (
     MalformedRelayError,
     RelayRequest,
     decode_request,
-    verify_relay,
 )
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer
 from kubelambda.gateway.invoke.resolve import Resolver
+from kubelambda.gateway.invoke.signed import is_signed, read_signature
 from kubelambda.gateway.invoke.streaming import EventStream
-from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH, sign_reply
-from kubelambda.gateway.peers.ownership import Membership
+from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH
+from kubelambda.gateway.peers.membership import Membership
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ CATCH_UP_S = 1.0
 CATCH_UP_STEP_S = 0.02
 _RELAY, _HEARTBEAT = RELAY_PATH.encode(), HEARTBEAT_PATH.encode()
 _LOOKUP = LOOKUP_PATH.encode()
-_SIGNATURE, _META = SIGNATURE_HEADER.encode(), META_HEADER.encode()
+_META = META_HEADER.encode()
 _NOT_FOUND = 404
 
 
@@ -71,7 +71,7 @@ class InternalApi:
 
     def __init__(
         self,
-        key: bytes,
+        signatures: Signatures,
         *,
         membership: Membership,
         resolver: Resolver,
@@ -80,7 +80,7 @@ class InternalApi:
         supervisor: Supervisor,
         catch_up_s: float = CATCH_UP_S,
     ) -> None:
-        self._key = key
+        self._signatures = signatures
         self._membership = membership
         self._resolver = resolver
         self._submit = submit
@@ -101,9 +101,7 @@ class InternalApi:
             self._serve_heartbeat(request)
 
     def _serve_heartbeat(self, request: Request) -> None:
-        signature = request.headers.get(_SIGNATURE, b"").decode("latin-1")
-        now_s = int(time.time())
-        if not verify_request(self._key, signature, "POST", HEARTBEAT_PATH, request.body, now_s):
+        if not is_signed(request, self._signatures, HEARTBEAT_PATH):
             request.respond(401, [])
             return
         try:
@@ -112,13 +110,12 @@ class InternalApi:
             request.respond(400, [])
             return
         reply = encode_heartbeat(self._membership.answer(heartbeat))
-        headers = [(SIGNATURE_HEADER, sign_reply(self._key, signature, reply))]
-        request.respond(200, headers, reply)
+        signature = self._signatures.sign_reply(HEARTBEAT_PATH, read_signature(request), reply)
+        request.respond(200, [(SIGNATURE_HEADER, signature)], reply)
 
     def _serve_relay(self, request: Request) -> None:
         meta = request.headers.get(_META, b"").decode("latin-1")
-        signature = request.headers.get(_SIGNATURE, b"").decode("latin-1")
-        if not verify_relay(self._key, signature, meta, request.body, int(time.time())):
+        if not is_signed(request, self._signatures, RELAY_PATH, meta):
             request.respond(401, [])
             return
         try:

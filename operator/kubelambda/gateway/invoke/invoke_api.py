@@ -87,7 +87,9 @@ class InvokeApi:
         elif len(prepared.payload) <= json_check.SMALL_BYTES:
             self._check_now(request, prepared)
         else:
-            self._spawn(request, "checking a payload", self._check_in_slices(request, prepared))
+            self._serve_later(
+                request, "checking a payload", self._check_in_slices(request, prepared)
+            )
 
     def _check_now(self, request: Request, invocation: Invocation) -> None:
         try:
@@ -125,7 +127,7 @@ class InvokeApi:
             return
         # A client that goes away meanwhile changes nothing: what is accepted is run.
         work = self._publish(request, invocation, self._events)
-        self._spawn(request, "accepting an event", work)
+        self._serve_later(request, "accepting an event", work)
 
     async def _publish(self, request: Request, invocation: Invocation, events: EventSink) -> None:
         """202 only when the event is durable (P2); no answer says more than that."""
@@ -149,7 +151,7 @@ class InvokeApi:
             request.respond(202, [("x-amzn-RequestId", invocation.request_id)])
             self._count("accepted")
 
-    def _spawn(self, request: Request, what: str, work: Coroutine[Any, Any, None]) -> None:
+    def _serve_later(self, request: Request, what: str, work: Coroutine[Any, Any, None]) -> None:
         name = f"{what} for request {request.request_id}"
         self._supervisor.spawn(name, work, on_error=lambda _: self.fail(request))
 

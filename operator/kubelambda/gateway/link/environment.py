@@ -8,16 +8,15 @@ flight ends as the caller's ``Runtime.ExitError``.
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
-from kubelambda.core.model.function import Function
 from kubelambda.core.model.invocation import killed, timed_out
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameType, ProtocolError
-from kubelambda.gateway.invocation import Invocation, ResponseStream
+from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.link.event_sender import EventSender
 from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.link.response import IncomingResponse
 
@@ -28,7 +27,6 @@ FINISHING_S = 0.1
 """How long a runtime may take from its response to its next event: a period of its CPU quota."""
 TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
 """Base64 of at most 4,096 bytes: it becomes a header of the answer."""
-_INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
 
 
 class EnvironmentListener(Protocol):
@@ -73,8 +71,7 @@ class Environment:
         self._invocation: Invocation | None = None
         self.recovered_request = ""
         """The event of another gateway that it runs, or whose result it still keeps (link, 7)."""
-        self._credit = 0
-        self._unsent: deque[bytes] = deque()
+        self._event = EventSender(send)
         self._response = IncomingResponse(send, None)
         self._begun_at = self._answered_at = 0.0
         self._handlers: dict[int, Callable[[bytes], None]] = {
@@ -108,18 +105,16 @@ class Environment:
 
     def invoke(self, invocation: Invocation) -> None:
         """Hand over an event: when idle, or the very event that it has recovered."""
-        function = invocation.function
         self.state = "busy"
         self._invocation = invocation
         self.recovered_request = ""
-        self._reset_exchange(invocation.stream)
+        self._response = IncomingResponse(self._send, invocation.stream)
         self._begun_at = self._loop.time()
         invocation.begin()
-        self._start_deadline(invocation, function)
-        self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
-        self._unsent.extend(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
-        self._unsent.append(_INVOKE_END)
-        self._pump()
+        invocation.timer = self._loop.call_later(
+            invocation.function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
+        )
+        self._event.start(invocation)
 
     def drain(self) -> None:
         """Let it finish what it does and end."""
@@ -178,32 +173,8 @@ class Environment:
         """The event in flight, if it is one of this gateway's."""
         return self._invocation
 
-    def _reset_exchange(self, stream: ResponseStream | None) -> None:
-        self._unsent.clear()
-        self._credit = frames.WINDOW_BYTES
-        self._response = IncomingResponse(self._send, stream)
-
-    def _start_deadline(self, invocation: Invocation, function: Function) -> None:
-        invocation.timer = self._loop.call_later(
-            function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
-        )
-
-    def _pump(self) -> None:
-        """Send what the credit allows, in one write: each costs a system call."""
-        ready: list[bytes] = []
-        while self._unsent:
-            frame = self._unsent[0]
-            body_bytes = len(frame) - 5 if frame[4] == FrameType.INVOKE_BODY else 0
-            if body_bytes > self._credit:
-                break
-            self._credit -= body_bytes
-            ready.append(self._unsent.popleft())
-        if ready:
-            self._send(b"".join(ready))
-
     def _on_credit(self, payload: bytes) -> None:
-        self._credit = min(self._credit + frames.decode_credit(payload), frames.WINDOW_BYTES)
-        self._pump()
+        self._event.add_credit(frames.decode_credit(payload))
 
     def _on_init_done(self, payload: bytes) -> None:
         frames.decode_agent_control(FrameType.INIT_DONE, payload)
@@ -269,7 +240,7 @@ class Environment:
         first = self.state == "starting"
         self.state = "idle"
         self.idle_since = self._loop.time()
-        self._unsent.clear()
+        self._event.stop()
         self._listener.environment_idle(self, first=first)
 
     def _expect_in_flight(self, fields: dict[str, Any]) -> None:
@@ -280,17 +251,3 @@ class Environment:
 
 def _time_out(invocation: Invocation) -> None:
     invocation.finish(timed_out(invocation.request_id, invocation.function.timeout_s))
-
-
-def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
-    return {
-        "requestId": invocation.request_id,
-        "timeoutMs": invocation.function.timeout_s * 1000,
-        "invokedArn": invocation.invoked_arn,
-        "traceId": invocation.trace_id,
-        "clientContext": invocation.client_context,
-        "cognitoIdentity": "",
-        "tail": invocation.wants_tail,
-        "stream": invocation.stream is not None,
-        "contentLength": len(invocation.payload),
-    }

@@ -34,7 +34,6 @@ from kubelambda.core.packages.store import (
     read_authorization,
 )
 from kubelambda.core.ports import Catalog
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, verify_request
 from kubelambda.core.wire.package_lookup import (
     LOOKUP_PATH,
     MalformedLookupError,
@@ -44,7 +43,9 @@ from kubelambda.core.wire.package_lookup import (
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.spool import SpoolError
 from kubelambda.gateway.invoke.failure import answer_error, answer_failure
+from kubelambda.gateway.invoke.signed import is_signed
 from kubelambda.gateway.packages.package_cache import PackageCache
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ PART_BYTES = 262_144
 STORING_MAX = 2
 """So many whole packages are in memory at a time; the others wait on disk for their turn."""
 _UPLOAD, _DOWNLOAD = UPLOAD_PATH.encode(), PACKAGES_PATH.encode()
-_LOOKUP, _SIGNATURE = LOOKUP_PATH.encode(), SIGNATURE_HEADER.encode()
+_LOOKUP = LOOKUP_PATH.encode()
 _AUTHORIZATION = AUTHORIZATION_HEADER.encode()
 _JSON = ("Content-Type", "application/json")
 _ZIP = ("Content-Type", "application/zip")
@@ -85,14 +86,14 @@ class PackageApi:
         catalog: Catalog,
         derive_key: DeriveKey,
         *,
-        internal_key: bytes,
+        signatures: Signatures,
         anonymous: bool,
         supervisor: Supervisor,
     ) -> None:
         self._cache = cache
         self._catalog = catalog
         self._derive_key = derive_key
-        self._internal_key = internal_key
+        self._signatures = signatures
         self._anonymous = anonymous
         self._supervisor = supervisor
         self._storing = asyncio.Semaphore(STORING_MAX)
@@ -105,7 +106,7 @@ class PackageApi:
         if refusal is not None:
             answer_error(request, refusal)
         elif self._cache is not None:
-            self._spawn(request, "keeping a package", self._keep(request, name, self._cache))
+            self._serve_later(request, "keeping a package", self._keep(request, name, self._cache))
 
     def serve_download(self, request: Request) -> None:
         """Give an agent its function's package."""
@@ -124,22 +125,18 @@ class PackageApi:
             request.respond(absent, [])
         else:
             work = self._give(request, name, self._cache, absent)
-            self._spawn(request, "giving a package", work)
+            self._serve_later(request, "giving a package", work)
 
     def serve_lookup(self, request: Request) -> None:
         """Tell the controller which packages are missing."""
-        signature = request.headers.get(_SIGNATURE, b"").decode("latin-1")
-        now_s = int(time.time())
         if request.over_limit is not None:
             request.respond(413, [])
-        elif not verify_request(
-            self._internal_key, signature, "POST", LOOKUP_PATH, request.body, now_s
-        ):
+        elif not is_signed(request, self._signatures, LOOKUP_PATH):
             request.respond(401, [])
         elif self._cache is None:
             request.respond(501, [])
         else:
-            self._spawn(request, "looking for packages", self._look_up(request, self._cache))
+            self._serve_later(request, "looking for packages", self._look_up(request, self._cache))
 
     def _judge_upload(self, request: Request, name: str) -> ApiError | None:
         if not self._anonymous:
@@ -206,7 +203,7 @@ class PackageApi:
             with file:
                 await _send_file(request, file, size)
 
-    def _spawn(self, request: Request, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _serve_later(self, request: Request, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._supervisor.spawn(name, work, on_error=lambda _: answer_failure(request))
 
 

@@ -8,9 +8,10 @@ from kubelambda.core import errors
 from kubelambda.core.model.invocation import Dropped
 from kubelambda.core.wire.relay import HOPS_MAX
 from kubelambda.gateway.invocation import Invocation
-from kubelambda.gateway.peers.forward import Forwarder, RelayFailure
-from kubelambda.gateway.peers.ownership import Membership
-from kubelambda.gateway.pools.pool import Pools
+from kubelambda.gateway.peers.forwarder import Forwarder
+from kubelambda.gateway.peers.membership import Membership
+from kubelambda.gateway.peers.relay import RelayFailure
+from kubelambda.gateway.pools.pools import Pools
 
 TRIES_MAX = 8
 RETRY_S = 0.25

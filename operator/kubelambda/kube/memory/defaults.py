@@ -1,6 +1,6 @@
-"""What an API server adds to objects that do not say it themselves.
+"""Defaults that an API server adds to the objects it is sent.
 
-Contract: pure; only the kinds and fields that this installation writes.
+Contract: pure; covers the kinds and fields that this installation writes, and no others.
 """
 
 from typing import Any

@@ -1,8 +1,9 @@
-"""Which manager owns which field, in the way of server-side apply.
+"""Field ownership, as server-side apply keeps it.
 
-Contract: pure. A path is a tuple of segments as ``managedFields`` has them: ``f:<key>`` of a map,
-``k:<keys>`` of an item of a list that is a map by some keys. Every other list is one value. Only
-leaves are owned. Source: "Server-Side Apply" of the Kubernetes documentation.
+Contract: pure. A path is a tuple of segments as ``managedFields`` writes them: ``f:<key>`` for a
+key of a map, ``k:<keys>`` for an item of a list whose items are told apart by some of their keys.
+Every other list is one value. Only leaves have owners. Source: "Server-Side Apply" of the
+Kubernetes documentation.
 """
 
 import json
@@ -23,8 +24,8 @@ _LIST_KEYS: Mapping[str, tuple[str, ...]] = {
     "volumeMounts": ("mountPath",),
     "volumes": ("name",),
 }
-_NOBODYS = ("apiVersion", "kind")
-_NOBODYS_METADATA = (
+_UNOWNED = ("apiVersion", "kind")
+_UNOWNED_METADATA = (
     "name",
     "namespace",
     "uid",
@@ -40,10 +41,10 @@ _NOBODYS_METADATA = (
 
 def list_leaves(manifest: Mapping[str, Any]) -> Leaves:
     """Every field of ``manifest`` that can have an owner, with its value."""
-    owned = {key: value for key, value in manifest.items() if key not in _NOBODYS}
+    owned = {key: value for key, value in manifest.items() if key not in _UNOWNED}
     metadata = owned.pop("metadata", None) or {}
     leaves: Leaves = {}
-    kept = {key: value for key, value in metadata.items() if key not in _NOBODYS_METADATA}
+    kept = {key: value for key, value in metadata.items() if key not in _UNOWNED_METADATA}
     for key, value in kept.items():
         _collect(value, key, ("f:metadata", f"f:{key}"), leaves)
     for key, value in owned.items():
@@ -52,7 +53,7 @@ def list_leaves(manifest: Mapping[str, Any]) -> Leaves:
 
 
 def merge_applied(live: Any, applied: Any, name: str = "") -> Any:
-    """``live`` with everything that ``applied`` says."""
+    """``live`` with every field of ``applied`` in it."""
     if isinstance(live, Mapping) and isinstance(applied, Mapping):
         merged = dict(live)
         for key, value in applied.items():
@@ -68,7 +69,7 @@ def merge_applied(live: Any, applied: Any, name: str = "") -> Any:
 
 
 def remove_paths(manifest: dict[str, Any], paths: Iterable[Path]) -> None:
-    """Take the leaves at ``paths`` out of ``manifest``, and the items and maps that they empty."""
+    """Remove the leaves at ``paths`` from ``manifest``, and items and maps that this empties."""
     for path in paths:
         _remove(manifest, path)
 
@@ -109,7 +110,7 @@ def _item_segment(item: Mapping[str, Any], name: str) -> str:
 
 
 def _remove(node: Any, path: Path, name: str = "") -> bool:
-    """Whether ``node`` has nothing left."""
+    """Remove what is at ``path``; True where nothing is left of ``node`` then."""
     head, rest = path[0], path[1:]
     if head.startswith("k:"):
         item = next((one for one in node if _item_segment(one, name) == head), None)

@@ -1,7 +1,8 @@
 """The objects of the API server in memory, and the rules of a write to one of them.
 
-Contract: no I/O and no clock of its own. What goes in and out are copies. Every write that changes
-something gets the next resourceVersion; one that changes nothing leaves the object as it was.
+Contract: no I/O and no clock of its own. Manifests are copied on their way in and out. Every write
+that changes something gets the next resourceVersion; one that changes nothing leaves the object,
+its version included, as it was.
 """
 
 import copy
@@ -29,10 +30,10 @@ from kubelambda.kube.paths import (
     Resource,
 )
 
-Place = tuple[Resource, str, str]
-"""Kind, namespace (empty for a cluster's object) and name."""
+ObjectKey = tuple[Resource, str, str]
+"""Kind, namespace (empty for a cluster-scoped object) and name."""
 Writer = tuple[str, str, str]
-"""Manager, operation and subresource."""
+"""Field manager, operation (Update or Apply) and subresource, as in ``managedFields``."""
 
 _WITH_STATUS = (DEPLOYMENTS, FUNCTIONS, LAYERS, PODS)
 _WITH_GENERATION = (DEPLOYMENTS, FUNCTIONS, LAYERS, RUNTIMES, NETWORK_POLICIES, PODS)
@@ -45,13 +46,13 @@ class _Entry:
     owners: dict[Writer, set[Path]] = field(default_factory=dict)
 
 
-class Objects:
-    """Every object by its place; ``changed`` hears of each write."""
+class StoredObjects:
+    """Every object by its key; ``changed`` is called after each write."""
 
     def __init__(
         self, format_now: Callable[[], str], changed: Callable[[str, Resource, Manifest], None]
     ) -> None:
-        self._entries: dict[Place, _Entry] = {}
+        self._entries: dict[ObjectKey, _Entry] = {}
         self.admit: Callable[[Resource, Manifest], None] = lambda resource, manifest: None
         """Changes what is about to be written, as an admission webhook does."""
         self._format_now = format_now
@@ -64,13 +65,16 @@ class Objects:
         """The newest resourceVersion."""
         return str(self._version)
 
-    def places(self) -> list[Place]:
-        """Where there are objects, in the order of names."""
-        return sorted(self._entries, key=lambda place: (place[0].plural, place[1], place[2]))
+    def __contains__(self, key: ObjectKey) -> bool:
+        return key in self._entries
 
-    def get(self, place: Place) -> Manifest:
+    def list_keys(self) -> list[ObjectKey]:
+        """Of all objects, ordered by kind, namespace and name."""
+        return sorted(self._entries, key=lambda key: (key[0].plural, key[1], key[2]))
+
+    def get(self, key: ObjectKey) -> Manifest:
         """A copy; NotFoundError where there is nothing."""
-        entry = self._find(place)
+        entry = self._find(key)
         manifest = copy.deepcopy(entry.manifest)
         manifest["metadata"]["managedFields"] = [
             {
@@ -85,10 +89,10 @@ class Objects:
         ]
         return manifest
 
-    def create(self, place: Place, manifest: Manifest, writer: Writer) -> Manifest:
+    def create(self, key: ObjectKey, manifest: Manifest, writer: Writer) -> Manifest:
         """Put a new object; AlreadyExistsError where the name is taken."""
-        resource, namespace, name = place
-        if place in self._entries:
+        resource, namespace, name = key
+        if key in self._entries:
             raise AlreadyExistsError(
                 f'{resource.plural} "{name}" already exists', status=409, reason="AlreadyExists"
             )
@@ -107,16 +111,16 @@ class Objects:
             metadata["generation"] = 1
         add_defaults(resource, created)
         self.admit(resource, created)
-        entry = self._entries[place] = _Entry(created)
+        entry = self._entries[key] = _Entry(created)
         entry.owners[writer] = set(list_leaves(manifest if writer[1] == "Apply" else created))
         self._stamp(entry)
-        return self._tell("ADDED", place)
+        return self._tell("ADDED", key)
 
     def update(
-        self, place: Place, written: Manifest, writer: Writer, applied: Manifest | None = None
+        self, key: ObjectKey, written: Manifest, writer: Writer, applied: Manifest | None = None
     ) -> Manifest:
-        """Let the object be ``written``; where it was applied, ``applied`` is what was sent."""
-        resource, entry = place[0], self._find(place)
+        """Replace the object by ``written``; ``applied`` is the manifest that an apply has sent."""
+        resource, entry = key[0], self._find(key)
         former = entry.manifest
         written = self._keep(resource, former, copy.deepcopy(written), writer[2])
         if applied is not None:
@@ -133,40 +137,40 @@ class Objects:
         owned = entry.owners.setdefault(writer, set())
         owned |= differing if applied is None else set(list_leaves(applied)) & after.keys()
         if written == former:
-            return self.get(place)
+            return self.get(key)
         if resource in _WITH_GENERATION and _pick_spec(written) != _pick_spec(former):
             written["metadata"]["generation"] += 1
         entry.manifest = written
         self._stamp(entry)
-        return self._tell("MODIFIED", place)
+        return self._tell("MODIFIED", key)
 
-    def apply(self, place: Place, manifest: Manifest, manager: str) -> Manifest:
+    def apply(self, key: ObjectKey, manifest: Manifest, manager: str) -> Manifest:
         """Server-side apply with force."""
         writer = (manager, "Apply", "")
-        if place not in self._entries:
-            return self.create(place, manifest, writer)
+        if key not in self._entries:
+            return self.create(key, manifest, writer)
         applied = copy.deepcopy(manifest)
-        merged = merge_applied(self._find(place).manifest, applied)
-        return self.update(place, merged, writer, applied)
+        merged = merge_applied(self._find(key).manifest, applied)
+        return self.update(key, merged, writer, applied)
 
-    def delete(self, place: Place, *, gracefully: bool) -> None:
-        """Remove, or mark as going where a finalizer or a node still has to let it go."""
-        resource, metadata = place[0], self._find(place).manifest["metadata"]
-        on_node = resource == PODS and self._find(place).manifest["spec"].get("nodeName")
+    def delete(self, key: ObjectKey, *, gracefully: bool) -> None:
+        """Remove the object; a graceful deletion only marks one with a finalizer or on a node."""
+        resource, metadata = key[0], self._find(key).manifest["metadata"]
+        on_node = resource == PODS and self._find(key).manifest["spec"].get("nodeName")
         if gracefully and (on_node or metadata.get("finalizers")):
             if "deletionTimestamp" not in metadata:
                 metadata["deletionTimestamp"] = self._format_now()
-                self._stamp(self._find(place))
-                self._tell("MODIFIED", place)
+                self._stamp(self._find(key))
+                self._tell("MODIFIED", key)
             return
-        self._stamp(self._find(place))
-        last = self.get(place)
-        del self._entries[place]
-        self._changed("DELETED", place[0], last)
+        self._stamp(self._find(key))
+        last = self.get(key)
+        del self._entries[key]
+        self._changed("DELETED", key[0], last)
 
-    def check(self, place: Place, *, uid: str = "", version: str = "") -> None:
-        """ConflictError where the object is another one, or has changed."""
-        metadata = self._find(place).manifest["metadata"]
+    def check(self, key: ObjectKey, *, uid: str = "", version: str = "") -> None:
+        """ConflictError where the object has another uid or resourceVersion than is given."""
+        metadata = self._find(key).manifest["metadata"]
         for what, wanted, found in (
             ("UID", uid, metadata["uid"]),
             ("ResourceVersion", version, metadata["resourceVersion"]),
@@ -179,18 +183,18 @@ class Objects:
                     reason="Conflict",
                 )
 
-    def _find(self, place: Place) -> _Entry:
-        entry = self._entries.get(place)
+    def _find(self, key: ObjectKey) -> _Entry:
+        entry = self._entries.get(key)
         if entry is None:
             raise NotFoundError(
-                f'{place[0].plural} "{place[2]}" not found', status=404, reason="NotFound"
+                f'{key[0].plural} "{key[2]}" not found', status=404, reason="NotFound"
             )
         return entry
 
     def _keep(
         self, resource: Resource, former: Manifest, written: Manifest, subresource: str
     ) -> Manifest:
-        """What this write may not change stays as it was."""
+        """``written``, with the former value of everything that such a write cannot change."""
         if subresource == "status":
             written = {**copy.deepcopy(former), "status": written.get("status", {})}
         elif resource in _WITH_STATUS:
@@ -207,7 +211,7 @@ class Objects:
     def _drop_unsaid(
         self, entry: _Entry, written: Manifest, applied: Manifest, writer: Writer
     ) -> None:
-        """Fields that this manager applied before and no longer names go, if nobody else's."""
+        """Remove what this manager applied before and now leaves out, unless others own it too."""
         unsaid = entry.owners.get(writer, set()) - list_leaves(applied).keys()
         others = set().union(*(paths for one, paths in entry.owners.items() if one != writer))
         remove_paths(written, sorted(unsaid - others))
@@ -217,19 +221,19 @@ class Objects:
         self._version += 1
         entry.manifest["metadata"]["resourceVersion"] = self.version
 
-    def _tell(self, kind: str, place: Place) -> Manifest:
-        self._changed(kind, place[0], self.get(place))
-        told = self.get(place)
+    def _tell(self, kind: str, key: ObjectKey) -> Manifest:
+        self._changed(kind, key[0], self.get(key))
+        told = self.get(key)
         metadata = told["metadata"]
         going = "deletionTimestamp" in metadata and not metadata.get("finalizers")
-        if going and place[0] != PODS:  # its last finalizer has gone
-            del self._entries[place]
-            self._changed("DELETED", place[0], told)
+        if going and key[0] != PODS:  # its last finalizer has gone
+            del self._entries[key]
+            self._changed("DELETED", key[0], told)
         return told
 
 
 def _tidy(metadata: dict[str, Any]) -> None:
-    """Without what is empty, and without the answer to who owns what."""
+    """Remove ``managedFields``, which answers compute anew, and what is empty."""
     metadata.pop("managedFields", None)
     for key in ("labels", "annotations", "ownerReferences", "finalizers"):
         if not metadata.get(key, ...):

@@ -1,7 +1,8 @@
 """The kinds of PATCH that controllers send.
 
-Contract: pure; the object that comes in stays as it is. Sources: RFC 7386 (merge), RFC 6902 (JSON,
-``add``, ``replace``, ``remove`` and ``test`` only), strategic merge for lists of named items.
+Contract: pure; the object that is passed in is not changed. Sources: RFC 7386 (merge patch),
+RFC 6902 (JSON patch; ``add``, ``replace``, ``remove`` and ``test`` only), and strategic merge patch
+for lists of named items.
 """
 
 import copy

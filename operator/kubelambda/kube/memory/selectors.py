@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def matches(selector: str, labels: Mapping[str, str]) -> bool:
-    """Whether an object with ``labels`` is selected; an empty selector takes all."""
+    """Whether an object with ``labels`` is selected; an empty selector selects everything."""
     return all(_meets(one.strip(), labels) for one in selector.split(",") if one.strip())
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kubelambda.controller.cache.records import RuntimeRecord
-from kubelambda.controller.cache.runtimes import RuntimesFromConfigMap
+from kubelambda.controller.cache.runtime_config_map import RuntimesFromConfigMap
+from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.kube.errors import UnavailableError
 from kubelambda.kube.memory import MemoryApi
 from kubelambda.kube.paths import CONFIG_MAPS

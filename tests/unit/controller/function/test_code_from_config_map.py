@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.controller.cache.records import digest_config_map, read_function
+from kubelambda.controller.function.function_status import build_status
 from kubelambda.controller.function.plan import plan_function
 from kubelambda.controller.function.render import render_function
-from kubelambda.controller.function.status import build_status
+from kubelambda.controller.records.code_config_map import digest_config_map
+from kubelambda.controller.records.function_record import read_function
 from kubelambda.core.model.code import encode_code
 from unit.controller.builders import NOW, PLATFORM, RUNTIME, kinds, make_function, read, world
 
@@ -17,8 +18,8 @@ CODE = {"configMapRef": {"name": "app"}}
 def test_a_missing_config_map_is_said_and_nothing_is_made() -> None:
     record = read(code=CODE)
     plan = plan_function(record, world(record), PLATFORM)
-    assert plan.outcome.verdict.reason is Reason.CODE_NOT_FOUND
-    assert "'app'" in plan.outcome.verdict.message
+    assert plan.outcome.problem.reason is Reason.CODE_NOT_FOUND
+    assert "'app'" in plan.outcome.problem.message
     assert not plan.actions
 
 

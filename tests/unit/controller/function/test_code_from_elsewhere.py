@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from kubelambda.controller.function.function_status import build_status
 from kubelambda.controller.function.plan import plan_function
 from kubelambda.controller.function.render import Platform, render_function
-from kubelambda.controller.function.status import build_status
+from kubelambda.core.model.status import read_function_status
 from unit.controller.builders import NOW, PLATFORM, RUNTIME, read, world
 
 URL = {"url": "https://x.example/a", "sha256": "00ff" * 16}
@@ -48,12 +49,12 @@ def test_the_status_tells_the_digest_of_a_url_and_drops_a_former_one_for_s3() ->
     outcome = plan_function(record, world(record), PLATFORM).outcome
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     assert status["codeSha256"] == "AP8A/wD/AP8A/wD/AP8A/wD/AP8A/wD/AP8A/wD/AP8="
-    moved = replace(read(code=S3), status=status)
+    moved = replace(read(code=S3), status=read_function_status(status))
     outcome = plan_function(moved, world(moved), PLATFORM).outcome
     after = build_status(moved, outcome, region="us-east-1", now=NOW)
     assert after["codeSha256"] is None, "a merge patch takes a field away by null"
     without = {key: value for key, value in after.items() if value is not None}
-    settled = replace(moved, status=without)
+    settled = replace(moved, status=read_function_status(without))
     assert "codeSha256" not in build_status(settled, outcome, region="us-east-1", now=NOW)
 
 

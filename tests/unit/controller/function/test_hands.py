@@ -255,7 +255,7 @@ async def test_a_deployment_that_is_deleted_with_its_pods_is_left_to_demand(
         )
     await cluster.pass_time(30)
     assert cluster.api.find_all(DEPLOYMENTS) == []
-    assert cluster.renderings.revision_of(uid_of(cluster)) != ""
+    assert cluster.revisions.revision_of(uid_of(cluster)) != ""
 
 
 def uid_of(cluster: ControlledCluster, name: str = "hello") -> str:
@@ -472,7 +472,7 @@ async def test_an_edited_status_is_as_it_was(cluster: ControlledCluster, deed: D
     after = cluster.find(FUNCTIONS, "hello")["status"]
     assert without_moments(after) == without_moments(before)
     assert cluster.api.find_all(PODS) == pods
-    assert cluster.renderings.revision_of(uid_of(cluster)) == before["revision"]
+    assert cluster.revisions.revision_of(uid_of(cluster)) == before["revision"]
 
 
 def without_moments(status: Manifest) -> Manifest:
@@ -491,7 +491,7 @@ async def test_a_function_that_is_made_again_at_once_is_another_one(
     cluster.api.collect_garbage()
     await cluster.settle()
     assert uid_of(cluster) != former
-    assert cluster.renderings.find(former) is None, "nothing is made for the old one any more"
+    assert cluster.revisions.find(former) is None, "nothing is made for the old one any more"
     assert cluster.rendered().key_secret_name != old.key_secret_name
     assert cluster.condition()[0] == "True"
     secrets = [one["metadata"]["name"] for one in cluster.api.find_all(SECRETS)]

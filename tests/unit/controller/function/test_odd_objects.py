@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from kubelambda.controller.cache.initial_list import enqueue_all, fill_store
+from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.resync import Resync
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.cache.sync import enqueue_all, fill_store
-from kubelambda.controller.cache.watch import Intake, WorkKey, function_key
+from kubelambda.controller.records.keys import WorkKey, function_key
 from kubelambda.kube.memory import MemoryApi
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
@@ -186,9 +187,9 @@ def test_whatever_one_object_says_intake_raises_nothing(
         try:
             for turn in (manifest, varied, manifest):
                 intake.take(resource.plural, turn)
-                intake.concern(resource.plural, turn)
+                intake.enqueue_affected(resource.plural, turn)
             intake.drop(resource.plural, varied)
-            intake.concern(resource.plural, varied)
+            intake.enqueue_affected(resource.plural, varied)
         except Exception as error:
             raise AssertionError(what) from error
 
@@ -250,11 +251,11 @@ def test_an_odd_function_is_there_with_a_verdict(spec: Any, word: str) -> None:
     manifest = make_function()
     manifest["spec"] = {**manifest["spec"], **spec} if isinstance(spec, dict) else spec
     assert intake.take(FUNCTIONS.plural, manifest)
-    intake.concern(FUNCTIONS.plural, manifest)
+    intake.enqueue_affected(FUNCTIONS.plural, manifest)
     record = store.functions.get(("apps", "hello"))
     assert record is not None
-    assert record.verdict.reason == "InvalidSpec"
-    assert word in record.verdict.message
+    assert record.spec_problem.reason == "InvalidSpec"
+    assert word in record.spec_problem.message
     assert function_key("apps", "hello") in enqueued
 
 

@@ -6,21 +6,18 @@ from typing import Any
 import pytest
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.cache.kept_records import PolicyRecord, read_deployment, read_policy
-from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.cache.records import FunctionRecord
-from kubelambda.controller.function.plan import (
-    ApplyPolicy,
-    DeletePolicy,
-    RepairDeployment,
-    ReplacePolicy,
-    World,
-    plan_function,
-    plan_policy,
-)
+from kubelambda.controller.diagnosis.start_report import StartReport
+from kubelambda.controller.function.actions import RepairDeployment
+from kubelambda.controller.function.function_status import build_status
+from kubelambda.controller.function.observed import Observed
+from kubelambda.controller.function.plan import plan_function
 from kubelambda.controller.function.render import render_function
-from kubelambda.controller.function.status import build_status
-from kubelambda.controller.scaling.start_backoff import StartReport
+from kubelambda.controller.network.plan import ApplyPolicy, DeletePolicy, ReplacePolicy, plan_policy
+from kubelambda.controller.records.deployment_record import read_deployment
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.records.pod_record import PodRecord
+from kubelambda.controller.records.policy_record import PolicyRecord, read_policy
+from kubelambda.core.model.status import read_function_status
 from kubelambda.kube.resources.network_policy import NetworkRules, build_network_policy
 from unit.controller.builders import (
     NOW,
@@ -39,7 +36,8 @@ def settled(**spec: Any) -> Any:
     """A function whose status says what the plan would say."""
     record = read(**spec)
     outcome = plan_function(record, world(record), PLATFORM).outcome
-    return replace(record, status=build_status(record, outcome, region="us-east-1", now=NOW))
+    status = build_status(record, outcome, region="us-east-1", now=NOW)
+    return replace(record, status=read_function_status(status))
 
 
 def test_a_new_function_gets_its_secret_and_no_deployment() -> None:
@@ -47,9 +45,9 @@ def test_a_new_function_gets_its_secret_and_no_deployment() -> None:
     record = read()
     plan = plan_function(record, world(record), PLATFORM)
     assert kinds(plan) == ["CreateKeySecret"]
-    assert plan.ingredients is not None
-    assert plan.ingredients.render(PLATFORM).revision == plan.outcome.revision
-    assert plan.outcome.verdict.reason is None
+    assert plan.inputs is not None
+    assert plan.inputs.render(PLATFORM).revision == plan.outcome.revision
+    assert plan.outcome.problem is None
 
 
 def test_a_crash_after_the_secret_makes_the_same_secret_again() -> None:
@@ -63,7 +61,9 @@ def test_a_settled_function_needs_no_write() -> None:
     record = settled()
     plan = plan_function(record, world(record, deployments=(deployment_record(record),)), PLATFORM)
     assert plan.actions == ()
-    assert build_status(record, plan.outcome, region="us-east-1", now="later") == record.status
+    assert (
+        build_status(record, plan.outcome, region="us-east-1", now="later") == record.status.written
+    )
 
 
 def test_replicas_are_never_repaired() -> None:
@@ -160,16 +160,16 @@ def test_what_cannot_work_is_stalled_and_nothing_is_made(
     plan = plan_function(record, world(record), PLATFORM)
     assert plan.actions == ()
     assert plan.outcome.stalled
-    assert plan.outcome.verdict.reason is reason
-    assert word in plan.outcome.verdict.message
+    assert plan.outcome.problem.reason is reason
+    assert word in plan.outcome.problem.message
 
 
 def test_the_later_claimant_of_a_name_is_stalled() -> None:
     older, later = read(name="a", uid="1"), read(name="b", uid="2")
     plan = plan_function(later, world(older, later), PLATFORM)
-    assert plan.outcome.verdict.reason is Reason.DUPLICATE_FUNCTION_NAME
-    assert "'a'" in plan.outcome.verdict.message
-    assert plan_function(older, world(older, later), PLATFORM).outcome.verdict.reason is None
+    assert plan.outcome.problem.reason is Reason.DUPLICATE_FUNCTION_NAME
+    assert "'a'" in plan.outcome.problem.message
+    assert plan_function(older, world(older, later), PLATFORM).outcome.problem is None
 
 
 def test_stalling_keeps_what_served_before() -> None:
@@ -177,8 +177,8 @@ def test_stalling_keeps_what_served_before() -> None:
     record = settled()
     plan = plan_function(record, world(record, runtimes={}), PLATFORM)
     status = build_status(record, plan.outcome, region="us-east-1", now=NOW)
-    assert status["keySecretName"] == record.status["keySecretName"]
-    assert status["revision"] == record.status["revision"]
+    assert status["keySecretName"] == record.status.key_secret_name
+    assert status["revision"] == record.status.revision
 
 
 def test_transition_times_change_only_with_the_status_of_a_condition() -> None:
@@ -211,7 +211,7 @@ def test_a_policy_follows_the_functions_of_its_namespace() -> None:
     assert plan_policy(desired=POLICY, observed=None, has_functions=False) is None
 
 
-def conditions(record: FunctionRecord, around: World) -> dict[str, tuple[str, str, str]]:
+def conditions(record: FunctionRecord, around: Observed) -> dict[str, tuple[str, str, str]]:
     outcome = plan_function(record, around, PLATFORM).outcome
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     return {
@@ -222,14 +222,14 @@ def conditions(record: FunctionRecord, around: World) -> dict[str, tuple[str, st
 def unschedulable(record: FunctionRecord) -> PodRecord:
     revision = render_function(record, RUNTIME, PLATFORM).revision
     words = "0/1 nodes are available: 1 Insufficient memory."
-    return make_pod(revision=revision, pending=True, trouble=("Unschedulable", words))
+    return make_pod(revision=revision, pending=True, start_error=("Unschedulable", words))
 
 
 def test_a_function_that_serves_is_ready_and_says_what_it_lacks() -> None:
     """Entry 15: the gateway knows a lack of room by its reason, whatever the condition."""
     record = read()
     lacking = unschedulable(record)
-    running = replace(lacking, pending=False, trouble=("", ""))
+    running = replace(lacking, pending=False, start_error=("", ""))
     kind, reason, message = conditions(record, world(record, pods=(running, lacking)))["Ready"]
     assert (kind, reason) == ("True", "Unschedulable")
     assert "1 of 2 environments cannot be scheduled" in message

@@ -8,15 +8,15 @@ import pytest
 
 from kubelambda.api.v1alpha1.function import LambdaFunctionStatus
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.cache.pod_records import read_pod
-from kubelambda.controller.cache.records import read_function
+from kubelambda.controller.diagnosis.pod_problem import diagnose_pods
+from kubelambda.controller.function.function_status import build_status
 from kubelambda.controller.function.plan import plan_function
 from kubelambda.controller.function.render import Platform, render_function
-from kubelambda.controller.function.status import build_status
-from kubelambda.controller.function.trouble import judge_pods
-from kubelambda.controller.function.verdict import Verdict
-from kubelambda.controller.images.image_resolver import Refusal
+from kubelambda.controller.records.function_record import read_function
+from kubelambda.controller.records.pod_record import read_pod
+from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import OWN_DIRECTORY, ImageConfig, ResolvedImage
+from kubelambda.core.model.status import read_function_status
 from unit.controller.builders import (
     IMAGE,
     NOW,
@@ -160,9 +160,9 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "passing", "reason"), REFUSALS)
-def test_without_an_image_nothing_is_made(condition: str, passing: bool, reason: Reason) -> None:
-    refusal = Refusal(Verdict(reason, "because"), passing)
+@pytest.mark.parametrize(("condition", "transient", "reason"), REFUSALS)
+def test_without_an_image_nothing_is_made(condition: str, transient: bool, reason: Reason) -> None:
+    refusal = Problem(reason, "because", transient)
     plan = plan_function(RECORD, image_world(RECORD, refusal), PLATFORM)
     assert plan.actions == ()
     status = build_status(RECORD, plan.outcome, region="us-east-1", now=NOW)
@@ -178,8 +178,8 @@ def test_without_an_image_nothing_is_made(condition: str, passing: bool, reason:
 def test_what_served_before_is_remembered_while_the_registry_is_away() -> None:
     plan = plan_function(RECORD, image_world(RECORD), PLATFORM)
     status = build_status(RECORD, plan.outcome, region="us-east-1", now=NOW)
-    updated = replace(RECORD, status=status, generation=2)
-    refusal = Refusal(Verdict(Reason.REGISTRY_UNAVAILABLE, "away"), passing=True)
+    updated = replace(RECORD, status=read_function_status(status), generation=2)
+    refusal = Problem(Reason.REGISTRY_UNAVAILABLE, "away", transient=True)
     outcome = plan_function(updated, image_world(updated, refusal), PLATFORM).outcome
     later = build_status(updated, outcome, region="us-east-1", now=NOW)
     for field in ("resolvedImageUri", "imageConfig", "revision", "codeSha256"):
@@ -187,9 +187,9 @@ def test_what_served_before_is_remembered_while_the_registry_is_away() -> None:
 
 
 def test_a_node_that_cannot_pull_is_told_in_an_image_functions_words() -> None:
-    pod = make_pod(pending=True, trouble=("ImagePullBackOff", "x"))
-    assert "code.imageURI" in judge_pods([pod], [], NOW_S, of_image=True).verdict.message
-    assert "LambdaRuntime" in judge_pods([pod], [], NOW_S).verdict.message
+    pod = make_pod(pending=True, start_error=("ImagePullBackOff", "x"))
+    assert "code.imageURI" in diagnose_pods([pod], [], NOW_S, of_image=True).problem.message
+    assert "LambdaRuntime" in diagnose_pods([pod], [], NOW_S).problem.message
 
 
 def test_an_init_container_that_cannot_start_is_seen() -> None:
@@ -203,4 +203,4 @@ def test_an_init_container_that_cannot_start_is_seen() -> None:
             "containerStatuses": [{"state": {"waiting": {"reason": "PodInitializing"}}}],
         },
     }
-    assert read_pod(manifest).trouble == ("ErrImagePull", "no agent")
+    assert read_pod(manifest).start_error == ("ErrImagePull", "no agent")

@@ -7,13 +7,14 @@ import pytest
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.controller.cache.records import FunctionRecord, Key, read_function
+from kubelambda.controller.function.function_status import build_status
 from kubelambda.controller.function.plan import plan_function
-from kubelambda.controller.function.status import build_status
-from kubelambda.controller.function.verdict import Verdict
-from kubelambda.controller.images import images as subject
-from kubelambda.controller.images.image_resolver import Refusal, Resolution
-from kubelambda.controller.images.images import Images
+from kubelambda.controller.images import image_lookups as subject
+from kubelambda.controller.images.image_lookups import ImageLookups
+from kubelambda.controller.images.image_resolver import Resolution
+from kubelambda.controller.records.function_record import FunctionRecord, read_function
+from kubelambda.controller.records.keys import Key
+from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageConfig, ImageRequest, ResolvedImage
 from kubelambda.core.model.code import encode_code
 from unit.controller.builders import (
@@ -25,12 +26,12 @@ from unit.controller.builders import (
     read,
 )
 
-ABSENT = Refusal(Verdict(Reason.IMAGE_NOT_FOUND, "absent"))
-AWAY = Refusal(Verdict(Reason.REGISTRY_UNAVAILABLE, "away"), passing=True)
+ABSENT = Problem(Reason.IMAGE_NOT_FOUND, "absent")
+AWAY = Problem(Reason.REGISTRY_UNAVAILABLE, "away", transient=True)
 
 
 class Desk:
-    """The world around ``Images``: answers in turn, a clock, and which keys were called."""
+    """The world around ``ImageLookups``: answers in turn, a clock, and which keys were called."""
 
     def __init__(self, *answers: Resolution) -> None:
         self.answers = list(answers)
@@ -39,7 +40,7 @@ class Desk:
         self.now = 100.0
         self.gate = asyncio.Event()
         self.gate.set()
-        self.images = Images(self.resolve, self.changed.append, lambda: self.now)
+        self.images = ImageLookups(self.resolve, self.changed.append, lambda: self.now)
 
     async def resolve(self, request: ImageRequest) -> Resolution:
         self.asked.append(request)
@@ -126,8 +127,8 @@ async def test_a_slow_registry_holds_nobody_up() -> None:
     desk = Desk(IMAGE)
     desk.gate.clear()
     found, look_again_s = await desk.images.look(record())
-    assert isinstance(found, Refusal)
-    assert (found.passing, found.verdict.reason, look_again_s) == (True, Reason.PROGRESSING, None)
+    assert isinstance(found, Problem)
+    assert (found.transient, found.reason, look_again_s) == (True, Reason.PROGRESSING, None)
     assert desk.changed == []
     desk.gate.set()
     await asyncio.sleep(0.01)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.images.image_resolver import Refusal, resolve_image
+from kubelambda.controller.images.image_resolver import resolve_image
 from kubelambda.controller.images.registry import ANSWER_BYTES_MAX
+from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageConfig, ImageRequest, ResolvedImage
 from kubelambda.core.images.reference import AllowedRegistries
 from oci_registry import INDEX, MANIFEST, OciRegistry, Reply
@@ -30,7 +31,7 @@ def other() -> Iterator[OciRegistry]:
 
 async def ask(
     *allowed: OciRegistry, uri: str = "", wanted: ImageConfig | None = None
-) -> ResolvedImage | Refusal:
+) -> ResolvedImage | Problem:
     """Resolve ``uri``, or app:1 of the first registry, with those registries allowed."""
     request = ImageRequest(uri or f"{allowed[0].host}/app:1", wanted or ImageConfig())
     hosts = AllowedRegistries.parse(f"http://{one.host}" for one in allowed)
@@ -39,8 +40,8 @@ async def ask(
 
 async def refused(*allowed: OciRegistry, **more: Any) -> tuple[Reason | None, str]:
     outcome = await ask(*allowed, **more)
-    assert isinstance(outcome, Refusal)
-    return outcome.verdict.reason, outcome.verdict.message
+    assert isinstance(outcome, Problem)
+    return outcome.reason, outcome.message
 
 
 async def test_a_tag_becomes_a_digest_with_the_images_command(registry: OciRegistry) -> None:
@@ -164,17 +165,17 @@ async def test_a_registry_that_is_away_is_asked_again() -> None:
     with OciRegistry() as gone:
         pass
     outcome = await ask(gone)
-    assert isinstance(outcome, Refusal)
-    assert outcome.passing
-    assert outcome.verdict.reason is Reason.REGISTRY_UNAVAILABLE
+    assert isinstance(outcome, Problem)
+    assert outcome.transient
+    assert outcome.reason is Reason.REGISTRY_UNAVAILABLE
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 async def test_a_registry_in_trouble_is_asked_again(registry: OciRegistry, status: int) -> None:
     registry.answer_first = lambda _path, _headers: Reply(status)
     outcome = await ask(registry)
-    assert isinstance(outcome, Refusal)
-    assert outcome.passing
+    assert isinstance(outcome, Problem)
+    assert outcome.transient
 
 
 def redirect(kind: str, location: str) -> Any:

@@ -9,15 +9,15 @@ from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
 from kubelambda.catalog.layers import LayerBook, build_layer_version
-from kubelambda.controller.cache.layer_records import LayerRecord, judge_layer, read_layer
-from kubelambda.controller.cache.records import read_function
+from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.cache.watch import Intake, WorkKey
+from kubelambda.controller.function.function_status import build_status
 from kubelambda.controller.function.plan import plan_function
 from kubelambda.controller.function.render import render_function
-from kubelambda.controller.function.status import build_status
-from kubelambda.controller.images.image_resolver import Refusal
 from kubelambda.controller.packages.lambda_layer import build_layer_status
+from kubelambda.controller.records.function_record import read_function
+from kubelambda.controller.records.keys import WorkKey
+from kubelambda.controller.records.layer_record import LayerRecord, find_layer_problem, read_layer
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.kube.paths import LAYERS
 from unit.controller.builders import NOW, PLATFORM, RUNTIME, kinds, make_function, read, world
@@ -42,9 +42,8 @@ def make_layer(name: str = "a-1", *, uid: str = "uid-l", **spec: Any) -> dict[st
 
 
 def status_of(record: LayerRecord, *claimants: LayerRecord) -> Any:
-    verdict = judge_layer(record, claimants)
-    refusal = Refusal(verdict) if verdict.reason is not None else None
-    return build_layer_status(record, refusal, region="us-east-1", now=NOW)
+    problem = find_layer_problem(record, claimants)
+    return build_layer_status(record, problem, region="us-east-1", now=NOW)
 
 
 def make_store(*layers: dict[str, Any]) -> Store:
@@ -59,9 +58,9 @@ def test_a_layer_that_is_not_there_is_said_and_nothing_is_made() -> None:
     record = read(**SPEC)
     plan = plan_function(record, world(record), PLATFORM)
     assert plan.outcome.stalled
-    assert plan.outcome.verdict.reason is Reason.LAYER_NOT_FOUND
-    assert "a:1" in plan.outcome.verdict.message
-    assert "create a LambdaLayer" in plan.outcome.verdict.message
+    assert plan.outcome.problem.reason is Reason.LAYER_NOT_FOUND
+    assert "a:1" in plan.outcome.problem.message
+    assert "create a LambdaLayer" in plan.outcome.problem.message
     assert not plan.actions
 
 
@@ -72,12 +71,12 @@ def test_a_layer_that_appears_makes_the_function_ready_and_wakes_nobody_else() -
     intake = Intake(store, woken.append)
     manifest = make_layer()
     assert intake.take(LAYERS.plural, manifest)
-    intake.concern(LAYERS.plural, manifest)
+    intake.enqueue_affected(LAYERS.plural, manifest)
     assert woken == [("layer", "apps", "a-1"), ("function", "apps", "hello")]
     record = read(**SPEC)
     around = replace(world(record), layers=store.known_layers("apps", record.layers))
     plan = plan_function(record, around, PLATFORM)
-    assert plan.outcome.verdict.reason is None
+    assert plan.outcome.problem is None
     assert kinds(plan) == ["CreateKeySecret"]
 
 
@@ -123,11 +122,11 @@ def test_a_deleted_layer_leaves_its_users_as_they_are() -> None:
     status = build_status(record, before, region="us-east-1", now=NOW)
     later = read(status=status, **SPEC)
     after = plan_function(later, world(later), PLATFORM).outcome
-    assert after.verdict.reason is None
+    assert after.problem is None
     assert after.revision == before.revision
     assert build_status(later, after, region="us-east-1", now="later") == status
     other = read(status=status, layers=[{"name": "a", "version": 2}])
-    assert plan_function(other, world(other), PLATFORM).outcome.verdict.reason is not None
+    assert plan_function(other, world(other), PLATFORM).outcome.problem.reason is not None
 
 
 URL = {"url": "https://x.example/a?signature=s3cret", "sha256": "00ff" * 16}
@@ -174,7 +173,7 @@ def test_a_deleted_layer_that_was_fetched_rolls_nothing(content: dict[str, Any])
     later = read(status=status, **SPEC)
     assert later.serving_digest == fresh.config_digest
     after = plan_function(later, world(later), PLATFORM).outcome
-    assert (after.verdict.reason, after.revision) == (None, before.revision)
+    assert (after.problem, after.revision) == (None, before.revision)
     assert build_status(later, after, region="us-east-1", now="later") == status
     assert (left.layers[0].content == fresh.layers[0].content) is (content is S3)
 
@@ -192,7 +191,7 @@ def test_a_deletion_wakes_the_users_and_the_next_claimant() -> None:
     woken: list[WorkKey] = []
     intake = Intake(store, woken.append)
     intake.drop(LAYERS.plural, make_layer())
-    intake.concern(LAYERS.plural, make_layer())
+    intake.enqueue_affected(LAYERS.plural, make_layer())
     assert woken == [("layer", "apps", "second"), ("function", "apps", "hello")]
     assert list(store.known_layers("apps", read(**SPEC).layers)) == [("a", 1)]
 
@@ -217,9 +216,9 @@ def test_the_status_of_a_layer_is_what_the_lambda_api_would_say() -> None:
         "Stalled": "False",
     }
     settled = read_layer({**make_layer("greeting-1"), "status": status})
-    assert judge_layer(settled, [settled]).reason is None
+    assert find_layer_problem(settled, [settled]) is None
     again = build_layer_status(settled, None, region="us-east-1", now="later")
-    assert again == dict(settled.status)
+    assert again == settled.status.written
 
 
 def test_the_size_of_a_package_is_not_known_here() -> None:

@@ -8,13 +8,8 @@ from typing import Any
 
 import pytest
 
-from kubelambda.controller.process.elector import (
-    UNREACHED_S,
-    ElectionClock,
-    ElectionSettings,
-    Elector,
-    LeadershipLostError,
-)
+from kubelambda.controller.process.election import ElectionClock, ElectionSettings
+from kubelambda.controller.process.elector import UNREACHED_S, Elector, LeadershipLostError
 from kubelambda.kube.errors import FencedError, UnavailableError
 from kubelambda.kube.memory import MemoryApi, StoppedError
 from kubelambda.kube.paths import DEPLOYMENTS, LEASES
@@ -24,7 +19,7 @@ DURATION_S, RENEW_S = 4.0, 1.0
 TAKEOVER_S = 5.0
 """What the installation promises after a crash."""
 TURNS = 40
-"""Turns of the event loop in which everybody who can go on has gone on."""
+"""KeyedRateLimiter of the event loop in which everybody who can go on has gone on."""
 
 
 class ManualClock:
@@ -255,6 +250,23 @@ async def test_a_lease_that_somebody_else_took_ends_the_leader(contest: Contest)
     contest.api.edit(LEASES, NAMESPACE, NAME, {"spec": {"holderIdentity": "hands"}})
     await contest.clock.advance(RENEW_S)
     assert isinstance(renewing.exception(), LeadershipLostError)
+
+
+async def test_an_edit_between_read_and_write_of_a_renewal_costs_no_leadership(
+    contest: Contest,
+) -> None:
+    """Or a renewal of our own whose answer was lost, and which took effect late."""
+    first, renewing = await contest.lead("first")
+
+    def edit_between(call: Any) -> None:
+        if call.verb == "update":
+            contest.api.on_call = lambda _: None
+            contest.api.edit(LEASES, NAMESPACE, NAME, {"metadata": {"labels": {"team": "a"}}})
+
+    contest.api.on_call = edit_between
+    await contest.clock.advance(10.0)
+    assert not renewing.done()
+    assert first.is_leading
 
 
 async def test_two_that_reach_for_a_free_lease_get_one_leader(contest: Contest) -> None:

@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from kubelambda.controller.cache.watch import WorkKey, function_key
 from kubelambda.controller.function.lambda_function import FunctionReconciler
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WORKERS, WorkerMetrics, Workers
+from kubelambda.controller.records.keys import WorkKey, function_key
 from kubelambda.kube.errors import (
     ConflictError,
     FencedError,

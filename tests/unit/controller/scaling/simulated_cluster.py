@@ -11,15 +11,15 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from kubelambda.config import ControllerSettings
-from kubelambda.controller.cache.kept_records import read_deployment
-from kubelambda.controller.cache.pod_records import read_pod
-from kubelambda.controller.cache.records import FunctionRecord, read_function
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.demand.link_states import LinkStates
+from kubelambda.controller.function.current_revisions import CurrentRevisions, RenderInputs
 from kubelambda.controller.function.key_secrets import KeySecrets
-from kubelambda.controller.function.renderings import Ingredients, Renderings
+from kubelambda.controller.records.deployment_record import read_deployment
+from kubelambda.controller.records.function_record import FunctionRecord, read_function
+from kubelambda.controller.records.pod_record import read_pod
 from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_starts import ColdStarts
-from kubelambda.controller.scaling.link_states import LinkStates
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff
@@ -145,13 +145,13 @@ class SimulatedCluster:
             link_states, lambda record: self.changed.append(record.ref.name), self.clock
         )
         cold_starts = ColdStarts(registry)
-        self.renderings = renderings = Renderings(PLATFORM)
+        self.revisions = revisions = CurrentRevisions(PLATFORM)
         for record in self.records:
-            ingredients = Ingredients(record, RUNTIME)
-            renderings.put(ingredients.render(PLATFORM).revision, ingredients)
+            inputs = RenderInputs(record, RUNTIME)
+            revisions.put(inputs.render(PLATFORM).revision, inputs)
         actuator = Actuator(
             store,
-            renderings,
+            revisions,
             KeySecrets(self.api, self.clock),
             PodWriter(self.api, store, registry),
             self.start_backoff,
@@ -160,7 +160,7 @@ class SimulatedCluster:
         )
         self.scaler = Scaler(
             store,
-            renderings,
+            revisions,
             actuator,
             self.start_backoff,
             link_states,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kubelambda.controller.cache.pod_records import PodRecord
-from kubelambda.controller.scaling.link_states import LinkStates
+from kubelambda.controller.demand.link_states import LinkStates
+from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.start_backoff import (
     REFUSED_FORGET_S,
     REFUSED_S_MAX,
@@ -89,7 +89,7 @@ def test_one_that_becomes_ready_clears_the_count() -> None:
 def test_what_a_node_cannot_start_counts_after_a_while() -> None:
     """As an image that cannot be pulled; one that the scheduler has no room for never does."""
     watch = Watch()
-    stuck = replace(POD, pending=True, trouble=("ErrImagePull", "not found"))
+    stuck = replace(POD, pending=True, start_error=("ErrImagePull", "not found"))
     watch.see(stuck, stuck=True, pending=True)
     assert watch.failures == 0
     watch.now += STUCK_S
@@ -100,7 +100,7 @@ def test_what_a_node_cannot_start_counts_after_a_while() -> None:
 
 def test_no_room_is_no_failure() -> None:
     watch = Watch()
-    refused = replace(POD, pending=True, trouble=("Unschedulable", ""))
+    refused = replace(POD, pending=True, start_error=("Unschedulable", ""))
     watch.see(refused, stuck=True, pending=True)
     watch.now += 60
     watch.see(refused, stuck=True, pending=True)

@@ -61,6 +61,10 @@ class FakeReceiver:
     def receive(self, request: Request) -> None:
         self.received.append(request)
 
+    @property
+    def answers(self) -> "FakeReceiver":
+        return self
+
     def respond(self, request: Request, status: int, headers: Headers, body: bytes) -> None:
         """Not used."""
 

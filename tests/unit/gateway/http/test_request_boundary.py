@@ -15,7 +15,7 @@ from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.core.packages.store import UPLOAD_PATH
-from kubelambda.gateway.http.client_connections import Connection, Connections
+from kubelambda.gateway.http.client_connections import ClientConnection, Connections
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.request_reader import BodyRule
@@ -25,6 +25,7 @@ from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from unit.gateway.http.transports import FakeTransport
 
@@ -168,10 +169,10 @@ async def test_a_package_that_cannot_be_kept_for_an_unforeseen_reason_is_answere
     tmp_path: Path,
 ) -> None:
     api = PackageApi(
-        PackageCache(OddStore(), tmp_path),
+        PackageCache(OddStore(), tmp_path, Supervisor()),
         FunctionIndex(),
         lambda *_: None,
-        internal_key=b"k" * 32,
+        signatures=Signatures(b"k" * 32),
         anonymous=True,
         supervisor=Supervisor(),
     )
@@ -208,7 +209,7 @@ class OddConnection:
 
 async def test_a_connection_that_cannot_be_ended_does_not_end_the_sweep() -> None:
     connections = Connections(ClientLimits())
-    odd: list[Connection] = [OddConnection(), OddConnection()]
+    odd: list[ClientConnection] = [OddConnection(), OddConnection()]
     for one in odd:
         assert connections.count_in(one, "a")
     connections.sweep(1.0)

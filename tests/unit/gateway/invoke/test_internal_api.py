@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,18 +22,18 @@ from kubelambda.core.wire.relay import (
     RelayRequest,
     decode_outcome,
     encode_request,
-    sign_relay,
 )
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.internal_api import InternalApi
 from kubelambda.gateway.invoke.relay_answer import LivingAnswer
 from kubelambda.gateway.invoke.resolve import Resolver
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
 from unit.gateway.peers.relaying import REF, make_function
 
-KEY = b"k" * 32
+SIGNATURES = Signatures(b"k" * 32)
 EPOCH = 1_700_000_000_000
 FINE = Outcome(b'"fine"')
 
@@ -112,7 +111,7 @@ class World:
         self.submitted: list[Invocation] = []
         self.supervisor = Supervisor()
         self.api = InternalApi(
-            KEY,
+            SIGNATURES,
             membership=self.membership,  # type: ignore[arg-type]
             resolver=Resolver(self.index, region="us-east-1", default_namespace="shop"),
             submit=submit or self.submitted.append,
@@ -132,7 +131,7 @@ class World:
 
     def send_meta(self, meta: str) -> FakeConnection:
         connection, body = FakeConnection(), b'{"a":1}'
-        signature = sign_relay(KEY, meta, body, int(time.time()))
+        signature = SIGNATURES.sign(RELAY_PATH, body, meta)
         headers = {
             META_HEADER.encode(): meta.encode(),
             SIGNATURE_HEADER.encode(): signature.encode(),

@@ -10,19 +10,20 @@ from aiohttp import web
 from kubelambda.core.coordination.membership import Heartbeat, Member, View, encode_heartbeat
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.demand import (
-    INTERNAL_KEY_INFO,
     DemandReply,
     DemandReport,
     Drain,
     encode_reply,
 )
-from kubelambda.core.wire.keys import SIGNATURE_HEADER, derive_key
-from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HttpHeartbeats, sign_reply
-from kubelambda.gateway.peers.ownership import PeerUnreachableError
-from kubelambda.gateway.pools.demand import REPLY_BYTES_MAX, DemandError, HttpDemandSink
+from kubelambda.core.wire.keys import SIGNATURE_HEADER
+from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH, HttpHeartbeats
+from kubelambda.gateway.peers.membership import PeerUnreachableError
+from kubelambda.gateway.pools.demand_reporter import DemandError
+from kubelambda.gateway.pools.demand_sink import REPLY_BYTES_MAX, HttpDemandSink
+from kubelambda.process.signatures import Signatures
 
 MASTER = b"m" * 32
-KEY = derive_key(MASTER, INTERNAL_KEY_INFO)
+SIGNATURES = Signatures.derive(MASTER)
 SENDER = Heartbeat(Member("a", "a"), View(), serving=True)
 
 
@@ -64,9 +65,10 @@ async def test_a_heartbeat_that_comes_in_pieces_is_read_whole(functions: int) ->
 
     async def build(request: web.Request) -> tuple[bytes, str]:
         body = encode_heartbeat(reply)
-        return body, sign_reply(KEY, request.headers[SIGNATURE_HEADER], body)
+        signature = request.headers[SIGNATURE_HEADER]
+        return body, SIGNATURES.sign_reply(HEARTBEAT_PATH, signature, body)
 
-    heartbeats = HttpHeartbeats(KEY)
+    heartbeats = HttpHeartbeats(SIGNATURES)
     async with answering(build) as address:
         assert await heartbeats.exchange(address, SENDER) == reply
         await heartbeats.close()
@@ -75,9 +77,10 @@ async def test_a_heartbeat_that_comes_in_pieces_is_read_whole(functions: int) ->
 async def test_a_heartbeat_over_the_limit_is_no_heartbeat() -> None:
     async def build(request: web.Request) -> tuple[bytes, str]:
         body = encode_heartbeat(make_heartbeat(1)) + b" " * HEARTBEAT_BYTES_MAX
-        return body, sign_reply(KEY, request.headers[SIGNATURE_HEADER], body)
+        signature = request.headers[SIGNATURE_HEADER]
+        return body, SIGNATURES.sign_reply(HEARTBEAT_PATH, signature, body)
 
-    heartbeats = HttpHeartbeats(KEY)
+    heartbeats = HttpHeartbeats(SIGNATURES)
     async with answering(build) as address:
         with pytest.raises(PeerUnreachableError, match="more than"):
             await heartbeats.exchange(address, SENDER)

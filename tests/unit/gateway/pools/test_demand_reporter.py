@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from kubelambda.controller.scaling.reported_demand import ReportedDemand
+from kubelambda.controller.demand.reported_demand import ReportedDemand
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.demand import (
     DemandReply,
@@ -15,7 +15,7 @@ from kubelambda.core.wire.demand import (
     EnvironmentReport,
     FunctionDemand,
 )
-from kubelambda.gateway.pools.demand import (
+from kubelambda.gateway.pools.demand_reporter import (
     PERIOD_S,
     SLICE_FUNCTIONS,
     WHOLE_S,

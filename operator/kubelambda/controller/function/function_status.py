@@ -1,0 +1,123 @@
+"""The status of a LambdaFunction.
+
+Contract: pure; the moment comes in. What the function was last served with stays in the status
+while something is wrong with it, so that a restarted controller finds it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kubelambda.controller.records.function_record import FunctionRecord
+from kubelambda.controller.status.conditions import build_conditions
+from kubelambda.controller.status.problem import NO_NOTE, Problem, ReadyNote
+from kubelambda.core.images.config import ResolvedImage
+from kubelambda.core.model.code import S3Package
+from kubelambda.core.model.layer import Layer
+from kubelambda.core.packages.code_zip import to_code_sha256
+
+READY_MESSAGE = "Scales from zero on demand."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a reconcile found: a problem of the function, or the revision that serves it, or both.
+
+    Both, where it can be rendered and its pods do not start.
+    """
+
+    problem: Problem | None = None
+    note: ReadyNote = NO_NOTE
+    """What is said of a function without a problem."""
+    revision: str = ""
+    key_secret: str = ""
+    runtime_image: str = ""
+    code_sha256: str = ""
+    image: ResolvedImage | None = None
+    layers: tuple[Layer, ...] | None = None
+    """The layers as they were found; None where that is not known."""
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing happens before somebody changes something."""
+        return self.problem is not None and not self.problem.transient
+
+
+def build_status(
+    record: FunctionRecord, outcome: Outcome, *, region: str, now: str
+) -> dict[str, Any]:
+    """The whole status to be; ``record.status`` says it already where there is nothing to write.
+
+    None takes a field away.
+    """
+    arn = f"arn:aws:lambda:{region}:{record.account_id}"
+    former = record.status
+    ready = ReadyNote(outcome.note.message or READY_MESSAGE, outcome.note.reason)
+    status: dict[str, Any] = {
+        "state": _name_state(outcome),
+        "observedGeneration": record.generation,
+        "conditions": build_conditions(former.conditions, outcome.problem, ready=ready, now=now),
+        "functionArn": f"{arn}:function:{record.function_name}",
+    }
+    if outcome.layers or (outcome.layers is not None and former.layers is not None):
+        status["layers"] = [_build_layer(one, arn) for one in outcome.layers]
+    return status | _build_serving_fields(record, outcome)
+
+
+def _name_state(outcome: Outcome) -> str:
+    """``State`` of the Lambda API."""
+    if outcome.problem is None:
+        return "Active"
+    return "Failed" if outcome.stalled else "Pending"
+
+
+def _build_serving_fields(record: FunctionRecord, outcome: Outcome) -> dict[str, Any]:
+    """The fields that say what serves the function; without a revision they stay as they are."""
+    values = {
+        "revision": outcome.revision,
+        "keySecretName": outcome.key_secret,
+        "runtimeImage": outcome.runtime_image,
+        "codeSha256": outcome.code_sha256,
+        "resolvedImageUri": outcome.image.image if outcome.image else "",
+        "imageConfig": _build_image_config(record, outcome.image),
+    }
+    former = record.status.written
+    return {
+        # Code of S3 has no digest: None takes away what former code has left.
+        name: value or (None if outcome.revision else former[name])
+        for name, value in values.items()
+        if value or name in former
+    }
+
+
+def _build_layer(layer: Layer, arn: str) -> dict[str, Any]:
+    """All that ``catalog.build.build_layers`` needs when the LambdaLayer has gone."""
+    entry = {
+        "name": layer.name,
+        "version": layer.version,
+        "arn": f"{arn}:layer:{layer.reference}",
+    }
+    if layer.sha256:
+        entry["codeSha256"] = to_code_sha256(layer.sha256)
+    if layer.fetched:
+        entry["fetchedFrom"] = "S3" if layer.uses_s3 else "URL"
+    return {**entry, **_describe_s3(layer)}
+
+
+def _describe_s3(layer: Layer) -> dict[str, str]:
+    source = layer.content
+    if not isinstance(source, S3Package):
+        return {}
+    version = {"s3ObjectVersion": source.version} if source.version else {}
+    return {"s3Bucket": source.bucket, "s3Key": source.key, **version}
+
+
+def _build_image_config(record: FunctionRecord, image: ResolvedImage | None) -> dict[str, Any]:
+    if image is None:
+        return {}
+    return {
+        "entryPoint": list(image.config.entry_point),
+        "command": list(image.config.command),
+        "workingDirectory": image.config.working_directory,
+        "digest": image.digest,
+        "observedGeneration": record.generation,
+    }

@@ -1,0 +1,31 @@
+"""A rate limit for work that may wait, in which every key keeps its place.
+
+Contract: no I/O and no clock: the time comes in as an argument. A key that asks again keeps the
+moment that it was given, however often it asks, until that moment has come or is given up.
+"""
+
+from collections.abc import Hashable
+
+from kubelambda.core.capacity.pace import TokenBucket
+
+
+class KeyedRateLimiter:
+    """Limits one kind of work over any number of keys."""
+
+    def __init__(self, bucket: TokenBucket) -> None:
+        self._bucket = bucket
+        self._due: dict[Hashable, float] = {}
+
+    def wait_s(self, key: Hashable, now: float) -> float:
+        """Seconds until this key may work; 0 means now, and uses up its place."""
+        due = self._due.get(key)
+        if due is None:
+            due = self._due[key] = now + self._bucket.reserve(now)
+        if due <= now:
+            del self._due[key]
+            return 0.0
+        return due - now
+
+    def give_up(self, key: Hashable) -> None:
+        """The key has nothing to do any more."""
+        self._due.pop(key, None)

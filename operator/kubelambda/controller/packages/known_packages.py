@@ -1,0 +1,169 @@
+"""Which packages are in the store, as far as gateways have told.
+
+Contract: a package that is there is remembered for ever, so functions without a problem cost
+nothing. A missing one is asked for again within seconds, many in one request. While no gateway can
+be asked, what is known stays known. Lives on one event loop; ``run`` asks until it is cancelled.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kubelambda.controller.packages.package_problem import Presence
+from kubelambda.controller.records.keys import WorkKey
+from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.packages.store import PackagesUnavailableError
+from kubelambda.core.wire.package_lookup import NAMES_MAX, NoPackageStoreError
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 1.0
+"""How long a first look waits for the answer, so that as a rule no status says Progressing."""
+MISSING_S_MIN, MISSING_S_MAX = 1.0, 5.0
+MISSING_PER_S = 50.0
+"""How many missing packages are asked for in a second, all together."""
+NO_STORE_S = 15.0
+AWAY_S_MIN, AWAY_S_MAX = 0.5, 15.0
+
+
+Ask = Callable[[Sequence[str]], Awaitable[frozenset[str]]]
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A package that is not known to be there."""
+
+    keys: set[WorkKey] = field(default_factory=set)
+    presence: Presence = Presence.UNKNOWN
+    due: float = 0.0
+    answers: int = 0
+
+
+class KnownPackages:
+    """Asks with ``ask``; calls ``changed`` with the key of each object that an answer affects."""
+
+    def __init__(
+        self, ask: Ask, changed: Callable[[WorkKey], None], clock: Callable[[], float]
+    ) -> None:
+        self._ask = ask
+        self._changed = changed
+        self._clock = clock
+        self._there: set[str] = set()
+        self._wanted: dict[str, _Wanted] = {}
+        self._names: dict[WorkKey, frozenset[str]] = {}
+        self._away = 0
+        """Requests in a row that nobody has answered."""
+        self._away_until = 0.0
+        self._wake = asyncio.Event()
+        self._answered = asyncio.Event()
+
+    def trust(self, names: Iterable[str]) -> None:
+        """These are there, since an object that needs them is Ready."""
+        for name in names:
+            self._there.add(name)
+            wanted = self._wanted.pop(name, None)
+            for key in wanted.keys if wanted is not None else ():
+                self._changed(key)
+
+    async def look(self, key: WorkKey, names: Collection[str]) -> Mapping[str, Presence]:
+        """The presence of those of ``names`` that are not known to be there.
+
+        ``changed`` is called with ``key`` until it looks for other names or is forgotten.
+        """
+        self._note(key, frozenset(names) - self._there)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while not self._away and Presence.UNKNOWN in self._presences(names).values():
+                    await self._answered.wait()
+        return self._presences(names)
+
+    def forget(self, key: WorkKey) -> None:
+        """Ask no more on behalf of ``key``."""
+        self._note(key, frozenset())
+
+    async def run(self) -> None:
+        """Ask for whatever is due, one request at a time, for ever."""
+        while True:
+            self._wake.clear()
+            due = self._list_due()
+            if due:
+                await self._put_question(due[:NAMES_MAX])
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._next_delay_s()):
+                    await self._wake.wait()
+
+    def _presences(self, names: Collection[str]) -> dict[str, Presence]:
+        return {one: self._wanted[one].presence for one in names if one in self._wanted}
+
+    def _note(self, key: WorkKey, names: frozenset[str]) -> None:
+        for name in self._names.pop(key, frozenset()) - names:
+            wanted = self._wanted.get(name)
+            if wanted is not None:
+                wanted.keys.discard(key)
+                if not wanted.keys:
+                    del self._wanted[name]
+        if names:
+            self._names[key] = names
+        for name in names:
+            self._wanted.setdefault(name, _Wanted()).keys.add(key)
+            self._wake.set()
+
+    def _list_due(self) -> list[str]:
+        now = self._clock()
+        if now < self._away_until:
+            return []
+        return [name for name, wanted in self._wanted.items() if wanted.due <= now]
+
+    def _next_delay_s(self) -> float | None:
+        if not self._wanted:
+            return None
+        due = max(self._away_until, min(one.due for one in self._wanted.values()))
+        return max(0.0, due - self._clock())
+
+    async def _put_question(self, names: Sequence[str]) -> None:
+        try:
+            missing = await self._ask(names)
+        except NoPackageStoreError:
+            self._take_answer(dict.fromkeys(names, Presence.NO_STORE))
+        except PackagesUnavailableError as error:
+            self._note_away(str(error))
+        except Exception as error:
+            # A bug in asking must not end the loop, and with it everybody's answers.
+            logger.exception("asking which packages are there failed")
+            self._note_away(repr(error))
+        else:
+            self._take_answer(
+                {one: Presence.MISSING if one in missing else Presence.THERE for one in names}
+            )
+        self._answered.set()
+        self._answered = asyncio.Event()
+
+    def _note_away(self, problem: str) -> None:
+        if not self._away:
+            logger.warning("cannot ask which packages are there: %s; trying again", problem)
+        delay_s = double_delay_s(self._away, AWAY_S_MIN, AWAY_S_MAX)
+        self._away += 1
+        self._away_until = self._clock() + delay_s
+
+    def _take_answer(self, answer: Mapping[str, Presence]) -> None:
+        self._away = 0
+        self.trust(name for name, presence in answer.items() if presence is Presence.THERE)
+        for name, presence in answer.items():
+            wanted = self._wanted.get(name)
+            if wanted is not None:  # else it is there, or nobody names it any more
+                self._postpone(wanted, presence)
+
+    def _postpone(self, wanted: _Wanted, presence: Presence) -> None:
+        if wanted.presence is not presence:
+            for key in wanted.keys:
+                self._changed(key)
+        pause_s = NO_STORE_S
+        if presence is Presence.MISSING:
+            pause_s = double_delay_s(wanted.answers, MISSING_S_MIN, MISSING_S_MAX)
+            pause_s = max(pause_s, len(self._wanted) / MISSING_PER_S)
+        wanted.presence = presence
+        wanted.answers += 1
+        wanted.due = self._clock() + pause_s

@@ -1,0 +1,24 @@
+"""How the controller names objects, and the keys of its work queue.
+
+Contract: plain tuples of strings, so that they serve as keys and can be joined for a log.
+"""
+
+Key = tuple[str, str]
+"""Namespace and name of an object."""
+WorkKey = tuple[str, str, str]
+"""Kind of work, namespace and name."""
+
+
+def function_key(namespace: str, name: str) -> WorkKey:
+    """The key under which a function is reconciled."""
+    return ("function", namespace, name)
+
+
+def layer_key(namespace: str, name: str) -> WorkKey:
+    """The key under which a layer version is reconciled."""
+    return ("layer", namespace, name)
+
+
+def namespace_key(namespace: str) -> WorkKey:
+    """The key under which the NetworkPolicy of a namespace is reconciled."""
+    return ("namespace", namespace, "")

@@ -1,0 +1,94 @@
+"""Decides what happens to each function, given the snapshots of all of them.
+
+Contract: no I/O; keeps the rate limits of starts and nothing else, time comes in. What a function
+needs is decided by ``core.capacity.scaling``, which environments make room for others by
+``core.capacity.room``; starts are then limited to what the rates allow. A bug with one function
+leaves that function as it is and does not stop the others.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from kubelambda.controller.scaling.decision import Decision
+from kubelambda.controller.scaling.snapshots import FunctionSnapshot, describe_room
+from kubelambda.controller.scaling.start_rate_limiter import StartRateLimiter
+from kubelambda.core.capacity.room import choose_victims
+from kubelambda.core.capacity.scaling import ScalingPlan, plan_scaling, split_start
+
+logger = logging.getLogger(__name__)
+
+
+class Decider:
+    """One for the cluster, since rates are shared by all functions."""
+
+    def __init__(self, deployment_per_s: float, direct_per_s: float) -> None:
+        self._rate_limiter = StartRateLimiter(deployment_per_s, direct_per_s)
+
+    def decide(
+        self,
+        snapshots: Sequence[FunctionSnapshot],
+        edited: Mapping[str, Mapping[str, int]],
+        now: float,
+        *,
+        idle_s: float,
+        is_resting: Callable[[str], bool],
+    ) -> list[Decision]:
+        """A decision, perhaps an empty one, for each function that is not resting.
+
+        ``edited``: replicas to put back, by the function's uid and the revision. ``idle_s``: for
+        how long an environment may be idle.
+        """
+        victims = _choose_victims(snapshots)
+        decisions = [
+            Decision(one, plan, victims.get(one.record.uid, ()))
+            for one in snapshots
+            if not is_resting(one.record.uid)
+            and (plan := _plan(one, edited.get(one.record.uid, {}), idle_s)) is not None
+        ]
+        return self._limit_starts(decisions, now)
+
+    def _limit_starts(self, decisions: Sequence[Decision], now: float) -> list[Decision]:
+        """Divide starts between Deployments and direct pods, as far as the rates allow."""
+        tokens = self._rate_limiter.grant_deployments(
+            [
+                (one.snapshot, one.plan.start)
+                for one in decisions
+                if not one.snapshot.load.goes_direct
+            ],
+            now,
+        )
+        split = []
+        for one in decisions:
+            granted = tokens.get(one.snapshot.record.uid, 0)
+            split.append(one.with_start(*split_start(one.snapshot.load, one.plan, granted)))
+        direct = self._rate_limiter.grant_direct([(one.snapshot, one.direct) for one in split], now)
+        return [one.limit_direct(direct.get(one.snapshot.record.uid, 0)) for one in split]
+
+
+def _choose_victims(snapshots: Sequence[FunctionSnapshot]) -> dict[str, tuple[str, ...]]:
+    """Pods that make room for functions whose requests wait for it, by their function's uid."""
+    if not any(one.unscheduled and one.load.waiting for one in snapshots):
+        return {}
+    chosen: dict[str, tuple[str, ...]] = {}
+    for key, pod in choose_victims([describe_room(one) for one in snapshots]):
+        uid = str(key)
+        chosen[uid] = (*chosen.get(uid, ()), pod)
+    return chosen
+
+
+def _plan(
+    snapshot: FunctionSnapshot, edited: Mapping[str, int], idle_s: float
+) -> ScalingPlan | None:
+    """What the function needs; replicas that somebody has edited are put back before anything else.
+
+    None where a bug keeps that from being decided.
+    """
+    ref = snapshot.record.ref
+    if edited:
+        logger.info("%s: somebody has set replicas; putting back %s", ref, dict(edited))
+        return ScalingPlan(replicas=dict(edited))
+    try:
+        return plan_scaling(snapshot.load, idle_s)
+    except Exception:
+        logger.exception("%s: a bug in scaling; looked at again in a second", ref)
+        return None

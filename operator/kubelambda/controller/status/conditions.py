@@ -1,0 +1,63 @@
+"""The conditions Ready, Reconciling and Stalled, in the sense of kstatus.
+
+Contract: pure; the moment comes in. A condition whose status stays the same keeps its transition
+time, so comparing the status to be with the one that is there tells whether to write at all.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from kubelambda.api.v1alpha1.conditions import ConditionType
+from kubelambda.api.v1alpha1.reason import Reason
+from kubelambda.controller.status.problem import Problem, ReadyNote
+from kubelambda.core.model.status import Condition
+
+
+def format_moment(now_s: float) -> str:
+    """A moment, in seconds since 1970, as conditions write it."""
+    moment = datetime.fromtimestamp(now_s, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def build_conditions(
+    former: Mapping[str, Condition], problem: Problem | None, *, ready: ReadyNote, now: str
+) -> list[dict[str, Any]]:
+    """The three conditions of an object that has ``problem``, or else is Ready with a note."""
+    if problem is None:
+        wanted = [
+            (ConditionType.READY, True, ready.reason, ready.message),
+            (ConditionType.RECONCILING, False, Reason.READY, ""),
+            (ConditionType.STALLED, False, Reason.READY, ""),
+        ]
+    else:
+        reason, message, goes_on = problem.reason, problem.message, problem.transient
+        wanted = [
+            (ConditionType.READY, False, reason, message),
+            (ConditionType.RECONCILING, goes_on, reason, message if goes_on else ""),
+            (ConditionType.STALLED, not goes_on, reason, "" if goes_on else message),
+        ]
+    return [
+        _build_condition(former.get(kind), kind, reason, message, holds=holds, now=now)
+        for kind, holds, reason, message in wanted
+    ]
+
+
+def _build_condition(
+    former: Condition | None,
+    kind: ConditionType,
+    reason: Reason,
+    message: str,
+    *,
+    holds: bool,
+    now: str,
+) -> dict[str, Any]:
+    status = "True" if holds else "False"
+    is_same = former is not None and former.status == status
+    return {
+        "type": str(kind),
+        "status": status,
+        "reason": str(reason),
+        "message": message,
+        "lastTransitionTime": former.last_transition_time if is_same and former else now,
+    }

@@ -1,0 +1,34 @@
+"""Why an object is not Ready, or what is said beside its being Ready.
+
+Contract: values only. A message is read by the owner of the object: it names what is wrong, quotes
+the words of whoever found it, and says what to do next.
+"""
+
+from dataclasses import dataclass
+
+from kubelambda.api.v1alpha1.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an object is not Ready. Where nothing is wrong there is None instead."""
+
+    reason: Reason
+    message: str
+    transient: bool = False
+    """It is waited for, or tried again, and nobody has to change anything (Reconciling instead of
+    Stalled)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyNote:
+    """What the Ready condition of a Ready object says; an empty message stands for the usual one.
+
+    The reason is another than Ready where there is no room for further environments.
+    """
+
+    message: str = ""
+    reason: Reason = Reason.READY
+
+
+NO_NOTE = ReadyNote()

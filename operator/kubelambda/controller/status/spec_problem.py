@@ -1,0 +1,65 @@
+"""What is wrong with an object by its own manifest.
+
+Contract: pure. The API server has validated the object already. The pydantic model does so again,
+because the installed CRD may be of an older release, and because its messages say what to do.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from kubelambda.api.v1alpha1.function import LambdaFunction
+from kubelambda.api.v1alpha1.layer import LambdaLayer
+from kubelambda.api.v1alpha1.reason import Reason
+from kubelambda.api.v1alpha1.support import unsupported_fields
+from kubelambda.catalog.build import build_code
+from kubelambda.controller.status.problem import Problem
+from kubelambda.core.packages.check import describe_bad_zip
+
+
+def find_function_spec_problem(manifest: Mapping[str, Any]) -> Problem | None:
+    """What metadata and spec of a LambdaFunction tell; ``function.plan`` looks at other objects."""
+    try:
+        function = LambdaFunction.model_validate(_drop_status(manifest))
+    except ValidationError as error:
+        return Problem(Reason.INVALID_SPEC, _describe_error(error))
+    fields = unsupported_fields(function.spec)
+    if fields:
+        return Problem(
+            Reason.FEATURE_NOT_AVAILABLE,
+            f"this release does not act upon {', '.join(fields)}; take it out of the spec",
+        )
+    return _find_zip_problem(manifest["spec"].get("code") or {})
+
+
+def find_layer_spec_problem(manifest: Mapping[str, Any]) -> Problem | None:
+    """What metadata and spec of a LambdaLayer tell."""
+    try:
+        LambdaLayer.model_validate(_drop_status(manifest))
+    except ValidationError as error:
+        return Problem(Reason.INVALID_SPEC, _describe_error(error))
+    return _find_zip_problem(manifest["spec"]["content"])
+
+
+def describe_unreadable(error: Exception) -> Problem:
+    """The problem of an object whose spec passed the model and cannot be read all the same."""
+    return Problem(Reason.INVALID_SPEC, f"spec cannot be read: {type(error).__name__}")
+
+
+def _find_zip_problem(source: Mapping[str, Any]) -> Problem | None:
+    """Whether a zip that is part of the object itself can be unpacked."""
+    problem = describe_bad_zip([build_code(source, {})])
+    return Problem(Reason.INVALID_SPEC, problem) if problem else None
+
+
+def _drop_status(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the object that its owner writes."""
+    return {key: value for key, value in manifest.items() if key != "status"}
+
+
+def _describe_error(error: ValidationError) -> str:
+    """The first finding, without the value, which may be a secret."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
