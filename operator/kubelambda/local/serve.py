@@ -90,17 +90,27 @@ async def _serve(options: LocalOptions) -> None:
         render_page=partial(files.render_page, settings.region),
     )
     await _start(gateway, queue, options.port)
-    internal_address = f"{HOST}:{gateway.internal_port}"
-    environments.gateway_address = internal_address
+    environments.gateway_address = f"{HOST}:{gateway.internal_port}"
     url = f"http://{HOST}:{gateway.public_port}"
     options.say(render_banner(url, files.served, machine, environments.isolation))
+    invoker = RelayInvoker(environments.gateway_address, master_secret)
+    try:
+        await _serve_until_stopped(gateway, files, queue, invoker)
+    finally:
+        await invoker.close()
+        await queue.close()
+        await environments.close()
+
+
+async def _serve_until_stopped(
+    gateway: Gateway, files: FunctionFiles, queue: SqliteQueue, invoker: RelayInvoker
+) -> None:
     stop = asyncio.Event()
     set_on_stop(stop)
     watching = asyncio.create_task(
-        watch_files(options.paths, stop, on_change=files.reload, on_tick=files.look_for_packages)
+        watch_files(files.paths, stop, on_change=files.reload, on_tick=files.look_for_packages)
     )
     supervisor, metrics = Supervisor(), DispatchMetrics(CollectorRegistry())
-    invoker = RelayInvoker(internal_address, master_secret)
     dispatcher = Dispatcher(queue, invoker, metrics, time.time, supervisor=supervisor)
     dispatcher.open()
     draining = asyncio.create_task(_drain_on(stop, dispatcher))
@@ -111,9 +121,6 @@ async def _serve(options: LocalOptions) -> None:
         await draining
         await watching
         await supervisor.close()
-        await invoker.close()
-        await queue.close()
-        await environments.close()
 
 
 def _load_first(files: FunctionFiles) -> None:
