@@ -13,19 +13,22 @@ UPLOAD_S = 120
 
 
 def upload(endpoint_url: str, content: bytes) -> str:
-    """Send ``content``; its SHA-256 when the store has it."""
+    """Send ``content``; returns its SHA-256 once the store has it."""
     name = hashlib.sha256(content).hexdigest()
     parts = urlsplit(endpoint_url)
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
     if parts.scheme not in kinds or not parts.netloc:
-        raise CommandError(f"{endpoint_url!r} is no URL such as http://127.0.0.1:9000")
+        raise CommandError(f"{endpoint_url!r} is not a URL such as http://127.0.0.1:9000")
     connection = kinds[parts.scheme](parts.netloc, timeout=UPLOAD_S)
     try:
         connection.request("PUT", f"{parts.path.rstrip('/')}{UPLOAD_PATH}{name}", body=content)
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise CommandError(f"cannot upload to {endpoint_url}: {error}") from error
+        raise CommandError(
+            f"cannot upload to {endpoint_url}: {error}; name the gateway or local mode that runs "
+            "with --endpoint-url"
+        ) from error
     finally:
         connection.close()
     if answer.status not in (200, 201):

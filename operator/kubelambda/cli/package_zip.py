@@ -33,7 +33,7 @@ def read_package(path: Path) -> bytes:
         raise CommandError(f"{path} does not exist")
     if len(content) > PACKAGE_BYTES_MAX:
         raise CommandError(
-            f"{path} is a package of {len(content)} bytes; Lambda takes {PACKAGE_BYTES_MAX}: leave "
+            f"{path} is a package of {len(content)} bytes, and at most {PACKAGE_BYTES_MAX} are taken: leave "
             "out what the function does not need, or move libraries into layers"
         )
     try:
@@ -44,7 +44,7 @@ def read_package(path: Path) -> bytes:
 
 
 def warn_of_backslashes(path: Path, content: bytes) -> None:
-    """Say where a zip has Windows' separators: Lambda takes it, but finds no directories in it."""
+    """Warn of a zip with Windows' separators: Lambda takes it, but finds no directories in it."""
     names = list_backslashed(content)
     if names:
         print(
@@ -56,7 +56,7 @@ def warn_of_backslashes(path: Path, content: bytes) -> None:
 
 
 def build_zip(directory: Path) -> bytes:
-    """One zip for the same files: sorted, dated 1980, modes 0644 and 0755."""
+    """The zip of a directory's files: sorted, dated 1980, with modes 0644 and 0755."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         files = list(_iter_files(directory, directory.resolve()))
@@ -78,7 +78,7 @@ def build_zip(directory: Path) -> bytes:
 
 
 def _iter_files(directory: Path, root: Path) -> Iterator[Path]:
-    """Files, and links to directories inside."""
+    """All files, and links to directories that lie inside."""
     for path in sorted(directory.iterdir()):
         if path.name in SKIPPED:
             continue
