@@ -33,8 +33,9 @@ def read_package(path: Path) -> bytes:
         raise CommandError(f"{path} does not exist")
     if len(content) > PACKAGE_BYTES_MAX:
         raise CommandError(
-            f"{path} is a package of {len(content)} bytes, and at most {PACKAGE_BYTES_MAX} are taken: leave "
-            "out what the function does not need, or move libraries into layers"
+            f"{path} is a package of {len(content)} bytes; Lambda takes at most "
+            f"{PACKAGE_BYTES_MAX}: leave out what the function does not need, or move libraries "
+            "into layers"
         )
     try:
         check_package(content)
