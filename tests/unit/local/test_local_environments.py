@@ -25,6 +25,8 @@ FUNCTION = Function(
     code=InlineFiles({"bootstrap": "x"}),
 )
 STAYS = "#!/bin/sh\necho $KUBELAMBDA_POD >> {log}\nexec /bin/sleep 60\n"
+LONG_S = 600.0
+"""No pause ends by itself, however slow the machine is."""
 ENDS = "#!/bin/sh\necho $KUBELAMBDA_POD >> {log}\nexit 1\n"
 
 
@@ -43,6 +45,7 @@ class Harness:
             state=directory,
             master_secret=b"m" * 32,
             inherited={},
+            pauses=StartPauses(LONG_S, LONG_S),
         )
 
     def use(self, program: str) -> None:
@@ -106,7 +109,7 @@ async def test_what_ends_at_once_is_not_started_at_once_again(
     await wait_for(lambda: "ended with 1" in caplog.text)
     await harness.demand(1)
     assert harness.started() == ["hello-1"]
-    harness.environments._pauses.note_success(REF)
+    harness.environments.pauses.note_success(REF)
     await harness.demand(1)
     await wait_for(lambda: len(harness.started()) == 2)
 
@@ -119,8 +122,8 @@ async def test_what_cannot_be_started_is_said_and_no_reason_to_end(
     assert "cannot be started" in caplog.text
     assert list((harness.environments.state / "environments").iterdir()) == []
     harness.use(STAYS)
-    harness.environments._pauses.note_success(REF)
+    harness.environments.pauses.note_success(REF)
     await harness.demand(1)
     await wait_for(lambda: len(harness.started()) == 1)
     await harness.demand(0, **{f"hello_{harness.started()[0][-1]}": "idle"})
-    assert harness.environments._pauses == StartPauses()
+    assert harness.environments.pauses.may_start(REF, 0.0)

@@ -71,9 +71,9 @@ class LocalEnvironments:
     isolation: Isolation = NOT_ISOLATED
     gateway_address: str = ""
     idle_timeout_s: float = 300.0
+    pauses: StartPauses = field(default_factory=StartPauses)
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
     _started_count: int = 0
-    _pauses: StartPauses = field(default_factory=StartPauses)
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -107,7 +107,7 @@ class LocalEnvironments:
 
     async def _start_missing(self, ref: FunctionRef, demand: FunctionDemand) -> None:
         function = self.index.get(ref)
-        if function is None or not self._pauses.may_start(ref, _now()):
+        if function is None or not self.pauses.may_start(ref, _now()):
             return
         digest = function.config_digest
         running = sum(
@@ -128,10 +128,10 @@ class LocalEnvironments:
         for one in demand.environments:
             if one.pod in self._running:
                 self._running[one.pod].is_linked = True
-                self._pauses.note_success(ref)
+                self.pauses.note_success(ref)
 
     def _pause(self, ref: FunctionRef, problem: str) -> None:
-        delay_s = self._pauses.note_failure(ref, _now())
+        delay_s = self.pauses.note_failure(ref, _now())
         logger.warning("an environment of %s %s; next try in %.1f s", ref, problem, delay_s)
 
     def _note_deletion(self, ref: FunctionRef) -> None:

@@ -22,6 +22,8 @@ class _Pause:
 class StartPauses:
     """Failed starts by function: each one in a row doubles the time until the next try."""
 
+    retry_s_min: float = RETRY_S_MIN
+    retry_s_max: float = RETRY_S_MAX
     _pauses: dict[FunctionRef, _Pause] = field(default_factory=dict)
 
     def may_start(self, ref: FunctionRef, now: float) -> bool:
@@ -31,7 +33,7 @@ class StartPauses:
     def note_failure(self, ref: FunctionRef, now: float) -> float:
         """Begin a pause; returns its length in seconds."""
         pause = self._pauses.setdefault(ref, _Pause())
-        delay_s = double_delay_s(pause.failures, RETRY_S_MIN, RETRY_S_MAX)
+        delay_s = double_delay_s(pause.failures, self.retry_s_min, self.retry_s_max)
         pause.failures += 1
         pause.until = now + delay_s
         return delay_s
