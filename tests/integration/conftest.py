@@ -86,7 +86,7 @@ class Installation:
         answer["Payload"] = json.loads(body) if body else None
         return dict(answer)
 
-    async def converse(self, *pieces: bytes, close: bool = False, wait_s: float = 3.0) -> bytes:
+    async def converse(self, *pieces: bytes, close: bool = False, wait_s: float = 60.0) -> bytes:
         """Send bytes, then read until the server closes or nothing comes for ``wait_s``."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.gateway.public_port)
         received = b""

@@ -140,7 +140,7 @@ class Controller:
 
     async def wait_for(self, resource: Any, name: str, reason: str) -> Manifest:
         """The status that says ``reason`` of the present spec."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = self._api.objects[resource.plural, name]
                 status: Manifest = found.get("status", {})

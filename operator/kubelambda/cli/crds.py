@@ -9,6 +9,7 @@ import asyncio
 
 import typer
 
+from kubelambda.cli.extras import needs_extra
 from kubelambda.cli.failure import fail
 from kubelambda.cli.suggestions import SuggestingGroup
 
@@ -36,7 +37,8 @@ def apply_crds() -> None:
 
     The cluster is the one that this runs in, else the current context of the kubeconfig.
     """
-    from kubelambda.kube.errors import KubeError
+    with needs_extra("controller"):
+        from kubelambda.kube.errors import KubeError
 
     try:
         asyncio.run(_apply())
@@ -46,10 +48,12 @@ def apply_crds() -> None:
 
 async def _apply() -> None:
     from kubelambda.api.crd import build_crds
-    from kubelambda.kube.client import connect
-    from kubelambda.kube.crd import apply_crd
 
-    client = connect()
+    with needs_extra("controller"):
+        from kubelambda.kube.client import connect
+        from kubelambda.kube.crd import apply_crd
+
+        client = connect()  # which imports the library of Kubernetes
     try:
         for manifest in build_crds().values():
             await apply_crd(client, manifest)

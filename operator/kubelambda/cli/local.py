@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kubelambda.cli.extras import needs_extra
 from kubelambda.cli.failure import fail
 from kubelambda.cli.suggestions import SuggestingGroup
 from kubelambda.config import read_environment
@@ -40,8 +41,9 @@ def start(
 
     Prints the functions and commands to try. Edited files are read again at once.
     """
-    from kubelambda.local.errors import LocalModeError
-    from kubelambda.local.serve import LocalOptions, serve
+    with needs_extra("local"):
+        from kubelambda.local.errors import LocalModeError
+        from kubelambda.local.serve import LocalOptions, serve
 
     options = LocalOptions(
         paths=paths,

@@ -10,6 +10,7 @@ from typing import TypeVar
 import typer
 
 from kubelambda.cli.crds import app as crds_app
+from kubelambda.cli.extras import needs_extra
 from kubelambda.cli.failure import fail
 from kubelambda.cli.local import app as local_app
 from kubelambda.cli.package import app as package_app
@@ -47,7 +48,8 @@ def version() -> None:
 @app.command(rich_help_panel=ROLES)
 def controller() -> None:
     """Run a controller: it keeps functions' objects, images and pods as they should be."""
-    from kubelambda.controller.main import run
+    with needs_extra("controller"):
+        from kubelambda.controller.main import run
 
     raise typer.Exit(run(_read_settings(ControllerSettings)))
 
@@ -55,7 +57,8 @@ def controller() -> None:
 @app.command(rich_help_panel=ROLES)
 def gateway() -> None:
     """Run a gateway: it serves the Lambda API and hands invocations to environments."""
-    from kubelambda.gateway.main import run
+    with needs_extra("gateway"):
+        from kubelambda.gateway.main import run
 
     raise typer.Exit(run(_read_settings(GatewaySettings)))
 
@@ -63,7 +66,8 @@ def gateway() -> None:
 @app.command(rich_help_panel=ROLES)
 def dispatcher() -> None:
     """Run a dispatcher: it invokes functions with the asynchronous events in the queue."""
-    from kubelambda.dispatch.main import run
+    with needs_extra("gateway"):
+        from kubelambda.dispatch.main import run
 
     raise typer.Exit(run(_read_settings(DispatcherSettings)))
 

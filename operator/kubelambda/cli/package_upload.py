@@ -6,7 +6,7 @@ import json
 from urllib.parse import urlsplit
 
 from kubelambda.cli.failure import CommandError
-from kubelambda.core.packages.store import UPLOAD_PATH
+from kubelambda.core.wire.package_transfer import UPLOAD_PATH
 
 UPLOAD_S = 120
 """How long one read or write may take."""

@@ -5,7 +5,7 @@ Contract: pure. Never shows the value of an environment variable or a line of co
 
 from collections.abc import Sequence
 
-from kubelambda.catalog.files import Loaded, Problem, Remark
+from kubelambda.catalog.loaded import Loaded, Problem, Remark
 from kubelambda.core.model.function import Function
 from kubelambda.local.bootstrap import INSTALLED, Unavailable, plan_bootstrap
 from kubelambda.local.environments.isolation import Isolation

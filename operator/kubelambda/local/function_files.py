@@ -9,14 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubelambda.catalog.files import (
-    Loaded,
-    keep_last_good,
-    list_new_problems,
-    list_new_remarks,
-    load_functions,
-)
+from kubelambda.catalog.files import load_functions
 from kubelambda.catalog.index import FunctionIndex
+from kubelambda.catalog.loaded import Loaded, keep_last_good, list_new_problems, list_new_remarks
 from kubelambda.core.model.function import Function
 from kubelambda.local.availability import (
     mark_bad_zip,
@@ -78,7 +73,7 @@ class FunctionFiles:
     def _publish(self) -> None:
         self._lacks_package = False
         self.served = [self._mark(function) for function in self._last.functions]
-        self.index.replace([*self.served, *self._last.refused])
+        self.index.replace([*self.served, *self._last.stand_ins])
 
     def _mark(self, function: Function) -> Function:
         marked = mark_missing_package(function, self.holds_package)
