@@ -17,7 +17,8 @@ from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.server import Gateway
-from kubelambda.local.environments import LocalEnvironments, find_agent
+from kubelambda.local.environments.agent_binary import find_agent
+from kubelambda.local.environments.local_environments import LocalEnvironments
 from kubelambda.local.machine import find_machine
 
 ACCOUNT = "123456789012"

@@ -17,7 +17,7 @@ from kubelambda.config import GatewaySettings
 from kubelambda.core.model.function import Function
 from kubelambda.core.wire.demand import DemandReply, DemandReport, FunctionDemand
 from kubelambda.gateway.server import Gateway
-from kubelambda.local.environments import LocalEnvironments
+from kubelambda.local.environments.local_environments import LocalEnvironments
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from integration.conftest import Installation
-from kubelambda.local.environments import find_agent
+from kubelambda.local.environments.agent_binary import find_agent
 
 SOURCE = """
 import os

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from integration.conftest import MASTER, Installation, MakeInstallation
-from kubelambda.cli.package import upload
+from kubelambda.cli.package_upload import upload
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store

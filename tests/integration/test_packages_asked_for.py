@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from integration.conftest import MASTER, Installation, MakeInstallation
-from kubelambda.cli.package import upload
+from kubelambda.cli.package_upload import upload
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages.package_problem import Presence

@@ -5,11 +5,10 @@ process role imports it inside ``needs_extra``; where a library is missing, the 
 line that says which extra to install.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
+from kubelambda.cli.failure import fail
 
 
 @contextmanager
@@ -24,9 +23,7 @@ def needs_extra(extra: str) -> Iterator[None]:
         library = (error.name or "").partition(".")[0]
         if library in ("", "kubelambda"):
             raise
-        print(
-            f"kubelambda: this command needs the library {library}, which is not installed; "
-            f"install it with: pip install 'kubelambda[{extra}]'",
-            file=sys.stderr,
+        fail(
+            f"this command needs the library {library}, which is not installed; "
+            f"install it with: pip install 'kubelambda[{extra}]'"
         )
-        raise typer.Exit(2) from error

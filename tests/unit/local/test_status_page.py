@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
-from kubelambda.local.page import describe_functions, render_page
+from kubelambda.local.status_page import describe_functions, render_page
 
 GOOD = Function(
     ref=FunctionRef("default", "hello"),

@@ -1,7 +1,8 @@
 """What local mode answers to `GET /`: its functions and their state, for a browser or a program.
 
-Contract: pure; text of the user's own files is escaped. Never a value of an environment variable or
-a line of code. Only local mode has this page: on a cluster it would tell one tenant of another.
+Contract: pure; text from the user's files is escaped. Never shows the value of an environment
+variable or a line of code. Only local mode has this page: on a cluster it would show one tenant's
+functions to another.
 """
 
 import html
@@ -55,9 +56,9 @@ def describe_functions(functions: Sequence[Function], region: str) -> list[Row]:
 
 
 def render_page(rows: Sequence[Row], problems: Sequence[str], accept: str) -> Page:
-    """In the form that ``accept``, the request's header, asks for; plain text otherwise.
+    """HTML or JSON where ``accept``, the request's header, asks for it; plain text otherwise.
 
-    ``problems`` are those of files that name no function.
+    ``problems`` are those of files in which no function has a name.
     """
     if HTML in accept:
         return Page(f"{HTML}; charset=utf-8", _render_html(rows, problems).encode())

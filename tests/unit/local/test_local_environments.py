@@ -1,4 +1,4 @@
-"""Local mode's environments: as many as the demand asks for, whatever becomes of each."""
+"""Local mode has as many environments as the demand asks for, whatever becomes of each."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +10,8 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.demand import DemandReport, EnvironmentReport, FunctionDemand
-from kubelambda.local.environments import LocalEnvironments
+from kubelambda.local.environments.local_environments import LocalEnvironments
+from kubelambda.local.environments.start_pauses import StartPauses
 from kubelambda.local.machine import Machine, find_machine
 
 REF = FunctionRef("default", "hello")
@@ -24,10 +25,12 @@ FUNCTION = Function(
     code=InlineFiles({"bootstrap": "x"}),
 )
 STAYS = "#!/bin/sh\necho $KUBELAMBDA_POD >> {log}\nexec /bin/sleep 60\n"
+LONG_S = 600.0
+"""No pause ends by itself, however slow the machine is."""
 ENDS = "#!/bin/sh\necho $KUBELAMBDA_POD >> {log}\nexit 1\n"
 
 
-class World:
+class Harness:
     """Environments whose agents are programs of the test."""
 
     def __init__(self, directory: Path, machine: Machine) -> None:
@@ -42,6 +45,7 @@ class World:
             state=directory,
             master_secret=b"m" * 32,
             inherited={},
+            pauses=StartPauses(LONG_S, LONG_S),
         )
 
     def use(self, program: str) -> None:
@@ -64,8 +68,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    one = World(tmp_path, find_machine())
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    one = Harness(tmp_path, find_machine())
     yield one
     await one.environments.close()
 
@@ -76,50 +80,50 @@ async def wait_for(probe: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_as_many_are_started_as_wait(world: World) -> None:
-    world.use(STAYS)
-    await world.demand(2)
-    await world.demand(2)
-    await wait_for(lambda: len(world.started()) == 2)
-    await world.demand(1, hello_1="busy", hello_2="busy")
-    await wait_for(lambda: len(world.started()) == 3)
+async def test_as_many_are_started_as_wait(harness: Harness) -> None:
+    harness.use(STAYS)
+    await harness.demand(2)
+    await harness.demand(2)
+    await wait_for(lambda: len(harness.started()) == 2)
+    await harness.demand(1, hello_1="busy", hello_2="busy")
+    await wait_for(lambda: len(harness.started()) == 3)
 
 
 async def test_what_is_left_of_a_deleted_function_does_not_count_for_its_successor(
-    world: World,
+    harness: Harness,
 ) -> None:
-    world.use(STAYS)
-    await world.demand(1)
-    world.index.remove(REF)
-    world.index.put(FUNCTION)
-    await world.demand(1)
-    await wait_for(lambda: world.started() == ["hello-1", "hello-2"])
+    harness.use(STAYS)
+    await harness.demand(1)
+    harness.index.remove(REF)
+    harness.index.put(FUNCTION)
+    await harness.demand(1)
+    await wait_for(lambda: harness.started() == ["hello-1", "hello-2"])
 
 
 async def test_what_ends_at_once_is_not_started_at_once_again(
-    world: World, caplog: pytest.LogCaptureFixture
+    harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.use(ENDS)
-    await world.demand(1)
-    await wait_for(lambda: not world.environments._running)
+    harness.use(ENDS)
+    await harness.demand(1)
+    await wait_for(lambda: not harness.environments._running)
     await wait_for(lambda: "ended with 1" in caplog.text)
-    await world.demand(1)
-    assert world.started() == ["hello-1"]
-    world.environments._pauses[REF].until = 0
-    await world.demand(1)
-    await wait_for(lambda: len(world.started()) == 2)
+    await harness.demand(1)
+    assert harness.started() == ["hello-1"]
+    harness.environments.pauses.note_success(REF)
+    await harness.demand(1)
+    await wait_for(lambda: len(harness.started()) == 2)
 
 
 async def test_what_cannot_be_started_is_said_and_no_reason_to_end(
-    world: World, caplog: pytest.LogCaptureFixture
+    harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The demand of other functions is met, and that of this one with the next report."""
-    await world.demand(1)
+    await harness.demand(1)
     assert "cannot be started" in caplog.text
-    assert list((world.environments.state / "environments").iterdir()) == []
-    world.use(STAYS)
-    world.environments._pauses[REF].until = 0
-    await world.demand(1)
-    await wait_for(lambda: len(world.started()) == 1)
-    await world.demand(0, **{f"hello_{world.started()[0][-1]}": "idle"})
-    assert world.environments._pauses == {}
+    assert list((harness.environments.state / "environments").iterdir()) == []
+    harness.use(STAYS)
+    harness.environments.pauses.note_success(REF)
+    await harness.demand(1)
+    await wait_for(lambda: len(harness.started()) == 1)
+    await harness.demand(0, **{f"hello_{harness.started()[0][-1]}": "idle"})
+    assert harness.environments.pauses.may_start(REF, 0.0)

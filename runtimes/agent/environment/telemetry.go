@@ -7,8 +7,8 @@ import (
 	"kubelambda.io/agent/logs"
 )
 
-// What is told here goes to the subscribers of telemetry; most of it is in the log as well, in the
-// log's own format. Where nobody listens nothing is made.
+// The records that are sent to subscribers of telemetry; most are in the log as well, in the log's own
+// format. Without subscribers none are made.
 
 func (e *Environment) tell(record logs.Record) { e.hub.Tell(time.Now(), record) }
 
@@ -96,7 +96,7 @@ func (e *Environment) noteRuntimeDone() {
 	}
 }
 
-// tellFailure tells what extensions can still take in before they are ended, report and all.
+// tellFailure sends all records of a failed event while its extensions can still receive them.
 func (e *Environment) tellFailure(reason failure, report logs.Report) {
 	if !e.hub.Wanted() {
 		return
@@ -118,7 +118,7 @@ func (e *Environment) tellReport(report logs.Report) {
 	}
 }
 
-// drainForTelemetry takes over what was printed, so that it is told before what follows.
+// drainForTelemetry reads what was printed, so that it is sent before what follows.
 func (e *Environment) drainForTelemetry() {
 	if !e.hub.Wanted() {
 		return

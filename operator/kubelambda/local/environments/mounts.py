@@ -1,8 +1,8 @@
-"""What an environment of local mode sees at Lambda's own paths, as a list of mounts.
+"""The mounts that put an environment's files at Lambda's own paths.
 
-Contract: writes only empty files and directories to mount on, below the environment's own
-directory; looks at the machine's /var and mounts nothing itself: the agent does, in its own mount
-namespace (``KUBELAMBDA_MOUNTS``, runtimes/README.md). The order of the list counts.
+Contract: only plans them. Writes empty files and directories to mount on, below the environment's
+own directory, and reads which entries the machine's /var has. The agent mounts, in its own mount
+namespace (``KUBELAMBDA_MOUNTS``, runtimes/README.md). The order of the list matters.
 """
 
 import os
@@ -12,23 +12,22 @@ from pathlib import Path
 
 HOSTS = Path("/etc/hosts")
 SANDBOX_HOSTS = "127.0.0.1 sandbox.localdomain sandbox\n"
-"""What extensions call themselves when they subscribe to telemetry (spec/lambda.md, 1.12)."""
+"""The host names that extensions give when they subscribe to telemetry (spec/lambda.md, 1.12)."""
 TASK = Path("/var/task")
 OPT = Path("/opt")
 TMP = Path("/tmp")  # noqa: S108 - Lambda's own path
-PROGRAM_DIRECTORIES = ("bin", "sbin")
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """``source`` is seen at ``place`` as well."""
+    """A bind mount: ``source`` can also be found at ``place``."""
 
     source: Path
     place: Path
     read_only: bool = False
 
     def describe(self) -> dict[str, str | bool]:
-        """As the agent reads it."""
+        """The form in which the agent reads it."""
         return {
             "source": str(self.source),
             "place": str(self.place),
@@ -39,10 +38,10 @@ class Mount:
 def plan_mounts(
     directory: Path, covered: Sequence[Path], code: Path | None, needed: Iterable[Path]
 ) -> list[Mount]:
-    """The mounts of the environment at ``directory``; writes what they are mounted on.
+    """The mounts of the environment at ``directory``; makes the places to mount on.
 
-    ``covered`` are those of TASK, OPT and TMP that it has for itself. What is ``needed`` of the
-    machine below one of them stays where it is, closed to writing. ``code`` is a directory that is
+    ``covered`` are those of TASK, OPT and TMP that the environment has for itself. Paths of the
+    machine below them that are ``needed`` stay visible, read-only. ``code`` is a directory that is
     used in place.
     """
     own = {
@@ -67,15 +66,8 @@ def plan_mounts(
     return hosts + kept + inside + sorted(covers, key=lambda one: _hides(one, directory))
 
 
-def find_prefix(program: Path, place: Path) -> Path:
-    """The directory that a program was installed to, if that is below ``place``, or just itself."""
-    directory = program.parent
-    prefix = directory.parent if directory.name in PROGRAM_DIRECTORIES else directory
-    return prefix if place in prefix.parents else program
-
-
 def _hides(cover: Mount, directory: Path) -> bool:
-    """Once a cover is over ``directory`` nothing below that can be mounted any more."""
+    """Whether nothing below ``directory`` can be mounted any more after this one."""
     return directory.is_relative_to(cover.place)
 
 
@@ -93,7 +85,7 @@ def _make_place(mount: Mount) -> None:
 
 
 def _rebuild_parent(parent: Path, task: Path) -> list[Mount]:
-    """A /var with all that the machine has there, and the directory task, which it has not."""
+    """A /var with everything that the machine's has, and the directory task, which it lacks."""
     parent.mkdir()
     mounts = [Mount(task, parent / TASK.name)]
     with os.scandir(TASK.parent) as entries:

@@ -1,4 +1,4 @@
-"""A directory becomes one package, the same everywhere (``kubelambda.cli.package``)."""
+"""A directory becomes one package, the same everywhere (``kubelambda.cli.package_zip``)."""
 
 import io
 import os
@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kubelambda.cli.package import (
-    PackageError,
-    build_zip,
-    read_package,
-    warn_of_backslashes,
-)
+from kubelambda.cli.failure import CommandError
+from kubelambda.cli.package_zip import build_zip, read_package, warn_of_backslashes
 from kubelambda.core.packages.check import check_package
 
 
@@ -57,7 +53,7 @@ def test_a_link_inside_is_its_file_and_a_link_outside_is_refused(tmp_path: Path)
     with zipfile.ZipFile(io.BytesIO(build_zip(tree))) as archive:
         assert archive.read("same.py") == b"x = 1\n"
     (tree / "secret").symlink_to("/etc/hostname")
-    with pytest.raises(PackageError, match="outside"):
+    with pytest.raises(CommandError, match="outside"):
         build_zip(tree)
 
 
@@ -77,7 +73,7 @@ def test_a_zip_that_no_environment_could_unpack_is_refused_before_it_is_sent(
 ) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("../app.py", "x")
-    with pytest.raises(PackageError, match=r"a\.zip: the file name .* leaves the package"):
+    with pytest.raises(CommandError, match=r"a\.zip: the file name .* leaves the package"):
         read_package(tmp_path / "a.zip")
 
 
@@ -98,7 +94,7 @@ def test_names_with_backslashes_are_told_and_taken(
 def test_what_is_no_package_is_named(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("x")
-    with pytest.raises(PackageError, match=message):
+    with pytest.raises(CommandError, match=message):
         read_package(tmp_path / name)
 
 

@@ -1,8 +1,8 @@
-"""Whether environments of local mode see Lambda's own paths, as far as this machine lets its user.
+"""Whether this machine lets its user give each environment Lambda's own paths.
 
-Contract: looks once, by trying; changes nothing of the machine. Where a user may have a mount
-namespace (root, or unprivileged user namespaces), an agent is started in one and mounts there what
-nobody else sees: /var/task, /opt, a /tmp of its own, and the names of the sandbox. Elsewhere
+Contract: tries once, and changes nothing of the machine. Where the user may have a mount namespace
+(root, or unprivileged user namespaces), each agent is started in one and mounts there what nobody
+else sees: /var/task, /opt, a /tmp of its own, and the host names of the sandbox. Where not,
 environments see the machine as it is, and ``notice`` says what will not work.
 """
 
@@ -15,30 +15,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubelambda.local.mounts import OPT, TASK, TMP, plan_mounts
+from kubelambda.local.environments.mounts import OPT, TASK, TMP, plan_mounts
 
 TRY_S = 10.0
 TRY_MOUNTS = "try-mounts"
-"""The agent's word for: mount, and end."""
-PLAIN_NOTICE = (
-    "A function here has no /var/task and no /opt, shares /tmp with this machine, and sandbox does "
-    "not resolve: handlers, wrapper scripts, extensions and files named by these paths are not "
-    "found. {reason}"
+"""The argument with which the agent only mounts, and ends."""
+NOT_ISOLATED_NOTICE = (
+    "A function here has no /var/task and no /opt, shares /tmp with this machine, and the host "
+    "name sandbox does not resolve: handlers, wrapper scripts, extensions and files named by these "
+    "paths are not found. {reason}"
 )
-ELSEWHERE_NOTICE = (
-    "Only Linux can give it those. Here a process that leaves its process group outlives its "
-    "function, what is started outlives an agent that is killed, and reports say 0 MB of memory."
+NOT_LINUX_NOTICE = (
+    "Only Linux has what that takes. Here a process that leaves its process group outlives its "
+    "function, processes of a function outlive an agent that is killed, and reports say 0 MB of "
+    "memory."
 )
 ISOLATED_NOTICE = "A function here has its own /var/task, /opt and /tmp, as on Lambda."
 NO_OPT_NOTICE = (
     "A function here has its own /var/task and /tmp, but no /opt, which this machine does not "
-    "have: make that directory and start again."
+    "have: make that directory, and start local mode again."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """Where an environment sees its directories, and the variables that tell its agent."""
+class EnvironmentPaths:
+    """Where an environment finds its code and layers, and the variables that tell its agent."""
 
     task: str
     opt: str
@@ -47,23 +48,24 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """How an agent is started; ``command`` comes before it and is empty where that is plainly."""
+    """How agents are started."""
 
     command: tuple[str, ...] = ()
+    """Comes before the agent's own command; empty without isolation."""
     covered: Sequence[Path] = ()
     """Lambda's paths that each environment has for itself."""
-    notice: str = PLAIN_NOTICE.format(reason="").rstrip()
-    """For the banner."""
+    notice: str = NOT_ISOLATED_NOTICE.format(reason="").rstrip()
+    """What the banner says of it."""
 
     def prepare(
         self, directory: Path, code: Path | None = None, needed: Iterable[Path] = ()
-    ) -> Sight:
+    ) -> EnvironmentPaths:
         """Make ``directory`` ready for its mounts; see ``mounts.plan_mounts``."""
         if not self.command:
             temporary = {"TMPDIR": str(directory / "tmp")}
-            return Sight(str(directory / "task"), str(directory / "opt"), temporary)
+            return EnvironmentPaths(str(directory / "task"), str(directory / "opt"), temporary)
         mounts = plan_mounts(directory, self.covered, code, needed)
-        return Sight(
+        return EnvironmentPaths(
             str(TASK),
             str(OPT) if OPT in self.covered else str(directory / "opt"),
             {
@@ -73,14 +75,14 @@ class Isolation:
         )
 
 
-PLAIN = Isolation()
+NOT_ISOLATED = Isolation()
 """Environments see the machine as it is."""
 
 
 def find_isolation(agent: Path, state: Path) -> Isolation:
-    """What this machine allows; ``state`` is a directory to try in, left as it was."""
+    """Find out what this machine allows; ``state`` is a directory to try in, left as it was."""
     if sys.platform != "linux":
-        return _explain(ELSEWHERE_NOTICE)
+        return _explain(NOT_LINUX_NOTICE)
     unshare = shutil.which("unshare")
     if unshare is None:
         return _explain("The program unshare (of util-linux) is not on PATH.")
@@ -96,18 +98,18 @@ def find_isolation(agent: Path, state: Path) -> Isolation:
 
 
 def make_directories(directory: Path) -> None:
-    """What an environment owns, anew."""
+    """Make the directories that an environment owns, empty."""
     shutil.rmtree(directory, ignore_errors=True)
     for part in ("task", "opt", "tmp"):
         (directory / part).mkdir(parents=True)
 
 
 def _explain(reason: str) -> Isolation:
-    return Isolation(notice=PLAIN_NOTICE.format(reason=reason))
+    return Isolation(notice=NOT_ISOLATED_NOTICE.format(reason=reason))
 
 
 def _try(isolation: Isolation, agent: Path, directory: Path) -> str | None:
-    """Why an environment cannot be started so; None where it can."""
+    """Why an environment cannot be started like this; None where it can."""
     try:
         make_directories(directory)
         variables = isolation.prepare(directory.resolve()).variables

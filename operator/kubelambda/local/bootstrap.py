@@ -1,10 +1,10 @@
-"""Which command runs a function's language on this machine.
+"""Which command runs a function's runtime on this machine.
 
-Contract: pure over what was found on the machine (``machine.Machine``). An identifier whose
-language is absent gives a sentence that says what is missing; another version than the machine's
-runs on what is there, with a warning; a runtime that was built for this machine runs on itself. The
-bootstraps are those of the runtimes' images, with LAMBDA_RUNTIME_DIR pointing at what an image has
-in /var/runtime.
+Contract: pure, from what was found on the machine (``machine.Machine``). A runtime whose language
+is missing gives a sentence that says what to install. One of another version than the machine's
+runs on the machine's version, with a warning; one that was built for this machine runs as it is.
+The bootstraps are those of the runtimes' images; LAMBDA_RUNTIME_DIR names the directory that takes
+the place of /var/runtime.
 """
 
 import re
@@ -26,7 +26,7 @@ INSTALLED = (
     "provided.al2023",
     "provided.al2",
 )
-"""What the chart installs or can install; here a language runs under any of its identifiers."""
+"""The runtimes that the chart can install; local mode runs a language's other versions too."""
 
 NAMES: Mapping[str, str] = {
     "python": "Python",
@@ -44,37 +44,38 @@ MISSING: Mapping[str, str] = {
 
 
 WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"; exec "$@"'
-"""Runs a command, under the wrapper script where there is one (spec 6.5)."""
+"""Runs a command, through the wrapper script where there is one (spec 6.5)."""
 
 LOCALE = {"LC_ALL": "C.UTF-8"}
-"""Images have the locale that LANG names; a machine may not, and would read variables as ASCII."""
+"""A machine may lack the locale that LANG names, and would then read variables as ASCII."""
 
 LOG_FRAMES: Mapping[str, str] = {"KUBELAMBDA_LOG_FRAMES": "true"}
-"""For the agent, where the language's client writes records in frames, as the image's variable."""
+"""Tells the agent that the language's client writes log records in frames, as its image does."""
 FRAMING = ("python", "java")
 
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """The command that takes the place of a runtime image's bootstrap; ``warning`` may be empty."""
+    """The command that takes the place of a runtime image's bootstrap."""
 
     argv: tuple[str, ...]
     warning: str = ""
+    """How this differs from the runtime that was asked for; empty where it does not."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What an image's own environment would add, apart from paths."""
+    """What an image would set in its environment, apart from paths."""
     language: str = "provided"
     versions: tuple[str, ...] = ()
-    """What directories of layers are named by (``core.packages.language_paths``)."""
+    """The versions in names of layers' directories (``core.packages.language_paths``)."""
     runtime_directory: str = ""
     """What takes the place of /var/runtime."""
     lang_directory: str = ""
-    """What takes the place of /var/lang, where the runtime was built whole."""
+    """What takes the place of /var/lang, where ``make node-runtimes`` built the runtime."""
     modules: str = ""
     """Where the libraries are that the image bundles."""
 
     @property
     def directories(self) -> list[str]:
-        """What of this machine the runtime is made of, apart from interpreters."""
+        """The machine's files that the runtime consists of, apart from interpreters."""
         places = (self.runtime_directory, self.lang_directory, self.modules)
         scripts = [part for part in self.argv[1:2] if part.startswith("/")]
         return [*filter(None, places), *scripts]
@@ -100,7 +101,7 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
 
 
 def _plan_language(known: re.Match[str], handler: str, machine: Machine) -> Bootstrap | Unavailable:
-    """On what the machine has of the language that is named."""
+    """Run it with the machine's version of its language."""
     runtime, language, asked = known[0], known[1], known[2]
     if language not in machine.interpreters:
         return Unavailable(f"runtime {runtime} needs {MISSING[language]}, which is not on PATH")
@@ -122,7 +123,7 @@ def _plan_language(known: re.Match[str], handler: str, machine: Machine) -> Boot
 def _build_command(
     language: str, interpreter: str, handler: str, machine: Machine
 ) -> tuple[str, ...]:
-    """The image's bootstrap; for Python what it does, with the Python that has the client."""
+    """The image's bootstrap; for Python, the same with the Python that has the client."""
     if language != "python":
         return ("/bin/sh", machine.bootstraps[language])
     launcher = f"{machine.directories[language]}/runtime_path.py"
@@ -138,7 +139,7 @@ def _list_variables(language: str, directory: str) -> dict[str, str]:
 
 
 def _name_versions(language: str, asked: str, running: str) -> tuple[str, ...]:
-    """Node's layers are named by the runtime; gems by the Ruby that runs, then by the runtime's."""
+    """Node's after the runtime; gems after the Ruby that runs, then after the runtime."""
     if language != "ruby":
         return (asked.split(".", maxsplit=1)[0],)
     names = (".".join([*version.split("."), "0"][:2]) + ".0" for version in (running, asked))
@@ -167,7 +168,7 @@ def _explain_unknown(runtime: str) -> str:
 
 
 def _compare(language: str, asked: str, version: str) -> str:
-    """A warning where the machine's version is another one, as far as the identifier tells."""
+    """A warning where the machine's version differs from the one in the runtime's name."""
     parts = asked.count(".") + 1
     here = ".".join(version.split(".")[:parts])
     if language != "dotnet" and here == asked:

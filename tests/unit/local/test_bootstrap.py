@@ -2,8 +2,8 @@
 
 import pytest
 
+from kubelambda.local.bootstrap import Bootstrap, Unavailable, plan_bootstrap
 from kubelambda.local.machine import Machine
-from kubelambda.local.runtimes import Bootstrap, Unavailable, plan_bootstrap
 
 PYTHON = ("/usr/bin/python3", "3.11")
 MACHINE = Machine(
