@@ -1,9 +1,9 @@
 """The port on which gateways post their demand.
 
-Contract: a body over BODY_BYTES_MAX is refused before anything else, a request without a good
-signature before it is parsed (FAULTS section 3 and rule 4.6). Answers with the environments of the
-posting gateway that are to be drained, and with the report that is held of it (rule D1 of
-``core.wire.demand``).
+Contract: a body of more than BODY_BYTES_MAX is refused before anything else, a request without a
+valid signature before it is parsed (FAULTS section 3 and rule 4.6). The answer names the
+environments of the posting gateway that are to be drained, and the report that is held of it
+(rule D1 of ``core.wire.demand``).
 """
 
 import logging
@@ -26,7 +26,7 @@ from kubelambda.telemetry.http_port import HttpPort
 logger = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
-"""A whole report of some 20,000 functions with five environments each."""
+"""Room for a whole report of some 20,000 functions with five environments each."""
 
 TakeReport = Callable[[DemandReport], DemandReply]
 
