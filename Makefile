@@ -19,27 +19,31 @@ help: ## Explain each target
 
 .PHONY: run
 run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (PORT=n for another port)
-	@NEWEST_PYTHON=1 hack/uv sync $(if $(wildcard .venv),--quiet,) --no-dev --inexact
+	@NEWEST_PYTHON=1 hack/uv sync $(if $(wildcard .venv),--quiet,) --no-dev --inexact --extra local
 	@exec $(BIN)/kubelambda local start examples --port $(PORT)
 
 .PHONY: test
-test: venv ## Run all tests that need neither root nor a cluster (about ten minutes on two cores)
-	@KUBELAMBDA_NATS_SERVER=$$(hack/nats-server) $(BIN)/pytest $(PYTEST_ARGS) -m ""
-	@hack/agent-test
+test: venv ## Run all tests that need neither root nor a cluster, side by side (about five minutes on two cores)
+	@hack/test $(PYTEST_ARGS)
 
 .PHONY: e2e
-e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none
+e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none (WORKERS=n side by side)
 	@hack/e2e $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: venv ## Run the end-to-end tests that take minutes: upgrade and rollback under load, hundreds of functions at once
 	@MARK=soak hack/e2e $(PYTEST_ARGS)
 
+.PHONY: soak-properties
+soak-properties: venv ## Run the property tests with fifty times as many examples as make test tries (half an hour)
+	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long --timeout 3600 -n auto $(PYTEST_ARGS)
+
 .PHONY: conformance
 conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)
 	@hack/cluster-context
 	@LAMBDA_TARGET=cluster LAMBDA_CODE_HOST=$$(hack/test-server code) \
-		$(BIN)/pytest tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
+		$(BIN)/pytest -n $(or $(WORKERS),4) --dist loadgroup --timeout=300 --durations=15 \
+		tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
 
 .PHONY: local-runtimes
 local-runtimes: ## Fetch and compile what local mode needs for Java, Node.js (the SDK) and .NET functions (INSTALL=1: apt what is missing)
@@ -69,7 +73,7 @@ bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gatew
 
 .PHONY: venv
 venv:
-	@hack/uv sync --quiet
+	@hack/uv sync --quiet --all-extras
 
 .PHONY: check
 check: lint crds-check chart-check test ## Everything of CI that needs no cluster: lint, types, layers, generated files, tests

@@ -18,7 +18,7 @@ from bench.profiling import run_profiled
 from integration.conftest import make_function
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
-from kubelambda.gateway.pools.demand import HttpDemandSink
+from kubelambda.gateway.pools.demand_sink import HttpDemandSink
 from kubelambda.gateway.server import Gateway
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue

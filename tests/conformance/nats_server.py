@@ -14,14 +14,9 @@ from nats.errors import Error as NatsError
 
 from kubelambda.core.asynchronous.queue import Queue, QueueUnavailableError
 from kubelambda.stores.nats_connection import NatsConnection, NotConnectedError
+from ports import free_port
 
 VARIABLE = "KUBELAMBDA_NATS_SERVER"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class NatsServer:
@@ -47,7 +42,7 @@ class NatsServer:
         self._process = subprocess.Popen(
             [program, "-c", self._config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
@@ -59,7 +54,7 @@ class NatsServer:
 
     async def wait_connected(self, connection: NatsConnection) -> None:
         """Until a driver can use it."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await connection.client.flush()
@@ -86,7 +81,7 @@ class NatsServer:
 
     async def wait_usable(self, queue: Queue) -> None:
         """Until the driver has connected itself."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await queue.read_dead_letters(0)

@@ -22,10 +22,13 @@ from botocore.config import Config
 from e2e.functions import Functions
 from e2e.kubectl import Kubectl
 from e2e.release import Release
+from side_by_side import make_scheduler
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBECONFIG = ROOT / ".cluster" / "kubeconfig"
 ALLOWED_CONTEXTS = frozenset({"kind-kubelambda", "kubelambda-test"})
+WAIT_S = 120
+"""How long a test waits by default, on a machine that several tests keep busy."""
 PREFIX = "e2e-"
 """Every namespace of these tests begins with it."""
 
@@ -67,8 +70,26 @@ def delete_namespace(kubectl: Kubectl, name: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """``test_cleanup`` comes last, whatever the random order is."""
-    items.sort(key=lambda item: item.path.name == "test_cleanup.py")
+    """Those that may take longest come first, so that none ends long after the others.
+
+    ``test_cleanup`` comes last. All else is in random order.
+    """
+    items.sort(key=lambda item: (item.path.name == "test_cleanup.py", -read_limit_s(item)))
+
+
+def read_limit_s(item: pytest.Item) -> float:
+    """What the test's mark says; 0 where it has none."""
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return make_scheduler(config, log, name_group)
+
+
+def name_group(nodeid: str) -> str:
+    """Each test by itself, but one worker has all that serve the registry's port."""
+    return "registry" if "test_images.py" in nodeid else nodeid
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +120,7 @@ def make_lambda_client(gateway_url: str, *, read_timeout_s: float = 70) -> Any:
 def wait_until() -> Callable[..., Any]:
     """Poll until the function given returns something true; fail with its last value."""
 
-    def wait(probe: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
+    def wait(probe: Callable[[], Any], what: str, timeout_s: float = WAIT_S) -> Any:
         end, value = time.monotonic() + timeout_s, None
         while time.monotonic() < end:
             value = probe()

@@ -70,7 +70,7 @@ class Functions:
         name = manifest["metadata"]["name"]
         self.kubectl.apply(manifest, namespace=self.namespace)
         condition = "--for=condition=Ready"
-        self.kubectl.run("-n", self.namespace, "wait", condition, f"lfn/{name}", "--timeout=30s")
+        self.kubectl.run("-n", self.namespace, "wait", condition, f"lfn/{name}", "--timeout=90s")
         status = self.kubectl.json("-n", self.namespace, "get", "lfn", name)["status"]
         return str(status["functionArn"])
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,7 @@ class Installation:
         answer["Payload"] = json.loads(body) if body else None
         return dict(answer)
 
-    async def converse(self, *pieces: bytes, close: bool = False, wait_s: float = 3.0) -> bytes:
+    async def converse(self, *pieces: bytes, close: bool = False, wait_s: float = 60.0) -> bytes:
         """Send bytes, then read until the server closes or nothing comes for ``wait_s``."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.gateway.public_port)
         received = b""
@@ -152,9 +151,3 @@ async def installation(
     make_installation: Callable[..., Awaitable[Installation]],
 ) -> Installation:
     return await make_installation()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

@@ -17,7 +17,7 @@ import uvloop
 from integration.conftest import MASTER, make_function
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
-from kubelambda.gateway.pools.demand import HttpDemandSink
+from kubelambda.gateway.pools.demand_sink import HttpDemandSink
 from kubelambda.gateway.server import Gateway
 
 

@@ -108,7 +108,7 @@ class Gateways:
 
     async def agree(self) -> None:
         """Wait until all gateways hold the same view, with all of them in it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 views = {one.gateway.view for one in self.running.values()}
                 if len(views) == 1:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.nats_server import NatsServer, free_port
+from conformance.nats_server import NatsServer
 from integration.conftest import MASTER
+from ports import free_port
 
 pytestmark = pytest.mark.nats
 

@@ -62,7 +62,7 @@ class Peer:
 
     async def expect(self, frame_type: FrameType) -> bytes:
         """The next frame, which must be of this type; pings are passed over."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 while not self._frames:
                     data = await self._reader.read(65_536)
@@ -118,6 +118,18 @@ async def test_a_wrong_proof_is_turned_away(installation: Installation) -> None:
     peer = await Peer.dial(installation)
     await peer.greet(function, key=b"x" * 32)
     with pytest.raises(ConnectionError):
+        await peer.expect(FrameType.WELCOME)
+
+
+@pytest.mark.parametrize("key_generation", [0, 3, 99])
+async def test_an_empty_proof_for_a_key_that_does_not_exist_is_turned_away(
+    installation: Installation, key_generation: int
+) -> None:
+    """A generation without a key was compared as if its proof were empty: every pod had it."""
+    function = put_unstarted(installation)
+    peer = await Peer.dial(installation)
+    await peer.greet(function, keyGeneration=key_generation, proof="")
+    with pytest.raises(ConnectionResetError):
         await peer.expect(FrameType.WELCOME)
 
 

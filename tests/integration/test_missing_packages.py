@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from integration.conftest import MASTER, Installation, MakeInstallation, free_port
+from integration.conftest import MASTER, Installation, MakeInstallation
 from kubelambda.cli.package import upload
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.intake import Intake
@@ -39,6 +39,7 @@ from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
 from kubelambda.stores.directory import DirectoryPackages
+from ports import free_port
 
 CONTENTS = tuple(
     build_inline_zip({"app.py": text}) for text in ("any files", "others too", "these", "unused")
@@ -139,7 +140,7 @@ class Controller:
 
     async def wait_for(self, resource: Any, name: str, reason: str) -> Manifest:
         """The status that says ``reason`` of the present spec."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = self._api.objects[resource.plural, name]
                 status: Manifest = found.get("status", {})

@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from integration.conftest import MASTER, Installation, MakeInstallation, free_port
+from integration.conftest import MASTER, Installation, MakeInstallation
 from kubelambda.cli.package import upload
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
@@ -23,6 +23,7 @@ from kubelambda.core.wire.package_lookup import (
     encode_lookup,
 )
 from kubelambda.stores.directory import DirectoryPackages
+from ports import free_port
 
 CONTENT = build_inline_zip({"app.py": "any files will do"})
 NAME, ABSENT = hashlib.sha256(CONTENT).hexdigest(), "0" * 64
@@ -68,7 +69,7 @@ async def test_an_upload_is_news_within_seconds_for_who_waits_for_it(
     assert await packages.look(KEY, [NAME]) == {NAME: Presence.MISSING}
     assert await told.get() == KEY
     await asyncio.to_thread(upload, installation.url, CONTENT)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await told.get() == KEY
     assert await packages.look(KEY, [NAME]) == {}
     running.cancel()

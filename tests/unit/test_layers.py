@@ -12,19 +12,27 @@ ROOT = Path(__file__).resolve().parents[2]
 VIOLATIONS = {
     "core imports a library": ("core/wire/keys.py", "import yaml"),
     "core imports an upper layer": ("core/wire/keys.py", "import kubelambda.config"),
-    "the gateway imports kubernetes": ("gateway/pools/pool.py", "import kubernetes"),
+    "the gateway imports kubernetes": ("gateway/pools/pools.py", "import kubernetes"),
     "the gateway reaches kubernetes through kube": (
-        "gateway/pools/pool.py",
+        "gateway/pools/pools.py",
         "import kubelambda.kube.client",
     ),
     "the gateway imports the controller": (
-        "gateway/pools/pool.py",
+        "gateway/pools/pools.py",
         "import kubelambda.controller.function.plan",
+    ),
+    "the gateway's link imports the pools above it": (
+        "gateway/link/links.py",
+        "import kubelambda.gateway.pools.pool",
     ),
     "kube imports kopf": ("kube/paths.py", "import kopf"),
     "the controller imports kubernetes itself": (
         "controller/function/plan.py",
         "import kubernetes",
+    ),
+    "a room of the controller imports one above it": (
+        "controller/records/keys.py",
+        "import kubelambda.controller.cache.store",
     ),
     "a package without a layer": ("helpers/__init__.py", ""),
 }

@@ -18,7 +18,7 @@ from kubelambda.controller.process.assembly import build_parts
 from kubelambda.controller.process.election import ElectionSettings
 from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader import Leader
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import NoConnectionError, load_configuration
 from kubelambda.kube.request_sender import RequestCounter

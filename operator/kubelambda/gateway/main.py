@@ -12,8 +12,8 @@ from kubelambda.catalog.cluster import ClusterCatalog
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, SettingError
 from kubelambda.gateway.packages.layer_keeper import LayerKeeper
-from kubelambda.gateway.peers.heartbeats import DnsPeers
-from kubelambda.gateway.pools.demand import HttpDemandSink
+from kubelambda.gateway.peers.discovery import DnsPeers
+from kubelambda.gateway.pools.demand_sink import HttpDemandSink
 from kubelambda.gateway.server import Gateway
 from kubelambda.process.signals import set_on_stop
 from kubelambda.process.supervisor import Supervisor

@@ -1,10 +1,11 @@
 """A gateway: its listeners, started and stopped in order.
 
 Contract: ``start`` binds all three listeners or raises OSError (files of TLS included);
-``serve_until`` returns after a graceful drain. Order of stopping: not ready; other gateways take
-over the functions, agents and waiting requests go to them; for ``linger_s`` whatever still comes is
-served, each answer the last of its connection; no new connections; requests in flight get
-``drain_s``; links close; the only gateway stays a little, so that connections are refused at once.
+``serve_until`` returns after a graceful drain, which has an order. The gateway is not ready any
+more; other gateways take over its functions, and agents and waiting requests go to them; for
+``linger_s`` whatever still comes is served, each answer the last of its connection; no connections
+are accepted any more; requests in flight get ``drain_s``; links are closed; a gateway that is the
+only one stays a little longer, so that connections to it are refused at once.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from kubelambda.gateway.http.tls import TlsFiles
 from kubelambda.gateway.http.tls_listener import TlsListener
 from kubelambda.gateway.invoke.front_page import RenderPage
 from kubelambda.gateway.metrics import GatewayMetrics
-from kubelambda.gateway.peers.ownership import FindPeers
+from kubelambda.gateway.peers.membership import FindPeers
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry
@@ -167,7 +168,7 @@ class Gateway:
                 await assembly.pools.wait_released()
         for environment in assembly.pools.environments():
             environment.go_away()
-        for link in list(assembly.links.links):
+        for link in list(assembly.links.authenticated):
             link.close()
         if alone:
             await self._refuse_until(began + STAY_LINGERS * self._settings.linger_s)

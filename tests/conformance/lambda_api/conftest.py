@@ -24,7 +24,7 @@ from conformance.lambda_api.targets import TARGET, LocalTarget, Target, make_cli
 
 @pytest.fixture(scope="session")
 def slow(invoker: Invoker) -> Iterator[Callable[[str], Answer]]:
-    """Rules that need their time: begun before the first test, asked for by name."""
+    """Rules that need their time: begun before the first test of a file, asked for by name."""
     with ThreadPoolExecutor() as pool:
         begun: dict[str, Future[Answer]] = {
             "init of 11 s": pool.submit(_init_of_11_seconds, invoker),
@@ -49,20 +49,15 @@ def _idle_for_25_seconds(invoker: Invoker) -> Answer:
     return later
 
 
-@pytest.fixture(autouse=True)
-def begun(slow: object) -> None:
-    """Any test of the suite begins them."""
-
-
 @pytest.fixture
-def install(request: pytest.FixtureRequest, target: Target) -> Callable[[str, Path], Path]:
+def install(target: Target) -> Callable[[str, Path], Path]:
     """Installs a library from PyPI for the target's Python; skips the test without PyPI."""
 
     def run(library: str, directory: Path) -> Path:
         try:
             return install_library(library, directory, find_version(target.name))
         except OfflineError as error:
-            skip_impossible(request, f"PyPI cannot be reached: {error}")
+            skip_impossible(f"PyPI cannot be reached: {error}")
 
     return run
 

@@ -28,7 +28,7 @@ from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = Path(__file__).parent / "sources"
 REGION = "us-east-1"
-READY_S = 30
+READY_S = 90
 TARGET = os.environ.get("LAMBDA_TARGET", "local")
 
 

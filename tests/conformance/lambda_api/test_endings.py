@@ -7,6 +7,9 @@ import pytest
 
 from conformance.lambda_api.invoker import Answer, Invoker
 
+# One test here asks for it; it begins with the first.
+pytestmark = pytest.mark.usefixtures("slow")
+
 RESPONSE_BYTES_MAX = 6_291_556
 NO_MEMORY_LIMIT = "local mode has no memory limit, so nothing is killed for memory"
 

@@ -173,6 +173,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], int, str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.one_on_cluster
 def test_14_a_refusal_raises_botos_class_with_the_members_of_its_shape(
     invoker: Invoker, case: str
 ) -> None:

@@ -92,11 +92,9 @@ def test_what_a_layer_brought_cannot_be_written(invoker: Invoker) -> None:
         assert invoker(arn, {"act": "write", "name": name}).value["errno"] != 0
 
 
-def test_a_layer_brings_the_bootstrap_of_a_custom_runtime(
-    invoker: Invoker, request: pytest.FixtureRequest
-) -> None:
+def test_a_layer_brings_the_bootstrap_of_a_custom_runtime(invoker: Invoker) -> None:
     if not invoker.target.has_runtime("provided.al2023"):
-        skip_impossible(request, "no runtime provided.al2023 is installed")
+        skip_impossible("no runtime provided.al2023 is installed")
     layer = put_layer(invoker, inline={"bootstrap": BOOTSTRAP})
     code = {"inline": {"data.txt": "no bootstrap here"}}
     arn = invoker.put("echo", runtime="provided.al2023", layers=[layer], code=code, timeout=10)

@@ -74,6 +74,7 @@ def test_the_init_of_a_json_function_is_a_record_too(invoker: Invoker) -> None:
         ("FATAL", ["CRITICAL"]),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_the_application_level_leaves_out_what_is_below_it(
     invoker: Invoker, level: str, expected: list[str]
 ) -> None:
@@ -90,6 +91,7 @@ def test_the_application_level_leaves_out_what_is_below_it(
         ("WARN", []),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_the_system_level_leaves_out_what_is_below_it(
     invoker: Invoker, level: str, expected: list[str]
 ) -> None:

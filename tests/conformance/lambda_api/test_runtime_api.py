@@ -9,6 +9,9 @@ from botocore.exceptions import ClientError
 
 from conformance.lambda_api.invoker import Answer, Invoker
 
+# One test here asks for it; it begins with the first.
+pytestmark = pytest.mark.usefixtures("slow")
+
 
 def test_1_the_content_type_is_exactly_json_and_python_gets_a_dict(invoker: Invoker) -> None:
     headers = invoker(invoker.put("takeover"), {"act": "headers"}).value
@@ -124,6 +127,7 @@ def test_an_unknown_response_mode_is_400_and_the_callers_error(invoker: Invoker)
 
 
 @pytest.mark.parametrize("payload", [b'{"b": 1, "a":\t2, "a": 3}', b'"text"', b"1e3", b"null"])
+@pytest.mark.one_on_cluster
 def test_the_event_is_the_callers_bytes(invoker: Invoker, payload: bytes) -> None:
     """Spec 1.2: whatever JSON it is."""
     answer = invoker(invoker.put("echo"), payload)

@@ -94,6 +94,7 @@ def test_10_a_function_error_is_in_the_end(invoker: Invoker) -> None:
     ],
     ids=["error in trailers", "cut off"],
 )
+@pytest.mark.one_on_cluster
 def test_a_stream_that_breaks_off_says_so_in_its_end_and_stays_a_200(
     invoker: Invoker, event: dict[str, Any], code: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from conformance.conftest import note_impossible
+from conformance.conftest import INSTALL
 from conformance.lambda_api.code_site import build_way_to
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import TARGET
@@ -102,19 +102,18 @@ def absent() -> dict[str, str]:
     return find_absent(local=TARGET == "local")
 
 
-def skip_absent(request: pytest.FixtureRequest, what: str, reason: str) -> NoReturn:
+def skip_absent(language: str, reason: str) -> NoReturn:
     """Skip what needs a language that is not there; a failure where all are wanted."""
-    note_impossible(request.config, what, reason)
     if ALL_WANTED:
-        pytest.fail(f"all runtimes are wanted, but not there: {what}: {reason}")
-    pytest.skip(f"{what}: {reason}")
+        pytest.fail(f"all runtimes are wanted, but not there: {language}: {reason}")
+    pytest.skip(f"{language}: {reason}: {INSTALL}")
 
 
 @pytest.fixture
-def node_sdk(request: pytest.FixtureRequest, absent: dict[str, str]) -> None:
+def node_sdk(absent: dict[str, str]) -> None:
     """For tests that need the SDK that Node's runtime bundles."""
     if NODE_SDK in absent:
-        skip_absent(request, f"the SDK in {request.node.name}", absent[NODE_SDK])
+        skip_absent("Node.js's SDK", absent[NODE_SDK])
 
 
 @pytest.fixture(scope="session", params=LANGUAGES)
@@ -126,7 +125,7 @@ def row(
 ) -> Iterator[Row]:
     name = request.param
     if name in absent:
-        skip_absent(request, f"row {name}", absent[name])
+        skip_absent(name, absent[name])
     invoker = request.getfixturevalue("invoker")
     made = Row(
         name, LANGUAGES[name], invoker, lambda part: tmp_path_factory.mktemp(f"{name}-{part}"), pool

@@ -26,6 +26,7 @@ NODE_NAME = "exports.handler = async () => 'found'"
         ("bootstrap.handler", "bootstrap.py", "bootstrap"),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_pythons_handler_is_a_module_by_dots_or_slashes(
     row: Row, handler: str, file: str, module: str
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_module_of_a_package_may_import_from_beside_itself(row: Row) -> None:
         ),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_what_is_no_handler_of_python_is_told_by_its_type(
     row: Row, app: str, error_type: str
 ) -> None:
@@ -80,6 +82,7 @@ def test_what_is_no_handler_of_python_is_told_by_its_type(
         ("None", b"null"),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_a_result_of_python_becomes_what_awss_client_makes_of_it(
     row: Row, result: str, payload: bytes
 ) -> None:
@@ -101,6 +104,7 @@ ENDINGS: Mapping[str, str] = {
 
 @PYTHON
 @pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.one_on_cluster
 def test_however_python_ends_in_a_handler_it_is_an_exit_error_that_says_how(
     row: Row, ending: str
 ) -> None:
@@ -129,6 +133,7 @@ def test_however_python_ends_in_a_handler_it_is_an_exit_error_that_says_how(
         ("fn.handler", "fn.js", f"#!/usr/bin/env node\n{NODE_NAME}"),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_nodes_handler_is_the_last_name_behind_the_last_slash(
     row: Row, handler: str, file: str, text: str
 ) -> None:
@@ -138,6 +143,7 @@ def test_nodes_handler_is_the_last_name_behind_the_last_slash(
 
 @NODE
 @pytest.mark.parametrize("thrown", ["null", "undefined"])
+@pytest.mark.one_on_cluster
 def test_a_handler_that_rejects_with_nothing_has_failed_and_the_environment_stays(
     row: Row, thrown: str
 ) -> None:
@@ -166,6 +172,7 @@ def test_a_handler_that_rejects_with_nothing_has_failed_and_the_environment_stay
         ),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_rubys_handler_may_have_any_name_of_a_class_or_of_none(
     row: Row, handler: str, file: str, text: str
 ) -> None:
@@ -193,6 +200,7 @@ MESSAGES: Mapping[str, object] = {
 
 @RUBY
 @pytest.mark.parametrize("error", MESSAGES)
+@pytest.mark.one_on_cluster
 def test_a_message_of_ruby_is_told_whatever_it_is(row: Row, error: str) -> None:
     app = f"def handler(**)\n  raise {error}\nend\n"
     answer = row.invoker(row.put(handler="app.handler", code={"inline": {"app.rb": app}}))

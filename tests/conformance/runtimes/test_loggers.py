@@ -54,6 +54,7 @@ def read_records(answer: Answer) -> list[Mapping[str, Any]]:
 
 @MANAGED
 @pytest.mark.parametrize("level", ["WARN", "ERROR"])
+@pytest.mark.one_on_cluster
 def test_an_error_that_the_handler_raises_is_in_the_log_whatever_level_it_has(
     row: Row, level: str
 ) -> None:

@@ -107,6 +107,7 @@ BROKEN: Mapping[str, str] = {
 
 @PYTHON
 @pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.one_on_cluster
 def test_the_log_that_a_caller_gets_says_where_an_init_broke(row: Row, what: str) -> None:
     app = f"def begin():\n    print('begun')\n    {BROKEN[what]}\nbegin()\n"
     answer = ask(row, {"app.py": app})

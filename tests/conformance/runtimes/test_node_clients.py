@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from conformance.conftest import note_impossible
+from conformance.conftest import INSTALL
 from conformance.lambda_api.targets import TARGET
 from conformance.runtimes.node_clients.api import Answer, RuntimeApi, Script
 from kubelambda.local.machine import find_cache
@@ -250,15 +250,11 @@ ROWS = [(name, major) for name, case in CASES.items() for major in case.only]
 
 
 @pytest.fixture(scope="session")
-def clients(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Mapping[str, Path]:
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """By Node's version, AWS's client as its image holds it."""
     cache = find_cache(os.environ) / "node-clients"
     if not shutil.which("node") or not all((cache / one).is_dir() for one in CLIENTS.values()):
-        reason = "no node or no aws-lambda-ric: make local-runtimes"
-        note_impossible(request.config, "AWS's clients for Node", reason)
-        pytest.skip(reason)
+        pytest.skip(f"AWS's clients for Node.js: no node or no aws-lambda-ric: {INSTALL}")
     return {
         major: lay_out(cache / version, tmp_path_factory.mktemp(f"client-{major}"))
         for major, version in CLIENTS.items()

@@ -44,6 +44,7 @@ def of_each(row: Row, *, nodejs22: object, nodejs24: object) -> object:
         ("forms.waits", True),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_a_callback_is_taken_by_nodejs22_and_refused_by_nodejs24_every_time(
     row: Row, handler: str, expected: object
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_callback_is_taken_by_nodejs22_and_refused_by_nodejs24_every_time(
         ("module.handler", "module.mjs awaited at the top", "module.mjs awaited at the top"),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_the_answer_is_what_the_handler_gives(
     row: Row, handler: str, nodejs22: object, nodejs24: object
 ) -> None:
@@ -114,6 +116,7 @@ def test_a_callback_may_give_an_error(row: Row) -> None:
 
 
 @pytest.mark.parametrize("handler", ["forms.rejects", "forms.throwsLater"])
+@pytest.mark.one_on_cluster
 def test_an_error_that_nobody_handles_is_the_answer_at_once(row: Row, handler: str) -> None:
     """nodejs22.x posts it; in nodejs24.x it ends the process. The handler waits on, for longer
     than its timeout."""
@@ -180,6 +183,7 @@ def test_a_byte_order_mark_in_a_package_json_keeps_nothing_from_running(row: Row
 
 
 @pytest.mark.parametrize("handler", ["forms.cyclic", "forms.largeNumber"])
+@pytest.mark.one_on_cluster
 def test_a_result_that_is_no_json_is_an_error(row: Row, handler: str) -> None:
     answer = invoke(row, handler)
     assert answer.is_error
@@ -227,6 +231,7 @@ def test_a_stream_that_never_began_may_fail(row: Row) -> None:
         ("broken.handler", "Runtime.UserCodeSyntaxError", "SyntaxError: "),
     ],
 )
+@pytest.mark.one_on_cluster
 def test_a_handler_that_is_missing_is_named(
     row: Row, handler: str, error_type: str, message: str
 ) -> None:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,6 @@ def push(invoker: Invoker) -> Callable[[Sample], str]:
 
 @pytest.fixture
 def deploy(
-    request: pytest.FixtureRequest,
     invoker: Invoker,
     absent: dict[str, str],
     push: Callable[[Sample], str],
@@ -56,11 +56,11 @@ def deploy(
     def run(sample: Sample, **spec: object) -> str:
         for need in sample.needs:
             if need in absent:
-                skip_absent(request, f"samples with {need}", absent[need])
+                skip_absent(need, absent[need])
         try:
             package = push(sample)
         except UnbuildableError as error:
-            skip_absent(request, f"samples of {sample.project}", str(error))
+            skip_absent(f"samples of {sample.project}", str(error))
         arn = invoker.put(
             runtime=sample.runtime,
             handler=sample.handler,
@@ -77,9 +77,16 @@ def deploy(
         invoker.target.drop(arn.rsplit(":", 1)[1])
 
 
-@pytest.mark.parametrize(
-    "case", CASES, ids=[f"{case.sample.language}: {case.rule}" for case in CASES]
-)
+def list_cases() -> Iterator[Any]:
+    """Every case; on a cluster the first of each sample (docs/testing.md)."""
+    seen: set[Sample] = set()
+    for case in CASES:
+        marks = [pytest.mark.local_only] if case.sample in seen else []
+        seen.add(case.sample)
+        yield pytest.param(case, id=f"{case.sample.language}: {case.rule}", marks=marks)
+
+
+@pytest.mark.parametrize("case", list(list_cases()))
 def test_a_sample_does_as_on_lambda(
     case: Case, deploy: Callable[..., str], invoker: Invoker
 ) -> None:

@@ -104,21 +104,19 @@ def test_a_managed_runtime_starts_as_if_from_no_shell_in_the_task_root(invoker: 
 
 
 def test_both_names_of_the_sandbox_are_the_environments_own(
-    request: pytest.FixtureRequest, invoker: Invoker, tmp_path: Path
+    invoker: Invoker, tmp_path: Path
 ) -> None:
     """Spec 1.12: examples of AWS listen on either."""
     if TARGET == "local" and not allows_mounts(tmp_path):
-        skip_impossible(request, "this machine's user may have no mount namespace")
+        skip_impossible("this machine's user may have no mount namespace")
     names = ("sandbox.localdomain", "sandbox")
     assert look(invoker, names)["addresses"] == ["127.0.0.1", "127.0.0.1"]
 
 
-def test_code_and_layers_are_at_lambdas_own_paths(
-    request: pytest.FixtureRequest, invoker: Invoker, tmp_path: Path
-) -> None:
+def test_code_and_layers_are_at_lambdas_own_paths(invoker: Invoker, tmp_path: Path) -> None:
     """A wrapper script of a layer, a file beside the handler, a /tmp of its own."""
     if TARGET == "local" and not allows_mounts(tmp_path):
-        skip_impossible(request, "this machine's user may have no mount namespace")
+        skip_impossible("this machine's user may have no mount namespace")
     name = invoker.new_name()
     layer = {
         "apiVersion": "kubelambda.io/v1alpha1",

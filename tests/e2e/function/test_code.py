@@ -21,7 +21,7 @@ def build_config_map(word: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_code_from_a_config_map_follows_its_changes_without_a_failed_request(
     functions: Functions, kubectl: Kubectl, wait_until: Callable[..., Any]
 ) -> None:

@@ -10,7 +10,7 @@ from e2e.functions import Functions, build_function
 from e2e.release import Release
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_an_event_is_accepted_and_run_under_its_request_id(
     functions: Functions, wait_until: Callable[..., Any]
 ) -> None:

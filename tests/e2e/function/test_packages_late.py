@@ -22,7 +22,7 @@ def build_package(word: str, file: str = "app.py") -> tuple[str, bytes]:
     return hashlib.sha256(content).hexdigest(), content
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_package_that_comes_late_is_waited_for_and_the_former_version_serves_meanwhile(
     functions: Functions,
     kubectl: Kubectl,
@@ -73,7 +73,7 @@ def test_a_package_that_comes_late_is_waited_for_and_the_former_version_serves_m
     wait_until(lambda: functions.invoke(arn, {})[0] == "two", "the update serves", 60)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_layer_whose_package_comes_late_says_so_and_so_does_its_function(
     functions: Functions,
     kubectl: Kubectl,

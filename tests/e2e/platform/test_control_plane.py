@@ -128,7 +128,7 @@ def test_f5_with_a_stalled_api_server_warm_traffic_goes_on_and_nothing_is_delete
     assert names >= {one["metadata"]["name"] for one in deployments_before}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_f9_a_killed_container_is_signal_killed_to_the_caller_and_the_next_call_is_clean(
     functions: Functions, kubectl: Kubectl
 ) -> None:

@@ -7,9 +7,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from integration.conftest import free_port
 from integration.faults.wire import ECHO
 from kubelambda.config import read_environment
+from ports import free_port
 
 TESTS = Path(__file__).resolve().parents[2]
 

@@ -83,6 +83,7 @@ class ControlledCluster:
         self.api = MemoryApi(lambda: self.now_s)
         self.keys: dict[WorkKey, None] = {}
         self.revisits: dict[WorkKey, float] = {}
+        self._held: list[Event] | None = None
         for resource, selector in _SELECTORS.items():
             self.api.watch(self._hear, resource, selector)
         self._start()
@@ -213,7 +214,20 @@ class ControlledCluster:
     def _enqueue(self, key: WorkKey) -> None:
         self.keys[key] = None
 
+    def hold_events(self) -> None:
+        """The watches tell nothing until ``release_events``."""
+        self._held = []
+
+    def release_events(self, *, times: int = 1) -> None:
+        """They tell all of it, in order, so many times over; and go on from there."""
+        held, self._held = self._held or [], None
+        for event in held * times:
+            self._hear(event)
+
     def _hear(self, event: Event) -> None:
+        if self._held is not None:
+            self._held.append(event)
+            return
         plural = event.resource.plural
         if event.type == "DELETED":
             self.intake.drop(plural, event.manifest)

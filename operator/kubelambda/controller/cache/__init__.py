@@ -1,5 +1,5 @@
-"""What the controller knows of the cluster: watches in, small records out.
+"""What the controller knows of the cluster: kopf's watches and our own lists fill one ``Store``.
 
-Contract: records hold what reconcilers read, never whole manifests; nothing here writes to the API
+Contract: what is kept are ``records``, never whole manifests; nothing here writes to the API
 server.
 """

@@ -1,8 +1,9 @@
-"""The first look at everything, before the first event.
+"""The first list of everything, before the first event.
 
-Contract: when ``fill_store`` returns, the store holds every object that was there when it began: a
-restart finds the Deployments of its functions instead of making them again. Page by page, so that
-no more than one page of whole manifests is in memory. Tries until every list was complete.
+Contract: when ``fill_store`` returns, the store holds every object that was there when it began, so
+a restarted controller finds the Deployments of its functions instead of making them again. Lists
+page by page: no more than one page of whole manifests is in memory. Tries until every list was
+complete.
 """
 
 import asyncio
@@ -27,14 +28,13 @@ from kubelambda.kube.resources.labels import MANAGED_SELECTOR
 logger = logging.getLogger(__name__)
 
 PAGE_ITEMS = 20
-
 RETRY_S = 1.0
 
 
 async def fill_store(
     client: KubeApi, intake: Intake, namespaces: Sequence[str], *, with_runtimes: bool
 ) -> None:
-    """List every kind that is watched; the CRDs may still be on their way."""
+    """List every kind that is watched, and wait for CRDs that are not installed yet."""
     scopes: Sequence[str | None] = list(namespaces) or [None]
     for resource in (NETWORK_POLICIES, PODS, DEPLOYMENTS):
         for scope in scopes:
@@ -64,7 +64,7 @@ async def _take_all(
 
 
 def enqueue_all(store: Store, intake: Intake) -> None:
-    """Look at every function and layer, and at every namespace with a function or our policy."""
+    """Enqueue every function and layer, and every namespace with a function or our policy."""
     for record in store.functions.values():
         metadata = {"namespace": record.ref.namespace, "name": record.ref.name}
         intake.enqueue_affected(FUNCTIONS.plural, {"metadata": metadata})

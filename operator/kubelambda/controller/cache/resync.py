@@ -1,8 +1,9 @@
-"""Finds deletions that no watch told of.
+"""Finds deletions that no watch has told of.
 
-Contract: after a watch has been away for too long, kopf lists anew and never says what vanished
-meanwhile. So now and then every kind is listed (metadata only), and what the complete list does not
-hold leaves the store, if it was there before the list began. A list that fails removes nothing.
+Contract: when a watch was interrupted for too long, kopf lists anew and never tells what was
+deleted meanwhile. So every RESYNC_S each kind is listed (metadata only), and an object that the
+complete list does not contain leaves the store, if it was there before the list began. A list that
+fails removes nothing.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ class Resync:
                 logger.exception("cannot compare %s; next try in %d s", resource.plural, RESYNC_S)
 
     async def compare(self, resource: Resource, table: Table[Any], selector: str) -> None:
-        """Drop what one complete list of ``resource`` does not hold."""
+        """Drop what one complete list of ``resource`` does not contain."""
         before = {one.uid: key for key, one in table.items()}
         present: set[str] = set()
         for namespace in self._scopes:

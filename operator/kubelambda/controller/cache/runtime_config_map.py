@@ -1,8 +1,9 @@
 """Runtimes from a ConfigMap, for installations that may not read cluster-wide objects.
 
-Contract: every value of the ConfigMap's data is YAML with LambdaRuntime documents. One that is none
-is logged once and left out, and the others are taken; as long as there is one, no runtime goes. A
-ConfigMap that cannot be read leaves the runtimes as they are.
+Contract: every value of the ConfigMap's data is YAML with LambdaRuntime documents. A document that
+is no LambdaRuntime is logged once and left out, and the others are taken. While there is such a
+document, no known runtime is removed, since it may be one of those. A ConfigMap that cannot be
+fetched leaves the runtimes as they are.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ POLL_S = 15.0
 
 
 def parse_runtimes(data: Mapping[str, str]) -> tuple[dict[str, RuntimeRecord], list[str]]:
-    """Runtimes by identifier, and what is wrong with the documents that are none."""
+    """Runtimes by identifier, and what is wrong with the documents that are no LambdaRuntime."""
     found: dict[str, RuntimeRecord] = {}
     problems: list[str] = []
     for key, text in data.items():
@@ -44,7 +45,7 @@ def parse_runtimes(data: Mapping[str, str]) -> tuple[dict[str, RuntimeRecord], l
 
 
 class RuntimesFromConfigMap:
-    """Keeps ``runtimes`` as the ConfigMap says."""
+    """Keeps ``runtimes`` as the ConfigMap says; calls ``changed`` with each that differs."""
 
     def __init__(
         self,

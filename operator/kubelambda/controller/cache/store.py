@@ -30,7 +30,7 @@ class Store:
         self.policies: Table[PolicyRecord] = Table()
         self.runtimes: dict[str, RuntimeRecord] = {}
         self.on_pod_changed: Callable[[], None] = _ignore
-        """Called when anything new is known of a pod; one listener."""
+        """Called when a pod is new or has changed; there is one listener."""
         self._function_keys: dict[str, Key] = {}
         self._unwatched: dict[str, dict[tuple[Resource, Key], str]] = {}
 
@@ -43,7 +43,7 @@ class Store:
         return [(*place, uid) for place, uid in self._unwatched.get(function_uid, {}).items()]
 
     def forget_unwatched(self, function_uid: str, resource: Resource, key: Key, uid: str) -> None:
-        """It has been looked for."""
+        """This object has been looked for."""
         places = self._unwatched.get(function_uid, {})
         if places.get((resource, key)) == uid:
             del places[(resource, key)]
@@ -57,7 +57,8 @@ class Store:
         taken = self.functions.put(key, record, (record.ref.namespace, record.function_name))
         if taken:
             if former is not None and former.uid != record.uid:
-                self._function_keys.pop(former.uid, None)  # deleted and made again in one moment
+                # Deleted and made anew, and only the successor was told of.
+                self._function_keys.pop(former.uid, None)
                 self._unwatched.pop(former.uid, None)
             self._function_keys[record.uid] = key
         return taken
@@ -71,12 +72,12 @@ class Store:
         return self._claimants(*record.group)
 
     def known_layers(self, namespace: str, layers: Sequence[Layer]) -> dict[Reference, Layer]:
-        """Those of ``layers`` that are there, by name and version."""
+        """The rightful objects of those of ``layers`` that exist, by name and version."""
         found = self.layer_records(namespace, layers)
         return {(one.layer.name, one.layer.version): one.layer for one in found}
 
     def layer_records(self, namespace: str, layers: Sequence[Layer]) -> list[LayerRecord]:
-        """The rightful objects of those of ``layers`` that are there."""
+        """The records of the rightful objects of those of ``layers`` that exist."""
         claimants = [self._claimants(namespace, one.name, one.version) for one in layers]
         return [one[0] for one in claimants if one and one[0].layer.digest]
 
@@ -116,7 +117,7 @@ class Store:
         return former != record
 
     def remove_function(self, key: Key, version: str = "") -> FunctionRecord | None:
-        """Forget a function, which went with this version; what it was."""
+        """Forget a function, which was deleted in this version; its record."""
         record = self.functions.remove(key, version)
         if record is not None:
             self._function_keys.pop(record.uid, None)

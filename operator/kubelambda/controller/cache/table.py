@@ -31,7 +31,7 @@ RecordT = TypeVar("RecordT", bound=Versioned)
 
 
 class Table(Generic[RecordT]):
-    """Records of one kind by namespace and name, grouped by a second value."""
+    """Records of one kind by namespace and name, and by the group that each was put with."""
 
     def __init__(self) -> None:
         self._records: dict[Key, RecordT] = {}
@@ -55,17 +55,17 @@ class Table(Generic[RecordT]):
         return list(self._records.items())
 
     def group(self, value: object) -> list[RecordT]:
-        """The records that were put with this group."""
+        """The records of one group."""
         return [self._records[key] for key in self._groups.get(value, ())]
 
     def put(self, key: Key, record: RecordT, group: object) -> bool:
-        """Remember ``record``; False where what is known is as new or newer."""
+        """Remember ``record``; False where the one that is known is as new or newer."""
         former, version = self._records.get(key), int(record.version)
         if former is not None and int(former.version) >= version:
             return False
         if version <= self._gone.get(record.uid, -1):
-            return False  # the answer to a write, later than the news of the deletion
-        hash(group)  # what cannot be a group changes nothing
+            return False  # the answer to a write, which comes after the news of the deletion
+        hash(group)  # raises before anything is changed, where it cannot be a key
         self._leave_group(key)
         self._records[key] = record
         self._group_of[key] = group
@@ -73,7 +73,7 @@ class Table(Generic[RecordT]):
         return True
 
     def remove(self, key: Key, version: str = "") -> RecordT | None:
-        """Forget ``key``, which went with this version; what it was."""
+        """Forget the object, which was deleted in this version; its record."""
         self._leave_group(key)
         record = self._records.pop(key, None)
         if record is not None:

@@ -28,11 +28,8 @@ from kubelambda.kube.resources.labels import MANAGED_SELECTOR
 logger = logging.getLogger(__name__)
 
 PAGE_ITEMS = 20
-
 SILENCE_S = 60.0
-
 CREDENTIALS_S = 600.0
-
 _SERVER_TIMEOUT_S = 50
 
 

@@ -9,15 +9,11 @@ from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.status.problem import Problem
 
 CONFIG_ERROR = "CreateContainerConfigError"
-
 _ABSENT_OBJECT = re.compile(r'^(?P<kind>secret|configmap)s? "(?P<name>[^"]+)" not found$')
-
 _ABSENT_KEY = re.compile(
     r"^couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) [^/\s]+/(?P<name>\S+)$"
 )
-
 _KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
-
 _ADVICE = {
     "ErrImagePull": (
         Reason.IMAGE_PULL_FAILED,
@@ -26,18 +22,19 @@ _ADVICE = {
     ),
     CONFIG_ERROR: (
         Reason.CONTAINER_CONFIG_ERROR,
-        "a Secret or ConfigMap key that environment.valuesFrom names is missing",
+        "a Secret or ConfigMap key that environment.valuesFrom names is missing; create it, or "
+        "mark the reference as optional",
     ),
     "CrashLoopBackOff": (
         Reason.CONTAINER_START_FAILED,
-        "the agent ends again and again; see the pod's log",
+        "the agent ends again and again; kubectl logs of the pod says why",
     ),
     "RunContainerError": (
         Reason.CONTAINER_START_FAILED,
-        "the container cannot start; is the runtime's image right for this machine?",
+        "the container cannot start; check that the runtime's image is built for the "
+        "node's machine",
     ),
 }
-
 _ADVICE_OF_IMAGES = {
     **_ADVICE,
     "ErrImagePull": (
@@ -47,10 +44,10 @@ _ADVICE_OF_IMAGES = {
     ),
     "RunContainerError": (
         Reason.CONTAINER_START_FAILED,
-        "the container cannot start; is the image of code.imageURI right for this machine?",
+        "the container cannot start; check that the image of code.imageURI is built for the "
+        "node's machine",
     ),
 }
-
 _ALIASES = {
     "ImagePullBackOff": "ErrImagePull",
     "InvalidImageName": "ErrImagePull",

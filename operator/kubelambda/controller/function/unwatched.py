@@ -2,6 +2,7 @@
 
 Contract: idempotent. To a watch with a label selector, an object that loses the label is deleted;
 so what left without being on its way out is asked for, and gets its label again if it is there.
+LIMIT: what loses the label while no controller leads is not noticed.
 """
 
 import logging

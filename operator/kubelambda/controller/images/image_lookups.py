@@ -21,16 +21,11 @@ from kubelambda.core.images.config import ImageRequest, ResolvedImage
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0
-
 ASKED_AT_ONCE = 8
-
 RETRY_S_MIN = 2.0
-
 RETRY_S_MAX = 60.0
 """Also the time between two lookups of an image that is not there."""
-
 Resolve = Callable[[ImageRequest], Awaitable[Resolution]]
-
 PENDING = Problem(Reason.PROGRESSING, "the image is being looked up", transient=True)
 
 
@@ -47,7 +42,7 @@ class _Entry:
 
 
 class ImageLookups:
-    """Looks images up; ``changed`` is called with the key of a function whose answer has come."""
+    """Looks images up; calls ``changed`` with the key of each function whose answer has come."""
 
     def __init__(
         self, resolve: Resolve, changed: Callable[[Key], None], clock: Callable[[], float]
@@ -59,7 +54,7 @@ class ImageLookups:
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def look(self, record: FunctionRecord) -> tuple[Resolution | None, float | None]:
-        """The image of ``record`` (None for another kind of function), when to look again."""
+        """The image of ``record`` (None for a function without one), and when to look again."""
         key = (record.ref.namespace, record.ref.name)
         if record.image is None or record.resolved_image is not None:
             self.forget(key)
@@ -75,7 +70,7 @@ class ImageLookups:
             if not task.done() or isinstance(entry.outcome, ResolvedImage):
                 return entry.outcome, None
             if not task.cancelled():
-                task.result()  # a bug is the caller's to log
+                task.result()  # raises what the task raised: a bug, which the caller logs
         return entry.outcome, max(0.0, entry.due - self._clock())
 
     def forget(self, key: Key) -> None:

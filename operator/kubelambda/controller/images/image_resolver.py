@@ -1,4 +1,4 @@
-"""From the image that a function names to its digest and what is run of it.
+"""From the image that a function names to its digest and its command.
 
 Contract: one resolution, no memory. Outcomes are values: a ``Problem`` is worded for the function's
 owner, and says whether waiting can help. ``image_lookups`` asks what a tag means once for each
@@ -59,7 +59,7 @@ Resolution = ResolvedImage | Problem
 async def resolve_image(
     request: ImageRequest, allowed: AllowedRegistries, architecture: str
 ) -> Resolution:
-    """Ask the image's registry; within RESOLUTION_S."""
+    """Ask the image's registry; takes no longer than RESOLUTION_S."""
     try:
         reference = parse_image_reference(request.uri)
     except ImageReferenceError as error:
@@ -89,7 +89,7 @@ async def _ask(
         pinned = ImageReference(reference.registry, reference.repository, digest=answer.digest)
         manifest = parse_document(answer.content)
         if find_type(answer.media_type, manifest) in INDEX_TYPES:
-            # The index is what pods name, so that each node takes its own variant.
+            # Pods name the index, so that each node takes the variant for its machine.
             answer = await registry.fetch_manifest(pick_platform(manifest, architecture))
             manifest = parse_document(answer.content)
         if find_type(answer.media_type, manifest) not in MANIFEST_TYPES:

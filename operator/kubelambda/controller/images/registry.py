@@ -1,9 +1,9 @@
-"""One conversation with one container registry: the reading half of the OCI distribution API.
+"""One conversation with one container registry, by the pulling half of the OCI distribution API.
 
-Contract: asks nobody whom the installation does not allow, for whatever reason: not for a token,
-not on a redirect. Manifests come from the registry itself; a blob may be on another allowed host.
-Every answer is cut at a number of bytes and a time, and is what its digest says. Anonymous: no
-process of ours reads pull secrets. Only errors of this module leave it.
+Contract: sends nothing to a host that the installation does not allow, be it for a token or after a
+redirect. Manifests come from the registry itself; a blob may be on another allowed host. Every
+answer is limited in bytes and time, and is checked against its digest. All requests are anonymous:
+no process of ours reads pull secrets. Raises only the errors of this module.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class RegistryError(Exception):
 
 
 class RegistryUnavailableError(RegistryError):
-    """It does not answer now: try again."""
+    """It does not answer now; trying again may help."""
 
 
 class RegistryDeniedError(RegistryError):
@@ -51,7 +51,7 @@ class NotAllowedError(RegistryError):
 
 
 class BadAnswerError(RegistryError):
-    """It answers with what no registry answers."""
+    """It answers with something that no registry answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Answer:
 
     @property
     def digest(self) -> str:
-        """Of the content, whatever the registry says."""
+        """The digest of the content, computed here, whatever the registry says."""
         return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
 
 
@@ -94,16 +94,16 @@ class Registry:
             await self._session.close()
 
     async def fetch_manifest(self, target: str) -> Answer:
-        """The manifest or index behind a tag or digest; of a digest, checked."""
+        """The manifest or index behind a tag or digest; checked against the digest if it is one."""
         answer = await self._get(f"manifests/{target}", _MANIFESTS)
         return _check_digest(answer, target) if target.startswith("sha256:") else answer
 
     async def fetch_blob(self, digest: str) -> bytes:
-        """A small blob, checked."""
-        answer = await self._get(f"blobs/{digest}", _ANYTHING, elsewhere=True)
+        """A small blob, checked against its digest."""
+        answer = await self._get(f"blobs/{digest}", _ANYTHING, other_host=True)
         return _check_digest(answer, digest).content
 
-    async def _get(self, path: str, accept: str, *, elsewhere: bool = False) -> Answer:
+    async def _get(self, path: str, accept: str, *, other_host: bool = False) -> Answer:
         url = f"{self._api}/v2/{self._reference.repository}/{path}"
         authorized = False
         for _ in range(_HOPS_MAX):
@@ -115,18 +115,18 @@ class Registry:
                 authorized = True
                 await self._fetch_token(told.get("WWW-Authenticate", ""))
             elif status in (301, 302, 303, 307, 308):
-                url = self._follow(url, told.get("Location", ""), elsewhere=elsewhere)
+                url = self._follow(url, told.get("Location", ""), other_host=other_host)
             else:
                 self._check_status(status)
                 return answer
         raise BadAnswerError(f"the registry {self._reference.registry} redirects without end")
 
-    def _follow(self, url: str, location: str, *, elsewhere: bool) -> str:
-        """Where a redirect leads, if that is a place to go."""
+    def _follow(self, url: str, location: str, *, other_host: bool) -> str:
+        """Where a redirect leads, if it may be followed."""
         target = urljoin(url, location)
         if find_origin(target) == find_origin(self._api) and location:
             return target
-        if not elsewhere:
+        if not other_host:
             raise BadAnswerError(
                 f"the registry {self._reference.registry} sends manifests from another host; "
                 "name that one in code.imageURI"
@@ -136,7 +136,7 @@ class Registry:
         return target
 
     async def _fetch_token(self, challenge: str) -> None:
-        """An anonymous token, as the registry's challenge asks for."""
+        """Get an anonymous token, as the registry's challenge asks for."""
         scheme, _, rest = challenge.partition(" ")
         told = {name.lower(): text for name, text in _CHALLENGE.findall(rest)}
         realm = told.get("realm", "")

@@ -1,8 +1,8 @@
 """Reconciles the NetworkPolicy of each namespace that has functions.
 
 Contract: the policy is there before the first pod can be (a function is Ready before it has any),
-is kept as it should be, and goes with the last function; before it is deleted a fresh list must
-confirm that there is none.
+is kept as it should be, and is deleted with the last function, after a fresh list has confirmed
+that there is none.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class PolicyReconciler:
         """Apply, repair, delete or leave the policy of ``namespace``."""
         try:
             if await self._act(namespace):
-                # An apply leaves what others have added; that goes in a second step.
+                # An apply leaves what others have added; a second step removes that.
                 await self._act(namespace)
         except NotFoundError:
             return  # the namespace or the policy has just gone
@@ -47,7 +47,7 @@ class PolicyReconciler:
                 raise
 
     async def _act(self, namespace: str) -> bool:
-        """Whether the policy was applied."""
+        """Do what the policy needs; whether it was applied."""
         planned = plan_policy(
             desired=build_network_policy(namespace, self._rules),
             observed=self._store.policies.get((namespace, POLICY_NAME)),

@@ -1,4 +1,7 @@
-"""Where DNS and the gateways are, from settings to NetworkPolicy peers."""
+"""Where DNS and the gateways are: from settings to the peers of NetworkPolicies.
+
+Contract: pure. What cannot be read ends the start of the controller.
+"""
 
 from typing import Any
 

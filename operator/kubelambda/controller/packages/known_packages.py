@@ -20,15 +20,11 @@ from kubelambda.core.wire.package_lookup import NAMES_MAX, NoPackageStoreError
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0
-"""How long a first look waits for the answer: as a rule there is no state in between then."""
-
+"""How long a first look waits for the answer, so that as a rule no status says Progressing."""
 MISSING_S_MIN, MISSING_S_MAX = 1.0, 5.0
-
 MISSING_PER_S = 50.0
-"""Missing packages all together are asked for no more often."""
-
+"""How many missing packages are asked for in a second, all together."""
 NO_STORE_S = 15.0
-
 AWAY_S_MIN, AWAY_S_MAX = 0.5, 15.0
 
 
@@ -46,7 +42,7 @@ class _Wanted:
 
 
 class KnownPackages:
-    """Asks with ``ask``; calls ``changed`` with each object for which an answer is news."""
+    """Asks with ``ask``; calls ``changed`` with the key of each object that an answer affects."""
 
     def __init__(
         self, ask: Ask, changed: Callable[[WorkKey], None], clock: Callable[[], float]
@@ -58,13 +54,13 @@ class KnownPackages:
         self._wanted: dict[str, _Wanted] = {}
         self._names: dict[WorkKey, frozenset[str]] = {}
         self._away = 0
-        """Questions in a row that nobody has answered."""
+        """Requests in a row that nobody has answered."""
         self._away_until = 0.0
         self._wake = asyncio.Event()
         self._answered = asyncio.Event()
 
     def trust(self, names: Iterable[str]) -> None:
-        """These are there: somebody is Ready who needs them."""
+        """These are there, since an object that needs them is Ready."""
         for name in names:
             self._there.add(name)
             wanted = self._wanted.pop(name, None)
@@ -72,9 +68,9 @@ class KnownPackages:
                 self._changed(key)
 
     async def look(self, key: WorkKey, names: Collection[str]) -> Mapping[str, Presence]:
-        """What is known of those of ``names`` that are not known to be there.
+        """The presence of those of ``names`` that are not known to be there.
 
-        ``key`` is told of news until it looks for other names or is forgotten.
+        ``changed`` is called with ``key`` until it looks for other names or is forgotten.
         """
         self._note(key, frozenset(names) - self._there)
         with contextlib.suppress(TimeoutError):
@@ -88,7 +84,7 @@ class KnownPackages:
         self._note(key, frozenset())
 
     async def run(self) -> None:
-        """Ask for whatever is due, one question at a time, for ever."""
+        """Ask for whatever is due, one request at a time, for ever."""
         while True:
             self._wake.clear()
             due = self._list_due()

@@ -8,24 +8,24 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.catalog.packages import describe_missing_package, find_package
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.layer_record import LayerRecord
 from kubelambda.controller.status.problem import Problem
+from kubelambda.core.packages.needed_packages import describe_missing_package, find_package
 
 
 class Presence(Enum):
-    """Whether a package is there."""
+    """Whether a package was uploaded."""
 
     THERE = "there"
     MISSING = "missing"
     NO_STORE = "no store"
     UNKNOWN = "unknown"
-    """No gateway has told yet."""
+    """No gateway has said yet."""
 
 
 def list_trusted(record: FunctionRecord, layers: Iterable[LayerRecord]) -> set[str]:
-    """Packages that were there when the function, or one of its layers, became Ready."""
+    """Packages that were there when the function, or one of its layers, became Ready; names."""
     trusted = {find_package(one.layer) for one in layers if one.status.is_ready(one.generation)}
     if record.status.is_ready(record.generation):
         trusted.add(record.package)
@@ -58,11 +58,12 @@ def _describe(presence: Presence, name: str, field: str) -> Problem | None:
         case Presence.NO_STORE:
             return Problem(
                 Reason.PACKAGE_STORE_MISSING,
-                f"{field} names a package, which needs a store (queue.url); none is configured",
+                f"{field} names a package, and this installation has no store for packages; an "
+                "administrator configures one with queue.url",
             )
         case Presence.UNKNOWN:
             return Problem(
                 Reason.PROGRESSING,
-                f"whether the package {name} of {field} was uploaded is being looked up",
+                f"a gateway is being asked whether the package {name} of {field} was uploaded",
                 transient=True,
             )

@@ -1,4 +1,4 @@
-"""Under which names the controller writes, and which fields others have written since.
+"""The field managers of the controller's writes, and which fields others have written since.
 
 Contract: pure. The API server says in ``managedFields`` who wrote which field last. What it adds
 itself when an object is created (defaults, admission webhooks) counts as written by whoever sent
@@ -9,13 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 APPLY_MANAGER = "kubelambda"
-"""Of what is kept as it should be, and of status."""
-
+"""Writes the objects that are kept as they should be, and status."""
 SCALE_MANAGER = "kubelambda-scaler"
-"""Of what is created, and of replicas."""
-
+"""Creates objects, and writes replicas."""
 _OURS = (APPLY_MANAGER, SCALE_MANAGER)
-
 _REPLICAS = ("f:replicas",)
 
 
@@ -31,7 +28,7 @@ def list_foreign_fields(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def has_foreign_replicas(metadata: Mapping[str, Any]) -> bool:
-    """Whether somebody else has set ``spec.replicas`` last, by an edit or by ``kubectl scale``."""
+    """Whether somebody else was the last to set ``spec.replicas``, such as ``kubectl scale``."""
     return any(
         "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
         for entry in metadata.get("managedFields") or ()

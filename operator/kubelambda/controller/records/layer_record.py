@@ -39,7 +39,7 @@ class LayerRecord:
     account_id: str
     layer: Layer
     code_size: int | None
-    """Bytes of the zip; None where only gateways or agents see it."""
+    """Bytes of the zip; None where only gateways or agents see the zip."""
     spec_problem: Problem | None
     """Why functions cannot use it, by its own manifest."""
     status: LayerStatus = field(repr=False)
@@ -113,8 +113,8 @@ def find_layer_problem(record: LayerRecord, claimants: Sequence[LayerRecord]) ->
         return None
     return Problem(
         Reason.DUPLICATE_LAYER_VERSION,
-        f"{record.layer.reference} is {rightful.key[1]!r} of this namespace already; choose "
-        "another version, or delete that one",
+        f"{record.layer.reference} is the LambdaLayer {rightful.key[1]!r} of this namespace "
+        "already; choose another version, or delete that object",
     )
 
 

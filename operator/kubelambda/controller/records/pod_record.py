@@ -13,7 +13,6 @@ from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import parse_cpu_millis
 
 UNSCHEDULABLE = "Unschedulable"
-
 EXIT_MESSAGE_CHARS = 200
 
 

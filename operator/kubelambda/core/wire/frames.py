@@ -1,6 +1,6 @@
 """Frames of the link between agent and gateway: encoding, incremental decoding, limits, proofs.
 
-Contract: bytes in, values out; no sockets and no timers (those live in ``gateway.link.listener``).
+Contract: bytes in, values out; sockets and timers are ``gateway.link.connection``'s.
 Both directions of docs/link.md, sections 2 and 3; the Go twin is runtimes/agent/link. Shared
 vectors: tests/vectors/link.json. No number of an agent is used before it is known to be one, within
 bounds.
@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
-from kubelambda.core.wire.bounds import COUNT_MAX, MILLISECONDS_MAX, read_integer, read_number
+from kubelambda.core.wire.checked_values import (
+    COUNT_MAX,
+    MILLISECONDS_MAX,
+    read_integer,
+    read_number,
+)
 
 BODY_BYTES_MAX = 65_536
 CONTROL_BYTES_MAX = 1_048_576

@@ -1,23 +1,22 @@
 """One linked environment, from its agent's welcome to the end of the link.
 
-Contract: speaks docs/link.md to one agent that has proved itself. One event in flight. Tells its
-pool (``EnvironmentListener``) of every change of state; decides nothing about who gets which event.
-What the agent sends is hostile until checked: a broken rule closes the link, and the event in
-flight ends as the caller's ``Runtime.ExitError``.
+Contract: speaks docs/link.md to one agent that has been welcomed. One event is in flight at a time.
+Tells its pool (``EnvironmentListener``) of every change of state; does not decide which environment
+gets which event. What the agent sends is hostile until checked: a broken rule closes the link, and
+the caller of the event in flight gets ``Runtime.ExitError``.
 """
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
-from kubelambda.core.model.function import Function
 from kubelambda.core.model.invocation import killed, timed_out
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameType, ProtocolError
-from kubelambda.gateway.invocation import Invocation, ResponseStream
+from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.link.event_sender import EventSender
 from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.link.response import IncomingResponse
 
@@ -25,21 +24,20 @@ State = Literal["starting", "idle", "busy"]
 
 ANSWER_GRACE_S = 0.25
 FINISHING_S = 0.1
-"""How long a runtime may take from its response to its next event: a period of its CPU quota."""
+"""How long a runtime may take to ask for its next event: one period of its CPU quota."""
 TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
-"""Base64 of at most 4,096 bytes: it becomes a header of the answer."""
-_INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
+"""Base64 of at most 4,096 bytes; it becomes a header of the answer."""
 
 
 class EnvironmentListener(Protocol):
-    """Whoever hands out events."""
+    """Hands out events (``gateway.pools``)."""
 
     def environment_idle(self, environment: "Environment", *, first: bool) -> None:
-        """It may be given an event; ``first``: it could not before since it was linked."""
+        """It can take an event; ``first``: for the first time since it was linked."""
         ...
 
     def environment_recovered(self, environment: "Environment") -> None:
-        """It runs an event that another gateway handed over, or keeps the result of one."""
+        """It runs an event that another gateway gave it, or keeps the result of one."""
         ...
 
     def environment_changed(self, environment: "Environment") -> None:
@@ -65,16 +63,15 @@ class Environment:
         self.configured_at: float | None = None
         """None where another gateway has configured it."""
         self.event_s: float | None = None
-        """How long the event that has ended last took, until it could take the next."""
+        """How long the last event took, until it could take the next one; None before that."""
         self._listener = listener
         self._send = send
         self._close = close
         self._loop = asyncio.get_running_loop()
         self._invocation: Invocation | None = None
         self.recovered_request = ""
-        """The event of another gateway that it runs, or whose result it still keeps (link, 7)."""
-        self._credit = 0
-        self._unsent: deque[bytes] = deque()
+        """The event of another gateway that it runs, or whose result it keeps (docs/link.md, 7)."""
+        self._event = EventSender(send)
         self._response = IncomingResponse(send, None)
         self._begun_at = self._answered_at = 0.0
         self._handlers: dict[int, Callable[[bytes], None]] = {
@@ -97,7 +94,7 @@ class Environment:
         self._send(frames.encode_control(FrameType.CONFIGURE, fields))
 
     def adopt(self, state: str, request_id: str) -> None:
-        """Take up an agent that was configured before, by its own account of its state."""
+        """Take on an agent that was configured before, in the state that it says it is in."""
         self.recovered_request = request_id
         if state == "busy":
             self.state = "busy"
@@ -107,27 +104,25 @@ class Environment:
             self._become_idle()
 
     def invoke(self, invocation: Invocation) -> None:
-        """Hand over an event: when idle, or the very event that it has recovered."""
-        function = invocation.function
+        """Send an event: to an idle environment, or to one that has recovered this very event."""
         self.state = "busy"
         self._invocation = invocation
         self.recovered_request = ""
-        self._reset_exchange(invocation.stream)
+        self._response = IncomingResponse(self._send, invocation.stream)
         self._begun_at = self._loop.time()
         invocation.begin()
-        self._start_deadline(invocation, function)
-        self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
-        self._unsent.extend(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
-        self._unsent.append(_INVOKE_END)
-        self._pump()
+        invocation.timer = self._loop.call_later(
+            invocation.function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
+        )
+        self._event.start(invocation)
 
     def drain(self) -> None:
-        """Let it finish what it does and end."""
+        """Tell it to finish the event in flight and end."""
         self.leaving = True
         self._send(frames.encode_control(FrameType.DRAIN, {}))
 
     def shut_down(self, reason: str) -> None:
-        """End it now."""
+        """Tell it to end now."""
         self.leaving = True
         self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
 
@@ -152,7 +147,7 @@ class Environment:
         handler(payload)
 
     def lost(self) -> None:
-        """The link is gone: an event in flight ends as if the runtime had been killed."""
+        """The link has ended: an event in flight ends as if the runtime had been killed."""
         self.leaving = True
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
@@ -160,17 +155,17 @@ class Environment:
             invocation.release()
 
     def is_finishing(self, now: float) -> bool:
-        """Busy, but its response is there: idle as soon as the runtime asks for its next event."""
+        """Whether its response is complete, so that it will be idle in a moment."""
         answered = self.state == "busy" and self._response.outcome is not None
         return answered and now - self._answered_at < FINISHING_S
 
     def count_busy_s(self, now: float) -> float:
-        """For how long it has been at the event in flight; 0 without one of this gateway's."""
+        """How long the event in flight has run; 0 without one of this gateway's."""
         return now - self._begun_at if self._invocation is not None else 0.0
 
     @property
     def is_recovering(self) -> bool:
-        """Busy with an event that another gateway handed over."""
+        """Whether it is busy with an event that another gateway gave it."""
         return self.state == "busy" and self._invocation is None
 
     @property
@@ -178,32 +173,8 @@ class Environment:
         """The event in flight, if it is one of this gateway's."""
         return self._invocation
 
-    def _reset_exchange(self, stream: ResponseStream | None) -> None:
-        self._unsent.clear()
-        self._credit = frames.WINDOW_BYTES
-        self._response = IncomingResponse(self._send, stream)
-
-    def _start_deadline(self, invocation: Invocation, function: Function) -> None:
-        invocation.timer = self._loop.call_later(
-            function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
-        )
-
-    def _pump(self) -> None:
-        """Send what the credit allows, in one write: each costs a system call."""
-        ready: list[bytes] = []
-        while self._unsent:
-            frame = self._unsent[0]
-            body_bytes = len(frame) - 5 if frame[4] == FrameType.INVOKE_BODY else 0
-            if body_bytes > self._credit:
-                break
-            self._credit -= body_bytes
-            ready.append(self._unsent.popleft())
-        if ready:
-            self._send(b"".join(ready))
-
     def _on_credit(self, payload: bytes) -> None:
-        self._credit = min(self._credit + frames.decode_credit(payload), frames.WINDOW_BYTES)
-        self._pump()
+        self._event.add_credit(frames.decode_credit(payload))
 
     def _on_init_done(self, payload: bytes) -> None:
         frames.decode_agent_control(FrameType.INIT_DONE, payload)
@@ -269,7 +240,7 @@ class Environment:
         first = self.state == "starting"
         self.state = "idle"
         self.idle_since = self._loop.time()
-        self._unsent.clear()
+        self._event.stop()
         self._listener.environment_idle(self, first=first)
 
     def _expect_in_flight(self, fields: dict[str, Any]) -> None:
@@ -280,17 +251,3 @@ class Environment:
 
 def _time_out(invocation: Invocation) -> None:
     invocation.finish(timed_out(invocation.request_id, invocation.function.timeout_s))
-
-
-def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
-    return {
-        "requestId": invocation.request_id,
-        "timeoutMs": invocation.function.timeout_s * 1000,
-        "invokedArn": invocation.invoked_arn,
-        "traceId": invocation.trace_id,
-        "clientContext": invocation.client_context,
-        "cognitoIdentity": "",
-        "tail": invocation.wants_tail,
-        "stream": invocation.stream is not None,
-        "contentLength": len(invocation.payload),
-    }

@@ -2,7 +2,8 @@
 
 Contract: ``open`` gives a file that is whole and stays readable for as long as it is open, even
 where it leaves the cache meanwhile. The cache never holds more than ``bytes_max`` beside what is
-being read; what was used last stays longest. One fetch at a time for each package.
+being read; what was used last stays longest. One fetch at a time for each package, which goes on
+until it is done or the supervisor is closed, whoever gives up waiting for it.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kubelambda.core.packages.store import PackageStore, PackagesUnavailableError
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +26,18 @@ class PackageCache:
     """Below ``directory``, which is emptied at the start."""
 
     def __init__(
-        self, store: PackageStore, directory: Path, bytes_max: int = CACHE_BYTES_MAX
+        self,
+        store: PackageStore,
+        directory: Path,
+        supervisor: Supervisor,
+        bytes_max: int = CACHE_BYTES_MAX,
     ) -> None:
         self._store = store
         self._directory = directory
+        self._supervisor = supervisor
         self._bytes_max = bytes_max
         self._sizes: OrderedDict[str, int] = OrderedDict()
-        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._fetching: dict[str, asyncio.Future[None]] = {}
         shutil.rmtree(directory, ignore_errors=True)
 
     async def put(self, sha256: str, content: bytes) -> None:
@@ -55,18 +62,26 @@ class PackageCache:
         return file, self._sizes[sha256]
 
     def _join_fetch(self, sha256: str) -> Awaitable[None]:
-        task = self._fetching.get(sha256)
-        if task is None:
-            task = asyncio.create_task(self._fetch(sha256))
-            self._fetching[sha256] = task
-            task.add_done_callback(lambda done: self._note_fetched(sha256, done))
-        return asyncio.shield(task)
+        fetched = self._fetching.get(sha256)
+        if fetched is None:
+            fetched = self._fetching[sha256] = asyncio.get_running_loop().create_future()
+            self._supervisor.spawn(f"fetching package {sha256}", self._serve(sha256, fetched))
+        return asyncio.shield(fetched)
 
-    def _note_fetched(self, sha256: str, task: asyncio.Task[None]) -> None:
-        del self._fetching[sha256]
-        if not task.cancelled() and task.exception() is not None:
-            # Also where everybody who waited for it has gone.
-            logger.info("package %s was not fetched: %r", sha256, task.exception())
+    async def _serve(self, sha256: str, fetched: asyncio.Future[None]) -> None:
+        """Fetch it for everybody who waits; the fetch goes on where all of them have gone."""
+        try:
+            await self._fetch(sha256)
+        except Exception as error:  # noqa: BLE001  # whoever waits gets it, and answers for it
+            logger.info("package %s was not fetched: %r", sha256, error)
+            fetched.set_exception(error)
+        except BaseException:
+            fetched.cancel()
+            raise
+        else:
+            fetched.set_result(None)
+        finally:
+            del self._fetching[sha256]
 
     async def _fetch(self, sha256: str) -> None:
         part, path = self._directory / f"{sha256}.part", self._directory / sha256

@@ -1,4 +1,4 @@
-"""Heartbeats between gateways over HTTP, and where the other gateways are.
+"""Heartbeats between gateways over HTTP.
 
 Contract: ``POST /internal/v1/heartbeat`` on the internal listener; request and reply are heartbeats
 (``core.coordination.membership``), both signed with the key of the internal hop, the reply over the
@@ -6,17 +6,13 @@ request's signature too, so that no old one can be played back. A peer's answer 
 other.
 """
 
-import asyncio
-import socket
-from collections.abc import Sequence
-
 from kubelambda.core.coordination.membership import (
     Heartbeat,
     MalformedHeartbeatError,
     decode_heartbeat,
     encode_heartbeat,
 )
-from kubelambda.gateway.peers.ownership import PeerUnreachableError
+from kubelambda.gateway.peers.membership import PeerUnreachableError
 from kubelambda.process.internal_client import InternalClient, InternalRequestError
 from kubelambda.process.signatures import Signatures
 
@@ -26,7 +22,7 @@ EXCHANGE_S = 1.0
 
 
 class HttpHeartbeats:
-    """Exchanges heartbeats with one POST each; a driver of ``ownership.HeartbeatSender``."""
+    """Exchanges heartbeats with one POST each; a driver of ``membership.HeartbeatSender``."""
 
     def __init__(self, signatures: Signatures) -> None:
         self._client = InternalClient(
@@ -52,27 +48,3 @@ class HttpHeartbeats:
     async def close(self) -> None:
         """Close the connections to other gateways."""
         await self._client.close()
-
-
-class DnsPeers:
-    """Addresses of the gateways by the name of their headless Service, own one included.
-
-    Not ready ones are listed as well: heartbeats tell who serves, and the name needs no right at
-    the API server, so gateways find each other while it is away.
-    """
-
-    def __init__(self, name: str, port: int) -> None:
-        self._name = name
-        self._port = port
-
-    async def find(self) -> Sequence[str]:
-        """host:port of each; OSError where the name server cannot be asked."""
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                self._name, self._port, family=socket.AF_INET, type=socket.SOCK_STREAM
-            )
-        except socket.gaierror as error:
-            if error.errno in (socket.EAI_NONAME, socket.EAI_NODATA):
-                return []
-            raise
-        return sorted({f"{address[0]!s}:{self._port}" for *_, address in found})

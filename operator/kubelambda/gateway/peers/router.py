@@ -1,16 +1,18 @@
-"""Where an invocation goes: to this gateway's own environments, or to the gateway that owns them.
+"""Where an invocation goes: to this gateway's own pools, or to the gateway that owns its function.
 
-Contract: an invocation is relayed once at most (``hops``), and never again once it may have been
-handed to an environment; before that, a relay that failed is tried anew when the view has changed.
+Contract: an invocation passes HOPS_MAX gateways at most, and is never sent again once it may have
+been handed to an environment. Before that, a relay that failed is tried again, TRIES_MAX times in
+all, with a longer pause each time, and each time with the owner of that moment.
 """
 
 from kubelambda.core import errors
 from kubelambda.core.model.invocation import Dropped
 from kubelambda.core.wire.relay import HOPS_MAX
 from kubelambda.gateway.invocation import Invocation
-from kubelambda.gateway.peers.forward import Forwarder, RelayFailure
-from kubelambda.gateway.peers.ownership import Membership
-from kubelambda.gateway.pools.pool import Pools
+from kubelambda.gateway.peers.forwarder import Forwarder
+from kubelambda.gateway.peers.membership import Membership
+from kubelambda.gateway.peers.relay import RelayFailure
+from kubelambda.gateway.pools.pools import Pools
 
 TRIES_MAX = 8
 RETRY_S = 0.25

@@ -18,13 +18,15 @@ from kubelambda.kube.paths import (
     FUNCTIONS,
     LAYERS,
     NETWORK_POLICIES,
+    PODS,
     RUNTIMES,
     SECRETS,
 )
+from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.network_policy import POLICY_NAME
 from unit.controller.controlled_cluster import NAMESPACE, ControlledCluster, make_function
 
-LAYER = {
+LAYER: dict[str, Any] = {
     "apiVersion": "kubelambda.io/v1alpha1",
     "kind": "LambdaLayer",
     "metadata": {"name": "libs-1", "namespace": NAMESPACE},
@@ -42,6 +44,24 @@ async def nothing() -> ControlledCluster:
 
 async def one_function() -> ControlledCluster:
     cluster = ControlledCluster((FUNCTIONS, make_function()))
+    await cluster.settle()
+    return cluster
+
+
+async def one_with_a_layer() -> ControlledCluster:
+    cluster = ControlledCluster(
+        (LAYERS, LAYER), (FUNCTIONS, make_function(layers=[{"name": "libs", "version": 1}]))
+    )
+    await cluster.settle()
+    return cluster
+
+
+async def two_of_one_name() -> ControlledCluster:
+    cluster = await one_function()
+    cluster.api.seed(FUNCTIONS, make_function("second", functionName="hello"))
+    cluster.api.seed(LAYERS, LAYER)
+    await cluster.settle()
+    cluster.api.seed(LAYERS, {**LAYER, "metadata": {**LAYER["metadata"], "name": "libs-again"}})
     await cluster.settle()
     return cluster
 
@@ -90,6 +110,37 @@ def delete_by_hand(cluster: ControlledCluster) -> None:
     cluster.api.remove(NETWORK_POLICIES, NAMESPACE, POLICY_NAME)
 
 
+def take_labels_away(cluster: ControlledCluster) -> None:
+    """To watches and lists, the Deployment and its pods are deleted then."""
+    for resource in (DEPLOYMENTS, PODS):
+        for one in cluster.api.find_all(resource):
+            change = {"metadata": {"labels": {labels.MANAGED_BY: None}}}
+            cluster.api.edit(resource, NAMESPACE, one["metadata"]["name"], change)
+
+
+def take_owners_away(cluster: ControlledCluster) -> None:
+    for one in cluster.api.find_all(PODS):
+        change = {"metadata": {"ownerReferences": None, "labels": {labels.REVISION: None}}}
+        cluster.api.edit(PODS, NAMESPACE, one["metadata"]["name"], change)
+
+
+def delete_the_layer_and_change_code(cluster: ControlledCluster) -> None:
+    """The function goes on with the layer that its status remembers."""
+    cluster.api.remove(LAYERS, NAMESPACE, "libs-1")
+    change_code(cluster)
+
+
+def delete_the_runtime(cluster: ControlledCluster) -> None:
+    cluster.api.remove(RUNTIMES, "", "python3.13")
+
+
+def delete_the_rightful(cluster: ControlledCluster) -> None:
+    """The objects that come second are the function and the layer version from now on."""
+    cluster.api.remove(FUNCTIONS, NAMESPACE, "hello")
+    cluster.api.remove(LAYERS, NAMESPACE, "libs-1")
+    cluster.api.collect_garbage()
+
+
 def delete_the_last(cluster: ControlledCluster) -> None:
     cluster.api.remove(FUNCTIONS, NAMESPACE, "hello")
     cluster.api.collect_garbage()
@@ -101,20 +152,33 @@ SCENARIOS: list[Scenario] = [
     (one_function, break_spec),
     (one_with_environments, change_by_hand),
     (one_with_environments, delete_by_hand),
+    (one_with_environments, take_owners_away),
+    (one_with_a_layer, delete_the_layer_and_change_code),
+    (one_function, delete_the_runtime),
+    (two_of_one_name, delete_the_rightful),
     (one_function, delete_the_last),
 ]
+ONLY_WATCHED: list[Scenario] = [(one_with_environments, take_labels_away)]
+"""Where a controller that was not there when it happened does not know."""
 
 
 def describe(cluster: ControlledCluster) -> list[Any]:
     """All objects, without what differs from try to try."""
-    kinds = (FUNCTIONS, LAYERS, DEPLOYMENTS, NETWORK_POLICIES, SECRETS)
+    kinds = (FUNCTIONS, LAYERS, DEPLOYMENTS, PODS, NETWORK_POLICIES, SECRETS)
     return [_describe(one) for kind in kinds for one in cluster.api.find_all(kind)]
 
 
 def _describe(manifest: dict[str, Any]) -> dict[str, Any]:
     described = copy.deepcopy(manifest)
     metadata = described["metadata"]
-    for key in ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"):
+    for key in (
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "deletionTimestamp",
+    ):
         metadata.pop(key, None)
     for one in (described.get("status") or {}).get("conditions") or ():
         one.pop("lastTransitionTime", None)
@@ -149,6 +213,30 @@ async def test_stopped_after_any_request_and_started_again_it_ends_the_same(
         await cluster.restart()
         await cluster.pass_time(ENDING_S)
         assert cluster.api.writes == [], "a restart writes nothing"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "deed"),
+    SCENARIOS + ONLY_WATCHED,
+    ids=[one[1].__name__.replace("_", " ") for one in SCENARIOS + ONLY_WATCHED],
+)
+async def test_events_that_come_late_and_twice_change_nothing(
+    prepare: Callable[[], Awaitable[ControlledCluster]],
+    deed: Callable[[ControlledCluster], None],
+) -> None:
+    """A watch that has fallen behind tells of our own writes when they are old already."""
+    in_time = await prepare()
+    deed(in_time)
+    await in_time.pass_time(ENDING_S)
+    late = await prepare()
+    deed(late)
+    late.hold_events()
+    await late.pass_time(ENDING_S)
+    late.release_events(times=2)
+    late.api.calls.clear()
+    await late.pass_time(ENDING_S)
+    assert describe(late) == describe(in_time)
+    assert late.api.writes == []
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not done", "done, and not answered"])

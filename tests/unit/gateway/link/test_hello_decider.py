@@ -1,6 +1,7 @@
-"""HelloDecider: who may become an environment, and that nothing an agent says moves the view."""
+"""HelloDecider: which agents become environments, and that nothing an agent says moves the view."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -65,14 +66,21 @@ class World:
         self.decided: list[HelloDecision] = []
         self.hello_decider = HelloDecider(
             self.index,
-            self.membership,  # type: ignore[arg-type]
+            self.membership,
             region="us-east-1",
             open_pool=self.opened.append,
             is_epoch_proved=lambda epoch, proof: is_epoch_proved(KEY, epoch, proof),
             park_s=park_s,
         )
 
-    def greet(self, *, epoch: int = EPOCH, proof: str = "", **changes: Any) -> None:
+    def greet(
+        self,
+        *,
+        epoch: int = EPOCH,
+        proof: str = "",
+        answer: Callable[[HelloDecision], None] | None = None,
+        **changes: Any,
+    ) -> Hello:
         values: dict[str, Any] = {
             "ref": REF,
             "uid": "u",
@@ -84,7 +92,8 @@ class World:
         state = changes.pop("state", "unconfigured")
         identity = Identity(**(values | changes))
         hello = Hello(identity, 1, "n", "p", state, "", epoch, proof)
-        self.hello_decider.decide(hello, self.decided.append)
+        self.hello_decider.decide(hello, answer or self.decided.append)
+        return hello
 
 
 async def test_an_agent_of_a_known_function_is_welcomed_with_its_configuration() -> None:
@@ -162,3 +171,56 @@ async def test_an_agent_that_obeyed_an_epoch_of_no_gateway_ends(state: str) -> N
     assert world.decided == [Retired()]
     assert world.membership.proved == []
     assert world.opened == []
+
+
+async def test_an_agent_that_hung_up_is_not_answered_and_those_beside_it_are() -> None:
+    world = World(park_s=0.0)
+    gone = world.greet(pod="gone")
+    world.greet(pod="waiting")
+    world.hello_decider.forget(gone)
+    world.hello_decider.forget(gone)
+    await asyncio.sleep(0.01)
+    assert len(world.decided) == 1
+    world.index.put(make_function())
+    world.hello_decider.reconsider(REF)
+    assert len(world.decided) == 1
+    assert not world.hello_decider._parked
+
+
+async def test_an_agent_is_answered_once_whatever_happens_afterwards() -> None:
+    world = World(park_s=0.0)
+    world.greet()
+    world.index.put(make_function())
+    world.hello_decider.reconsider(REF)
+    world.hello_decider.reconsider_all()
+    await asyncio.sleep(0.01)
+    assert len(world.decided) == 1
+    assert not world.hello_decider._parked
+
+
+async def test_an_answer_that_fails_takes_no_other_agents_answer_with_it() -> None:
+    """It was lost with the others' places in the queue, and they waited for ever."""
+
+    def fail(_: HelloDecision) -> None:
+        raise ConnectionError("broken")
+
+    world = World(park_s=0.0)
+    world.greet(pod="broken", answer=fail)
+    world.greet(pod="waiting")
+    world.index.put(make_function())
+    with pytest.raises(ConnectionError):
+        world.hello_decider.reconsider(REF)
+    await asyncio.sleep(0.01)
+    (decision,) = world.decided
+    assert isinstance(decision, Refused)
+    assert not world.hello_decider._parked
+
+
+async def test_what_another_function_waits_for_stays_parked() -> None:
+    world = World()
+    world.greet(ref=FunctionRef("shop", "other"), uid="other")
+    world.greet()
+    world.index.put(make_function())
+    world.hello_decider.reconsider_all()
+    assert len(world.decided) == 1
+    assert list(world.hello_decider._parked) == [FunctionRef("shop", "other")]

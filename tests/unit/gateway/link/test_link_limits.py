@@ -5,28 +5,29 @@ import json
 import pytest
 
 from kubelambda.core.wire.frames import FrameType, encode_frame
+from kubelambda.gateway.link.connection import UNREAD_BYTES_MAX
 from kubelambda.gateway.link.hello import NAME_CHARS_MAX
-from kubelambda.gateway.link.listener import UNREAD_BYTES_MAX
-from unit.gateway.link.test_link_numbers import World
+from unit.gateway.link.fake_agent import FakeAgent, FakeGateway
 
 
 async def test_links_beyond_what_a_function_can_need_are_told_to_come_again() -> None:
     """Each takes a descriptor, and a place in the report to the controller, which is bounded."""
-    first = World(links_per_function_max=1)
+    gateway = FakeGateway(links_per_function_max=1)
+    first = FakeAgent(gateway).upgrade()
     first.greet()
     assert FrameType.WELCOME in dict(first.said())
-    second = World(beside=first)
+    second = FakeAgent(gateway).upgrade()
     second.greet()
     refusal = dict(second.said())[FrameType.REFUSE]
     assert refusal["reason"] == "the function has too many environments linked"
     assert second.transport.ended
-    second.link.connection_lost(None)
-    first.link.connection_lost(None)
-    third = World(beside=first)
+    second.hang_up()
+    first.hang_up()
+    third = FakeAgent(gateway).upgrade()
     third.greet()
     assert FrameType.WELCOME in dict(third.said())
-    third.link.connection_lost(None)
-    assert not first.context.links_by_uid
+    third.hang_up()
+    assert not gateway.links.links_by_uid
 
 
 NO_NAMES = {
@@ -42,20 +43,20 @@ async def test_what_a_pod_calls_itself_is_no_longer_in_a_report_than_a_name(
     member: str, name: str
 ) -> None:
     """A few hundred environments with long names would make the report too long for all."""
-    world = World()
-    world.greet(**{member: json.dumps(name)})
-    assert world.transport.ended
-    world.link.connection_lost(None)
+    agent = FakeAgent().upgrade()
+    agent.greet(**{member: json.dumps(name)})
+    assert agent.transport.ended
+    agent.hang_up()
 
 
 async def test_an_agent_that_does_not_read_what_it_asks_for_is_cut_off() -> None:
     """Pings are answered, each with five bytes of the gateway's memory until they are read."""
-    world = World()
-    world.greet()
-    world.transport.unread_bytes = UNREAD_BYTES_MAX
-    world.link.data_received(encode_frame(FrameType.PING))
-    assert not world.transport.ended
-    world.transport.unread_bytes += 5
-    world.link.data_received(encode_frame(FrameType.PING))
-    assert world.transport.ended
-    world.link.connection_lost(None)
+    agent = FakeAgent().upgrade()
+    agent.greet()
+    agent.transport.unread_bytes = UNREAD_BYTES_MAX
+    agent.link.data_received(encode_frame(FrameType.PING))
+    assert not agent.transport.ended
+    agent.transport.unread_bytes += 5
+    agent.link.data_received(encode_frame(FrameType.PING))
+    assert agent.transport.ended
+    agent.hang_up()

@@ -8,6 +8,7 @@ import pytest
 
 from kubelambda.core.packages.store import PackageNotFoundError, PackagesUnavailableError
 from kubelambda.gateway.packages.package_cache import PackageCache
+from kubelambda.process.supervisor import Supervisor
 
 
 class SlowStore:
@@ -53,7 +54,7 @@ async def read(cache: PackageCache, name: str) -> bytes:
 
 async def test_many_who_ask_at_once_cause_one_fetch(tmp_path: Path) -> None:
     store = SlowStore()
-    cache, name = PackageCache(store, tmp_path / "cache"), keep(store, b"code")
+    cache, name = PackageCache(store, tmp_path / "cache", Supervisor()), keep(store, b"code")
     assert await asyncio.gather(*(read(cache, name) for _ in range(20))) == [b"code"] * 20
     assert await read(cache, name) == b"code"
     assert store.fetches == 1
@@ -63,7 +64,7 @@ async def test_what_was_used_longest_ago_leaves_and_stays_readable_for_its_reade
     tmp_path: Path,
 ) -> None:
     store = SlowStore()
-    cache = PackageCache(store, tmp_path / "cache", bytes_max=10)
+    cache = PackageCache(store, tmp_path / "cache", Supervisor(), bytes_max=10)
     first, second, third = (keep(store, text) for text in (b"111111", b"2222", b"3333"))
     file, _ = await cache.open(first)
     await read(cache, second)
@@ -77,7 +78,7 @@ async def test_what_was_used_longest_ago_leaves_and_stays_readable_for_its_reade
 
 async def test_a_fetch_that_fails_leaves_nothing_and_is_tried_again(tmp_path: Path) -> None:
     store = SlowStore()
-    cache, name = PackageCache(store, tmp_path / "cache"), keep(store, b"code")
+    cache, name = PackageCache(store, tmp_path / "cache", Supervisor()), keep(store, b"code")
     store.away = True
     with pytest.raises(PackagesUnavailableError):
         await cache.open(name)
@@ -90,7 +91,7 @@ async def test_a_fetch_that_fails_leaves_nothing_and_is_tried_again(tmp_path: Pa
 
 async def test_one_who_gives_up_does_not_end_the_fetch_of_the_others(tmp_path: Path) -> None:
     store = SlowStore()
-    cache, name = PackageCache(store, tmp_path / "cache"), keep(store, b"code")
+    cache, name = PackageCache(store, tmp_path / "cache", Supervisor()), keep(store, b"code")
     impatient = asyncio.create_task(cache.open(name))
     patient = asyncio.create_task(read(cache, name))
     await asyncio.sleep(0)
@@ -101,7 +102,7 @@ async def test_one_who_gives_up_does_not_end_the_fetch_of_the_others(tmp_path: P
 
 async def test_what_is_missing_is_told_without_a_fetch_and_never_guessed(tmp_path: Path) -> None:
     store = SlowStore()
-    cache, name = PackageCache(store, tmp_path / "cache"), keep(store, b"code")
+    cache, name = PackageCache(store, tmp_path / "cache", Supervisor()), keep(store, b"code")
     absent = "0" * 64
     assert await cache.list_missing([name, absent]) == [absent]
     assert store.fetches == 0
@@ -117,9 +118,21 @@ async def test_a_package_that_somebody_has_removed_from_the_cache_is_fetched_aga
 ) -> None:
     """The first who asks is told to come again; before, all were told so for good."""
     store = SlowStore()
-    cache, name = PackageCache(store, tmp_path / "cache"), keep(store, b"code")
+    cache, name = PackageCache(store, tmp_path / "cache", Supervisor()), keep(store, b"code")
     await read(cache, name)
     (tmp_path / "cache" / name).unlink()
     with pytest.raises(PackagesUnavailableError):
         await cache.open(name)
     assert await read(cache, name) == b"code"
+
+
+async def test_a_fetch_ends_with_the_process_and_leaves_nothing(tmp_path: Path) -> None:
+    store, supervisor = SlowStore(), Supervisor()
+    cache, name = PackageCache(store, tmp_path / "cache", supervisor), keep(store, b"code")
+    waiting = asyncio.create_task(cache.open(name))
+    while not store.fetches:
+        await asyncio.sleep(0)
+    await supervisor.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -17,8 +17,9 @@ from kubelambda.core.wire.demand import (
 )
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH, HttpHeartbeats
-from kubelambda.gateway.peers.ownership import PeerUnreachableError
-from kubelambda.gateway.pools.demand import REPLY_BYTES_MAX, DemandError, HttpDemandSink
+from kubelambda.gateway.peers.membership import PeerUnreachableError
+from kubelambda.gateway.pools.demand_reporter import DemandError
+from kubelambda.gateway.pools.demand_sink import REPLY_BYTES_MAX, HttpDemandSink
 from kubelambda.process.signatures import Signatures
 
 MASTER = b"m" * 32

@@ -8,7 +8,7 @@ from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.relay import HOPS_MAX
 from kubelambda.gateway.invocation import Invocation
-from kubelambda.gateway.peers.forward import RelayFailure
+from kubelambda.gateway.peers.relay import RelayFailure
 from kubelambda.gateway.peers.router import TRIES_MAX, Router
 from unit.gateway.peers.relaying import OWNER, Asked
 

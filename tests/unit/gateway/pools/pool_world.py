@@ -11,7 +11,7 @@ from kubelambda.core.wire.frames import FrameType, encode_control
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import Environment
 from kubelambda.gateway.link.hello import Identity
-from kubelambda.gateway.pools.pool import Pools
+from kubelambda.gateway.pools.pools import Pools
 
 RESERVED = 3
 REF = FunctionRef("shop", "hello")

@@ -15,7 +15,7 @@ from kubelambda.core.wire.demand import (
     EnvironmentReport,
     FunctionDemand,
 )
-from kubelambda.gateway.pools.demand import (
+from kubelambda.gateway.pools.demand_reporter import (
     PERIOD_S,
     SLICE_FUNCTIONS,
     WHOLE_S,

@@ -9,7 +9,7 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Stall
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire.frames import FrameType
-from kubelambda.gateway.pools.pool import HANDOVER_S
+from kubelambda.gateway.pools.pools import HANDOVER_S
 from unit.gateway.pools.pool_world import REF, RESERVED, World, make_function
 from unit.jumping_loop import on_jumping_loop
 

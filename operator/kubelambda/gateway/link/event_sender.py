@@ -1,0 +1,70 @@
+"""Sends one event at a time to an agent: its head, its payload and its end.
+
+Contract: docs/link.md, sections 5 and 6. No more of the payload is sent than the agent has given
+credit for. Frames that may go together go in one write, since each write costs a system call.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from kubelambda.core.wire import frames
+from kubelambda.core.wire.frames import FrameType
+from kubelambda.gateway.invocation import Invocation
+
+FRAME_HEAD_BYTES = 5
+_INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
+
+
+class EventSender:
+    """``send`` writes to the link."""
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self._unsent: deque[bytes] = deque()
+        self._credit = 0
+
+    def start(self, invocation: Invocation) -> None:
+        """Send the event of ``invocation``, as far as a full window lets it go at once."""
+        self._credit = frames.WINDOW_BYTES
+        self._unsent.clear()
+        self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
+        self._unsent.extend(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
+        self._unsent.append(_INVOKE_END)
+        self._send_allowed()
+
+    def add_credit(self, count: int) -> None:
+        """The agent takes so many bytes more; never more than a window at a time."""
+        self._credit = min(self._credit + count, frames.WINDOW_BYTES)
+        self._send_allowed()
+
+    def stop(self) -> None:
+        """The event is over: what has not been sent of it is wanted no more."""
+        self._unsent.clear()
+
+    def _send_allowed(self) -> None:
+        ready: list[bytes] = []
+        while self._unsent:
+            frame = self._unsent[0]
+            is_body = frame[4] == FrameType.INVOKE_BODY
+            body_bytes = len(frame) - FRAME_HEAD_BYTES if is_body else 0
+            if body_bytes > self._credit:
+                break
+            self._credit -= body_bytes
+            ready.append(self._unsent.popleft())
+        if ready:
+            self._send(b"".join(ready))
+
+
+def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
+    return {
+        "requestId": invocation.request_id,
+        "timeoutMs": invocation.function.timeout_s * 1000,
+        "invokedArn": invocation.invoked_arn,
+        "traceId": invocation.trace_id,
+        "clientContext": invocation.client_context,
+        "cognitoIdentity": "",
+        "tail": invocation.wants_tail,
+        "stream": invocation.stream is not None,
+        "contentLength": len(invocation.payload),
+    }

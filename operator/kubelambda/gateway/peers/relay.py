@@ -1,0 +1,66 @@
+"""One invocation on its way to the gateway that owns its function.
+
+Contract: ends in one of three ways. The owner gave an outcome; nobody can know what became of the
+event (``Dropped``, which closes the caller's connection); or the owner gave no outcome, which goes
+to ``on_failure``: that one knows by ``invocation.begun`` whether the event may be sent again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from kubelambda.core.coordination.membership import Member
+from kubelambda.core.errors import ApiError
+from kubelambda.core.model.invocation import Dropped, Outcome
+from kubelambda.core.wire.relay import VERSION, RelayRequest
+from kubelambda.gateway.invocation import Invocation
+
+
+@dataclass(frozen=True, slots=True)
+class RelayFailure:
+    """Why ``owner`` gave no outcome. ``unreachable``: it may be dead."""
+
+    owner: Member
+    reason: str
+    unreachable: bool
+
+
+OnFailure = Callable[[RelayFailure], None]
+
+
+class Closable(Protocol):
+    """The connection that a relay uses."""
+
+    def close(self) -> None:
+        """Close it at once."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Relay:
+    """One invocation on its way to its owner."""
+
+    invocation: Invocation
+    owner: Member
+    meta: RelayRequest
+    on_failure: OnFailure
+    version: int = VERSION
+    connection: Closable | None = None
+
+    def finish(self, outcome: Outcome | ApiError | Dropped) -> None:
+        """The owner has answered, or nobody can know what became of the event (Dropped)."""
+        self.invocation.on_abandoned = None
+        self.invocation.finish(outcome)
+        self.invocation.release()
+
+    def fail(self, reason: str, *, unreachable: bool) -> None:
+        """There will be no outcome from this owner."""
+        if not self.invocation.answered:
+            self.invocation.on_abandoned = None
+            self.on_failure(RelayFailure(self.owner, reason, unreachable))
+
+    def abandon(self) -> None:
+        """The caller has gone: end the relay."""
+        self.invocation.answered = True
+        if self.connection is not None:
+            self.connection.close()
