@@ -31,7 +31,7 @@ BODY_BYTES_MAX = 16 * 1024 * 1024
 TakeReport = Callable[[DemandReport], DemandReply]
 
 
-class DemandServer:
+class DemandServer(HttpPort):
     """Serves while this process leads; ``start`` binds the port (0 picks one, see ``port``)."""
 
     def __init__(
@@ -46,20 +46,7 @@ class DemandServer:
         self._take_report = take_report
         application = web.Application(client_max_size=BODY_BYTES_MAX)
         application.router.add_post(DEMAND_PATH, self._serve)
-        self._port = HttpPort(application, host, port)
-
-    @property
-    def port(self) -> int:
-        """Where it is served once ``start`` has returned."""
-        return self._port.number
-
-    async def start(self) -> None:
-        """Bind and serve."""
-        await self._port.start()
-
-    async def close(self) -> None:
-        """Stop serving."""
-        await self._port.close()
+        super().__init__(application, host, port)
 
     async def _serve(self, request: web.Request) -> web.Response:
         try:
