@@ -39,7 +39,7 @@ def load_configuration() -> Any:
             loader.load_kube_config(client_configuration=configuration)
         except config.ConfigException as error:
             raise NoConnectionError(f"no service account and no kubeconfig: {error}") from error
-    # A failed write is repeated by the reconcile that wanted it; a repeat here would skip the fence.
+    # The reconcile that wanted a write repeats it; a repeat down here would skip the fence.
     configuration.retries = False
     return configuration
 
