@@ -1,8 +1,9 @@
-"""The role ``kubelambda controller``: assembles the parts, leads or stands by, ends cleanly.
+"""The role ``kubelambda controller``: stands by, leads, and ends cleanly.
 
-Contract: exit code 0 after SIGTERM, 1 after losing the Lease or an unexpected end of any part (a
-standby takes over at once, and Kubernetes starts the process anew), 2 for settings a person has to
-mend. A standby is Ready and writes nothing; a controller that cannot reach the API server is not.
+Contract: exit code 0 after SIGTERM; 1 after losing the Lease or the unexpected end of any part (a
+standby takes over at once, and Kubernetes restarts the process); 2 for settings that a person has
+to correct. A standby is Ready and writes nothing; a controller that cannot reach the API server is
+not Ready.
 """
 
 import asyncio
@@ -90,7 +91,7 @@ async def _serve(settings: ControllerSettings) -> int:
 
 
 class Leadership(Protocol):
-    """What a controller does while it leads, and how it hands over (``Leader``)."""
+    """What a controller does while it leads, and how it hands over; ``Leader`` implements it."""
 
     async def lead(self, stop: asyncio.Event) -> None:
         """Return after ``stop``; raise what ended it otherwise."""
@@ -104,7 +105,7 @@ class Leadership(Protocol):
 async def stand_by_then_lead(
     elector: Elector, leader: Leadership, stop: asyncio.Event, *, with_election: bool
 ) -> int:
-    """The life of a controller; its exit code."""
+    """Wait for leadership, lead, hand over; returns the exit code."""
     if not with_election:
         elector.lead_unopposed()
     elif not await _first_of(elector.wait_for_leadership(), stop):

@@ -22,7 +22,7 @@ from kubelambda.core.model.function import FunctionRef
 
 LATELY_S = 1.0
 SLOW_FOR_S = 30.0
-"""A ReplicaSet controller that was seen to be slow is spared for so long."""
+"""For so long after the ReplicaSet controller was slow, pods are made directly instead."""
 
 
 class SnapshotBuilder:
@@ -46,11 +46,11 @@ class SnapshotBuilder:
         self._slow_until = float("-inf")
 
     def mark_deleted(self, pod: PodRecord) -> None:
-        """The API server has taken the deletion of this pod."""
+        """The API server has accepted the deletion of this pod."""
         self._deleted.add(pod.uid)
 
     def forget(self, functions: set[str], pods: set[str]) -> None:
-        """Keep nothing about what is gone; both hold uids."""
+        """Drop what is kept of all other functions and pods; both sets hold uids."""
         self._deleted &= pods
         for known in (self._waiting_since, self._owed_since, self._waited):
             for uid in known.keys() - functions:
@@ -131,7 +131,7 @@ class SnapshotBuilder:
         )
 
     def _find_waiting_lately(self, uid: str, waiting: int, now: float) -> int:
-        """The most that have waited within LATELY_S: a queue that falls and rises is one queue."""
+        """The most requests that have waited at once within LATELY_S: dips are bridged."""
         waited = self._waited.setdefault(uid, deque())
         while waited and (now - waited[0][0] > LATELY_S):
             waited.popleft()

@@ -13,14 +13,14 @@ from kubelambda.core.capacity.preemption import IdleEnvironment, PreemptionLoad
 
 @dataclass(frozen=True, slots=True)
 class FunctionSnapshot:
-    """One function at one moment."""
+    """One function at one moment; ``pods`` leaves out those that have lost owner or labels."""
 
     record: FunctionRecord
     revision: str
     load: FunctionLoad
     pods: tuple[tuple[PodRecord, PodLoad], ...]
     unscheduled: int = 0
-    """Pods of the current revision that have found no node for UNSCHEDULED_S."""
+    """Pods of the current revision that no node has had room for, for UNSCHEDULED_S."""
     owes: bool = False
     """Its Deployment has fewer pods than it asks for."""
     is_refused: bool = False
@@ -33,7 +33,7 @@ class FunctionSnapshot:
 
 
 def describe_room(snapshot: FunctionSnapshot) -> PreemptionLoad:
-    """The same function, as far as room is concerned."""
+    """What choosing victims needs to know of this function."""
     holding = [load for pod, load in snapshot.pods if pod.node and not load.failed]
     return PreemptionLoad(
         key=snapshot.record.uid,
