@@ -19,7 +19,7 @@ help: ## Explain each target
 
 .PHONY: run
 run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (PORT=n for another port)
-	@NEWEST_PYTHON=1 hack/uv sync $(if $(wildcard .venv),--quiet,) --no-dev --inexact
+	@NEWEST_PYTHON=1 hack/uv sync $(if $(wildcard .venv),--quiet,) --no-dev --inexact --extra local
 	@exec $(BIN)/kubelambda local start examples --port $(PORT)
 
 .PHONY: test
@@ -73,7 +73,7 @@ bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gatew
 
 .PHONY: venv
 venv:
-	@hack/uv sync --quiet
+	@hack/uv sync --quiet --all-extras
 
 .PHONY: check
 check: lint crds-check chart-check test ## Everything of CI that needs no cluster: lint, types, layers, generated files, tests

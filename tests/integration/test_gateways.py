@@ -278,6 +278,8 @@ async def _takes_connections(port: int) -> bool:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except ConnectionRefusedError:
         return False
+    except ConnectionResetError:
+        return True  # the listener closed while the kernel was accepting: ask again
     writer.close()
     return True
 

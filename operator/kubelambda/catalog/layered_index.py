@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.catalog.layers import LayerBook, LayerVersion, ObjectKey, VersionKey
+from kubelambda.catalog.layers import LayerRegistry, LayerVersion, ObjectKey, VersionKey
 from kubelambda.core.model.function import Function, FunctionRef
 
 
@@ -18,7 +18,7 @@ class LayeredIndex:
 
     def __init__(self, index: FunctionIndex) -> None:
         self._index = index
-        self._book = LayerBook()
+        self._book = LayerRegistry()
         self._bare: dict[FunctionRef, Function] = {}
         """Functions that name layers, as their own objects describe them."""
         self._listed: set[str | None] = set()

@@ -51,7 +51,7 @@ def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
     name, version = metadata["name"], spec["version"]
     if not isinstance(version, int) or not isinstance(spec.get("layerName", ""), str):
         raise TypeError("a layer's name or version of the wrong type")
-    content = build_code(spec["content"], {})
+    content = build_code(spec["content"])
     if isinstance(content, InlineFiles):
         archive = build_inline_zip(content.files)
         content = InlineZip(base64.b64encode(archive).decode())
@@ -81,7 +81,7 @@ def describe_missing(missing: Sequence[str]) -> str:
     )
 
 
-class LayerBook:
+class LayerRegistry:
     """All layer versions that are known."""
 
     def __init__(self) -> None:

@@ -10,6 +10,8 @@ import sys
 
 import typer
 
+from kubelambda.cli.extras import needs_extra
+
 app = typer.Typer(help="The custom resource definitions of this release.", no_args_is_help=True)
 
 
@@ -24,7 +26,8 @@ def print_crds() -> None:
 @app.command("apply")
 def apply_crds() -> None:
     """Apply all definitions to the cluster of this process and wait until they are served."""
-    from kubelambda.kube.errors import KubeError
+    with needs_extra("controller"):
+        from kubelambda.kube.errors import KubeError
 
     try:
         asyncio.run(_apply())
@@ -35,10 +38,12 @@ def apply_crds() -> None:
 
 async def _apply() -> None:
     from kubelambda.api.crd import build_crds
-    from kubelambda.kube.client import connect
-    from kubelambda.kube.crd import apply_crd
 
-    client = connect()
+    with needs_extra("controller"):
+        from kubelambda.kube.client import connect
+        from kubelambda.kube.crd import apply_crd
+
+        client = connect()  # which imports the library of Kubernetes
     try:
         for manifest in build_crds().values():
             await apply_crd(client, manifest)

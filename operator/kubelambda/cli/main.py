@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from kubelambda.cli.crds import app as crds_app
+from kubelambda.cli.extras import needs_extra
 from kubelambda.cli.package import app as package_app
 from kubelambda.config import (
     ControllerSettings,
@@ -46,7 +47,8 @@ def version() -> None:
 @app.command()
 def controller() -> None:
     """Run the controller (settings: KUBELAMBDA_*, see kubelambda.config)."""
-    from kubelambda.controller.main import run
+    with needs_extra("controller"):
+        from kubelambda.controller.main import run
 
     raise typer.Exit(run(_settings(ControllerSettings)))
 
@@ -54,7 +56,8 @@ def controller() -> None:
 @app.command()
 def gateway() -> None:
     """Run a gateway (settings: KUBELAMBDA_*, see kubelambda.config)."""
-    from kubelambda.gateway.main import run
+    with needs_extra("gateway"):
+        from kubelambda.gateway.main import run
 
     raise typer.Exit(run(_settings(GatewaySettings)))
 
@@ -62,7 +65,8 @@ def gateway() -> None:
 @app.command()
 def dispatcher() -> None:
     """Run a dispatcher of asynchronous events (settings: KUBELAMBDA_*, see kubelambda.config)."""
-    from kubelambda.dispatch.main import run
+    with needs_extra("gateway"):
+        from kubelambda.dispatch.main import run
 
     raise typer.Exit(run(_settings(DispatcherSettings)))
 
@@ -76,8 +80,9 @@ def local_start(
     ),
 ) -> None:
     """Serve every LambdaFunction found under PATHS at http://127.0.0.1:PORT."""
-    from kubelambda.local.environments import AgentMissingError
-    from kubelambda.local.serve import LocalModeError, LocalOptions, serve
+    with needs_extra("local"):
+        from kubelambda.local.environments import AgentMissingError
+        from kubelambda.local.serve import LocalModeError, LocalOptions, serve
 
     options = LocalOptions(
         paths=paths,

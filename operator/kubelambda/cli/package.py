@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 import typer
 
 from kubelambda.core.packages.check import PackageRefusedError, check_package, list_backslashed
-from kubelambda.core.packages.store import PACKAGE_BYTES_MAX, UPLOAD_PATH
+from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
+from kubelambda.core.wire.package_transfer import UPLOAD_PATH
 
 SKIPPED = frozenset({".git", ".hg", ".svn", "__pycache__"})
 UPLOAD_S = 120

@@ -14,9 +14,11 @@ from typing import NoReturn, Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.network.rules import build_network_rules
+from kubelambda.controller.process.assembly import build_parts
 from kubelambda.controller.process.election import ElectionSettings
 from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader import Leader
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import NoConnectionError, load_configuration
 from kubelambda.kube.request_sender import RequestCounter
@@ -28,6 +30,9 @@ from kubelambda.telemetry.metrics import build_registry
 logger = logging.getLogger(__name__)
 
 OUTSIDE = "local"
+"""The pod's name of a process outside a cluster."""
+REQUESTS_PER_S = 200.0
+REQUESTS_BURST = 400.0
 
 
 def run(settings: ControllerSettings) -> NoReturn:
@@ -57,7 +62,14 @@ async def _serve(settings: ControllerSettings) -> int:
     counter = RequestCounter(registry)
     election_client = KubeClient(load_configuration(), counter, threads=2)
     elector = Elector(election_client, _build_election_settings(settings))
-    leader = Leader(settings, master_secret, rules, registry, counter, elector)
+    client = KubeClient(
+        load_configuration(),
+        counter,
+        fence=elector.check_fence,
+        bucket=TokenBucket(REQUESTS_PER_S, REQUESTS_BURST),
+    )
+    parts = build_parts(settings, master_secret, rules, registry, client, lambda: client.connection)
+    leader = Leader(settings, client, elector, parts)
     health = HealthServer(
         registry,
         check_live=leader.check_live,
@@ -73,6 +85,7 @@ async def _serve(settings: ControllerSettings) -> int:
         )
     finally:
         await health.close()
+        client.close()
         election_client.close()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.api import APPLY_PATCH, MERGE_PATCH, Manifest
 from kubelambda.kube.connection import Connection, describe_connection, load_configuration
 from kubelambda.kube.paths import Resource, build_path

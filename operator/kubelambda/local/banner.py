@@ -5,7 +5,7 @@ Contract: pure text from values; never a value of an environment variable or a l
 
 from collections.abc import Sequence
 
-from kubelambda.catalog.files import Loaded, Problem, Remark
+from kubelambda.catalog.loaded import Loaded, Problem, Remark
 from kubelambda.core.model.function import Function
 from kubelambda.local.isolation import Isolation
 from kubelambda.local.machine import Machine

@@ -19,14 +19,9 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from kubelambda.catalog.files import (
-    Loaded,
-    keep_last_good,
-    list_new_problems,
-    list_new_remarks,
-    load_functions,
-)
+from kubelambda.catalog.files import load_functions
 from kubelambda.catalog.index import FunctionIndex
+from kubelambda.catalog.loaded import Loaded, keep_last_good, list_new_problems, list_new_remarks
 from kubelambda.config import GatewaySettings
 from kubelambda.core.asynchronous.queue import QueueUnavailableError
 from kubelambda.core.model.function import Function
@@ -207,7 +202,7 @@ class _Loader:
     def _serve(self) -> None:
         self._lacking = False
         self.served = [self._judge(function) for function in self._former.functions]
-        self.index.replace([*self.served, *self._former.refused])
+        self.index.replace([*self.served, *self._former.stand_ins])
 
     def _judge(self, function: Function) -> Function:
         marked = mark_missing_package(function, self.packages.holds)

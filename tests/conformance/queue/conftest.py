@@ -14,8 +14,10 @@ import nats
 from conformance.nats_server import NatsServer
 from kubelambda.core.asynchronous.queue import Queue
 from kubelambda.process.supervisor import Supervisor
-from kubelambda.stores.jetstream import DEAD_SUBJECT, EVENTS, HEADER, RUN_SUBJECT, JetStreamQueue
-from kubelambda.stores.jetstream import VERSION as LETTER_VERSION_HEADER
+from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.jetstream_messages import HEADER
+from kubelambda.stores.jetstream_messages import VERSION as LETTER_VERSION_HEADER
+from kubelambda.stores.jetstream_streams import DEAD_SUBJECT, EVENTS, RUN_SUBJECT
 from kubelambda.stores.memory import MemoryQueue
 from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.stores.sqlite import SqliteQueue

@@ -11,7 +11,8 @@ import nats
 from conformance.nats_server import NatsServer
 from kubelambda.core.asynchronous.queue import QueuedEvent, QueueUnavailableError
 from kubelambda.process.supervisor import Supervisor
-from kubelambda.stores.jetstream import CONSUMER, EVENTS, PENDING_MAX, JetStreamQueue
+from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.jetstream_streams import CONSUMER, EVENTS, PENDING_MAX
 from kubelambda.stores.nats_connection import NatsConnection
 
 pytestmark = pytest.mark.nats

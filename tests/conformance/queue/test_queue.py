@@ -44,12 +44,16 @@ async def test_q1_an_event_comes_back_as_it_was_published(queue: Queue) -> None:
 
 @pytest.mark.parametrize("lease_s", [60.0])
 async def test_q1_every_event_of_many_is_delivered_once(queue: Queue) -> None:
-    await asyncio.gather(*(queue.publish(make_event(number)) for number in range(200)))
+    numbers = range(200)
+    for begin in numbers[::20]:  # a busy disk syncs so many within the time that a driver waits
+        await asyncio.gather(*(queue.publish(make_event(begin + one)) for one in range(20)))
     seen: list[str] = []
-    while leases := await queue.lease(32, 0.5):
+    while len(seen) < len(numbers):
+        leases = await queue.lease(32, 0.5)
         seen += [lease.event.request_id for lease in leases]
         await asyncio.gather(*(queue.ack(lease) for lease in leases))
-    assert sorted(seen) == sorted(f"request-{number}" for number in range(200))
+    await expect_empty(queue)
+    assert sorted(seen) == sorted(f"request-{number}" for number in numbers)
 
 
 async def test_q2_a_repeated_publish_is_one_event(queue: Queue) -> None:

@@ -14,7 +14,8 @@ from e2e.functions import FAULTS, Functions, build_function
 from e2e.kubectl import Kubectl
 
 NAME = "handled"
-BUSY_S = 6
+BUSY_S = 12
+"""Long enough for a few calls of kubectl on a machine that other tests keep busy."""
 MANAGED = "app.kubernetes.io/managed-by=kubelambda"
 DeedFn = Callable[[Functions], Callable[[], bool]]
 """Does it, and returns whether it has been put right."""

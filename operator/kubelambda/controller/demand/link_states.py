@@ -8,7 +8,7 @@ whether the event that it was last seen with may still run.
 from dataclasses import dataclass
 
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.core.capacity.scaling import LinkState
+from kubelambda.core.capacity.function_load import LinkState
 from kubelambda.core.wire.demand import EnvironmentReport
 
 BUSY_GRACE_S = 10.0

@@ -159,21 +159,24 @@ class Elector:
         ConflictError or AlreadyExistsError where it was written between our read and our write,
         which does not say by whom.
         """
-        boot, wall = self._clock.boot(), self._clock.wall()
+        asked_boot, asked_wall = self._clock.boot(), self._clock.wall()
         lease = await self._lock.read()
+        # What was read counts as seen only now: the answer may have taken longer than the Lease
+        # lasts. Our own term counts from before the request, for the same reason.
+        seen = self._clock.boot()
         view = None if lease is None else view_lease(lease)
-        self._sighting = note_sighting(self._sighting, view, boot)
+        self._sighting = note_sighting(self._sighting, view, seen)
         step = decide_step(
             view,
             self._sighting,
             identity=self.identity,
             duration_s=self._election.duration_s,
-            now=boot,
+            now=seen,
         )
         if step is Step.WAIT:
             return False
         if step is not Step.RENEW or not self._lock.has_owner:
             await self._lock.find_owner()
         await self._lock.write(lease, holder=self.identity)
-        self._term.renew(boot, wall)
+        self._term.renew(asked_boot, asked_wall)
         return True

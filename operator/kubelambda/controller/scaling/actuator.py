@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.function.cpu_size import compute_share_millis
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
-from kubelambda.controller.function.render import Rendered, compute_share_millis
+from kubelambda.controller.function.render import Rendered
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.decision import Decision, list_to_resize

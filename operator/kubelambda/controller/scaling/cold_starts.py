@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
-from kubelambda.core.capacity.scaling import PodLoad
+from kubelambda.core.capacity.function_load import PodLoad
 from kubelambda.telemetry.metrics import COLD_START_BUCKETS
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ Contract: pure.
 
 from dataclasses import dataclass, replace
 
-from kubelambda.controller.function.render import compute_share_millis
+from kubelambda.controller.function.cpu_size import compute_share_millis
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.core.capacity.scaling import ScalingPlan

@@ -16,8 +16,8 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.controller.scaling.start_backoff import StartBackoff
-from kubelambda.core.capacity.room import MOMENT_S
-from kubelambda.core.capacity.scaling import SLOW_S, FunctionLoad, PodLoad
+from kubelambda.core.capacity.function_load import SLOW_S, FunctionLoad, PodLoad
+from kubelambda.core.capacity.preemption import UNSCHEDULED_S
 from kubelambda.core.model.function import FunctionRef
 
 LATELY_S = 1.0
@@ -172,7 +172,7 @@ class SnapshotBuilder:
             pod.is_unschedulable
             and load.is_good
             and load.revision == revision
-            and now - self._link_states.known_since(pod.uid, now) >= MOMENT_S
+            and now - self._link_states.known_since(pod.uid, now) >= UNSCHEDULED_S
             for pod, load in pods
         )
 

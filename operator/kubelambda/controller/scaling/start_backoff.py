@@ -13,7 +13,7 @@ from kubelambda.controller.diagnosis.start_report import StartReport
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.core.backoff import double_delay_s
-from kubelambda.core.capacity.scaling import PodLoad
+from kubelambda.core.capacity.function_load import PodLoad
 from kubelambda.core.capacity.start_failures import StartFailures, record_failure
 
 REFUSED_S_MIN = 1.0

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
-from kubelambda.core.capacity.pace import TokenBucket, share_fairly
+from kubelambda.core.capacity.token_bucket import TokenBucket, share_fairly
 
 CREATION_COST = 4
 """A new Deployment costs the controller manager as much as so many more replicas of an old one."""

@@ -57,7 +57,7 @@ class Lanes:
         return self._waiting
 
     @property
-    def room(self) -> int:
+    def lease_limit(self) -> int:
         """How many more events can be taken into the hands."""
         return 0 if self._bytes >= BYTES_MAX else max(0, self._waiting_max - self._waiting)
 

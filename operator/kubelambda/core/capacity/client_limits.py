@@ -10,7 +10,7 @@ BYTES_PER_S_MIN = 16_384
 """Whoever sends a body or reads an answer at this pace is in time."""
 IDLE_S = 75.0
 """How long a connection is kept between requests."""
-REFUSED_S = 2.0
+REFUSAL_READ_S = 2.0
 """How long a refused client gets to read why."""
 
 SMALL_BODY_BYTES = 65_536

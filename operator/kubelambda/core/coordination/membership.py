@@ -29,7 +29,7 @@ from typing import Any
 
 from kubelambda.core.coordination.routing import choose_owner
 from kubelambda.core.model.function import FunctionRef
-from kubelambda.core.wire.bounds import read_integer, read_name
+from kubelambda.core.wire.checked_values import read_integer, read_name
 
 DEAD_S = 3.0
 UNHEARD_S = 5.0

@@ -23,15 +23,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from kubelambda.core.wire.bounds import COUNT_MAX, read_integer, read_number, read_text
+from kubelambda.core.wire.checked_values import COUNT_MAX, read_integer, read_number, read_text
 
 DEMAND_PATH = "/v1/demand"
 DURATION_MS_MAX = 900_000.0
 FORMAT = 1
 SEQUENCE_MAX = 2**63 - 1
 IDLE_S_MAX = 10.0**9
-SINCE_TOLERANCE_S = 1.0
-"""Idle ages are compared with timeouts of many seconds: less of a difference is not told."""
 
 EnvironmentState = Literal["starting", "idle", "busy"]
 
@@ -95,36 +93,6 @@ class DemandReply:
 
     drains: tuple[Drain, ...] = ()
     sequence: int = 0
-
-
-def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float) -> bool:
-    """Whether ``present`` is news to somebody who was told ``former`` ``passed_s`` ago (D3)."""
-    if (former.uid, former.waiting) != (present.uid, present.waiting):
-        return True
-    if len(former.environments) != len(present.environments):
-        return True
-    if present.waiting and _lasts_otherwise(former.duration_ms, present.duration_ms):
-        return True
-    return any(
-        _differs(one, other, passed_s)
-        for one, other in zip(former.environments, present.environments, strict=True)
-    )
-
-
-def _lasts_otherwise(former_ms: float | None, present_ms: float | None) -> bool:
-    """A length that is not twice another's changes little; it is told with the next change."""
-    if former_ms is None or present_ms is None:
-        return former_ms is not present_ms
-    return max(former_ms, present_ms) > 2 * min(former_ms, present_ms)
-
-
-def _differs(former: EnvironmentReport, present: EnvironmentReport, passed_s: float) -> bool:
-    if (former.pod, former.state) != (present.pod, present.state):
-        return True
-    if (former.revision, former.config_digest) != (present.revision, present.config_digest):
-        return True
-    is_older = abs(former.idle_s + passed_s - present.idle_s) > SINCE_TOLERANCE_S
-    return present.state == "idle" and is_older
 
 
 def encode_report(report: DemandReport) -> bytes:

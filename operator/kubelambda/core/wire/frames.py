@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
-from kubelambda.core.wire.bounds import COUNT_MAX, MILLISECONDS_MAX, read_integer, read_number
+from kubelambda.core.wire.checked_values import (
+    COUNT_MAX,
+    MILLISECONDS_MAX,
+    read_integer,
+    read_number,
+)
 
 BODY_BYTES_MAX = 65_536
 CONTROL_BYTES_MAX = 1_048_576

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kubelambda.controller.demand.gateway_liveness import SILENT_S
 from kubelambda.controller.scaling.actuator import UNSURE_S
 from kubelambda.controller.scaling.scaler import DESERTED_IDLE_S
-from kubelambda.core.capacity.scaling import STARTING_S
+from kubelambda.core.capacity.function_load import STARTING_S
 from kubelambda.kube.errors import ForbiddenError, UnavailableError
 from kubelambda.kube.memory import Call
 from kubelambda.kube.paths import DEPLOYMENTS

@@ -64,7 +64,7 @@ class Record:
     is_gone: bool = False
 
 
-class Feed:
+class WatchState:
     """The objects of ``resource`` in one namespace, or in the whole cluster."""
 
     def __init__(self, resource: Resource, namespace: str | None) -> None:

@@ -6,24 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubelambda.core.capacity.room import SETTLED_S, IdleEnvironment, RoomLoad, choose_victims
+from kubelambda.core.capacity.preemption import (
+    SETTLED_S,
+    IdleEnvironment,
+    PreemptionLoad,
+    choose_victims,
+)
 
 
 def idle(*ages: float) -> tuple[IdleEnvironment, ...]:
     return tuple(IdleEnvironment(f"p{age:g}", age) for age in ages)
 
 
-def rich(*ages: float, **more: Any) -> RoomLoad:
+def rich(*ages: float, **more: Any) -> PreemptionLoad:
     values = {"memory_mb": 128, "environments": len(ages), "idle": idle(*ages), **more}
-    return RoomLoad("rich", **values)
+    return PreemptionLoad("rich", **values)
 
 
-def poor(unscheduled: int = 1, **more: Any) -> RoomLoad:
+def poor(unscheduled: int = 1, **more: Any) -> PreemptionLoad:
     values = {"memory_mb": 128, "unscheduled": unscheduled, "is_waiting": True, **more}
-    return RoomLoad("poor", **values)
+    return PreemptionLoad("poor", **values)
 
 
-CASES: list[tuple[str, list[RoomLoad], list[str]]] = [
+CASES: list[tuple[str, list[PreemptionLoad], list[str]]] = [
     ("R1 nobody waits for room", [rich(900.0), poor(0)], []),
     ("R3 the one that was idle longest goes", [rich(30.0, 90.0, 60.0), poor()], ["p90"]),
     ("R4 as many as are needed, not more", [rich(30.0, 90.0, 60.0), poor(2)], ["p90", "p60"]),
@@ -39,13 +44,13 @@ CASES: list[tuple[str, list[RoomLoad], list[str]]] = [
 
 
 @pytest.mark.parametrize(("loads", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
-def test_room_is_made(loads: list[RoomLoad], expected: list[str]) -> None:
+def test_room_is_made(loads: list[PreemptionLoad], expected: list[str]) -> None:
     assert [pod for _, pod in choose_victims(loads)] == expected
 
 
 loads = st.lists(
     st.builds(
-        RoomLoad,
+        PreemptionLoad,
         key=st.uuids(),
         memory_mb=st.sampled_from([128, 256, 1024]),
         unscheduled=st.integers(0, 3),
@@ -60,7 +65,7 @@ loads = st.lists(
 
 
 @given(loads)
-def test_never_more_than_what_waits_but_for_one_environment(world: list[RoomLoad]) -> None:
+def test_never_more_than_what_waits_but_for_one_environment(world: list[PreemptionLoad]) -> None:
     """R4: the last one may be larger than what is still missing."""
     by_key = {one.key: one for one in world}
     victims = choose_victims(world)
@@ -70,7 +75,7 @@ def test_never_more_than_what_waits_but_for_one_environment(world: list[RoomLoad
 
 
 @given(loads)
-def test_nobody_who_waits_gives_anything(world: list[RoomLoad]) -> None:
+def test_nobody_who_waits_gives_anything(world: list[PreemptionLoad]) -> None:
     """R2: so two functions that both wait never take turns at undoing each other."""
     waiting = {one.key for one in world if one.is_waiting}
     assert not waiting & {key for key, _ in choose_victims(world)}
@@ -79,7 +84,7 @@ def test_nobody_who_waits_gives_anything(world: list[RoomLoad]) -> None:
 def test_an_environment_that_was_just_given_room_is_not_taken_back() -> None:
     """R3: what the poor one got is idle for less than SETTLED_S when the rich one comes back."""
     world = [
-        RoomLoad("a", 128, unscheduled=1, is_waiting=True, environments=1),
-        RoomLoad("b", 128, environments=1, idle=idle(SETTLED_S - 1)),
+        PreemptionLoad("a", 128, unscheduled=1, is_waiting=True, environments=1),
+        PreemptionLoad("b", 128, environments=1, idle=idle(SETTLED_S - 1)),
     ]
     assert choose_victims(world) == []

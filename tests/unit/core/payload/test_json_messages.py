@@ -1,7 +1,7 @@
 """A payload that is not JSON is refused in AWS's words.
 
-json_words.json holds pairs of a payload (its bytes as Latin-1) and what Jackson 2.15.4 says of it
-as a byte array (line breaks written as ``\\n``): the parser that AWS's own messages come from,
+json_messages.json holds pairs of a payload (its bytes as Latin-1) and what Jackson 2.15.4 says of
+it as a byte array (line breaks written as ``\\n``): the parser that AWS's own messages come from,
 taken from aws-lambda-java-serialization 1.2.0. REPORTED are from public reports of AWS's users.
 """
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kubelambda.core.payload.json_check import NotJsonError, check_small, iter_check
 
-WORDS = json.loads(Path(__file__).with_name("json_words.json").read_text())
+WORDS = json.loads(Path(__file__).with_name("json_messages.json").read_text())
 VALUES = "JSON String, Number, Array, Object or token 'null', 'true' or 'false'"
 REPORTED = [
     pytest.param(

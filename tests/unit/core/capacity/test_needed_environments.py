@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubelambda.core.capacity.need import BATCH_S, PATIENCE_S, count_needed
+from kubelambda.core.capacity.needed_environments import BATCH_S, PATIENCE_S, count_needed
 
 CASES = [
     ("unknown length: one each, as on AWS", (100, 2, None, 0.0), 102),

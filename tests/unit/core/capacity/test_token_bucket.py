@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubelambda.core.capacity.pace import TokenBucket, share_fairly
+from kubelambda.core.capacity.token_bucket import TokenBucket, share_fairly
 
 
 def test_a_burst_is_free_and_then_the_rate_holds() -> None:

@@ -31,7 +31,7 @@ def derive_uid(namespace: str, name: str) -> str:
     return str(uuid.uuid5(_UID_NAMESPACE, f"{namespace}/{name}"))
 
 
-def build_refused(document: Mapping[str, Any], message: str) -> Function | None:
+def build_stand_in(document: Mapping[str, Any], message: str) -> Function | None:
     """The function that ``document`` would be; None where it does not say which."""
     metadata, spec = document.get("metadata"), document.get("spec")
     if document.get("kind") != "LambdaFunction" or not isinstance(metadata, Mapping):

@@ -1,15 +1,23 @@
-"""What to say of a payload that is not JSON: AWS's words, with the place in line and column.
+"""The message for a payload that is not JSON: AWS's words, with the place in line and column.
 
 Contract: pure; given where a check stopped and what it expected there, says what AWS says. Words
-and counting are those of the parser behind its Invoke API (Jackson 2.15; ``test_json_words.py``
+and counting are those of the parser behind its Invoke API (Jackson 2.15; ``test_json_messages.py``
 holds them against it; public reports show the same up to 2024). As there, up to 500 bytes of the
 payload itself are part of the message: it is for its sender only.
 """
 
-from dataclasses import dataclass
-from enum import Enum
+from kubelambda.core.payload.json_place import (
+    begins_token,
+    continues_token,
+    count_following,
+    find_place,
+    locate,
+    name_character,
+    quote_source,
+    take_character,
+)
+from kubelambda.core.payload.json_stop import Expected, Stop
 
-SOURCE_BYTES_MAX = 500
 TOKEN_MAX = 256
 HEX_DIGITS = 4
 ROOT = "root"
@@ -33,52 +41,19 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NOT_NUMBERS = (b"NaN", b"Infinity", b"-Infinity")
 
 
-class Expected(Enum):
-    """What may come where a check stopped."""
-
-    VALUE = "a value"
-    FIRST_ITEM = "a value or the end of an array"
-    KEY = "a key"
-    FIRST_KEY = "a key or the end of an object"
-    COLON = "a colon"
-    AFTER = "a comma or an end"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """An object or array that is open, and where it began."""
-
-    kind: str
-    start: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Where a check stopped; ``scope`` is None at the root.
-
-    ``last_start`` and ``last_end`` are of the token before, empty at the beginning.
-    """
-
-    position: int
-    expected: Expected
-    scope: Scope | None
-    last_start: int = 0
-    last_end: int = 0
-
-
 def describe_stop(payload: bytes, stop: Stop) -> str:
     """The message for what is at ``stop.position``, or for its absence."""
     found = payload[stop.position : stop.position + 1]
     last = payload[stop.last_start : stop.last_end]
     touches = stop.last_end == stop.position and bool(last)
-    if touches and last in (b"true", b"false", b"null") and _is_part(found):
+    if touches and last in (b"true", b"false", b"null") and continues_token(found):
         return _describe_token(payload, stop.last_start)
     if touches and last[-1:].isdigit() and found.isdigit():
-        return _locate(payload, "Invalid numeric value: Leading zeroes not allowed", stop.position)
+        return locate(payload, "Invalid numeric value: Leading zeroes not allowed", stop.position)
     if not found:
-        return _locate(payload, _describe_end(payload, stop), len(payload))
+        return locate(payload, _describe_end(payload, stop), len(payload))
     if stop.position == 0 and payload.startswith(BYTE_ORDER_MARK):
-        return _locate(payload, NO_MARK, len(BYTE_ORDER_MARK))
+        return locate(payload, NO_MARK, len(BYTE_ORDER_MARK))
     return _describe_character(payload, stop, found, touches and last[-1:].isdigit())
 
 
@@ -87,13 +62,13 @@ def describe_string(payload: bytes, position: int, *, is_key: bool) -> str:
     found = payload[position : position + 1]
     if not found:
         what = "field name" if is_key else "VALUE_STRING"
-        return _locate(payload, f"Unexpected end-of-input in {what}", position)
+        return locate(payload, f"Unexpected end-of-input in {what}", position)
     if found == b"\\":
         return _describe_escape(payload, position)
     inside = "name" if is_key else "string value"
     rule = f"has to be escaped using backslash to be included in {inside}"
-    problem = f"Illegal unquoted character ({_name(found)}): {rule}"
-    return _locate(payload, problem, position + 1, begun=position)
+    problem = f"Illegal unquoted character ({name_character(found)}): {rule}"
+    return locate(payload, problem, position + 1, begun=position)
 
 
 def describe_number(payload: bytes, position: int) -> str:
@@ -104,13 +79,13 @@ def describe_number(payload: bytes, position: int) -> str:
         b".": "Decimal point not followed by a digit",
     }
     if not found and before != b".":
-        return _locate(payload, "Unexpected end-of-input in null", position)
+        return locate(payload, "Unexpected end-of-input in null", position)
     rule = rules.get(before, "Exponent indicator not followed by a digit")
     if before == b"-" and payload[position - 2 : position - 1] in (b"e", b"E"):
         rule = "Exponent indicator not followed by a digit"
     named = found or before
-    problem = f"Unexpected character ({_name(named)}) in numeric value: {rule}"
-    return _locate(payload, problem, position + len(found))
+    problem = f"Unexpected character ({name_character(named)}) in numeric value: {rule}"
+    return locate(payload, problem, position + len(found))
 
 
 def describe_utf8(payload: bytes, position: int) -> str:
@@ -118,9 +93,9 @@ def describe_utf8(payload: bytes, position: int) -> str:
     problem = _describe_bytes(payload, position)
     if problem:
         return problem
-    if position + _count_following(payload[position]) >= len(payload):
-        return _locate(payload, "Unexpected end-of-input in VALUE_STRING", len(payload))
-    return _locate(payload, f"Invalid UTF-8 start byte 0x{payload[position]:02x}", position + 1)
+    if position + count_following(payload[position]) >= len(payload):
+        return locate(payload, "Unexpected end-of-input in VALUE_STRING", len(payload))
+    return locate(payload, f"Invalid UTF-8 start byte 0x{payload[position]:02x}", position + 1)
 
 
 def describe_depth(payload: bytes, depth_max: int, position: int) -> str:
@@ -129,16 +104,18 @@ def describe_depth(payload: bytes, depth_max: int, position: int) -> str:
         f"Document nesting depth ({depth_max + 1}) exceeds the maximum allowed ({depth_max}, from "
         "`StreamReadConstraints.getMaxNestingDepth()`)"
     )
-    return _locate(payload, problem, position + 1)
+    return locate(payload, problem, position + 1)
 
 
 def _describe_character(payload: bytes, stop: Stop, found: bytes, after_number: bool) -> str:
     after = stop.position + 1
     if found == b"/":
-        return _locate(payload, f"Unexpected character ({_name(found)}): {NO_COMMENT}", after)
+        return locate(
+            payload, f"Unexpected character ({name_character(found)}): {NO_COMMENT}", after
+        )
     if found < b" ":
         rule = r"only regular white space (\r, \n, \t) is allowed between tokens"
-        return _locate(payload, f"Illegal character ({_name(found)}): {rule}", after)
+        return locate(payload, f"Illegal character ({name_character(found)}): {rule}", after)
     if found in (b"]", b"}") and _closes_nothing(stop):
         return _describe_closer(payload, stop, found.decode())
     if stop.expected in (Expected.VALUE, Expected.FIRST_ITEM) or (
@@ -147,9 +124,9 @@ def _describe_character(payload: bytes, stop: Stop, found: bytes, after_number: 
         return _describe_value(payload, stop, found)
     rule, is_key = _name_rule(stop), stop.expected in (Expected.KEY, Expected.FIRST_KEY)
     if is_key:
-        found = _take_character(payload, stop.position)
-    problem = f"Unexpected character ({_name(found)}): {rule}"
-    return _locate(payload, problem, stop.position + len(found))
+        found = take_character(payload, stop.position)
+    problem = f"Unexpected character ({name_character(found)}): {rule}"
+    return locate(payload, problem, stop.position + len(found))
 
 
 def _closes_nothing(stop: Stop) -> bool:
@@ -173,12 +150,12 @@ def _describe_value(payload: bytes, stop: Stop, found: bytes) -> str:
     token = next((one for one in NOT_NUMBERS if payload.startswith(one, position)), None)
     if token is not None:
         problem = f"Non-standard token '{token.decode()}': {NO_NAN}"
-        return _locate(payload, problem, position + len(token))
+        return locate(payload, problem, position + len(token))
     if found == b"-":
         return describe_number(payload, position + 1)
     if stop.expected is Expected.AFTER and _begins_value(payload, position):
-        return _locate(payload, NO_TRAILING, position)
-    if _is_start(found):
+        return locate(payload, NO_TRAILING, position)
+    if begins_token(found):
         return _describe_token(payload, position)
     rule, read = f"expected a valid value ({VALUES})", position + 1
     where = ""
@@ -186,7 +163,7 @@ def _describe_value(payload: bytes, stop: Stop, found: bytes) -> str:
         where, rule, read = " in numeric value", NO_PLUS, min(position + 2, len(payload))
     elif found in (b",", b"]", b"}"):
         rule = "expected a value"
-    return _locate(payload, f"Unexpected character ({_name(found)}){where}: {rule}", read)
+    return locate(payload, f"Unexpected character ({name_character(found)}){where}: {rule}", read)
 
 
 def _begins_value(payload: bytes, position: int) -> bool:
@@ -199,12 +176,12 @@ def _describe_closer(payload: bytes, stop: Stop, closer: str) -> str:
         wanted, kind, place = ("]" if closer == "}" else "}"), ROOT, "line: 1, column: 0"
     else:
         wanted, kind = CLOSERS[stop.scope.kind], stop.scope.kind
-        place = _find_place(payload, stop.scope.start)
-    origin = f"[Source: {_quote(payload)}; {place}]"
+        place = find_place(payload, stop.scope.start)
+    origin = f"[Source: {quote_source(payload)}; {place}]"
     problem = (
         f"Unexpected close marker '{closer}': expected '{wanted}' (for {kind} starting at {origin})"
     )
-    return _locate(payload, problem, stop.position + 1)
+    return locate(payload, problem, stop.position + 1)
 
 
 def _describe_end(payload: bytes, stop: Stop) -> str:
@@ -212,7 +189,7 @@ def _describe_end(payload: bytes, stop: Stop) -> str:
         return "No content to map due to end-of-input"
     kind = stop.scope.kind
     if stop.expected in (Expected.FIRST_ITEM, Expected.FIRST_KEY, Expected.AFTER):
-        origin = f"[Source: {_quote(payload)}; {_find_place(payload, stop.scope.start)}]"
+        origin = f"[Source: {quote_source(payload)}; {find_place(payload, stop.scope.start)}]"
         return (
             f"Unexpected end-of-input: expected close marker for {kind} (start marker at {origin})"
         )
@@ -223,8 +200,8 @@ def _describe_escape(payload: bytes, position: int) -> str:
     escape = payload[position + 1 : position + 2]
     if escape in (b"", b"u"):
         return _describe_hex(payload, position + 2)
-    problem = f"Unrecognized character escape {_name(escape)}"
-    return _locate(payload, problem, position + 2)
+    problem = f"Unrecognized character escape {name_character(escape)}"
+    return locate(payload, problem, position + 2)
 
 
 def _describe_hex(payload: bytes, begin: int) -> str:
@@ -233,118 +210,41 @@ def _describe_hex(payload: bytes, begin: int) -> str:
         (at for at, one in enumerate(digits) if one not in b"0123456789abcdefABCDEF"), None
     )
     if wrong is not None:
-        found = _name(digits[wrong : wrong + 1])
+        found = name_character(digits[wrong : wrong + 1])
         rule = "expected a hex-digit for character escape sequence"
-        return _locate(payload, f"Unexpected character ({found}): {rule}", begin + wrong + 1)
+        return locate(payload, f"Unexpected character ({found}): {rule}", begin + wrong + 1)
     if len(digits) < HEX_DIGITS:
         rule = "Unexpected end-of-input in character escape sequence"
-        return _locate(payload, rule, len(payload))
-    return _locate(payload, "a lone surrogate in a string", begin + HEX_DIGITS)
+        return locate(payload, rule, len(payload))
+    return locate(payload, "a lone surrogate in a string", begin + HEX_DIGITS)
 
 
 def _describe_token(payload: bytes, position: int) -> str:
     """A word that JSON does not have; the first byte is taken as it is, as Jackson does."""
     token, place = payload[position : position + 1].decode("latin-1"), position + 1
     while place < len(payload):
-        character = payload[place : place + 1 + _count_following(payload[place])]
+        character = payload[place : place + 1 + count_following(payload[place])]
         problem = _describe_bytes(payload, place)
         if problem:
             return problem
         place += len(character)
-        if not _is_part(character):
+        if not continues_token(character):
             break
         token += character.decode("utf-8", "replace")
         if len(token) >= TOKEN_MAX:
             token += "..."
             break
-    return _locate(payload, f"Unrecognized token '{token}': was expecting ({VALUES})", place)
+    return locate(payload, f"Unrecognized token '{token}': was expecting ({VALUES})", place)
 
 
 def _describe_bytes(payload: bytes, position: int) -> str:
     """What is wrong with the bytes of the character there; empty where nothing is."""
-    end = position + 1 + _count_following(payload[position])
+    end = position + 1 + count_following(payload[position])
     if end == position + 1 and payload[position] >= 0x80:
         problem = f"Invalid UTF-8 start byte 0x{payload[position]:02x}"
-        return _locate(payload, problem, position + 1)
+        return locate(payload, problem, position + 1)
     for at in range(position + 1, min(end, len(payload))):
         if payload[at] & 0xC0 != 0x80:
             problem = f"Invalid UTF-8 middle byte 0x{payload[at]:02x}"
-            return _locate(payload, problem, at + 1)
+            return locate(payload, problem, at + 1)
     return ""
-
-
-def _locate(payload: bytes, problem: str, read: int, begun: int | None = None) -> str:
-    """``read`` is how much had been taken when the parser gave up.
-
-    A line break counts once it is behind: ``begun`` is up to where lines are counted.
-    """
-    before = payload[: read if begun is None else begun]
-    place = _place(before, before.rfind(b"\n") + 1, read)
-    return f"{problem}\n at [Source: {_quote(payload)}; {place}]"
-
-
-def _place(before: bytes, row: int, read: int) -> str:
-    line = before.count(b"\n") + 1
-    return f"line: {line}, column: {read - row + 1}"
-
-
-def _find_place(payload: bytes, start: int) -> str:
-    before = payload[:start]
-    return _place(before, before.rfind(b"\n") + 1, start)
-
-
-def _quote(payload: bytes) -> str:
-    text = payload[:SOURCE_BYTES_MAX].decode("utf-8", "replace")
-    shown = "".join(
-        f"\\u{ord(one):04x}" if _is_control(ord(one)) and one not in "\r\n" else one for one in text
-    )
-    rest = len(payload) - SOURCE_BYTES_MAX
-    return f'(byte[])"{shown}"' + (f"[truncated {rest} bytes]" if rest > 0 else "")
-
-
-def _name(character: bytes) -> str:
-    """As ``'x' (code 120)``; one byte alone is taken as it is."""
-    text = (
-        character.decode("latin-1") if len(character) == 1 else character.decode("utf-8", "replace")
-    )
-    code = ord(text[0])
-    if _is_control(code):
-        return f"(CTRL-CHAR, code {code})"
-    return f"'{text[0]}' (code {code}{f' / 0x{code:x}' if code > 0xFF else ''})"
-
-
-def _is_control(code: int) -> bool:
-    return code < 0x20 or 0x7F <= code < 0xA0
-
-
-def _take_character(payload: bytes, position: int) -> bytes:
-    character = payload[position : position + 1 + _count_following(payload[position])]
-    try:
-        character.decode("utf-8")
-    except UnicodeDecodeError:
-        return payload[position : position + 1]
-    return character
-
-
-def _count_following(first: int) -> int:
-    """How many bytes belong to a first one; 0 for ASCII and for what is none."""
-    if first & 0xE0 == 0xC0:
-        return 1
-    if first & 0xF0 == 0xE0:
-        return 2
-    return 3 if first & 0xF8 == 0xF0 else 0
-
-
-def _is_start(character: bytes) -> bool:
-    text = character.decode("latin-1")
-    return text.isalpha() or text in "$_¢£¤¥"
-
-
-def _is_part(character: bytes) -> bool:
-    text = character.decode("utf-8", "replace")
-    return bool(text) and (text.isalnum() or text in "$_" or _is_control_part(ord(text[0])))
-
-
-def _is_control_part(code: int) -> bool:
-    """Control characters that Java ignores in identifiers."""
-    return code <= 0x08 or 0x0E <= code <= 0x1B or 0x7F <= code <= 0x9F

@@ -1,4 +1,4 @@
-"""Lists, events and replays are compared with what is known; rules C1 to C6 of ``catalog.feed``."""
+"""Lists, events and replays are compared with what is known; rules C1 to C6 of ``watch_state``."""
 
 import logging
 from typing import Any
@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubelambda.catalog.build import build_function, build_unreadable
-from kubelambda.catalog.feed import (
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.catalog.layered_index import LayeredIndex
+from kubelambda.catalog.watch_state import (
     LISTS_REFUSED_MAX,
-    Feed,
     Resource,
     StaleListError,
     StaleVersionError,
+    WatchState,
 )
-from kubelambda.catalog.index import FunctionIndex
-from kubelambda.catalog.layered_index import LayeredIndex
 from kubelambda.core.model.function import FunctionRef
 
 REF = FunctionRef("shop", "hello")
@@ -49,12 +49,12 @@ def make_bookmark(version: int) -> dict[str, Any]:
 
 
 class World:
-    """One feed of functions, and what subscribers of its index were told."""
+    """One state of functions, and what subscribers of its index were told."""
 
     def __init__(self) -> None:
         self.index = FunctionIndex()
         joined = LayeredIndex(self.index)
-        self.feed = Feed(
+        self.state = WatchState(
             Resource(
                 "lambdafunctions",
                 build_function,
@@ -74,11 +74,11 @@ class World:
 
     def take(self, *events: dict[str, Any]) -> None:
         for event in events:
-            self.feed.take_event(event)
+            self.state.take_event(event)
 
     def list(self, version: int, *manifests: dict[str, Any]) -> None:
-        records = [one for manifest in manifests if (one := self.feed.read(manifest))]
-        self.feed.take_list(records, str(version))
+        records = [one for manifest in manifests if (one := self.state.read(manifest))]
+        self.state.take_list(records, str(version))
 
     def uid(self) -> str:
         function = self.index.get(REF)
@@ -92,13 +92,13 @@ def world() -> World:
 
 def test_progress_is_the_last_record_or_bookmark_that_was_taken(world: World) -> None:
     world.list(5)
-    assert world.feed.version == "5"
+    assert world.state.version == "5"
     world.take(make_event("ADDED", 6))
-    assert world.feed.version == "6"
+    assert world.state.version == "6"
     world.take(make_bookmark(9))
-    assert world.feed.version == "9"
+    assert world.state.version == "9"
     world.take(make_event("DELETED", 11), make_event("MODIFIED", 10))
-    assert world.feed.version == "11", "it never goes back"
+    assert world.state.version == "11", "it never goes back"
 
 
 REPLAY = [
@@ -118,7 +118,7 @@ def test_a_replay_of_delete_and_create_does_not_touch_the_present_object(world: 
         world.take(*REPLAY[start:])
     assert world.uid() == "new"
     assert world.told == told, "nobody hears of anything"
-    assert world.feed.version == "10"
+    assert world.state.version == "10"
 
 
 @pytest.mark.parametrize("known", range(1, len(REPLAY) + 1))
@@ -213,7 +213,7 @@ def test_an_odd_record_is_logged_once_and_shows_as_a_function_that_cannot_run(
     assert function is not None
     assert (function.cannot_run, function.stalled_reason) == (True, "InvalidSpec")
     assert sorted(ref.name for ref in world.index.refs()) == ["hello", "next", "other"]
-    assert world.feed.version == "8"
+    assert world.state.version == "8"
     world.take(make_event("MODIFIED", 9))
     function = world.index.get(REF)
     assert function is not None
@@ -239,7 +239,7 @@ def test_an_odd_record_leaves_the_former_self_of_its_object(world: World, odd: A
 
 @pytest.mark.parametrize("manifest", [{}, {"metadata": {}}, {"metadata": None}, [], "x", None, 7])
 def test_a_record_without_a_name_is_passed_over(world: World, manifest: Any) -> None:
-    assert world.feed.read(manifest) is None
+    assert world.state.read(manifest) is None
 
 
 def test_a_record_whose_name_is_no_text_stops_nobody(world: World) -> None:
@@ -282,8 +282,8 @@ def test_an_event_that_says_nothing_asks_for_a_list_and_changes_nothing(
 ) -> None:
     world.list(5, make_manifest(5))
     with pytest.raises(StaleVersionError):
-        world.feed.take_event(event)
-    assert (world.uid(), world.feed.version) == ("u", "5")
+        world.state.take_event(event)
+    assert (world.uid(), world.state.version) == ("u", "5")
 
 
 def test_a_list_that_is_older_than_what_was_taken_is_refused_a_few_times(world: World) -> None:
@@ -295,14 +295,14 @@ def test_a_list_that_is_older_than_what_was_taken_is_refused_a_few_times(world: 
             world.list(8)
         assert world.uid() == "u"
     world.list(3, make_manifest(2, "restored"))
-    assert (world.uid(), world.feed.version) == ("restored", "3")
+    assert (world.uid(), world.state.version) == ("restored", "3")
     world.take(make_event("MODIFIED", 4, "restored"))
-    assert world.feed.version == "4"
+    assert world.state.version == "4"
 
 
 def test_a_list_of_one_namespace_removes_nothing_of_another() -> None:
     world = World()
-    world.feed.namespace = "shop"
+    world.state.namespace = "shop"
     elsewhere = build_function(
         {**make_manifest(1), "metadata": {"name": "x", "namespace": "bank", "uid": "x"}}
     )

@@ -2,7 +2,7 @@
 
 Contract: pure; all functions come in, names of victims come out. Rules, named in the tests:
 
-- R1 nobody gives anything up unless a pod that is waited for has found no node for MOMENT_S.
+- R1 nobody gives anything up unless a pod that is waited for has found no node for UNSCHEDULED_S.
 - R2 only idle environments, never below the floor, never of a function that waits itself: two
   functions that both wait take nothing from each other.
 - R3 idle longest first; an environment that was used within SETTLED_S only where its function has
@@ -13,7 +13,7 @@ Contract: pure; all functions come in, names of victims come out. Rules, named i
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOMENT_S = 1.0
+UNSCHEDULED_S = 1.0
 """A pod that the scheduler refused for less time may still find room by itself."""
 SETTLED_S = 5.0
 """An environment idle for less is in use: taking it would only turn the roles around."""
@@ -28,13 +28,13 @@ class IdleEnvironment:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomLoad:
+class PreemptionLoad:
     """One function, as far as room is concerned. ``key`` tells functions apart."""
 
     key: object
     memory_mb: int
     unscheduled: int = 0
-    """Pods that are waited for and have found no node for MOMENT_S."""
+    """Pods that are waited for and have found no node for UNSCHEDULED_S."""
     is_waiting: bool = False
     environments: int = 0
     """All that hold room, busy ones too."""
@@ -44,7 +44,7 @@ class RoomLoad:
     floor: int = 0
 
 
-def choose_victims(loads: Sequence[RoomLoad]) -> list[tuple[object, str]]:
+def choose_victims(loads: Sequence[PreemptionLoad]) -> list[tuple[object, str]]:
     """Function and pod of each environment that is to be drained now."""
     missing_mb = sum(one.unscheduled * one.memory_mb for one in loads)
     missing_mb -= sum(one.leaving * one.memory_mb for one in loads)
@@ -61,8 +61,8 @@ def choose_victims(loads: Sequence[RoomLoad]) -> list[tuple[object, str]]:
 
 
 def _list_candidates(
-    loads: Sequence[RoomLoad], share: float
-) -> list[tuple[tuple[bool, float], IdleEnvironment, RoomLoad]]:
+    loads: Sequence[PreemptionLoad], share: float
+) -> list[tuple[tuple[bool, float], IdleEnvironment, PreemptionLoad]]:
     """Each environment that may go, with its place in the order (R3)."""
     candidates = []
     for load in loads:
@@ -77,7 +77,7 @@ def _list_candidates(
     return candidates
 
 
-def _compute_share(loads: Sequence[RoomLoad]) -> float:
+def _compute_share(loads: Sequence[PreemptionLoad]) -> float:
     """Environments that each function would have if all had the same number."""
     users = [one for one in loads if one.environments or one.is_waiting]
     return sum(one.environments for one in users) / len(users) if users else 0.0
