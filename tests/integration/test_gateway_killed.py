@@ -24,6 +24,7 @@ from ports import free_port
 
 TESTS = Path(__file__).resolve().parents[1]
 NAMES = ("gateway-0", "gateway-1")
+TIMEOUT_S = 60
 SLEEP = """
 import os, time
 def handler(event, context):
@@ -78,7 +79,7 @@ class Cluster:
                 "metrics_port": 0,
             },
             "functions": [
-                {"name": one, "source": SLEEP, "reserved_concurrency": 1, "timeout_s": 60}
+                {"name": one, "source": SLEEP, "reserved_concurrency": 1, "timeout_s": TIMEOUT_S}
                 for one in self.functions.values()
             ],
             "addresses": [f"127.0.0.1:{port}" for _, port in self.ports.values()],
@@ -119,7 +120,7 @@ class Cluster:
 
     def _build_functions(self) -> list[Function]:
         return [
-            make_function(name, SLEEP, reserved_concurrency=1, timeout_s=20)
+            make_function(name, SLEEP, reserved_concurrency=1, timeout_s=TIMEOUT_S)
             for name in self.functions.values()
         ]
 
