@@ -28,7 +28,7 @@ from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = Path(__file__).parent / "sources"
 REGION = "us-east-1"
-READY_S = 30
+READY_S = 60
 TARGET = os.environ.get("LAMBDA_TARGET", "local")
 
 
@@ -209,8 +209,7 @@ class ClusterTarget:
         self._kubectl.apply(build_manifest(function, source, **spec), namespace=self._namespace)
         scope, name = ("-n", self._namespace), f"lfn/{function}"
         wait = ("wait", "--for=condition=Ready", name, f"--timeout={READY_S}s")
-        self._kubectl.run(*scope, *wait)
-        arn = self._kubectl.json(*scope, "get", name)["status"]["functionArn"]
+        arn = self._kubectl.json(*scope, *wait)["status"]["functionArn"]
         assert arn == self.arn_of(function)
         return str(arn)
 
