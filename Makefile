@@ -19,7 +19,7 @@ help: ## Explain each target
 
 .PHONY: run
 run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (PORT=n for another port)
-	@NEWEST_PYTHON=1 hack/uv sync $(if $(wildcard .venv),--quiet,) --no-dev --inexact
+	@NEWEST_PYTHON=1 hack/uv sync $(if $(wildcard .venv),--quiet,) --no-dev --inexact --extra local
 	@exec $(BIN)/kubelambda local start examples --port $(PORT)
 
 .PHONY: test
@@ -36,7 +36,7 @@ soak: venv ## Run the end-to-end tests that take minutes: upgrade and rollback u
 
 .PHONY: soak-properties
 soak-properties: venv ## Run the property tests with fifty times as many examples as make test tries (half an hour)
-	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long -n auto $(PYTEST_ARGS)
+	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long --timeout 3600 -n auto $(PYTEST_ARGS)
 
 .PHONY: conformance
 conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)
@@ -73,7 +73,7 @@ bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gatew
 
 .PHONY: venv
 venv:
-	@hack/uv sync --quiet
+	@hack/uv sync --quiet --all-extras
 
 .PHONY: check
 check: lint crds-check chart-check test ## Everything of CI that needs no cluster: lint, types, layers, generated files, tests

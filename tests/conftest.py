@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from conformance.nats_server import NatsServer
 from not_run import describe_not_run
-from worker_scopes import Scheduler, order_tests
+from side_by_side import Groups
+from worker_scopes import find_scope, order_tests
 
 # On a loaded machine any example may take long: time is no reason to fail.
 ANY_TIME: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -35,9 +36,12 @@ def nats_server(tmp_path: Path) -> Iterator[Callable[[], NatsServer]]:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler | None:
-    """``pytest -n``: our own, unless --dist asks for one of pytest-xdist's."""
-    return Scheduler(config, log) if config.getoption("dist") == "load" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups | None:
+    """For ``pytest -n`` without --dist: groups of our own, in the order of ``order_tests``."""
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    return Groups(config, log, find_scope)
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,10 +8,8 @@ with it at the end. Nothing that a test makes has a fixed name or port.
 """
 
 import re
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 RUNTIMES = "tests/conformance/runtimes/"
 LAMBDA_API = "tests/conformance/lambda_api/"
@@ -39,14 +37,3 @@ def find_place(nodeid: str) -> int:
 def order_tests(items: list[pytest.Item]) -> None:
     """What takes longest comes first; otherwise the order stays."""
     items.sort(key=lambda item: find_place(item.nodeid))
-
-
-class Scheduler(LoadScopeScheduling):
-    """Hands scopes to workers in the order of their first tests."""
-
-    def __init__(self, config: pytest.Config, log: Any) -> None:
-        config.option.loadscopereorder = False
-        super().__init__(config, log)
-
-    def _split_scope(self, nodeid: str) -> str:
-        return find_scope(nodeid)

@@ -33,13 +33,13 @@ class Settings:
     region: str = "us-east-1"
     """The one region name of the installation, as it stands in ARNs."""
     scope: Literal["Cluster", "Namespaced"] = "Cluster"
-    """Namespaced: only ``watch_namespaces`` are looked at, nothing cluster-wide is read."""
+    """Namespaced: only ``watch_namespaces`` are watched, and nothing cluster-wide is read."""
     watch_namespaces: tuple[str, ...] = ()
     """Comma separated; with scope Namespaced at least one, with scope Cluster empty means all."""
     master_secret_file: Path = Path("/etc/kubelambda/master/secret")
-    """File with the installation's master secret, at least 32 bytes; empty or absent is fatal."""
+    """File with the installation's master secret, at least 32 bytes; without it no role starts."""
     key_generation: int = 1
-    """Raised to rotate every function's key."""
+    """A higher number gives every function a new key."""
     metrics_port: int = 9002
     """Port of /metrics, /healthz and /readyz, on all addresses."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -89,27 +89,27 @@ class ControllerSettings(Settings):
     demand_port: int = 9003
     """Port on which gateways post their demand."""
     leader_election: bool = True
-    """Off only where there is one replica and nobody minds two writers."""
+    """Off only with one replica, and where two writers at the same time do no harm."""
     lease_name: str = "kubelambda-controller"
     """Name of the Lease in the release's namespace."""
     lease_owner: str = ""
-    """Deployment of the release's namespace with which the Lease is deleted; empty: with none."""
+    """Deployment of the release that owns the Lease, so that both go together; empty: none."""
     lease_duration_s: float = 4.0
-    """A leader unheard of for so long is replaced; one that could not renew for 3/4 of it ends."""
+    """A leader that did not renew for so long is replaced; it stops itself after 3/4 of that."""
     lease_renew_s: float = 1.0
     """How often the leader renews; below half the duration."""
     runtimes_config_map: str = ""
     """With scope Namespaced: ConfigMap of the release's namespace with the runtimes as YAML."""
     idle_timeout_s: float = 300.0
-    """An environment idle for so long is scaled away."""
+    """An environment that has been idle for so long is removed."""
     cpu_request_fraction: float = 0.1
     """CPU request as a fraction of the CPU share; below 1, so that the pod stays Burstable."""
     init_cpu_millis: int = 1000
-    """CPU limit during init; the share where that is larger. 0 where pods cannot be resized."""
+    """CPU limit during init, or the share if that is larger; 0 if pods cannot be resized."""
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """Pull policy of runtime images and of the agent's."""
     agent_image: str = "kubelambda/agent:latest"
-    """Image with the agent alone, which is copied into the pods of image functions."""
+    """Image with nothing but the agent, which is copied into the pods of image functions."""
     allowed_registries: tuple[str, ...] = ()
     """host[:port], or http://host:port without TLS: where image functions may come from.
     LIMIT: one list for the installation, until there is LambdaAccount."""
@@ -118,10 +118,10 @@ class ControllerSettings(Settings):
     priority_class: str = ""
     """PriorityClass of functions' pods; empty: none is named."""
     deployment_scale_per_s: float = 10.0
-    """Cluster-wide pace of raising Deployments' replicas, in environments a second; what somebody
-    waits for beyond it becomes pods without a Deployment."""
+    """Cluster-wide rate of raising Deployments' replicas, in environments a second. Beyond it, pods
+    that requests wait for are made without a Deployment."""
     direct_pods_per_s: float = 100.0
-    """Cluster-wide pace of such pods, fair between namespaces; Lambda's own is 100 a function."""
+    """Cluster-wide rate of such pods, fair between namespaces; Lambda's is 100 a function."""
     dns_selector: str = ""
     """YAML of a NetworkPolicy peer list where DNS is; empty means port 53 anywhere."""
     gateway_selector: str = ""
@@ -158,7 +158,7 @@ class ControllerSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSettings(Settings):
-    """Where asynchronous events wait; of all roles that work with them."""
+    """Where asynchronous events wait; shared by all roles that publish or run them."""
 
     queue_url: str = ""
     """URL of NATS (nats://host:4222); empty: asynchronous invocation is refused."""
@@ -189,7 +189,7 @@ class DispatcherSettings(QueueSettings):
     gateway_address: str = "kubelambda-gateway-internal.kubelambda.svc.cluster.local:9001"
     """host:port of the gateways' internal listener."""
     drain_s: float = 25.0
-    """How long a stopping dispatcher waits for events that run; the rest is run elsewhere."""
+    """How long a stopping dispatcher waits for running events; the rest is run elsewhere."""
 
     def check(self) -> None:
         """Raise SettingError where values contradict each other."""
@@ -221,9 +221,9 @@ class GatewaySettings(QueueSettings, ClientLimits):
     api_ca_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
     """CA of the API server; the process's own trust store is not asked."""
     api_token_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-    """Bearer token for the API server, read anew for each connection since kubelet renews it."""
+    """Bearer token for the API server, read anew for each request, since the kubelet renews it."""
     tls_certificate_file: str = ""
-    """PEM chain of the public listener; empty: plain HTTP. Followed when it is renewed."""
+    """PEM chain of the public listener; empty: plain HTTP. A renewed file is loaded."""
     tls_key_file: str = ""
     """PEM key of that certificate."""
     pod_ip: str = ""
@@ -231,8 +231,8 @@ class GatewaySettings(QueueSettings, ClientLimits):
     peers_name: str = ""
     """DNS name of the headless Service of all gateways; empty: this gateway is alone."""
     linger_s: float = 3.0
-    """How long a stopping gateway still takes new requests: until nobody is sent to it any more.
-    The only gateway refuses connections for as long again, before its address goes."""
+    """How long a stopping gateway still takes new requests, until no client is sent to it any more.
+    The only gateway then refuses connections for as long again, before its address goes."""
     drain_s: float = 25.0
     """How long a stopping gateway lets requests in flight finish."""
     package_cache: Path = Path("/var/cache/kubelambda/packages")
@@ -257,7 +257,7 @@ class GatewaySettings(QueueSettings, ClientLimits):
 
 
 def read_environment() -> dict[str, str]:
-    """A copy of the whole environment, for roles that hand some of it on to children."""
+    """A copy of the whole environment, for roles that pass some of it on to child processes."""
     return dict(os.environ)
 
 

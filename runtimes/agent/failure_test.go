@@ -100,10 +100,12 @@ func TestAnAnswerOutlivesTheRuntime(t *testing.T) {
 
 func TestAnExitWhileIdleIsMadeGoodByTheNextEvent(t *testing.T) {
 	a, s := startReady(t, "obey", "KUBELAMBDA_IDLE_FREEZE_MS=-1")
+	runtime := a.runtimePID(s)
 	// The agent ends the shell as well, as soon as it sees the end of the runtime: it must have spoken before.
 	s.do("id-1", "shell sleep 0.2; echo does it; kill -9 $PPID", nil)
 	a.waitForLog("does it")
-	time.Sleep(300 * time.Millisecond)
+	a.waitForState(runtime, "")        // the agent has reaped it
+	time.Sleep(300 * time.Millisecond) // and cleans up
 	if got, _ := s.do("id-2", "echo again", nil); string(got.body) != "again" {
 		t.Errorf("got %s", got.body)
 	}

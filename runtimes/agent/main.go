@@ -112,15 +112,15 @@ func supervised() error {
 		Address: given.Gateway, Identity: given.Identity, Key: given.Key, Handler: room, Log: report,
 	}
 	go client.Run(room.Context())
-	go obey(signals, room, supervisor)
+	go endOnSignals(signals, room, supervisor)
 	go followValues(given, room)
 	<-ended
 	return nil
 }
 
-// obey turns signals into ends: drain on TERM and INT, at once when the parent has gone or wants no
+// endOnSignals ends the environment: drain on TERM and INT, at once when the parent has gone or wants no
 // more of it (HUP).
-func obey(
+func endOnSignals(
 	signals <-chan os.Signal, room *environment.Environment, supervisor *supervise.Supervisor,
 ) {
 	for number := range signals {

@@ -12,7 +12,8 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
 from kubelambda.core.model.function import Function
 from kubelambda.core.wire.demand import DemandReport, FunctionDemand
-from kubelambda.local.environments import LocalEnvironments, find_agent
+from kubelambda.local.environments.agent_binary import find_agent
+from kubelambda.local.environments.local_environments import LocalEnvironments
 from kubelambda.local.machine import find_machine
 
 

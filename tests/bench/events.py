@@ -20,7 +20,7 @@ from bench.load_program import Latency, LoadProgram
 from bench.nats import run_nats
 from bench.processes import running
 from bench.report import Rounds, Row, collect
-from kubelambda.stores.jetstream import EVENTS
+from kubelambda.stores.jetstream_streams import EVENTS
 
 RATE = 100
 ACCEPT_S = 3.0

@@ -17,7 +17,7 @@ from bench.gateway_process import MASTER, GatewayPlan
 from bench.load_program import LoadProgram
 from bench.processes import Child, running
 from integration.conftest import make_function
-from kubelambda.core.coordination.routing import choose_owner
+from kubelambda.core.coordination.ownership import choose_owner
 from kubelambda.core.model.function import Function
 from kubelambda.core.wire.keys import derive_function_key
 

@@ -42,7 +42,7 @@ class NatsServer:
         self._process = subprocess.Popen(
             [program, "-c", self._config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
@@ -54,7 +54,7 @@ class NatsServer:
 
     async def wait_connected(self, connection: NatsConnection) -> None:
         """Until a driver can use it."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await connection.client.flush()
@@ -81,7 +81,7 @@ class NatsServer:
 
     async def wait_usable(self, queue: Queue) -> None:
         """Until the driver has connected itself."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await queue.read_dead_letters(0)

@@ -17,7 +17,8 @@ from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.server import Gateway
-from kubelambda.local.environments import LocalEnvironments, find_agent
+from kubelambda.local.environments.agent_binary import find_agent
+from kubelambda.local.environments.local_environments import LocalEnvironments
 from kubelambda.local.machine import find_machine
 
 ACCOUNT = "123456789012"
@@ -85,7 +86,7 @@ class Installation:
         answer["Payload"] = json.loads(body) if body else None
         return dict(answer)
 
-    async def converse(self, *pieces: bytes, close: bool = False, wait_s: float = 3.0) -> bytes:
+    async def converse(self, *pieces: bytes, close: bool = False, wait_s: float = 60.0) -> bytes:
         """Send bytes, then read until the server closes or nothing comes for ``wait_s``."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.gateway.public_port)
         received = b""

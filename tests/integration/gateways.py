@@ -17,7 +17,7 @@ from kubelambda.config import GatewaySettings
 from kubelambda.core.model.function import Function
 from kubelambda.core.wire.demand import DemandReply, DemandReport, FunctionDemand
 from kubelambda.gateway.server import Gateway
-from kubelambda.local.environments import LocalEnvironments
+from kubelambda.local.environments.local_environments import LocalEnvironments
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Gateways:
 
     async def agree(self) -> None:
         """Wait until all gateways hold the same view, with all of them in it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 views = {one.gateway.view for one in self.running.values()}
                 if len(views) == 1:

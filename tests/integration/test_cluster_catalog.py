@@ -75,7 +75,7 @@ async def api_server() -> AsyncIterator[tuple[ApiServer, str]]:
 
 
 async def wait_for(probe: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not probe():
             await asyncio.sleep(0.01)
 

@@ -41,7 +41,7 @@ class Run:
 
 
 async def wait_for(probe: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not probe():
             await asyncio.sleep(0.01)
 

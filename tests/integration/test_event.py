@@ -73,7 +73,7 @@ class Asynchronous:
     async def read_settlements(self, count: int) -> dict[str, int]:
         """What the last dispatcher has counted, once it has settled ``count`` events."""
         name, found = "kubelambda_dispatch_settled_total", dict[str, int]()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while sum(found.values()) < count:
                 await asyncio.sleep(0.05)
                 samples = [one for family in self.registry.collect() for one in family.samples]
@@ -113,7 +113,7 @@ async def send(installation: Installation, event: Any) -> dict[str, Any]:
     return await installation.invoke("record", event, InvocationType="Event")
 
 
-async def wait_for_runs(runs: Path, count: int, wait_s: float = 15) -> list[str]:
+async def wait_for_runs(runs: Path, count: int, wait_s: float = 60) -> list[str]:
     async with asyncio.timeout(wait_s):
         while not runs.exists() or len(runs.read_text().split()) < count:
             await asyncio.sleep(0.02)
@@ -153,7 +153,7 @@ async def test_a_failing_event_is_run_three_times_and_then_dead(
         asynchronous.clock.jumped_s += minutes * 60
         await wait_for_runs(runs, run)
     assert set(runs.read_text().split()) == {answer["ResponseMetadata"]["RequestId"]}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (letters := await asynchronous.queue.read_dead_letters(10)):
             await asyncio.sleep(0.05)
     assert letters[0].condition == "RetriesExhausted"
@@ -265,7 +265,7 @@ async def test_f7_without_its_queue_a_gateway_accepts_no_event_and_then_does_aga
     assert caught.value.response["Error"]["Code"] == "ServiceException"
     server.start()
     asynchronous.dispatch()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await send(installation, {"file": str(runs)})

@@ -62,7 +62,7 @@ class Peer:
 
     async def expect(self, frame_type: FrameType) -> bytes:
         """The next frame, which must be of this type; pings are passed over."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 while not self._frames:
                     data = await self._reader.read(65_536)

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from integration.conftest import MASTER, Installation, MakeInstallation
-from kubelambda.cli.package import upload
+from kubelambda.cli.package_upload import upload
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
@@ -140,7 +140,7 @@ class Controller:
 
     async def wait_for(self, resource: Any, name: str, reason: str) -> Manifest:
         """The status that says ``reason`` of the present spec."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = self._api.objects[resource.plural, name]
                 status: Manifest = found.get("status", {})

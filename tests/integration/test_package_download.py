@@ -11,8 +11,12 @@ import pytest
 from integration.conftest import MASTER, MakeInstallation
 from kubelambda.core.model.code import InlineZip, UploadedPackage
 from kubelambda.core.model.layer import Layer
-from kubelambda.core.packages.store import AUTHORIZATION_HEADER, PACKAGES_PATH, authorize_fetch
 from kubelambda.core.wire.keys import derive_function_key
+from kubelambda.core.wire.package_transfer import (
+    AUTHORIZATION_HEADER,
+    PACKAGES_PATH,
+    authorize_fetch,
+)
 from kubelambda.stores.directory import DirectoryPackages
 
 CONTENT = b"any bytes will do"

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from integration.conftest import MASTER, Installation, MakeInstallation
-from kubelambda.cli.package import upload
+from kubelambda.cli.package_upload import upload
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
 from kubelambda.controller.packages.package_problem import Presence
@@ -69,7 +69,7 @@ async def test_an_upload_is_news_within_seconds_for_who_waits_for_it(
     assert await packages.look(KEY, [NAME]) == {NAME: Presence.MISSING}
     assert await told.get() == KEY
     await asyncio.to_thread(upload, installation.url, CONTENT)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await told.get() == KEY
     assert await packages.look(KEY, [NAME]) == {}
     running.cancel()

@@ -16,7 +16,7 @@ async def ask(installation: Installation, context: ssl.SSLContext, request: byte
     port = installation.gateway.public_port
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     writer.write(request)
-    received = await asyncio.wait_for(reader.read(), 10)
+    received = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     return received
 
@@ -63,7 +63,7 @@ async def test_a_renewed_certificate_is_taken_up_without_a_restart(
     request = b"GET /nothing HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"
     assert (await ask(installation, files.trust(), request)).startswith(b"HTTP/1.1 404")
     files.issue()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 answer = await ask(installation, files.trust(), request)

@@ -48,7 +48,7 @@ class Listening:
     async def ask(self, trust: ssl.SSLContext) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=trust)
         writer.write(REQUEST)
-        received = await asyncio.wait_for(reader.read(), 30)
+        received = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         return received[:12]
 
@@ -155,14 +155,14 @@ async def test_a_connection_that_stands_outlives_the_renewal(
     files.issue()
     listening.tls.refresh()
     writer.write(REQUEST)
-    assert (await asyncio.wait_for(reader.read(), 30)).endswith(b"served")
+    assert (await asyncio.wait_for(reader.read(), 60)).endswith(b"served")
     writer.close()
 
 
 async def test_a_handshake_that_fails_gives_its_place_back(listening: Listening) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)
     writer.write(b"this is no handshake\r\n\r\n")
-    await asyncio.wait_for(reader.read(), 30)
+    await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await listening.connections.wait_closed()
     assert not listening.connections.by_address

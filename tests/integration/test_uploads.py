@@ -10,7 +10,8 @@ import pytest
 from integration.conftest import Installation, MakeInstallation
 from integration.faults.wire import ECHO, dial, encode_request, read_all, split_answers, wait_until
 from kubelambda.core.packages.code_zip import build_inline_zip
-from kubelambda.core.packages.store import PACKAGE_BYTES_MAX, UPLOAD_PATH
+from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
+from kubelambda.core.wire.package_transfer import UPLOAD_PATH
 from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.stores.directory import DirectoryPackages
 

@@ -1,4 +1,7 @@
-"""The built wheel, installed by pip into an empty environment, is all that local mode needs."""
+"""The built wheel, installed by pip into an empty environment.
+
+Alone it has the client's commands; with the extra ``local`` it is all that local mode needs.
+"""
 
 import json
 import os
@@ -11,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ports import free_port
+from integration.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_INDEX = re.compile("No matching distribution|NewConnectionError|Failed to fetch|dns error")
@@ -27,7 +30,7 @@ FUNCTION = {
 }
 
 
-def run(*command: str | Path) -> None:
+def run(*command: str | Path, status: int = 0) -> str:
     done = subprocess.run(
         [str(part) for part in command],
         capture_output=True,
@@ -38,7 +41,8 @@ def run(*command: str | Path) -> None:
     said = done.stdout + done.stderr
     if done.returncode != 0 and NO_INDEX.search(said):
         pytest.skip("no package index can be reached")
-    assert done.returncode == 0, said
+    assert done.returncode == status, said
+    return said
 
 
 @pytest.mark.index
@@ -48,7 +52,18 @@ def test_a_wheel_installed_by_pip_serves_functions(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     programs = tmp_path / "venv" / "bin"
-    run(programs / "pip", "install", "--disable-pip-version-check", "--no-compile", wheel)
+    install = (programs / "pip", "install", "--disable-pip-version-check", "--no-compile")
+    run(*install, wheel)
+    assert "kind: CustomResourceDefinition" in run(programs / "kubelambda", "crds", "print")
+    said = run(programs / "kubelambda", "local", "start", ".", status=2)
+    assert "pip install 'kubelambda[local]'" in said
+    run(
+        programs / "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-compile",
+        f"{wheel}[local]",
+    )
     (tmp_path / "hello.yaml").write_text(json.dumps(FUNCTION))
     port = free_port()
     process = subprocess.Popen(
@@ -71,5 +86,5 @@ def test_a_wheel_installed_by_pip_serves_functions(tmp_path: Path) -> None:
             assert answer.read() == b'"installed"'
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert process.returncode == 0

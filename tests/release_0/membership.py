@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubelambda.core.coordination.routing import choose_owner
+from kubelambda.core.coordination.ownership import choose_owner
 from kubelambda.core.model.function import FunctionRef
 
 DEAD_S = 3.0

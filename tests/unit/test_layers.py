@@ -30,6 +30,14 @@ VIOLATIONS = {
         "controller/function/plan.py",
         "import kubernetes",
     ),
+    "a room of the controller imports one above it": (
+        "controller/records/keys.py",
+        "import kubelambda.controller.cache.store",
+    ),
+    "a room of core imports one above it": (
+        "core/model/code.py",
+        "import kubelambda.core.wire.keys",
+    ),
     "a package without a layer": ("helpers/__init__.py", ""),
 }
 

@@ -1,4 +1,4 @@
-"""What a model finds wrong with an object, in words for whoever wrote it.
+"""The message for the author of an object that a model refuses.
 
 Contract: pure; never quotes a value, which may be a secret. A field that does not exist is named
 together with the one that was probably meant.
@@ -21,7 +21,7 @@ def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def find_similar(word: str, words: Iterable[str]) -> str:
-    """The one of ``words`` that ``word`` was probably meant to be; empty where none is near."""
+    """The one of ``words`` that ``word`` was probably meant to be; empty if none is similar."""
     by_lower = {one.lower(): one for one in words}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1)
     return by_lower[near[0]] if near else ""

@@ -1,9 +1,8 @@
-"""From the custom resource as it comes over the wire to the value that the data plane works with.
+"""Builds the data plane's ``Function`` from a LambdaFunction as it comes over the wire.
 
-Contract: pure; reads a LambdaFunction that the API server (or, in local mode, the pydantic model)
-has already admitted, so it checks no rule again, only that what it goes on with is of the right
-type. Controller and gateway both use it: that is why their config digests agree. Defaults:
-spec/lambda.md section 6.1.
+Contract: pure. The API server (or, in local mode, the pydantic model) has admitted the object, so
+no rule is checked again, only the types of what is used. Controller and gateway both use this
+module: that is why their configuration digests agree. Defaults: spec/lambda.md section 6.1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,24 +24,33 @@ from kubelambda.core.model.code import (
 from kubelambda.core.model.function import Function, FunctionRef, Stall
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.log_config import build_log_config
+from kubelambda.core.model.status import (
+    READY,
+    Condition,
+    FunctionStatus,
+    LayerEntry,
+    read_function_status,
+)
 from kubelambda.core.packages.code_zip import from_code_sha256
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 3
-READY = "Ready"
 STALLED = "Stalled"
+NO_STATUS = FunctionStatus()
 
 
 def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -> Function:
     """The function that ``manifest`` describes, in its namespace's account.
 
-    Raises some error or other where the manifest is not what the CRD's schema says.
+    Where the manifest does not match the CRD's schema it raises any of Python's own errors.
     """
     metadata, spec = manifest["metadata"], manifest["spec"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
-    conditions = _current_conditions(manifest)
+    status = read_function_status(manifest.get("status"))
+    conditions = _find_current_conditions(status, metadata.get("generation", 0))
     stalled = _find_stalled(conditions)
-    stall = _classify_stall(stalled.get("reason", ""))
+    reason = stalled.reason if stalled is not None else ""
+    stall = _classify_stall(reason)
     environment = spec.get("environment") or {}
     function = Function(
         ref=FunctionRef(namespace, name),
@@ -50,20 +58,18 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
         function_name=spec.get("functionName") or name,
         account_id=account_id or derive_account_id(namespace),
         runtime=spec.get("runtime") or "",
-        handler=spec.get("handler") or _find_image_handler(manifest),
-        code=build_code(spec.get("code") or {}, manifest.get("status") or {}),
+        handler=spec.get("handler") or _find_image_handler(status),
+        code=build_code(spec.get("code") or {}, status),
         memory_mb=spec.get("memorySize") or DEFAULT_MEMORY_MB,
         timeout_s=spec.get("timeout") or DEFAULT_TIMEOUT_S,
         environment=dict(environment.get("variables") or {}),
         values_from=tuple(environment.get("valuesFrom") or ()),
-        layers=build_layers(
-            spec.get("layers") or (), (manifest.get("status") or {}).get("layers") or ()
-        ),
+        layers=build_layers(spec.get("layers") or (), status.layers or ()),
         reserved_concurrency=spec.get("reservedConcurrentExecutions"),
         logs=build_log_config(spec.get("loggingConfig")),
-        ready=conditions.get(READY, {}).get("status") == "True" or stall is not Stall.CANNOT_RUN,
-        stalled_reason=stalled.get("reason", ""),
-        stalled_message=stalled.get("message", ""),
+        ready=_is_true(conditions, READY) or stall is not Stall.CANNOT_RUN,
+        stalled_reason=reason,
+        stalled_message=stalled.message if stalled is not None else "",
         stall=stall,
     )
     _check_types(function)
@@ -71,7 +77,7 @@ def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -
 
 
 def _check_types(function: Function) -> None:
-    """What serves as a key or is counted with: a wrong one would fail far from here."""
+    """TypeError for a field of the wrong type, which would otherwise fail far from here."""
     texts = (function.ref.name, function.uid, function.function_name, function.runtime)
     numbers = (function.memory_mb, function.timeout_s, function.reserved_concurrency or 0)
     if not all(isinstance(one, str) for one in (*texts, function.handler)):
@@ -81,7 +87,7 @@ def _check_types(function: Function) -> None:
 
 
 def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
-    """What to show of an object that ``build_function`` cannot read: a function that cannot run."""
+    """The stand-in of an object that ``build_function`` cannot read: a function that cannot run."""
     metadata, spec = manifest["metadata"], manifest.get("spec")
     namespace, name = str(metadata.get("namespace", "default")), str(metadata["name"])
     message = f"this release cannot read the object ({problem}); write its spec anew"
@@ -89,7 +95,7 @@ def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
 
 
 def build_invalid(ref: FunctionRef, uid: str, spec: Any, message: str) -> Function:
-    """A function that its spec, which may be anything, keeps from running; ``message`` says why."""
+    """A function that cannot run because of its ``spec``, which may be anything."""
     function_name = spec.get("functionName") if isinstance(spec, Mapping) else None
     return Function(
         ref=ref,
@@ -105,21 +111,21 @@ def build_invalid(ref: FunctionRef, uid: str, spec: Any, message: str) -> Functi
     )
 
 
-def build_code(code: Mapping[str, Any], status: Mapping[str, Any]) -> Code:
-    """The code source; an empty one where the kind of source is not served by this release.
+def build_code(code: Mapping[str, Any], status: FunctionStatus = NO_STATUS) -> Code:
+    """The source of a function's code or of a layer's content.
 
-    A layer's content is such a source too.
+    ``NO_CODE`` for a kind of source that this release does not know.
     """
     if code.get("inline") is not None:
         return InlineFiles(dict(code["inline"]))
     if code.get("zipFile") is not None:
         return InlineZip(code["zipFile"])
     if code.get("configMapRef") is not None:
-        return ConfigMapFiles(code["configMapRef"]["name"], status.get("codeSha256", ""))
+        return ConfigMapFiles(code["configMapRef"]["name"], status.code_sha256)
     if code.get("package") is not None:
         return UploadedPackage(code["package"])
     if code.get("imageURI") is not None:
-        return ContainerImage((status.get("imageConfig") or {}).get("digest") or "")
+        return ContainerImage(status.image.digest if status.image is not None else "")
     return _build_fetched_code(code)
 
 
@@ -133,60 +139,59 @@ def _build_fetched_code(code: Mapping[str, Any]) -> Code:
     return NO_CODE
 
 
-def _find_image_handler(manifest: Mapping[str, Any]) -> str:
+def _find_image_handler(status: FunctionStatus) -> str:
     """The first word of the command that is run of an image (spec/lambda.md section 6.4)."""
-    config = (manifest.get("status") or {}).get("imageConfig") or {}
-    return str((config.get("command") or [""])[0])
+    command = status.image.command if status.image is not None else ()
+    return command[0] if command else ""
 
 
 def build_layers(
-    references: Sequence[Mapping[str, Any]], remembered: Sequence[Mapping[str, Any]]
+    references: Sequence[Mapping[str, Any]], remembered: Sequence[LayerEntry]
 ) -> tuple[Layer, ...]:
-    """The layers that a function names; ``LayerBook.complete`` gives them their contents.
+    """The layers that a function names; ``LayerRegistry.complete`` adds their contents.
 
-    ``remembered`` is status.layers: what the function was completed with before.
+    ``remembered`` is status.layers: the contents that the function had before.
     """
-    known = {(one["name"], one["version"]): _recall_layer(one) for one in remembered}
+    known = {(one.name, one.version): _recall_layer(one) for one in remembered}
     return tuple(
         known.get((one["name"], one["version"])) or Layer(one["name"], one["version"])
         for one in references
     )
 
 
-def _recall_layer(remembered: Mapping[str, Any]) -> Layer | None:
-    """None where an entry of status.layers says too little to go on with.
+def _recall_layer(remembered: LayerEntry) -> Layer | None:
+    """A layer from its entry of status.layers; None if the entry says too little.
 
-    What was fetched by URL is a package then, as what stood in the object is: nothing but the
-    LambdaLayer holds a URL, which may be a credential.
+    Content that was fetched by URL, or that stood in the LambdaLayer, becomes a package of the same
+    SHA-256: a URL may be a credential, so only the LambdaLayer itself holds it.
     """
-    digest = from_code_sha256(remembered.get("codeSha256", ""))
-    if remembered.get("s3Bucket"):
-        content: Code = _build_fetched_code(remembered)
+    digest = from_code_sha256(remembered.code_sha256)
+    content: Code
+    if remembered.s3_bucket:
+        content = S3Package(remembered.s3_bucket, remembered.s3_key, remembered.s3_object_version)
     elif digest:
         content = UploadedPackage(digest)
     else:
         return None
     return Layer(
-        remembered["name"],
-        remembered["version"],
+        remembered.name,
+        remembered.version,
         digest,
         content,
         remembered=True,
-        fetched="fetchedFrom" in remembered,
+        fetched=bool(remembered.fetched_from),
     )
 
 
-def _find_stalled(conditions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The condition that says why requests, or some of them, find no environment; or nothing.
+def _find_stalled(conditions: Mapping[str, Condition]) -> Condition | None:
+    """The condition that says why requests, or some of them, get no environment; None without one.
 
-    A function that is Ready may lack room for more environments: any of its conditions says so.
+    Stalled comes first. A Ready function may lack room for more environments; then the reason of
+    any of its conditions says so.
     """
-    stalled = conditions.get(STALLED, {})
-    if stalled.get("status") == "True":
-        return stalled
-    return next(
-        (one for one in conditions.values() if str(one.get("reason")) in CAPACITY_REASONS), {}
-    )
+    if _is_true(conditions, STALLED):
+        return conditions[STALLED]
+    return next((one for one in conditions.values() if one.reason in CAPACITY_REASONS), None)
 
 
 def _classify_stall(reason: str) -> Stall:
@@ -195,10 +200,12 @@ def _classify_stall(reason: str) -> Stall:
     return Stall.CANNOT_START if reason in START_REASONS else Stall.CANNOT_RUN
 
 
-def _current_conditions(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Conditions by type; none where status is older than spec, so that a mended function runs."""
-    status = manifest.get("status") or {}
-    generation = manifest["metadata"].get("generation", 0)
-    if status.get("observedGeneration", 0) < generation:
-        return {}
-    return {one["type"]: one for one in status.get("conditions") or ()}
+def _find_current_conditions(status: FunctionStatus, generation: int) -> Mapping[str, Condition]:
+    """Conditions by type; none if the status is older than the spec: it may be mended by now."""
+    return {} if (status.observed_generation or 0) < generation else status.conditions
+
+
+def _is_true(conditions: Mapping[str, Condition], name: str) -> bool:
+    """Whether the condition is there and true."""
+    found = conditions.get(name)
+    return found is not None and found.is_true

@@ -1,9 +1,10 @@
 """The catalog of a gateway on a cluster: lists and watches over plain HTTP.
 
-Contract: never imports ``kubernetes``. Keeps its last good state while the API server is away (F5):
-only a complete list removes what it does not hold. A watch that falls silent is ended after
+Contract: never imports ``kubernetes``. Keeps its last good state while the API server cannot be
+reached (F5): only a complete list removes functions. A watch that falls silent is ended after
 SILENT_S and begun again, so a stalled stream costs at most about a minute (F6). A watch that breaks
-goes on where it was; what a list, a watch or a replay means is decided in ``feed``.
+continues from the last resource version. ``watch_state`` decides what lists, events and replays
+mean.
 """
 
 import asyncio
@@ -19,10 +20,10 @@ from typing import Any
 import aiohttp
 
 from kubelambda.catalog.build import build_function, build_unreadable
-from kubelambda.catalog.feed import Feed, Resource, StaleListError, StaleVersionError
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
 from kubelambda.catalog.layers import build_layer_version
+from kubelambda.catalog.watch_state import Resource, StaleListError, StaleVersionError, WatchState
 from kubelambda.core.backoff import double_delay_s, spread
 from kubelambda.process.supervisor import Supervisor
 
@@ -32,12 +33,13 @@ WATCH_S = 50
 SILENT_S = 65.0
 """A list or a watch that takes longer has stalled: the server ends a watch itself before."""
 WATCH_S_MIN = 1.0
-"""A watch that ends sooner and brings nothing has failed, however politely."""
+"""A watch that ends sooner and brought nothing counts as failed, even if it ended without error."""
 PAGE_ITEMS = 50
 RETRY_S_MIN = 0.2
 RETRY_S_MAX = 10.0
 FAILURES_BEFORE_LIST = 3
-"""What a watch cannot get past in so many tries, such as a version of before a restore of etcd."""
+"""After so many failed tries a list comes first: a watch alone cannot get over some failures, such
+as a resource version from before a restore of etcd."""
 _GROUP_PATH = "/apis/kubelambda.io/v1alpha1"
 _GONE = 410
 _FAILURES = (
@@ -50,11 +52,11 @@ _FAILURES = (
     AttributeError,
     StaleListError,
 )
-"""Of the network, or of an answer that is none."""
+"""Failures of the network, and of answers that are not what the API server writes."""
 
 
 class ClusterCatalog:
-    """Feeds ``index`` from one API server until ``close``."""
+    """Fills ``index`` from one API server until ``close``."""
 
     def __init__(
         self,
@@ -74,12 +76,12 @@ class ClusterCatalog:
         self._retry_s_min = retry_s_min
         self._silent_s = silent_s
         self._functions, self._layers = _build_resources(LayeredIndex(index))
-        self._feeds = [
-            Feed(resource, namespace)
+        self._states = [
+            WatchState(resource, namespace)
             for resource in (self._functions, self._layers)
             for namespace in namespaces or (None,)
         ]
-        self._listed: set[Feed] = set()
+        self._listed: set[WatchState] = set()
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -89,100 +91,100 @@ class ClusterCatalog:
         """
         timeout = aiohttp.ClientTimeout(total=self._silent_s, sock_connect=5)
         self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
-        for feed in self._feeds:
-            supervisor.keep(f"the catalog of {feed}", partial(self._follow, feed))
+        for state in self._states:
+            supervisor.keep(f"the catalog of {state}", partial(self._follow, state))
 
     async def close(self) -> None:
         """Close the connections, once the supervisor is closed; the index keeps what it holds."""
         if self._session is not None:
             await self._session.close()
 
-    async def _follow(self, feed: Feed) -> None:
-        """Failures in a row make it slower, and more thorough; progress makes it quick again."""
+    async def _follow(self, state: WatchState) -> None:
+        """List and watch for ever; failures in a row delay the next try and cause a new list."""
         failures = 0
         while True:
-            taken_before = feed.events_taken
-            problem = await self._try(feed)
-            if not problem or feed.events_taken != taken_before:
+            taken_before = state.events_taken
+            problem = await self._try(state)
+            if not problem or state.events_taken != taken_before:
                 failures = 0
             if not problem:
                 continue
             failures += 1
             if failures >= FAILURES_BEFORE_LIST:
-                feed.list_again()
-            if feed.resource is self._layers:
-                self._note_listed(feed)  # no function without layers waits for it
+                state.list_again()
+            if state.resource is self._layers:
+                self._note_listed(state)  # no function without layers waits for it
             delay_s = self._choose_delay(failures)
             logger.warning(
                 "cannot follow %s: %s; the last state stays, next try in %.1f s",
-                feed,
+                state,
                 problem,
                 delay_s,
             )
             await asyncio.sleep(delay_s)
 
-    async def _try(self, feed: Feed) -> str:
-        """List where that is due, and watch to the end; what went wrong, or nothing."""
+    async def _try(self, state: WatchState) -> str:
+        """List if that is due, then watch to the end; returns what went wrong, or nothing."""
         loop = asyncio.get_running_loop()
         try:
-            if not feed.version:
-                await self._list(feed)
-                self._note_listed(feed)
-            taken_before, begun_s = feed.events_taken, loop.time()
-            await self._watch(feed)
+            if not state.version:
+                await self._list(state)
+                self._note_listed(state)
+            taken_before, begun_s = state.events_taken, loop.time()
+            await self._watch(state)
         except StaleVersionError as error:
-            feed.list_again()
+            state.list_again()
             return f"the watch cannot go on ({error})"
         except _FAILURES as error:
             return repr(error)
-        if feed.events_taken == taken_before and loop.time() - begun_s < WATCH_S_MIN:
+        if state.events_taken == taken_before and loop.time() - begun_s < WATCH_S_MIN:
             return "the watch ended as soon as it had begun"
         return ""
 
     def _choose_delay(self, failures: int) -> float:
-        """Gateways that have lost the API server together do not come back together."""
+        """Spread, so that gateways that lost the API server together do not return together."""
         longest_s = double_delay_s(failures - 1, self._retry_s_min, RETRY_S_MAX)
         return spread(longest_s, random.random())  # noqa: S311
 
-    def _note_listed(self, feed: Feed) -> None:
-        self._listed.add(feed)
-        self._index.synced = len(self._listed) == len(self._feeds)
+    def _note_listed(self, state: WatchState) -> None:
+        self._listed.add(state)
+        self._index.synced = len(self._listed) == len(self._states)
 
-    async def _list(self, feed: Feed) -> None:
+    async def _list(self, state: WatchState) -> None:
         records, token = [], ""
         while True:
             parameters = {"limit": str(PAGE_ITEMS)}
             if token:
                 parameters["continue"] = token
-            async with await self._get(feed, parameters) as response:
+            async with await self._get(state, parameters) as response:
                 page = json.loads(await response.read())
-            records += [one for item in page.get("items") or () if (one := feed.read(item))]
+            records += [one for item in page.get("items") or () if (one := state.read(item))]
             token = page["metadata"].get("continue", "")
             if not token:
-                feed.take_list(records, str(page["metadata"]["resourceVersion"]))
+                state.take_list(records, str(page["metadata"]["resourceVersion"]))
                 return
 
-    async def _watch(self, feed: Feed) -> None:
+    async def _watch(self, state: WatchState) -> None:
         parameters = {
             "watch": "1",
-            "resourceVersion": feed.version,
+            "resourceVersion": state.version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_S),
         }
-        async with await self._get(feed, parameters) as response:
+        async with await self._get(state, parameters) as response:
             async for line in _iter_lines(response.content):
-                feed.take_event(_decode_line(line))
+                state.take_event(_decode_line(line))
 
-    async def _get(self, feed: Feed, parameters: dict[str, str]) -> aiohttp.ClientResponse:
+    async def _get(self, state: WatchState, parameters: dict[str, str]) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("start() comes first")
-        scope = f"/namespaces/{feed.namespace}" if feed.namespace else ""
+        scope = f"/namespaces/{state.namespace}" if state.namespace else ""
         headers = {"Accept": "application/json"}
         if self._token_file is not None:
             token = await asyncio.to_thread(self._token_file.read_text)
             headers["Authorization"] = f"Bearer {token.strip()}"
         response = await self._session.get(
-            f"{self._url}{_GROUP_PATH}{scope}/{feed.resource.plural}",
+            f"{self._url}{_GROUP_PATH}{scope}/{state.resource.plural}",
             params=parameters,
             headers=headers,
             ssl=self._tls if self._tls is not None else True,

@@ -1,8 +1,8 @@
 """YAML documents from files and directories, as local mode reads them.
 
-Contract: a file is read whole or not at all; what is wrong is said without a snippet of the text,
-which may hold a secret. Objects of other groups than ours are passed on as they are; one of ours of
-a kind that does not exist is an error, since it was meant to do something.
+Contract: a file is read whole or not at all. Messages never quote the text: it may hold a secret.
+Objects of other API groups are passed on as they are; an object of our group whose kind does not
+exist is an error, since it was meant to do something.
 """
 
 import re
@@ -19,18 +19,18 @@ SUFFIXES = (".yaml", ".yml")
 GROUP = "kubelambda.io/"
 SERVED_KINDS = ("LambdaFunction", "LambdaLayer")
 CLUSTER_KINDS = ("LambdaRuntime",)
-"""Kinds of ours that mean nothing in local mode: its runtimes are this machine's."""
+"""Kinds of our group that have no meaning in local mode, which uses this machine's runtimes."""
 _QUOTED = re.compile(r"'[^']{2,}'")
 
 Document = Mapping[str, Any]
 
 
 class UnreadableError(Exception):
-    """What is in a file cannot be served; the message is for its author."""
+    """The contents of a file cannot be served; the message is for its author."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice in a mapping, as kubectl does: one of the two is a slip."""
+    """Refuses a key that stands twice in a mapping, as kubectl does: one of them is a mistake."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -60,13 +60,13 @@ def read_documents(path: Path) -> list[Document]:
     except RecursionError as error:
         raise UnreadableError("is nested too deeply to be read") from error
     if not text.strip():
-        # As a rule an editor that is about to write it.
+        # Most often an editor is about to write it.
         raise UnreadableError("is empty")
     return [one for document in documents if document is not None for one in _unfold(document)]
 
 
 def find_unknown_kind(document: Document) -> str:
-    """What to say of an object of ours whose kind there is not; empty where all is well."""
+    """The message for an object of our group of an unknown kind; empty for any other object."""
     kind, version = document.get("kind"), document.get("apiVersion")
     if not isinstance(version, str) or not version.startswith(GROUP):
         return ""
@@ -78,7 +78,7 @@ def find_unknown_kind(document: Document) -> str:
 
 
 def find_meant_kind(document: Document) -> str:
-    """The kind that is most like an unknown one; empty where none is."""
+    """The kind that an unknown one was probably meant to be; empty if none is similar."""
     return find_similar(str(document.get("kind")), (*SERVED_KINDS, *CLUSTER_KINDS))
 
 

@@ -1,12 +1,12 @@
 """The catalog of local mode: the same YAML as kubectl's, read from files and directories.
 
-Contract: what it admits has passed the pydantic models, so local mode refuses what the API server
-would refuse, with the same message. One bad document never hides the good ones: it is reported and
-left out. What it admits and does not act upon is said in a remark.
+Contract: documents are checked by the pydantic models, so local mode refuses what the API server
+would refuse, with the same message. A bad document never hides the good ones: it is reported and
+left out. Fields that are admitted and have no effect in local mode are reported as remarks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,18 @@ from kubelambda.catalog.documents import (
     read_documents,
 )
 from kubelambda.catalog.layers import (
-    LayerBook,
+    LayerRegistry,
     LayerVersion,
     build_layer_version,
     describe_missing,
     find_missing,
 )
+from kubelambda.catalog.loaded import Loaded, Problem, Remark
 from kubelambda.catalog.local_fields import describe_ignored
 from kubelambda.catalog.local_values import ObjectKey, ValueMissingError, resolve_values
-from kubelambda.catalog.refused import (
+from kubelambda.catalog.stand_ins import (
     DEFAULT_NAMESPACE,
-    build_refused,
+    build_stand_in,
     derive_uid,
     find_layer_reference,
     search_documents,
@@ -47,54 +48,10 @@ from kubelambda.core.model.code import ConfigMapFiles, InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A document that cannot be served, and why, in a sentence for its author."""
-
-    path: Path
-    message: str
-    functions: tuple[Function, ...] = ()
-    """Stand-ins for what the document would have been, to tell its callers."""
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something of a document that is served in which local mode differs from a cluster."""
-
-    path: Path
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Everything found under the paths: functions to serve and problems to report."""
-
-    functions: tuple[Function, ...]
-    problems: tuple[Problem, ...]
-    remarks: tuple[Remark, ...] = ()
-    origins: Mapping[FunctionRef, Path] = field(default_factory=dict)
-    """The file of each function."""
-    former: frozenset[FunctionRef] = frozenset()
-    """Functions that are served as they were before their file was broken."""
-
-    @property
-    def refused(self) -> tuple[Function, ...]:
-        """Stand-ins for functions that cannot be served; none for one that is served after all."""
-        served = {one.ref for one in self.functions}
-        stand_ins = {one.ref: one for problem in self.problems for one in problem.functions}
-        return tuple(one for ref, one in stand_ins.items() if ref not in served)
-
-    def kept(self, function: Function, path: Path) -> bool:
-        """Whether ``function`` is what ``path`` held before."""
-        return function.ref in self.former and self.origins.get(function.ref) == path
-
-
 def load_functions(paths: Iterable[Path]) -> Loaded:
-    """Read every YAML document under ``paths``; other kinds are passed over,
-    but for layers, and for ConfigMaps and Secrets that functions name.
+    """Read the functions under ``paths``, and the layers, ConfigMaps and Secrets that they name.
+
+    Objects of other kinds are passed over.
     """
     functions: dict[FunctionRef, Function] = {}
     origins: dict[FunctionRef, Path] = {}
@@ -115,36 +72,6 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
             functions[outcome.ref] = layers.complete(outcome)
             origins[outcome.ref] = path
     return Loaded(tuple(functions.values()), tuple(problems), tuple(remarks), origins)
-
-
-def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
-    """``loaded``, with what a file held before where it cannot be read any more.
-
-    A slip of the keyboard takes nobody's function away; a file that is gone does.
-    """
-    present = {function.ref for function in loaded.functions}
-    broken = {problem.path for problem in loaded.problems}
-    kept = [
-        function
-        for function in former.functions
-        if function.ref not in present and former.origins.get(function.ref) in broken
-    ]
-    if not kept:
-        return loaded
-    origins = {**loaded.origins, **{one.ref: former.origins[one.ref] for one in kept}}
-    kept_refs = frozenset(one.ref for one in kept)
-    functions = (*loaded.functions, *kept)
-    return replace(loaded, functions=functions, origins=origins, former=kept_refs)
-
-
-def list_new_problems(former: Loaded, loaded: Loaded) -> list[Problem]:
-    """Problems that were not there before: each is told once."""
-    return [one for one in loaded.problems if one not in former.problems]
-
-
-def list_new_remarks(former: Loaded, loaded: Loaded) -> list[Remark]:
-    """Remarks that have not been made of what was loaded before: each is made once a change."""
-    return [one for one in loaded.remarks if one not in former.remarks]
 
 
 def _collect_documents(
@@ -175,8 +102,8 @@ def _read_anyhow(path: Path) -> str:
 
 
 def _build_problem(path: Path, message: str, *documents: Document) -> Problem:
-    """``documents`` are those of which nothing can be served because of it."""
-    stand_ins = [build_refused(one, f"{path}: {message}") for one in documents]
+    """``documents`` are those that cannot be served because of the problem."""
+    stand_ins = [build_stand_in(one, f"{path}: {message}") for one in documents]
     return Problem(path, message, tuple(one for one in stand_ins if one is not None))
 
 
@@ -193,7 +120,7 @@ def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectK
 def _collect_layers(
     documents: Iterable[tuple[Path, Document]], problems: list[Problem], remarks: list[Remark]
 ) -> "_Layers":
-    """Layer versions by what they are called; of two that are the same the first stays."""
+    """The layer versions of the files; of two with the same name and version the first stays."""
     book, taken = _Layers(), set()
     for path, document in documents:
         if document.get("kind") != "LambdaLayer":
@@ -216,10 +143,10 @@ def _collect_layers(
 
 
 class _Layers:
-    """The layer versions of the files, and what is wrong with those that cannot be had."""
+    """The layer versions of the files, and what is wrong with those that cannot be used."""
 
     def __init__(self) -> None:
-        self._book = LayerBook()
+        self._book = LayerRegistry()
         self._refused: dict[tuple[str, str], str] = {}
 
     def put(self, version: LayerVersion) -> None:

@@ -1,9 +1,10 @@
 """The functions that are known right now, found by reference, by AWS name and by account.
 
-Contract: lives on one event loop; no I/O. Subscribers hear of a function only when it really
+Contract: lives on one event loop; no I/O. Subscribers are called only when a function has really
 changed. A name that two objects claim belongs to the older one (spec.functionName is unique in its
-namespace; the controller marks the later object Stalled). A function that was ready serves as it
-was until its new description has been judged, and until a package that it names is there.
+namespace; the controller marks the later object Stalled). A function that was ready is served with
+its former configuration until the controller has judged the new one, and until a package that the
+new one names is there.
 """
 
 import logging

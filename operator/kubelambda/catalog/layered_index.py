@@ -1,15 +1,15 @@
-"""Joins two streams of objects, functions and layers, into one index of functions.
+"""Joins two kinds of objects, functions and layers, into one index of functions.
 
 Contract: lives on one event loop; no I/O. Functions with layers are pending until the layers of
-their namespace have been listed once; after that a layer that comes, changes or goes changes the
-functions that name it, and nobody else. Functions without layers never wait for layers.
+their namespace have been listed once. After that a layer that appears, changes or is deleted
+changes only the functions that name it. Functions without layers never wait for layers.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.catalog.layers import LayerBook, LayerVersion, ObjectKey, VersionKey
+from kubelambda.catalog.layers import LayerRegistry, LayerVersion, ObjectKey, VersionKey
 from kubelambda.core.model.function import Function, FunctionRef
 
 
@@ -18,7 +18,7 @@ class LayeredIndex:
 
     def __init__(self, index: FunctionIndex) -> None:
         self._index = index
-        self._book = LayerBook()
+        self._book = LayerRegistry()
         self._bare: dict[FunctionRef, Function] = {}
         """Functions that name layers, as their own objects describe them."""
         self._listed: set[str | None] = set()

@@ -1,9 +1,9 @@
-"""Layer versions, and functions completed with the contents of those that they name.
+"""Layer versions, and functions completed with the contents of the versions that they name.
 
-Contract: pure values on one event loop, no I/O. A function whose layers are not all known is
-pending: it waits, or serves as it was. A version that is there wins over what a function remembers
-of it; of two objects that are the same version the older one counts (the controller marks the other
-Stalled). Source: spec/lambda.md sections 6.3 and 6.7.
+Contract: lives on one event loop; no I/O. A function whose layers are not all known is pending: it
+waits, or is served with its former configuration. A version that exists wins over what a function
+remembers of it. Of two objects that are the same version the older one counts (the controller marks
+the other Stalled). Source: spec/lambda.md sections 6.3 and 6.7.
 """
 
 import base64
@@ -51,7 +51,7 @@ def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
     name, version = metadata["name"], spec["version"]
     if not isinstance(version, int) or not isinstance(spec.get("layerName", ""), str):
         raise TypeError("a layer's name or version of the wrong type")
-    content = build_code(spec["content"], {})
+    content = build_code(spec["content"])
     if isinstance(content, InlineFiles):
         archive = build_inline_zip(content.files)
         content = InlineZip(base64.b64encode(archive).decode())
@@ -81,7 +81,7 @@ def describe_missing(missing: Sequence[str]) -> str:
     )
 
 
-class LayerBook:
+class LayerRegistry:
     """All layer versions that are known."""
 
     def __init__(self) -> None:

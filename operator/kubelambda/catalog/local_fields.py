@@ -1,8 +1,8 @@
-"""Which fields of a spec local mode acts upon, and what to expect where it does not.
+"""Which fields of a spec have an effect in local mode, and what to say of those that have none.
 
-Contract: pure. Nothing is ignored in silence: a field that is set, to something else than its
-default, is in HONOURED or is reported, with what DIFFERENCES says of it. A field of which neither
-knows is reported too. LIMIT: everything in DIFFERENCES, see docs/limits.md.
+Contract: pure. No field is ignored silently: one that is set to something other than its default is
+either in HONOURED, or reported with the sentence of DIFFERENCES. A field that is in neither is
+reported too. LIMIT: everything in DIFFERENCES, see docs/limits.md.
 """
 
 from collections.abc import Iterator, Mapping

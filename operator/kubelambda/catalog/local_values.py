@@ -1,6 +1,7 @@
-"""Local mode's kubelet for ``environment.valuesFrom``: Secrets and ConfigMaps among the YAML files.
+"""``environment.valuesFrom`` in local mode, which takes Secrets and ConfigMaps from the YAML files.
 
-Contract: pure; same namespace only. Its errors name objects and keys, never values.
+Contract: pure; does what the kubelet does on a cluster, within one namespace. Errors name objects
+and keys, never values.
 """
 
 import base64
@@ -23,7 +24,7 @@ class ValueMissingError(Exception):
 
 
 def resolve_values(function: Function, objects: Mapping[ObjectKey, Document]) -> Function:
-    """``function`` with its values as plain variables, so that a changed value is a changed one."""
+    """``function`` with the values as plain variables, so that its digest changes with them."""
     found: dict[str, str] = {}
     for value in function.values_from:
         source = next(kind for kind in _KINDS if value.get(kind))
@@ -41,7 +42,7 @@ def resolve_values(function: Function, objects: Mapping[ObjectKey, Document]) ->
 
 
 def _read_key(kind: str, document: Document, key: str) -> str | None:
-    """The key's text; None where there is none that a variable can hold."""
+    """The key's text; None if it is missing or cannot be the value of a variable."""
     plain = document.get("stringData" if kind == "Secret" else "data") or {}
     if plain.get(key) is not None:
         return str(plain[key])

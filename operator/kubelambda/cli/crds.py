@@ -6,16 +6,26 @@ installs ``crds/`` once and never again.
 """
 
 import asyncio
-import sys
 
 import typer
 
-app = typer.Typer(help="The custom resource definitions of this release.", no_args_is_help=True)
+from kubelambda.cli.extras import needs_extra
+from kubelambda.cli.failure import fail
+from kubelambda.cli.suggestions import SuggestingGroup
+
+EXIT_REFUSED = 1
+"""The cluster cannot be reached, or refuses."""
+
+app = typer.Typer(
+    cls=SuggestingGroup,
+    help="Print or apply the CustomResourceDefinitions of this release.",
+    no_args_is_help=True,
+)
 
 
 @app.command("print")
 def print_crds() -> None:
-    """Print all definitions as YAML."""
+    """Print them as YAML."""
     from kubelambda.api.crd import build_crds, render_crd
 
     print("---\n".join(render_crd(manifest) for manifest in build_crds().values()), end="")
@@ -23,22 +33,27 @@ def print_crds() -> None:
 
 @app.command("apply")
 def apply_crds() -> None:
-    """Apply all definitions to the cluster of this process and wait until they are served."""
-    from kubelambda.kube.errors import KubeError
+    """Apply them to the cluster and wait until it serves them.
+
+    The cluster is the one that this runs in, else the current context of the kubeconfig.
+    """
+    with needs_extra("controller"):
+        from kubelambda.kube.errors import KubeError
 
     try:
         asyncio.run(_apply())
     except (KubeError, OSError) as error:
-        print(f"kubelambda: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+        fail(error, EXIT_REFUSED)
 
 
 async def _apply() -> None:
     from kubelambda.api.crd import build_crds
-    from kubelambda.kube.client import connect
-    from kubelambda.kube.crd import apply_crd
 
-    client = connect()
+    with needs_extra("controller"):
+        from kubelambda.kube.client import connect
+        from kubelambda.kube.crd import apply_crd
+
+        client = connect()  # which imports the library of Kubernetes
     try:
         for manifest in build_crds().values():
             await apply_crd(client, manifest)

@@ -1,8 +1,9 @@
-"""The role ``kubelambda controller``: assembles the parts, leads or stands by, ends cleanly.
+"""The role ``kubelambda controller``: stands by, leads, and ends cleanly.
 
-Contract: exit code 0 after SIGTERM, 1 after losing the Lease or an unexpected end of any part (a
-standby takes over at once, and Kubernetes starts the process anew), 2 for settings a person has to
-mend. A standby is Ready and writes nothing; a controller that cannot reach the API server is not.
+Contract: exit code 0 after SIGTERM; 1 after losing the Lease or the unexpected end of any part (a
+standby takes over at once, and Kubernetes restarts the process); 2 for settings that a person has
+to correct. A standby is Ready and writes nothing; a controller that cannot reach the API server is
+not Ready.
 """
 
 import asyncio
@@ -14,9 +15,11 @@ from typing import NoReturn, Protocol
 
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.network.rules import build_network_rules
+from kubelambda.controller.process.assembly import build_parts
 from kubelambda.controller.process.election import ElectionSettings
 from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader import Leader
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import NoConnectionError, load_configuration
 from kubelambda.kube.request_sender import RequestCounter
@@ -28,6 +31,9 @@ from kubelambda.telemetry.metrics import build_registry
 logger = logging.getLogger(__name__)
 
 OUTSIDE = "local"
+"""The pod's name of a process outside a cluster."""
+REQUESTS_PER_S = 200.0
+REQUESTS_BURST = 400.0
 
 
 def run(settings: ControllerSettings) -> NoReturn:
@@ -57,7 +63,14 @@ async def _serve(settings: ControllerSettings) -> int:
     counter = RequestCounter(registry)
     election_client = KubeClient(load_configuration(), counter, threads=2)
     elector = Elector(election_client, _build_election_settings(settings))
-    leader = Leader(settings, master_secret, rules, registry, counter, elector)
+    client = KubeClient(
+        load_configuration(),
+        counter,
+        fence=elector.check_fence,
+        bucket=TokenBucket(REQUESTS_PER_S, REQUESTS_BURST),
+    )
+    parts = build_parts(settings, master_secret, rules, registry, client, lambda: client.connection)
+    leader = Leader(settings, client, elector, parts)
     health = HealthServer(
         registry,
         check_live=leader.check_live,
@@ -73,11 +86,12 @@ async def _serve(settings: ControllerSettings) -> int:
         )
     finally:
         await health.close()
+        client.close()
         election_client.close()
 
 
 class Leadership(Protocol):
-    """What a controller does while it leads, and how it hands over (``Leader``)."""
+    """What a controller does while it leads, and how it hands over; ``Leader`` implements it."""
 
     async def lead(self, stop: asyncio.Event) -> None:
         """Return after ``stop``; raise what ended it otherwise."""
@@ -91,7 +105,7 @@ class Leadership(Protocol):
 async def stand_by_then_lead(
     elector: Elector, leader: Leadership, stop: asyncio.Event, *, with_election: bool
 ) -> int:
-    """The life of a controller; its exit code."""
+    """Wait for leadership, lead, hand over; returns the exit code."""
     if not with_election:
         elector.lead_unopposed()
     elif not await _first_of(elector.wait_for_leadership(), stop):

@@ -1,7 +1,7 @@
-"""How long to wait before the next try: the one rule for everything that is tried again.
+"""How long to wait before the next try: the one rule of exponential backoff and jitter.
 
-Contract: pure; chance comes in. Whoever waits says how often it has failed, and between which
-limits the delay grows.
+Contract: pure; the random number comes in. The caller says how often it has failed, and between
+which limits the delay grows.
 """
 
 _DOUBLINGS_MAX = 16
@@ -10,13 +10,13 @@ _DOUBLINGS_MAX = 16
 def double_delay_s(failures: int, least_s: float, most_s: float) -> float:
     """``least_s`` after the first failure, twice as long after each further one, up to ``most_s``.
 
-    ``failures`` are those before the present one.
+    ``failures``: how many came before the present one, so 0 gives ``least_s``.
     """
     return min(most_s, least_s * 2.0 ** min(max(failures, 0), _DOUBLINGS_MAX))
 
 
 def spread(delay_s: float, chance: float) -> float:
-    """Between half of ``delay_s`` and the whole, so that what waits does not return in step.
+    """Between half of ``delay_s`` and the whole, so that many who wait do not return at once.
 
     ``chance`` is a random number of [0, 1).
     """

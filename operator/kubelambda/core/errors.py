@@ -1,4 +1,4 @@
-"""Errors of the Lambda API: code, HTTP status, text and the casing of the message member.
+"""Errors of the Lambda API: status, code, message, and how the body spells its members.
 
 Contract: values only. Source: spec/lambda.md sections 2.4, 2.6, 4.5 and appendix A; the casing of
 the message member differs by shape, and SDKs show the message only under the modelled name.
@@ -22,7 +22,7 @@ WITHOUT_TYPE = frozenset({"ValidationException", "AccessDeniedException"})
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """One refusal; ``retry_after_s`` becomes a header, ``reason`` a member of the body."""
+    """One error answer; ``retry_after_s`` becomes a header, ``reason`` a member of the body."""
 
     status: int
     code: str
@@ -30,7 +30,7 @@ class ApiError:
     reason: str = ""
     retry_after_s: int | None = None
     is_gone: bool = False
-    """Between processes only: the function was seen to be deleted, so it will not come back."""
+    """Between our processes only: the function's deletion was seen, so it will not come back."""
 
     def body(self) -> bytes:
         """The JSON that AWS sends."""
@@ -64,14 +64,14 @@ class Violation:
         return cls(member, value, f"Member must satisfy regular expression pattern: {pattern}")
 
     def describe(self) -> str:
-        """AWS's sentence."""
+        """The violation as a sentence in AWS's words."""
         return f"Value '{self.value}' at '{self.member}' failed to satisfy constraint: " + (
             self.constraint
         )
 
 
 def function_not_found(arn: str) -> ApiError:
-    """404; ``arn`` carries the qualifier, ``$LATEST`` where the caller gave none."""
+    """404; ``arn`` ends with the qualifier, which is ``$LATEST`` if the caller gave none."""
     return ApiError(404, "ResourceNotFoundException", f"Function not found: {arn}")
 
 
@@ -90,7 +90,7 @@ def wrong_region(given: str, own: str) -> ApiError:
 
 
 def invalid_request(violations: Sequence[Violation]) -> ApiError:
-    """400 for members that do not have the form that the service model gives them, all at once."""
+    """400 that names all members that break the service model, not only the first."""
     count = len(violations)
     noun = "validation error" if count == 1 else "validation errors"
     sentences = "; ".join(one.describe() for one in violations)
@@ -119,7 +119,7 @@ def invalid_json(problem: str) -> ApiError:
 
 
 def request_too_large(limit: int) -> ApiError:
-    """413; the wire code differs from the modelled shape, as on AWS."""
+    """413; as on AWS the code differs from the name of the modelled shape."""
     return ApiError(
         413,
         "RequestEntityTooLargeException",
@@ -150,12 +150,12 @@ def stalled(reason: str, message: str) -> ApiError:
 
 
 def unavailable(message: str, retry_after_s: int = 1) -> ApiError:
-    """503 of the platform's own: nothing has run, trying again is safe."""
+    """503 of the platform: nothing has run, and trying again is safe."""
     return ApiError(503, "ServiceException", message, retry_after_s=retry_after_s)
 
 
 def internal() -> ApiError:
-    """500: the platform failed in a way that it did not foresee; the event may have run."""
+    """500 for a bug of the platform; the event may have run."""
     return ApiError(
         500, "ServiceException", "An internal error occurred; the gateway has logged it"
     )
@@ -167,7 +167,7 @@ def misdirected() -> ApiError:
 
 
 def not_built(message: str) -> ApiError:
-    """501: the request is well-formed and this release does not do it; nothing was accepted."""
+    """501: this release does not support the (well-formed) request; nothing was accepted."""
     return ApiError(501, "ServiceException", message)
 
 

@@ -1,7 +1,7 @@
-"""Ports: what decisions and their callers expect of the world, as protocols.
+"""Ports: protocols for what our components need from each other.
 
-Contract: types only. A port has one conformance suite that all of its drivers pass; the fakes that
-tests use are drivers too.
+Contract: types only. A port has one conformance suite that all of its drivers pass; the fakes of
+the tests are drivers too.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,10 @@ class Clock(Protocol):
 
 
 class Catalog(Protocol):
-    """Which functions exist; answers from its last good state."""
+    """Which functions exist, as of the last good state."""
 
     synced: bool
-    """Whether everything was listed once; before that "not found" means nothing."""
+    """Whether everything was listed once; before that a function may exist that is not found."""
 
     def get(self, ref: FunctionRef) -> Function | None:
         """The function at ``ref``."""
@@ -43,7 +43,7 @@ class Catalog(Protocol):
         ...
 
     def was_deleted(self, uid: str) -> bool:
-        """Whether the deletion of the function with this uid was seen; False proves nothing."""
+        """Whether the deletion of this uid was seen. False does not prove that it still exists."""
         ...
 
     def namespace_of_account(self, account_id: str) -> str | None:
@@ -55,7 +55,7 @@ class Catalog(Protocol):
         ...
 
     def subscribe(self, callback: Callable[[FunctionRef], None]) -> None:
-        """Call ``callback`` on the loop when a function appeared, changed or went."""
+        """Call ``callback`` on the loop when a function appears, changes or is deleted."""
         ...
 
 

@@ -1,5 +1,6 @@
-"""Asynchronous invocations: lease, invoke through the gateway, settle.
+"""Asynchronous invocations: lease an event, invoke its function through a gateway, settle.
 
-Contract: acknowledges nothing before its successor is durable. What becomes of a run is decided in
-``core.asynchronous.settle``; where events wait is a driver in ``stores``.
+Contract: acknowledges no event before what follows from it is durable. What follows from a run is
+decided in ``core.asynchronous.settle``, how many events of a function run at once in
+``core.asynchronous.lanes``; the queue is a driver in ``stores``.
 """

@@ -4,12 +4,12 @@ Contract, in numbered rules that the tests name:
 
 - D1 nothing is acknowledged before what follows from it (outcome, successor, dead letter) is
   durable; a dispatcher that is killed anywhere loses nothing.
-- D2 a lease is extended while its event waits or runs here; one that is not extended runs out by
-  itself. A run ends when its gateway does not prove to be alive, so no lease is held for ever.
-- D3 stopping takes no new events, gives back those that wait, lets running ones finish for a while
-  and releases the rest.
-- D4 a queue that is away is asked again, never in a hot loop.
-- D5 whatever goes wrong with one event is logged, and its lease runs out; nothing else stops.
+- D2 a lease is extended while its event waits or runs here; a lease that is not extended expires. A
+  run ends when its gateway gives no sign of life, so no lease is held for ever.
+- D3 a dispatcher that stops takes no new events, releases those that wait, lets running ones finish
+  for a while and releases the rest.
+- D4 while the queue is unreachable, leases are asked for again after UNAVAILABLE_S.
+- D5 whatever goes wrong with one event is logged, and its lease expires; nothing else stops.
 - D6 how many events of a function run at once, and which events go back to the queue for want of
   room, is decided in ``core.asynchronous.lanes``.
 """
@@ -52,26 +52,26 @@ from kubelambda.process.supervisor import Supervisor
 logger = logging.getLogger(__name__)
 
 BATCH_MAX = 100
-"""Events of one lease request; with the largest payloads they are 100 MB."""
+"""Events of one request for leases; with the largest payloads they take 100 MB."""
 HELD_MAX = 2_000
 LEASE_WAIT_S = 2.0
 LEASE_ANSWER_S = 15.0
 UNAVAILABLE_S = 1.0
 ROOM_WAIT_S = 0.02
 TICK_S = 0.1
-"""How often lanes are looked at that wait for nothing but time."""
+"""How often all lanes are looked at: some wait for nothing but time to pass."""
 
 
 class Invoker(Protocol):
-    """How an event reaches its function."""
+    """Runs an event by its function."""
 
     async def invoke(
         self, event: QueuedEvent, on_begun: Callable[[], None]
     ) -> Outcome | ApiError | Dropped:
         """Run it to its end; Dropped where nobody knows how it ended.
 
-        ``on_begun`` is called when it was handed to an environment. Returns in bounded time when
-        whoever runs the event gives no sign of life.
+        ``on_begun`` is called when the event was handed to an environment. Returns in bounded time
+        where the gateway that runs the event gives no sign of life.
         """
         ...
 
@@ -116,7 +116,7 @@ class Dispatcher:
         self._supervisor.keep("the extension of leases", self._leases.run)
 
     async def drain(self, drain_s: float) -> None:
-        """Give back what waits; wait for what runs, and give back what does not finish (D3)."""
+        """Release what waits; wait ``drain_s`` for what runs, then release the rest (D3)."""
         self._stopping = True
         has_leases = len(self._leases) > 0
         await self._release(key for key in self._leases.list_keys() if key not in self._tasks)
@@ -132,18 +132,18 @@ class Dispatcher:
         await self._release(self._leases.list_keys())
 
     async def _wait_for_leasing(self) -> None:
-        """A request for leases that is under way takes up what is given back meanwhile."""
+        """A request for leases that is under way may lease again what is released meanwhile."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEASE_WAIT_S + UNAVAILABLE_S):
                 await self._leasing_ended.wait()
 
     async def _lease_events(self) -> None:
         while not self._stopping:
-            room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._leases))
+            room = min(BATCH_MAX, self._lanes.lease_limit, HELD_MAX - len(self._leases))
             if room < BATCH_MAX // 2:
                 # Each lease is a request to the queue: let some more events finish first.
                 await asyncio.sleep(ROOM_WAIT_S)
-                room = min(BATCH_MAX, self._lanes.room, HELD_MAX - len(self._leases))
+                room = min(BATCH_MAX, self._lanes.lease_limit, HELD_MAX - len(self._leases))
             if room <= 0:
                 continue
             try:
@@ -155,7 +155,7 @@ class Dispatcher:
                 continue
             await self._take(leases)
         self._leasing_ended.set()
-        await asyncio.Event().wait()  # what was given back is for others to take
+        await asyncio.Event().wait()  # what was released is for other dispatchers
 
     async def _take(self, leases: Sequence[Lease]) -> None:
         new = [lease.event for lease in leases if self._leases.take(lease)]
@@ -190,7 +190,7 @@ class Dispatcher:
         self._begin_work(key, self._serve(key))
 
     def _return(self, returned: Returned) -> None:
-        """The lane has no room for it: back to the queue for a while."""
+        """The lane has no room for the event: back to the queue for a while."""
         event = self._leases.get(returned.key).event
         if returned.delay_s is None:
             delay_s = plan_delay_s(event, self._chance())
@@ -206,7 +206,7 @@ class Dispatcher:
         task.add_done_callback(lambda done: self._forget_task(key, done))
 
     def _forget(self, key: str) -> None:
-        """Something went wrong with it: its lease runs out, and it is delivered again (D5)."""
+        """Something went wrong: the lease expires, and the event is delivered again (D5)."""
         self._leases.drop(key)
 
     def _forget_task(self, key: str, task: asyncio.Task[None]) -> None:
@@ -269,7 +269,7 @@ class Dispatcher:
             return
         try:
             await self._queue.release(lease)
-        except Exception as error:  # noqa: BLE001  # stopping goes on; the lease runs out
+        except Exception as error:  # noqa: BLE001  # stopping goes on; the lease expires
             logger.warning("%s; the lease of %s runs out", error, lease.event.request_id)
 
 

@@ -1,8 +1,8 @@
 """The leases that a dispatcher holds, and their extension (D2).
 
-Contract: an event is known by its message id. A lease is extended from ``take`` until ``drop``,
-every third of its time, by ``run``; whatever goes wrong with one extension is logged, and neither
-the others nor the loop end by it.
+Contract: an event is known by its message id. From ``take`` until ``drop`` a lease is extended each
+third of its time, by ``run``. An extension that fails is logged and tried again; it ends neither
+the others nor ``run``.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from kubelambda.core.asynchronous.queue import Lease, Queue
 
 logger = logging.getLogger(__name__)
 
-LOOKS = 4
-"""How often the leases are looked through in the time after which one is extended."""
+CHECKS = 4
+"""How often the leases are gone through in the time after which one is extended."""
 
 
 class HeldLeases:
-    """``run`` under a supervisor for as long as anything is held."""
+    """Keep ``run`` under a supervisor for as long as anything is held."""
 
     def __init__(self, queue: Queue, lease_s: float) -> None:
         self._queue = queue
@@ -33,7 +33,7 @@ class HeldLeases:
         return key in self._leases
 
     def take(self, lease: Lease) -> bool:
-        """Hold ``lease``; False where its event is held already, by a lease that has run out."""
+        """Hold ``lease``; False where its event was held already, by a lease that has expired."""
         key = lease.event.message_id
         is_new = key not in self._leases
         self._leases[key] = lease
@@ -45,7 +45,7 @@ class HeldLeases:
         return self._leases[key]
 
     def drop(self, key: str) -> Lease | None:
-        """Extend it no more; the lease, unless it was dropped before."""
+        """Stop extending it; returns the lease, or None where it was dropped before."""
         self._extended_at.pop(key, None)
         return self._leases.pop(key, None)
 
@@ -54,10 +54,10 @@ class HeldLeases:
         return list(self._leases)
 
     async def run(self) -> None:
-        """Extend what is held, until cancelled."""
+        """Extend the leases, until cancelled."""
         while True:
-            await asyncio.sleep(self._extend_s / LOOKS)
-            before = self._loop.time() - self._extend_s * (1 - 1 / LOOKS)
+            await asyncio.sleep(self._extend_s / CHECKS)
+            before = self._loop.time() - self._extend_s * (1 - 1 / CHECKS)
             due = [key for key, at in self._extended_at.items() if at <= before]
             await asyncio.gather(*(self._extend(key) for key in due))
 

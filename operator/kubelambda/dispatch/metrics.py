@@ -28,13 +28,13 @@ class DispatchMetrics:
         )
         self._events = Gauge(
             "kubelambda_dispatch_events",
-            "Events in the hands of this dispatcher: running, or waiting for a slot",
+            "Events that this dispatcher holds: running, or waiting for a slot",
             ["state"],
             registry=registry,
         )
         self._lanes = Gauge(
             "kubelambda_dispatch_lanes",
-            "Functions that have or lately had events in the hands of this dispatcher",
+            "Functions of which this dispatcher holds or lately held events",
             registry=registry,
         )
 
@@ -51,7 +51,7 @@ class DispatchMetrics:
         self._unreadable.inc()
 
     def show(self, lanes: Lanes) -> None:
-        """What is in the hands now."""
+        """What is held now."""
         self._events.labels("running").set(lanes.running)
         self._events.labels("waiting").set(lanes.waiting)
         self._lanes.set(len(lanes))

@@ -1,8 +1,8 @@
-"""Invokes through a gateway's internal listener (``core.wire.relay``).
+"""Invokes functions through a gateway's internal listener (``core.wire.relay``).
 
-Contract: any gateway will do, it knows the owner. Every event may have been begun before, so each
-is sent as one that may repeat. A connection that is lost says nothing about the function: Dropped.
-So does a gateway that gives no sign of life for SILENCE_S_MAX: ``invoke`` always ends.
+Contract: any gateway will do, since each knows the owner. An event may have begun before, so each
+is sent as one that may repeat. A connection that is lost, or a gateway that gives no sign of life
+for SILENCE_S_MAX, says nothing about the run: Dropped. So ``invoke`` always ends.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,6 @@ from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, Dropped, Outcom
 from kubelambda.core.wire.relay import (
     BEGUN_SIGN,
     META_HEADER,
-    OUTCOME_HEADER,
-    OUTCOME_IN_BODY,
     POSITIONAL,
     RELAY_PATH,
     SIGN_OF_LIFE,
@@ -22,17 +20,17 @@ from kubelambda.core.wire.relay import (
     VERSION,
     MalformedRelayError,
     RelayRequest,
-    decode_outcome,
     encode_request,
 )
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, OUTCOME_IN_BODY, decode_outcome
 from kubelambda.process.internal_client import InternalClient, InternalRequestError, OpenReply
 from kubelambda.process.signatures import Signatures
 
 REPLY_BYTES_MAX = RESPONSE_BYTES_MAX + 1_048_576
 """A payload, and what stands before it: signs of life, and the outcome with its log tail."""
 OLD_GATEWAY_S_MAX = 1_020.0
-"""The longest timeout and the longest cold start: a gateway of the release before gives no sign of
-life, so this is when it is given up."""
+"""A gateway of the release before gives no sign of life; it is waited for as long as the longest
+timeout and the longest cold start take."""
 _BAD_REQUEST = 400
 
 Answer = tuple[int, str, bytes]

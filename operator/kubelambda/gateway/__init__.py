@@ -1,6 +1,10 @@
-"""The data plane's front door: the AWS Invoke API outside, the link to agents inside.
+"""The data plane: it takes invocations from clients and hands them to environments over the link.
 
 Contract: terminates invocations, counts concurrency, hands events to environments. Never writes a
 Kubernetes object and never imports ``kubernetes`` or kopf, not even indirectly. Everything that
-arrives, from clients and from function pods alike, is hostile until checked.
+arrives, from clients and from function pods alike, is taken for hostile until it is checked.
+
+The rooms, from the outside inwards: ``http`` (connections and requests), ``invoke`` and
+``packages`` (what requests ask for), ``peers`` (which gateway owns a function), ``pools`` (the
+environments of a function and who gets them), ``link`` (the connections of agents).
 """

@@ -1,7 +1,7 @@
 """The parts of a gateway and how they are joined.
 
-Contract: no I/O beyond what the parts do by themselves once their listeners feed them; ``server``
-owns sockets, tasks and the order of starting and stopping.
+Contract: makes no I/O of its own; ``server`` owns the sockets, the tasks and the order of starting
+and stopping.
 """
 
 import asyncio
@@ -12,27 +12,24 @@ from functools import partial
 from kubelambda.config import GatewaySettings
 from kubelambda.core.coordination.membership import Member
 from kubelambda.core.model.function import FunctionRef
-from kubelambda.core.packages.store import PACKAGE_BYTES_MAX, PackageStore
+from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.core.wire.demand import Drain
 from kubelambda.core.wire.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
 from kubelambda.core.wire.keys import derive_function_key, derive_key
 from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.gateway.http.connection import HttpConnection
-from kubelambda.gateway.http.request import Request
-from kubelambda.gateway.http.request_reader import BodyRule
 from kubelambda.gateway.http.spool import Spool
 from kubelambda.gateway.invoke.failure import answer_failure
-from kubelambda.gateway.invoke.front_page import RenderPage, is_front_page, serve_front_page
-from kubelambda.gateway.invoke.internal_api import InternalApi, limit_internal_body
+from kubelambda.gateway.invoke.front_page import RenderPage
+from kubelambda.gateway.invoke.internal_api import InternalApi
 from kubelambda.gateway.invoke.invoke_api import InvokeApi
-from kubelambda.gateway.invoke.operations import limit_body
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.link.connection import LinkConnection
 from kubelambda.gateway.link.hello_decider import HelloDecider
 from kubelambda.gateway.link.links import Links
 from kubelambda.gateway.metrics import GatewayMetrics
-from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
+from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
 from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.heartbeats import HttpHeartbeats
@@ -40,6 +37,7 @@ from kubelambda.gateway.peers.membership import FindPeers, Membership
 from kubelambda.gateway.peers.router import Router
 from kubelambda.gateway.pools.demand_reporter import DemandReporter
 from kubelambda.gateway.pools.pools import Pools
+from kubelambda.gateway.routes import InternalRoutes, PublicRoutes
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
@@ -49,7 +47,7 @@ UPLOADS_DIRECTORY = "uploads"
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What a gateway is given."""
+    """What a gateway is given: settings, and the drivers of its ports."""
 
     settings: GatewaySettings
     catalog: Catalog
@@ -69,7 +67,7 @@ class Dependencies:
 
 
 class Assembly:
-    """The parts, joined. ``own`` says under which name and address others know this gateway."""
+    """The parts, joined. ``own`` is the name and address by which others know this gateway."""
 
     def __init__(self, given: Dependencies, own: Member) -> None:
         self._given = given
@@ -113,34 +111,49 @@ class Assembly:
             self._drain,
             observe_stage=given.metrics.observe_stage,
         )
+        self._build_routes(signatures)
+        self.links = self._build_links()
+        catalog.subscribe(self._follow_function)
+
+    def _build_routes(self, signatures: Signatures) -> None:
+        given, settings, catalog = self._given, self._given.settings, self._given.catalog
+        anonymous, supervisor = settings.anonymous_invocation, given.supervisor
         resolver = Resolver(
             catalog, region=settings.region, default_namespace=settings.default_namespace
         )
-        self._api = InvokeApi(
+        invoke_api = InvokeApi(
             resolver,
-            anonymous=settings.anonymous_invocation,
+            anonymous=anonymous,
             submit=self.router.submit,
             count=given.metrics.count,
             events=given.events,
-            supervisor=given.supervisor,
+            supervisor=supervisor,
         )
-        self._internal_api = InternalApi(
+        internal_api = InternalApi(
             signatures,
             membership=self.membership,
             resolver=resolver,
             submit=self.router.submit,
             was_deleted=catalog.was_deleted,
-            supervisor=given.supervisor,
+            supervisor=supervisor,
         )
-        self._package_api = PackageApi(
+        package_api = PackageApi(
             _build_cache(given),
             catalog,
             self._derive_key,
             signatures=signatures,
-            anonymous=settings.anonymous_invocation,
-            supervisor=given.supervisor,
+            anonymous=anonymous,
+            supervisor=supervisor,
         )
-        self.links = Links(
+        takes_uploads = given.packages is not None and anonymous
+        self._public = PublicRoutes(
+            invoke_api, package_api, given.render_page, takes_uploads=takes_uploads
+        )
+        self._internal = InternalRoutes(internal_api, package_api)
+
+    def _build_links(self) -> Links:
+        settings = self._given.settings
+        return Links(
             derive_key=self._derive_key,
             decider=self.hello_decider,
             attach=self.pools.attach,
@@ -148,42 +161,26 @@ class Assembly:
             listener=self.pools,
             read_epoch=lambda: self.membership.view.epoch,
             prove_epoch=partial(prove_epoch, self._epoch_key),
-            serve_http=self._serve_internal,
+            serve_http=self._serve_http,
             ping_s=settings.link_ping_s,
             dead_s=settings.link_dead_s,
         )
-        catalog.subscribe(self._follow_function)
 
     def build_public(self) -> HttpConnection:
         """A connection of the public listener."""
         return HttpConnection(
-            self._serve_public_request, self._rule_public_body, self.connections, answer_failure
+            self._public.serve, self._public.rule_body, self.connections, answer_failure
         )
 
     def build_internal(self) -> asyncio.Protocol:
         """A connection of the internal listener: an agent, until it proves to be a request."""
         return LinkConnection(self.links)
 
-    def _serve_public_request(self, request: Request) -> None:
-        if is_upload(request.method, request.path):
-            self._package_api.serve_upload(request)
-        elif self._given.render_page is not None and is_front_page(request):
-            serve_front_page(request, self._given.render_page)
-        else:
-            self._api.serve(request)
-
-    def _serve_internal_request(self, request: Request) -> None:
-        if is_download(request.method, request.path):
-            self._package_api.serve_download(request)
-        elif is_lookup(request.method, request.path):
-            self._package_api.serve_lookup(request)
-        else:
-            self._internal_api.serve(request)
-
-    def _serve_internal(self, transport: asyncio.Transport, received: bytes) -> None:
+    def _serve_http(self, transport: asyncio.Transport, received: bytes) -> None:
+        """A connection of the internal listener has proved to be a request."""
         connection = HttpConnection(
-            self._serve_internal_request,
-            _rule_internal_body,
+            self._internal.serve,
+            self._internal.rule_body,
             self.internal_connections,
             answer_failure,
             keeps_half_closed=False,  # who relays an event gives it up so
@@ -191,14 +188,6 @@ class Assembly:
         transport.set_protocol(connection)
         connection.connection_made(transport)
         connection.data_received(received)
-
-    def _rule_public_body(
-        self, method: bytes, path: bytes, headers: dict[bytes, bytes]
-    ) -> BodyRule:
-        if is_upload(method, path):
-            keeps = self._given.packages is not None and self._given.settings.anonymous_invocation
-            return BodyRule(PACKAGE_BYTES_MAX if keeps else 0, is_upload=True)
-        return BodyRule(limit_body(method, path, headers))
 
     def _open_spool(self, on_room: Callable[[], None]) -> Spool:
         directory = self._given.settings.package_cache / UPLOADS_DIRECTORY
@@ -253,7 +242,3 @@ def _build_cache(given: Dependencies) -> PackageCache | None:
     if given.packages is None:
         return None
     return PackageCache(given.packages, given.settings.package_cache, given.supervisor)
-
-
-def _rule_internal_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:
-    return BodyRule(limit_internal_body(method, path, headers))

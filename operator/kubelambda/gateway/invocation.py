@@ -28,27 +28,27 @@ class ResponseStream(Protocol):
     """To be called when the caller takes more, after ``write`` or ``relay`` said no."""
 
     def begin(self) -> None:
-        """The response has begun."""
+        """The response begins."""
         ...
 
     def write(self, chunk: bytes) -> bool:
-        """A piece of it; whether the caller takes more now."""
+        """Send a piece of the response; returns whether the caller takes more now."""
         ...
 
     def relay(self, data: bytes) -> bool:
-        """The same of what the function's own gateway has framed."""
+        """Send bytes that the function's own gateway has framed already; returns the same."""
         ...
 
     def resume(self) -> None:
-        """The caller has caught up, or gone."""
+        """The caller takes more again, or has gone."""
         ...
 
     def complete(self, outcome: Outcome) -> None:
-        """What is left of the response, and the end."""
+        """Send what is left of the response, and its end."""
         ...
 
     def end(self) -> None:
-        """All of it has been relayed."""
+        """The whole response has been relayed."""
         ...
 
 
@@ -102,7 +102,7 @@ class Invocation:
             self.release()
 
     def share(self, other: "Invocation") -> None:
-        """Tell ``other``, of the same request id, as well that it begins and how it ends."""
+        """Let ``other``, of the same request id, begin and end with this one."""
         former, former_on_begun, answer = self.answer, self.on_begun, other.answer
 
         def answer_both(outcome: Outcome | ApiError | Dropped) -> None:
@@ -119,20 +119,20 @@ class Invocation:
             other.begin()
 
     def release(self) -> None:
-        """Give the slot back: never begun, or its environment is idle or dead. Once only."""
+        """Give the slot back, once: it never began, or its environment is idle or dead."""
         on_released, self.on_released = self.on_released, None
         if on_released is not None:
             on_released()
 
     def leave(self) -> None:
-        """The caller has gone: nobody holds up a response any more."""
+        """The caller has gone; a response that is being made is not held up by him any more."""
         if self.on_abandoned is not None:
             self.on_abandoned()
         if self.stream is not None:
             self.stream.resume()
 
     def stop_timer(self) -> None:
-        """Nobody waits for the clock any more."""
+        """Cancel its timer, if it has one."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None

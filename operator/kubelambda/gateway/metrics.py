@@ -16,7 +16,7 @@ ColdStartStage = Literal["posted", "dialled", "configured", "initialised"]
 
 
 def ignore_stage(stage: ColdStartStage, seconds: float) -> None:
-    """Nobody measures."""
+    """Measure nothing."""
 
 
 class GatewayMetrics:

@@ -1,10 +1,11 @@
 """A gateway: its listeners, started and stopped in order.
 
 Contract: ``start`` binds all three listeners or raises OSError (files of TLS included);
-``serve_until`` returns after a graceful drain. Order of stopping: not ready; other gateways take
-over the functions, agents and waiting requests go to them; for ``linger_s`` whatever still comes is
-served, each answer the last of its connection; no new connections; requests in flight get
-``drain_s``; links close; the only gateway stays a little, so that connections are refused at once.
+``serve_until`` returns after a graceful drain, which has an order. The gateway is not ready any
+more; other gateways take over its functions, and agents and waiting requests go to them; for
+``linger_s`` whatever still comes is served, each answer the last of its connection; no connections
+are accepted any more; requests in flight get ``drain_s``; links are closed; a gateway that is the
+only one stays a little longer, so that connections to it are refused at once.
 """
 
 import asyncio

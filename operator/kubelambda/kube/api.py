@@ -1,8 +1,8 @@
 """The port through which everything reaches the API server, and the types of its requests.
 
-Contract: raw dictionaries in, raw dictionaries out; errors are those of ``kube.errors``. Drivers:
+Contract: plain dictionaries in and out; errors are those of ``kube.errors``. Drivers:
 ``kube.client`` for a real API server, ``kube.memory`` for tests and trials. Both pass the suite in
-``tests/conformance/kube_api.py``.
+``tests/conformance/kube_api``.
 """
 
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ APPLY_PATCH = "application/apply-patch+yaml"
 
 
 class KubeApi(Protocol):
-    """What controllers ask of an API server."""
+    """The requests that controllers send to an API server."""
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest:
         """The object; NotFoundError where there is none."""
@@ -34,7 +34,7 @@ class KubeApi(Protocol):
         page_items: int = 100,
         metadata_only: bool = False,
     ) -> AsyncIterator[list[Manifest]]:
-        """All objects, a page at a time. Only a list that ended without an error is complete."""
+        """All objects, a page at a time. A list is complete only if it ends without an error."""
         ...
 
     async def create(
@@ -81,8 +81,8 @@ class KubeApi(Protocol):
         uid: str,
         version: str = "",
     ) -> None:
-        """DELETE of just the object with this uid; dependants go in the background.
+        """DELETE of the object with just this uid; its dependants are deleted in the background.
 
-        With ``version`` only if it is unchanged since then; ConflictError where it is another.
+        With ``version`` only if that is still its resourceVersion; ConflictError otherwise.
         """
         ...

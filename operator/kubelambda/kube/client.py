@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.api import APPLY_PATCH, MERGE_PATCH, Manifest
 from kubelambda.kube.connection import Connection, describe_connection, load_configuration
 from kubelambda.kube.paths import Resource, build_path
@@ -58,7 +58,7 @@ class KubeClient:
         page_items: int = 100,
         metadata_only: bool = False,
     ) -> AsyncIterator[list[Manifest]]:
-        """All objects, a page at a time. Only a list that ended without an error is complete."""
+        """All objects, a page at a time. A list is complete only if it ends without an error."""
         query = {"limit": str(page_items)}
         if label_selector:
             query["labelSelector"] = label_selector
@@ -130,7 +130,7 @@ class KubeClient:
         uid: str,
         version: str = "",
     ) -> None:
-        """DELETE of just this object, with ``version`` of just this state of it."""
+        """DELETE of the object with just this uid and, where it is given, this resourceVersion."""
         preconditions = {"uid": uid} | ({"resourceVersion": version} if version else {})
         content = {
             "apiVersion": "v1",

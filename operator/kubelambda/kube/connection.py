@@ -1,7 +1,7 @@
 """How to reach the API server: from the pod's service account, else from the kubeconfig.
 
-Contract: the CA is always the explicit one of that source; REQUESTS_CA_BUNDLE and SSL_CERT_FILE do
-not replace it. ``kubernetes`` is imported on first use: it costs 40 MB.
+Contract: the CA is always the one that this source names; REQUESTS_CA_BUNDLE and SSL_CERT_FILE do
+not replace it. ``kubernetes`` is imported on first use, since it takes 40 MB.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def load_configuration() -> Any:
             loader.load_kube_config(client_configuration=configuration)
         except config.ConfigException as error:
             raise NoConnectionError(f"no service account and no kubeconfig: {error}") from error
-    # A write is repeated by the reconcile that wanted it, never below it: past the fence.
+    # The reconcile that wanted a write repeats it; a repeat down here would skip the fence.
     configuration.retries = False
     return configuration
 

@@ -15,7 +15,7 @@ _POLL_S = 0.2
 
 
 class NotEstablishedError(KubeError):
-    """The API server took a CRD but does not serve it in time."""
+    """The API server has accepted a CRD but does not serve it in time."""
 
 
 async def apply_crd(client: KubeApi, manifest: Manifest, *, timeout_s: float = 60.0) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong with the API server, as the callers need to tell it apart.
+"""Failures of requests to the API server, one class for each case that callers tell apart.
 
 Contract: the only exceptions that leave ``kube``; each keeps its cause. ``reason`` and ``message``
 are the API server's own words.
@@ -16,7 +16,7 @@ class KubeError(Exception):
 
     @property
     def is_of_ending_namespace(self) -> bool:
-        """Whether nothing is made any more because the whole namespace is being deleted."""
+        """Whether the request was refused because its namespace is being deleted."""
         return "is being terminated" in self.message
 
 
@@ -33,7 +33,7 @@ class ConflictError(KubeError):
 
 
 class ForbiddenError(KubeError):
-    """403: RBAC, a quota, a LimitRange, Pod Security, or a namespace that is going away."""
+    """403: RBAC, a quota, a LimitRange, Pod Security, or a namespace that is being deleted."""
 
 
 class InvalidError(KubeError):
@@ -49,11 +49,11 @@ class TooManyRequestsError(KubeError):
 
 
 class UnavailableError(KubeError):
-    """No answer, or a 5xx: nothing is known about what happened to the request."""
+    """No answer, or a 5xx: the request may have taken effect or not."""
 
 
 class FencedError(KubeError):
-    """This process may no longer write: it does not surely hold the Lease."""
+    """The write was not sent, since this process may no longer hold the Lease."""
 
 
 def classify_error(status: int, reason: str, message: str, retry_after_s: float) -> KubeError:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import UnavailableError, classify_error
 from kubelambda.kube.paths import Resource

@@ -1,24 +1,24 @@
-"""What local mode prints: what it serves, the lines to try, and what it could not serve.
+"""What local mode prints: the functions it serves, commands to try, and what it cannot serve.
 
-Contract: pure text from values; never a value of an environment variable or a line of code.
+Contract: pure. Never shows the value of an environment variable or a line of code.
 """
 
 from collections.abc import Sequence
 
-from kubelambda.catalog.files import Loaded, Problem, Remark
+from kubelambda.catalog.loaded import Loaded, Problem, Remark
 from kubelambda.core.model.function import Function
-from kubelambda.local.isolation import Isolation
+from kubelambda.local.bootstrap import INSTALLED, Unavailable, plan_bootstrap
+from kubelambda.local.environments.isolation import Isolation
 from kubelambda.local.machine import Machine
-from kubelambda.local.page import INVOKE_PATH
-from kubelambda.local.runtimes import INSTALLED, Unavailable, plan_bootstrap
+from kubelambda.local.status_page import INVOKE_PATH
 
 
 def render_banner(
     url: str, functions: Sequence[Function], machine: Machine, isolation: Isolation
 ) -> str:
-    """The functions and, for one that can run (a hello first), lines to paste.
+    """The functions and, for one of them that can run, commands to paste.
 
-    ``functions`` are as they are served: one that cannot run says so.
+    ``functions`` are as they are served: the message of one that cannot run says why.
     """
     accounts = dict.fromkeys((one.account_id, one.ref.namespace) for one in functions)
     lines = [f"kubelambda local mode at {url}"]
@@ -26,30 +26,30 @@ def render_banner(
     lines.append("")
     lines += [_render_function(function, machine) for function in functions]
     if not functions:
-        lines += ["  Nothing is served yet: mend what is named above."]
+        lines += ["  Nothing is served yet: correct what is named above."]
     runnable = [one for one in functions if not one.cannot_run]
     if runnable:
-        chosen = min(runnable, key=_rank)
+        chosen = min(runnable, key=_order_to_try)
         lines += ["", "Try:", *_render_tries(url, chosen.function_name)]
     lines += [
         "",
-        "Memory, CPU, disk and network are this machine's; nothing limits a function here.",
+        "Functions here use this machine's memory, CPU, disk and network without limits.",
         isolation.notice,
     ]
     lines += [
         f"The same list for a browser: {url}/",
-        "Edit a file and invoke again: it is read anew. Ctrl-C ends everything.",
+        "Edit a file and invoke again: local mode reads it again. Ctrl-C ends everything.",
     ]
     return "\n".join(lines)
 
 
 def render_problems(problems: Sequence[Problem], loaded: Loaded) -> str:
-    """One line for each document that was left out, and what is served all the same."""
+    """One line for each document that was left out, and what is served as before."""
     return "\n".join(_render_problem(one, loaded) for one in problems)
 
 
 def render_remarks(remarks: Sequence[Remark]) -> str:
-    """One line for each thing that is served in another way than on a cluster."""
+    """One line for each field that local mode treats in another way than a cluster."""
     return "\n".join(f"note: {one.path}: {one.message}" for one in remarks)
 
 
@@ -59,8 +59,8 @@ def _render_problem(problem: Problem, loaded: Loaded) -> str:
     return f"{line} (served as before: {', '.join(names)})" if names else line
 
 
-def _rank(function: Function) -> tuple[bool, bool]:
-    """A hello first, of those one in Python: it has no program to be missing."""
+def _order_to_try(function: Function) -> tuple[bool, bool]:
+    """A hello first, and of those one in Python, which this machine certainly has."""
     is_hello = function.function_name.startswith("hello")
     return not is_hello, not function.runtime.startswith("python")
 

@@ -1,19 +1,17 @@
-"""Which languages this machine has, and where what their functions need lies.
+"""Which languages this machine has, and where the files are that their functions need.
 
-Contract: looks, runs interpreters for their versions, changes nothing. A language's files come with
-the package (``bootstraps``), from the repository in a checkout, or, where they have to be fetched
-or compiled, from the cache that ``make local-runtimes`` and ``make node-runtimes`` fill.
+Contract: looks, and asks interpreters for their versions; changes nothing. A language's files come
+with the package (``bootstraps``), in a checkout from the repository, or, where they have to be
+fetched or compiled, from the cache that ``make local-runtimes`` and ``make node-runtimes`` fill.
 """
 
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from kubelambda.local.mounts import OPT, TMP, find_prefix
 
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "nodejs": ("node", "--version"),
@@ -27,18 +25,16 @@ PREPARED: Mapping[str, tuple[str, str]] = {
     "java": ("java/lib", "java"),
     "dotnet": ("dotnet/bootstrap.exe", "dotnet"),
 }
-"""Languages whose files are fetched or compiled: what must be there, and the runtime directory."""
+"""Languages whose files are fetched or compiled: a file that must exist, and their directory."""
 
 MODULES: Mapping[str, str] = {"nodejs": "nodejs/node_modules"}
-"""Libraries that a language's image bundles beside its client, where they are fetched."""
+"""Where the libraries are fetched to that a language's image bundles beside its client."""
 
 BUNDLED: Mapping[str, str] = {"python": "python", "nodejs": "nodejs/local", "ruby": "ruby"}
-"""Languages whose files come with the package: the runtime directory."""
+"""Languages whose files come with the package, and their directory there."""
 
 BUILT = ("nodejs22.x", "nodejs24.x")
-"""Identifiers that ``make node-runtimes`` builds whole, each as its image has it."""
-
-TRUST_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+"""Runtimes that ``make node-runtimes`` builds completely, each as its image has it."""
 
 VERSION = re.compile(r"\d+(\.\d+)*")
 ASK_S = 10.0
@@ -51,13 +47,13 @@ class Machine:
     interpreters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Path and version of the program that runs the language."""
     bootstraps: Mapping[str, str] = field(default_factory=dict)
-    """The language's bootstrap, the one of its image."""
+    """The bootstrap of the language's image."""
     directories: Mapping[str, str] = field(default_factory=dict)
     """What takes the place of the image's /var/runtime."""
     modules: Mapping[str, str] = field(default_factory=dict)
     """Where bundled libraries are: the AWS SDK for Node."""
     built: Mapping[str, str] = field(default_factory=dict)
-    """By identifier: the directory that holds the image's var/lang and var/runtime."""
+    """By runtime: the directory that holds the image's var/lang and var/runtime."""
 
 
 def find_machine(cache: Path | None = None) -> Machine:
@@ -84,30 +80,6 @@ def find_machine(cache: Path | None = None) -> Machine:
     )
 
 
-def list_needed_paths(
-    machine: Machine, programs: Iterable[Path], variables: Mapping[str, str]
-) -> list[Path]:
-    """What has to stay visible where an environment has its own /opt and /tmp.
-
-    The interpreters, ``programs``, what is on PATH, and the certificates that are trusted.
-    """
-    interpreters = [Path(path) for path, _ in machine.interpreters.values()]
-    named = [*interpreters, *programs]
-    found = [Path(sys.prefix), Path(sys.base_prefix)]
-    found += [Path(variables[name]) for name in TRUST_VARIABLES if name in variables]
-    for place in (OPT, TMP):
-        below = {
-            path for one in named for path in (one, one.resolve()) if path.is_relative_to(place)
-        }
-        found += [path if path.is_dir() else find_prefix(path, place) for path in below]
-        found += [
-            find_prefix(Path(entry) / "program", place)
-            for entry in variables.get("PATH", "").split(":")
-            if Path(entry).is_relative_to(place)
-        ]
-    return found
-
-
 def find_cache(variables: Mapping[str, str]) -> Path:
     """The directory of ``make local-runtimes``, from a user's environment."""
     home = variables.get("HOME", "/nonexistent")
@@ -115,7 +87,7 @@ def find_cache(variables: Mapping[str, str]) -> Path:
 
 
 def find_built(cache: Path) -> dict[str, str]:
-    """What ``make node-runtimes`` has finished, by identifier."""
+    """What ``make node-runtimes`` has finished, by runtime."""
     return {name: str(cache / name) for name in BUILT if (cache / name / "complete").exists()}
 
 
@@ -128,7 +100,7 @@ def find_runtime_files() -> Path:
 def find_interpreters(
     programs: Mapping[str, Collection[str]],
 ) -> dict[str, tuple[str, str]]:
-    """Path and version of those that are there and answer; all are asked at once."""
+    """Path and version of the programs that exist and answer; all are asked at the same time."""
     asked = {}
     for language, (program, *question) in programs.items():
         path = shutil.which(program)
@@ -151,7 +123,7 @@ def _ask(command: list[str]) -> "subprocess.Popen[str]":
 
 
 def _read_version(process: "subprocess.Popen[str]") -> str:
-    """The first version number that it prints; empty where it prints none or is silent."""
+    """The first version number that it prints; empty where it prints none in time."""
     try:
         output, _ = process.communicate(timeout=ASK_S)
     except subprocess.TimeoutExpired:

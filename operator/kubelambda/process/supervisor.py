@@ -68,7 +68,11 @@ class Supervisor:
         on_error: Callable[[BaseException], None] | None = None,
     ) -> asyncio.Task[None]:
         """Run ``work`` once; where it raises, log it and call ``on_error`` with the exception."""
-        return self._start(self._run_once(name, work, on_error), name)
+        task = self._start(self._run_once(name, work, on_error), name)
+        task.add_done_callback(
+            lambda _: work.close()
+        )  # where it was cancelled before its first step
+        return task
 
     def check_ready(self) -> str:
         """Empty while every kept task does its work; else a sentence about the first that fails."""

@@ -1,4 +1,5 @@
 """Drivers of the ports Queue (jetstream, sqlite, memory) and PackageStore (jetstream, directory).
 
-Contract: a driver passes the conformance suite of its port and knows nothing of invocations.
+Contract: a driver passes the conformance suite of its port (tests/conformance) and knows nothing of
+invocations.
 """

@@ -1,8 +1,8 @@
 """Packages in a directory: the store of local mode, and every gateway's cache.
 
-Contract: ``core.packages.store.PackageStore``. A package is one file named by its SHA-256; it
-appears whole (P2) and durable (P1) by renaming a synced file. Files are read and written in
-threads.
+Contract: ``core.packages.store.PackageStore``. A package is one file, named by its SHA-256. It is
+written and synced under another name and then renamed, so it appears whole (P2) and durable (P1).
+Files are read and written in threads.
 """
 
 import asyncio

@@ -1,19 +1,16 @@
 """The queue of a cluster: NATS JetStream, 2.12 or newer.
 
 Contract: ``core.asynchronous.queue.Queue``. Durable as the stream's storage is: with one replica
-and the server's ``sync_interval: always`` after an fsync, with three after a quorum. A work-queue
-stream holds what is due and, as scheduled messages, what is not yet; a second one the dead letters.
-Subjects are made of hashes: names are data (FAULTS rule 4.7). While the server is away everything
-raises QueueUnavailableError at once. A message that cannot be read is scheduled anew as it is, so
-that it does not stay among those that were delivered and are not acknowledged, whose number is
-limited. LIMIT: one consumer for all functions: the events of a great backlog are leased before
-later ones of other functions, and given back (``core.asynchronous.lanes``).
+and the server's ``sync_interval: always`` after an fsync, with three after a quorum. While the
+server is away everything raises QueueUnavailableError at once. A message that cannot be read is
+scheduled anew as it is: the number of messages that were delivered and are not acknowledged is
+limited, and it must not stay among them. LIMIT: one consumer for all functions: the events of a
+great backlog are leased before later ones of other functions, and given back
+(``core.asynchronous.lanes``).
 """
 
 import asyncio
 import contextlib
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,48 +19,50 @@ from typing import Any
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from kubelambda.core.asynchronous.queue import (
-    DEDUPLICATION_S,
     LEASE_S,
-    LETTER_VERSION,
     DeadLetter,
     Lease,
     QueuedEvent,
     QueueUnavailableError,
     UnreadableEventError,
     decode_event,
-    decode_letter,
-    encode_header,
     plan_unreadable_delay_s,
+)
+from kubelambda.stores.jetstream_messages import (
+    FIRST_ID,
+    HEADER,
+    LOOKS,
+    MESSAGE_ID,
+    build_event_headers,
+    build_letter_headers,
+    identify,
+    read_count,
+    read_letter,
+)
+from kubelambda.stores.jetstream_streams import (
+    ANSWER_S,
+    CONSUMER,
+    DEAD,
+    DEAD_SUBJECT,
+    EVENTS,
+    LATER_SUBJECT,
+    RUN_SUBJECT,
+    build_subject,
+    declare_streams,
 )
 from kubelambda.stores.nats_connection import RETRY_S, NatsConnection, NotConnectedError
 from kubelambda.stores.unreadable import UnreadableRecords
 
 logger = logging.getLogger(__name__)
 
-EVENTS, DEAD = "KUBELAMBDA_EVENTS", "KUBELAMBDA_DEAD"
-RUN_SUBJECT, LATER_SUBJECT = "kubelambda.run", "kubelambda.later"
-DEAD_SUBJECT = "kubelambda.dead"
-CONSUMER = "dispatchers"
-HEADER, CONDITION, DETAIL = "Kubelambda-Event", "Kubelambda-Condition", "Kubelambda-Detail"
-VERSION = "Kubelambda-Letter-Version"
-FIRST_ID = "Kubelambda-First-Id"
-"""What tells a message that cannot be read from others, however often it is scheduled anew."""
-LOOKS = "Kubelambda-Looks"
-"""How often a message was looked at by releases that could not read it."""
-MESSAGE_ID = "Nats-Msg-Id"
-DEAD_S = 14 * 86_400
-PENDING_MAX = 10_000
-ANSWER_S = 5.0
 HEADER_BYTES = 16_384
 """Room that the server's max_payload must leave beside the payload."""
 SOON_S = 0.05
 FETCH_S_MIN = 0.01
-_NANOSECONDS = 1_000_000_000
 
 
 class JetStreamQueue:
@@ -86,9 +85,9 @@ class JetStreamQueue:
         connection.prepare(self._declare)
 
     async def publish(self, event: QueuedEvent) -> None:
-        """Keep ``event``; one that is due later as a scheduled message."""
-        headers = {MESSAGE_ID: event.message_id, HEADER: encode_header(event)}
-        subject = f"{RUN_SUBJECT}.{_hash(f'{event.namespace}/{event.function_name}')}"
+        """Keep ``event``, as a scheduled message if it is due later."""
+        headers = build_event_headers(event)
+        subject = build_subject(RUN_SUBJECT, f"{event.namespace}/{event.function_name}")
         delay_s = event.due_at - datetime.now(UTC).timestamp()
         if delay_s > SOON_S:
             await self._publish_later(subject, event.payload, headers, delay_s)
@@ -116,7 +115,7 @@ class JetStreamQueue:
         await _settle(lease.token.in_progress())
 
     async def ack(self, lease: Lease) -> None:
-        """Done with it; returns when the server knows."""
+        """Take the event out; returns when the server has confirmed it."""
         await _settle(lease.token.ack_sync(timeout=ANSWER_S))
 
     async def release(self, lease: Lease) -> None:
@@ -124,17 +123,10 @@ class JetStreamQueue:
         await _settle(lease.token.nak())
 
     async def dead_letter(self, letter: DeadLetter) -> None:
-        """Keep it among the dead letters, for 14 days."""
+        """Keep the dead letter for 14 days."""
         event = letter.event
-        headers = {
-            MESSAGE_ID: f"{event.message_id}/dead",
-            HEADER: encode_header(event),
-            VERSION: str(LETTER_VERSION),
-            CONDITION: letter.condition,
-            DETAIL: json.dumps(letter.detail),
-        }
-        subject = f"{DEAD_SUBJECT}.{_hash(f'{event.namespace}/{event.function_name}')}"
-        await self._publish(subject, event.payload, headers)
+        subject = build_subject(DEAD_SUBJECT, f"{event.namespace}/{event.function_name}")
+        await self._publish(subject, event.payload, build_letter_headers(letter))
 
     async def read_dead_letters(self, limit: int) -> Sequence[DeadLetter]:
         """The oldest ones."""
@@ -147,7 +139,7 @@ class JetStreamQueue:
                     break
                 try:
                     found = await context.get_msg(DEAD, sequence)
-                    letters.append(_read_letter(found.headers or {}, found.data or b""))
+                    letters.append(read_letter(found.headers or {}, found.data or b""))
                 except NotFoundError:
                     continue
                 except UnreadableEventError as error:
@@ -157,7 +149,7 @@ class JetStreamQueue:
         return letters
 
     async def close(self) -> None:
-        """Nothing to give up: leases run out by themselves."""
+        """Does nothing: leases run out by themselves, and the connection is the caller's."""
 
     async def _publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
         context, client = self._require()
@@ -188,7 +180,7 @@ class JetStreamQueue:
             "Nats-Schedule": f"@at {due_at.replace('+00:00', 'Z')}",
             "Nats-Schedule-Target": subject,
         }
-        later = f"{LATER_SUBJECT}.{_hash(headers[MESSAGE_ID])}"
+        later = build_subject(LATER_SUBJECT, headers[MESSAGE_ID])
         await self._publish(later, payload, headers | schedule)
 
     async def _pull(
@@ -205,7 +197,7 @@ class JetStreamQueue:
     async def _subscribe(
         self, context: JetStreamContext, client: Client
     ) -> JetStreamContext.PullSubscription:
-        """One subscription a client: nats-py itself makes it anew after a reconnection."""
+        """One subscription for each client; nats-py renews it after a reconnection."""
         if self._pulling is None or self._pulling[0] is not client:
             bound = await context.pull_subscribe_bind(consumer=CONSUMER, stream=EVENTS)
             self._pulling = (client, bound)
@@ -221,14 +213,14 @@ class JetStreamQueue:
             return None
 
     async def _leave_alone(self, message: Msg) -> None:
-        """Q7: the same message once more, later; then this one is acknowledged."""
+        """Schedule the same message once more for later, then acknowledge this one (Q7)."""
         headers = {
             name: value
             for name, value in (message.headers or {}).items()
             if not name.startswith("Nats-")
         }
-        looks = _read_count(headers.get(LOOKS, ""))
-        first_id = headers.setdefault(FIRST_ID, _name(message))
+        looks = read_count(headers.get(LOOKS, ""))
+        first_id = headers.setdefault(FIRST_ID, identify(message))
         headers |= {LOOKS: str(looks + 1), MESSAGE_ID: f"{first_id}/look/{looks}"}
         delay_s = plan_unreadable_delay_s(looks)
         try:
@@ -238,47 +230,14 @@ class JetStreamQueue:
             logger.warning("%s; a record that cannot be read is delivered again", error)
 
     async def _declare_again(self, client: Client) -> None:
-        """Where a stream or the consumer was deleted behind our back."""
+        """In case somebody has deleted a stream or the consumer."""
         with contextlib.suppress(NatsError, OSError, TimeoutError):
             await self._declare(client)
 
     async def _declare(self, client: Client) -> None:
-        run, later = f"{RUN_SUBJECT}.>", f"{LATER_SUBJECT}.>"
-        await self._declare_stream(client, EVENTS, [run, later], _work_queue())
-        age = {"max_age": DEAD_S * _NANOSECONDS}
-        await self._declare_stream(client, DEAD, [f"{DEAD_SUBJECT}.>"], age)
-        config = ConsumerConfig(
-            durable_name=CONSUMER,
-            filter_subject=run,
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=self._lease_s,
-            max_deliver=-1,
-            max_ack_pending=PENDING_MAX,
+        self._context = await declare_streams(
+            client, replicas=self._replicas, lease_s=self._lease_s
         )
-        context = client.jetstream(timeout=ANSWER_S)
-        await context.add_consumer(EVENTS, config)
-        self._context = context
-
-    async def _declare_stream(
-        self, client: Client, name: str, subjects: list[str], more: dict[str, Any]
-    ) -> None:
-        """Make the stream or bring it up to date (nats-py knows no scheduled messages)."""
-        config = {
-            "name": name,
-            "subjects": subjects,
-            "storage": "file",
-            "num_replicas": self._replicas,
-            "duplicate_window": int(DEDUPLICATION_S) * _NANOSECONDS,
-            **more,
-        }
-        for verb in ("CREATE", "UPDATE"):
-            reply = await client.request(
-                f"$JS.API.STREAM.{verb}.{name}", json.dumps(config).encode(), timeout=ANSWER_S
-            )
-            error = json.loads(reply.data).get("error")
-            if error is None:
-                return
-        raise NatsError(f"stream {name}: {error}")
 
 
 async def _settle(operation: Any) -> None:
@@ -286,31 +245,3 @@ async def _settle(operation: Any) -> None:
         await operation
     except (NatsError, OSError, TimeoutError) as error:
         raise QueueUnavailableError(f"NATS: {error!r}") from error
-
-
-def _work_queue() -> dict[str, Any]:
-    return {"retention": "workqueue", "allow_msg_schedules": True}
-
-
-def _read_letter(headers: dict[str, str], payload: bytes) -> DeadLetter:
-    try:
-        version, detail = int(headers.get(VERSION, "1")), str(json.loads(headers.get(DETAIL, '""')))
-    except (ValueError, RecursionError) as error:
-        raise UnreadableEventError(f"not a dead letter: {error!r}") from error
-    return decode_letter(
-        version, headers.get(HEADER, ""), payload, headers.get(CONDITION, ""), detail
-    )
-
-
-def _read_count(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def _name(message: Msg) -> str:
-    """The id that it was published with, or its place in the stream."""
-    given = (message.headers or {}).get(MESSAGE_ID)
-    return given or f"{EVENTS}/{message.metadata.sequence.stream}"
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The queue in memory: for tests and for nothing that has to survive the process.
+"""The queue in memory, for tests: nothing in it survives the process.
 
 Contract: ``core.asynchronous.queue.Queue`` but for the durability of Q1. The clock comes in.
 """
@@ -29,7 +29,7 @@ class _Record:
     payload: bytes
     due_at: float
     token: int = 0
-    """How often it was taken; who holds it has the last number."""
+    """How often it was leased; the present lease has the last number."""
 
 
 class MemoryQueue:
@@ -81,7 +81,7 @@ class MemoryQueue:
             record.due_at = self._clock() + self._lease_s
 
     async def ack(self, lease: Lease) -> None:
-        """Forget the event, unless somebody else holds it by now."""
+        """Remove the event, unless another lease holds it by now."""
         if self._held(lease) is not None:
             del self._records[lease.token[0]]
 
@@ -91,7 +91,7 @@ class MemoryQueue:
             record.due_at = 0.0
 
     async def dead_letter(self, letter: DeadLetter) -> None:
-        """Keep it among the dead ones, once for each message id."""
+        """Keep the dead letter, once for each message id."""
         if all(one.event.message_id != letter.event.message_id for one in self._dead):
             self._dead.append(letter)
 

@@ -1,4 +1,4 @@
-"""One connection to NATS for the drivers of a process, made anew for ever.
+"""One connection to NATS for all drivers of a process; it is made anew whenever it breaks.
 
 Contract: ``open`` returns at once and connects in the background, as a task of the given
 supervisor; ``client`` raises NotConnectedError while there is no connection, and ``check_ready``

@@ -1,23 +1,15 @@
 """The queue of local mode: one SQLite file.
 
-Contract: ``core.asynchronous.queue.Queue``. Durable in the sense of ``synchronous=FULL``: a publish
-returns after the fsync of its transaction. All that is asked while a transaction is being written
-shares the next one, so many publishes cost one fsync. Blocking calls stay in one thread of the
-driver's own. Records are read as bytes: a text that is not UTF-8 would be an error of the whole
-query. An operation that fails fails alone; an error that ends the thread's work is answered to all
-who wait as QueueUnavailableError, and the thread opens the file anew.
+Contract: ``core.asynchronous.queue.Queue``. A publish returns after the fsync of its transaction
+(``sqlite_thread``). Records are read as bytes: a text that is not UTF-8 would be an error of the
+whole query.
 """
 
 import asyncio
-import contextlib
-import logging
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 from kubelambda.core.asynchronous.queue import (
     DEDUPLICATION_S,
@@ -26,23 +18,16 @@ from kubelambda.core.asynchronous.queue import (
     DeadLetter,
     Lease,
     QueuedEvent,
-    QueueUnavailableError,
     UnreadableEventError,
     decode_event,
     decode_letter,
     encode_header,
     plan_unreadable_delay_s,
 )
+from kubelambda.stores.sqlite_thread import SqliteThread
 from kubelambda.stores.unreadable import UnreadableRecords
 
-logger = logging.getLogger(__name__)
-
-ResultT = TypeVar("ResultT")
-Operation = Callable[[sqlite3.Connection], Any]
-Asked = tuple[Operation, asyncio.Future[Any]]
-
 _POLL_S = 0.25
-_REOPEN_S = 0.5
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY, header TEXT NOT NULL, payload BLOB NOT NULL,
@@ -69,24 +54,16 @@ class SqliteQueue:
         lease_s: float = LEASE_S,
         on_unreadable: Callable[[], None] | None = None,
     ) -> None:
-        self._path = path
+        self._thread = SqliteThread(path, _prepare)
         self._clock = clock
         self._lease_s = lease_s
         self._unreadable = UnreadableRecords(on_unreadable)
-        self._wanted: SimpleQueue[Asked | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._work, name="sqlite-queue", daemon=True)
         self._arrived = asyncio.Event()
-        self._closed = False
 
     async def open(self) -> None:
         """Make or take up the file; QueueUnavailableError where that cannot be done."""
-        try:
-            await asyncio.to_thread(lambda: _open(self._path).close())
-        except sqlite3.Error as error:
-            raise QueueUnavailableError(f"{self._path}: {error}") from error
-        self._thread.start()
-        await self._run(lambda connection: connection.execute("SELECT 1").fetchone())
+        await self._thread.start()
 
     async def publish(self, event: QueuedEvent) -> None:
         """Keep ``event``."""
@@ -103,7 +80,7 @@ class SqliteQueue:
                     (encode_header(event), event.payload, event.due_at),
                 )
 
-        await self._run(insert)
+        await self._thread.run(insert)
         self._arrived.set()
 
     async def lease(self, limit: int, wait_s: float) -> Sequence[Lease]:
@@ -111,7 +88,7 @@ class SqliteQueue:
         end = self._loop.time() + wait_s
         while True:
             self._arrived.clear()
-            rows = await self._run(lambda connection: self._take(connection, limit))
+            rows = await self._thread.run(lambda connection: self._take(connection, limit))
             leases = await self._read(rows)
             left_s = end - self._loop.time()
             if leases or left_s <= 0:
@@ -129,8 +106,8 @@ class SqliteQueue:
         await self._set_due(lease, self._clock() + self._lease_s)
 
     async def ack(self, lease: Lease) -> None:
-        """Take it out, unless somebody else holds it by now."""
-        await self._run(
+        """Remove the event, unless another lease holds it by now."""
+        await self._thread.run(
             lambda connection: (
                 connection.execute("DELETE FROM events WHERE number = ? AND token = ?", lease.token)
                 and None
@@ -143,10 +120,10 @@ class SqliteQueue:
         self._arrived.set()
 
     async def dead_letter(self, letter: DeadLetter) -> None:
-        """Keep it among the dead ones, once for each message id."""
+        """Keep the dead letter, once for each message id."""
         event = letter.event
         row = (event.message_id, encode_header(event), event.payload)
-        await self._run(
+        await self._thread.run(
             lambda connection: (
                 connection.execute(
                     "INSERT OR IGNORE INTO dead "
@@ -160,7 +137,7 @@ class SqliteQueue:
 
     async def read_dead_letters(self, limit: int) -> Sequence[DeadLetter]:
         """The oldest ones."""
-        rows = await self._run(
+        rows = await self._thread.run(
             lambda connection: connection.execute(
                 "SELECT version, CAST(header AS BLOB), CAST(payload AS BLOB), condition, detail "
                 "FROM dead ORDER BY number LIMIT ?",
@@ -177,13 +154,10 @@ class SqliteQueue:
 
     async def close(self) -> None:
         """Write what was asked for, then close the file."""
-        if not self._closed:
-            self._closed = True
-            self._wanted.put(None)
-            await asyncio.to_thread(self._thread.join)
+        await self._thread.close()
 
     async def _set_due(self, lease: Lease, due_at: float) -> None:
-        await self._run(
+        await self._thread.run(
             lambda connection: (
                 connection.execute(
                     "UPDATE events SET due_at = ? WHERE number = ? AND token = ?",
@@ -210,7 +184,7 @@ class SqliteQueue:
         return int(token)
 
     async def _read(self, rows: Sequence[tuple[Any, ...]]) -> list[Lease]:
-        """The rows that were taken, as leases; what cannot be read is left alone for a while."""
+        """Leases of the rows that were taken; a row that cannot be read is left for later (Q7)."""
         leases = []
         for number, header, payload, token in rows:
             try:
@@ -222,7 +196,7 @@ class SqliteQueue:
 
     async def _leave_alone(self, number: int, looks: int) -> None:
         due_at = self._clock() + plan_unreadable_delay_s(looks)
-        await self._run(
+        await self._thread.run(
             lambda connection: (
                 connection.execute(
                     "UPDATE events SET due_at = ? WHERE number = ?", (due_at, number)
@@ -231,111 +205,10 @@ class SqliteQueue:
             )
         )
 
-    async def _run(self, operation: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
-        if self._closed:
-            raise QueueUnavailableError("the queue is closed")
-        future: asyncio.Future[ResultT] = self._loop.create_future()
-        self._wanted.put((operation, future))
-        return await future
 
-    def _work(self) -> None:
-        """The driver's thread: whatever happens, everybody is answered and it goes on."""
-        while True:
-            try:
-                with contextlib.closing(_open(self._path)) as connection:
-                    self._write_until_closed(connection)
-            except BaseException as error:  # noqa: BLE001  # the boundary of the thread
-                logger.warning("%s: %r; it is opened anew", self._path, error)
-                if not self._refuse_waiting(error):
-                    time.sleep(_REOPEN_S)
-                    continue
-            return
-
-    def _write_until_closed(self, connection: sqlite3.Connection) -> None:
-        """Gather what is asked for, write it in one transaction, answer; None ends it."""
-        last = False
-        while not last:
-            batch = [self._wanted.get()]
-            while not self._wanted.empty():
-                batch.append(self._wanted.get())
-            last = None in batch
-            asked = [one for one in batch if one is not None]
-            try:
-                self._write(connection, asked)
-            except BaseException as error:
-                self._reply([(future, error) for _, future in asked])
-                if last:
-                    self._wanted.put(None)
-                raise
-
-    def _refuse_waiting(self, error: BaseException) -> bool:
-        """Answer all who wait that it failed; whether the end was asked for."""
-        last = False
-        while True:
-            try:
-                asked = self._wanted.get_nowait()
-            except Empty:
-                return last
-            if asked is None:
-                last = True
-            else:
-                self._reply([(asked[1], error)])
-
-    def _write(self, connection: sqlite3.Connection, batch: list[Asked]) -> None:
-        results: list[tuple[asyncio.Future[Any], Any]] = []
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for operation, future in batch:
-                results.append((future, _attempt(operation, connection)))
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            results = [(future, error) for _, future in batch]
-        self._reply(results)
-
-    def _reply(self, results: list[tuple[asyncio.Future[Any], Any]]) -> None:
-        refused = [
-            (future, self._wrap(result) if isinstance(result, BaseException) else result)
-            for future, result in results
-        ]
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and who waited with it
-            self._loop.call_soon_threadsafe(_answer, refused)
-
-    def _wrap(self, error: BaseException) -> QueueUnavailableError:
-        wrapped = QueueUnavailableError(f"{self._path.name}: {error!r}")
-        wrapped.__cause__ = error
-        return wrapped
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables that are missing."""
     connection.executescript(_SCHEMA)
     columns = {row[1] for row in connection.execute("PRAGMA table_info(dead)")}
     if "version" not in columns:
         connection.execute(_ADD_VERSION)
-    return connection
-
-
-def _attempt(operation: Operation, connection: sqlite3.Connection) -> Any:
-    """Its result, or the error that it alone has failed with."""
-    connection.execute("SAVEPOINT one")
-    try:
-        result = operation(connection)
-    except Exception as error:  # noqa: BLE001  # its own caller is told, the others go on
-        connection.execute("ROLLBACK TO one")
-        result = error
-    connection.execute("RELEASE one")
-    return result
-
-
-def _answer(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for future, result in results:
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)

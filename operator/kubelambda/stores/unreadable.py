@@ -11,18 +11,18 @@ from kubelambda.core.asynchronous.queue import UnreadableEventError
 logger = logging.getLogger(__name__)
 
 REASONS_MAX = 20
-"""How many different reasons are logged; records are data, and could differ without end."""
+"""How many different reasons are logged; whoever writes records could invent more without end."""
 
 
 class UnreadableRecords:
-    """``on_found`` is called for each look at such a record."""
+    """``on_found`` is called each time such a record is looked at."""
 
     def __init__(self, on_found: Callable[[], None] | None) -> None:
         self._on_found = on_found
         self._logged: set[str] = set()
 
     def note(self, error: UnreadableEventError) -> None:
-        """A record was found that is kept for a release that can read it."""
+        """Note that a record was found that this release cannot read and keeps."""
         if self._on_found is not None:
             self._on_found()
         reason = str(error)

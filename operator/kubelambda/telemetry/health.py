@@ -1,7 +1,7 @@
 """/metrics, /healthz and /readyz of a process role, on a port of their own.
 
-Contract: answers from the checks it is given; holds no state of the role. A check returns "" when
-all is well, else a sentence that becomes the body of the 503.
+Contract: answers from the checks that it is given and holds no state of the role. A check returns
+"" when all is well, otherwise a sentence that becomes the body of the 503.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from kubelambda.telemetry.http_port import HttpPort
 Check = Callable[[], str]
 
 
-class HealthServer:
+class HealthServer(HttpPort):
     """Serves until ``close``; ``start`` binds the port (0 picks one, see ``port``)."""
 
     def __init__(
@@ -33,20 +33,7 @@ class HealthServer:
         application.router.add_get("/metrics", self._serve_metrics)
         application.router.add_get("/healthz", self._serve_liveness)
         application.router.add_get("/readyz", self._serve_readiness)
-        self._port = HttpPort(application, host, port)
-
-    @property
-    def port(self) -> int:
-        """Where it is served once ``start`` has returned."""
-        return self._port.number
-
-    async def start(self) -> None:
-        """Bind and serve; OSError where the port is taken."""
-        await self._port.start()
-
-    async def close(self) -> None:
-        """Stop serving."""
-        await self._port.close()
+        super().__init__(application, host, port)
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         body = generate_latest(self._registry)

@@ -9,12 +9,12 @@ _SHUTDOWN_S = 0.5
 
 
 class HttpPort:
-    """Serves ``application`` from ``start`` to ``close``."""
+    """Serves ``application`` from ``start`` to ``close``; a base of servers with routes."""
 
     def __init__(self, application: web.Application, host: str, port: int) -> None:
         self._application = application
         self._host = host
-        self.number = port
+        self.port = port
         """The port; 0 until ``start`` has picked a free one."""
         self._runner: web.AppRunner | None = None
 
@@ -27,10 +27,10 @@ class HttpPort:
             shutdown_timeout=_SHUTDOWN_S,
         )
         await runner.setup()
-        site = web.TCPSite(runner, self._host, self.number)
+        site = web.TCPSite(runner, self._host, self.port)
         await site.start()
         self._runner = runner
-        self.number = runner.addresses[0][1]
+        self.port = runner.addresses[0][1]
 
     async def close(self) -> None:
         """Stop serving; requests that are being answered get half a second to end."""

@@ -1,4 +1,4 @@
-"""Log set-up of a process role: one line of JSON per record on standard error.
+"""The log of a process role: one line of JSON for each record, on standard error.
 
 Contract: called once by a role's entry point. Never sees a payload, an environment value or a key;
 callers log names and reasons only.

@@ -17,14 +17,14 @@ const (
 	unconfigured phase = iota
 	preparing          // code is being unpacked
 	initialising       // the runtime was started and has not asked for an event
-	idle               // waits for an event; the runtime may be gone and owed a start
+	idle               // waits for an event; the runtime may have ended, then the event starts it
 	busy               // an event is in flight
 	resetting          // the event has failed; processes are being ended
 	ended
 )
 
-// lastWords is how long an ending environment waits for the readers of link and log, each.
-const lastWords = time.Second
+// closePatience is how long an environment that ends waits for the link to be read, and for the log.
+const closePatience = time.Second
 
 // keepResult is how long the result of an event waits for a gateway that asks for it again.
 const keepResult = 60 * time.Second
@@ -51,7 +51,7 @@ type Environment struct {
 	codeFailure   *codeFailure
 	memory        memoryRecord
 	movedBytes    int  // bodies that went through since memory was last given back
-	cleaning      bool // the runtime ended while idle; its remains are being killed
+	cleaning      bool // the runtime ended while idle; its descendants are being killed
 	frozen        bool
 	freezeTimer   *time.Timer
 	leaving       bool
@@ -69,7 +69,7 @@ func New(options Options) *Environment {
 	}
 }
 
-// Context ends when the environment does.
+// Context is cancelled when the environment ends.
 func (e *Environment) Context() context.Context { return e.over }
 
 // ServeAt tells the address of the Runtime API, before the link begins.
@@ -126,7 +126,7 @@ func (e *Environment) Detached(conn *link.Conn) {
 	}
 }
 
-// Abandon finishes the event in flight on conn and then closes it.
+// Abandon closes conn after the event in flight.
 func (e *Environment) Abandon(conn *link.Conn) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
@@ -192,7 +192,7 @@ func (e *Environment) end() {
 	e.phase = ended
 	conn := e.conn
 	e.endOnce.Do(func() {
-		leaving := e.part(spindown)
+		leaving := e.beginTeardown(spindown)
 		if conn == nil {
 			e.setOver()
 		}
@@ -200,18 +200,18 @@ func (e *Environment) end() {
 	})
 }
 
-// finish says its last on conn, where there is one, and on the log.
-func (e *Environment) finish(conn *link.Conn, leaving parting) {
-	e.carryOut(leaving)
+// finish sends what is queued on conn, where there is one, and writes the rest of the log.
+func (e *Environment) finish(conn *link.Conn, leaving teardown) {
+	e.finishTeardown(leaving)
 	e.setOver()
 	if conn != nil {
 		conn.Finish()
 		select {
 		case <-conn.Done():
-		case <-time.After(lastWords):
+		case <-time.After(closePatience):
 		}
 	}
-	e.options.Sink.Flush(lastWords)
+	e.options.Sink.Flush(closePatience)
 	e.options.Ended()
 }
 

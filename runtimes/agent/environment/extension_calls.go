@@ -39,7 +39,7 @@ func (e *Environment) RegisterExtension(
 	if extension.Internal {
 		e.generation.members[extension] = &member{Extension: extension}
 	} else if problem := e.startRuntimeWhenComplete(); problem != nil {
-		e.fall(*problem)
+		e.failCurrentPhase(*problem)
 	}
 	body := registration{
 		FunctionName:    e.configuration.FunctionName,
@@ -84,8 +84,8 @@ func (e *Environment) askForExtension(identifier string) (chan []byte, *extensio
 	}
 	waiter := make(chan []byte, 1)
 	member.waiter = waiter
-	if e.generation.farewell != nil && member.Subscribed(extensions.Shutdown) {
-		member.give(e.generation.farewell)
+	if e.generation.shutdownEvent != nil && member.Subscribed(extensions.Shutdown) {
+		member.give(e.generation.shutdownEvent)
 	}
 	e.proceed()
 	return waiter, nil
@@ -174,7 +174,7 @@ func (e *Environment) giveUpOnExtension(generation *generation, reason failure) 
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if e.generation == generation && !generation.ending {
-		e.fall(reason)
+		e.failCurrentPhase(reason)
 	}
 }
 

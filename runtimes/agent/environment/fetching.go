@@ -35,8 +35,8 @@ func newCodeFailure(err error, now time.Time) *codeFailure {
 	}
 }
 
-// leaveWhereCodeMayMend ends the environment after the event that is about to fail.
-func (e *Environment) leaveWhereCodeMayMend() {
+// leaveIfCodeMayRecover ends the environment after the event that is about to fail.
+func (e *Environment) leaveIfCodeMayRecover() {
 	if e.codeFailure.lasting || time.Since(e.codeFailure.since) < codeErrorAge || e.leaving {
 		return
 	}

@@ -22,13 +22,13 @@ type generation struct {
 	registry extensions.Registry
 	members  map[*extensions.Extension]*member
 	started  time.Time
-	// fatal is what the first error is called that an extension has reported; it goes before the way
-	// in which a process ends afterwards.
+	// fatal is the type of the first error that an extension has reported. It is the failure's type,
+	// however the processes end afterwards.
 	fatal string
-	// ending is set as soon as the processes are being ended: how they end means nothing then.
+	// ending is set once the processes are being ended: their exits are no failures then.
 	ending bool
-	// farewell is the SHUTDOWN event, once there is one.
-	farewell []byte
+	// shutdownEvent is the SHUTDOWN event, once there is one.
+	shutdownEvent []byte
 }
 
 // member is one extension and, where it is an external one, its process.
@@ -135,7 +135,7 @@ func (e *Environment) extensionExited(
 	if generation.fatal != "" {
 		reason.errorType = generation.fatal
 	}
-	e.fall(reason)
+	e.failCurrentPhase(reason)
 }
 
 // external gives the extensions that are processes of their own.

@@ -21,7 +21,7 @@ const (
 // initRecord is what is known of init.
 type initRecord struct {
 	timer *time.Timer
-	// pendingMs waits for the first event's report.
+	// pendingMs is the duration of init until the first event reports it.
 	pendingMs *float64
 }
 
@@ -52,7 +52,7 @@ func (e *Environment) beginInit() {
 	generation := e.generation
 	e.init.timer = time.AfterFunc(limit, func() { e.initTimedOut(generation) })
 	if problem != nil {
-		e.fall(*problem)
+		e.failCurrentPhase(*problem)
 	}
 }
 
@@ -159,7 +159,7 @@ func (e *Environment) InitError(reported runtimeapi.Failure) runtimeapi.Reply {
 func (e *Environment) giveUpOnInit(runtime *runtime) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	e.runtimeFell(runtime, supervise.Status(0))
+	e.handleRuntimeEnd(runtime, supervise.Status(0))
 }
 
 // runtimeExited is the end of the runtime process.
@@ -167,11 +167,11 @@ func (e *Environment) runtimeExited(runtime *runtime, status supervise.Status) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	close(runtime.gone)
-	e.runtimeFell(runtime, status)
+	e.handleRuntimeEnd(runtime, status)
 }
 
-// runtimeFell handles the end of the runtime, in whatever it was doing.
-func (e *Environment) runtimeFell(runtime *runtime, status supervise.Status) {
+// handleRuntimeEnd handles the end of the runtime, in whatever it was doing.
+func (e *Environment) handleRuntimeEnd(runtime *runtime, status supervise.Status) {
 	if e.runtime != runtime {
 		return
 	}
@@ -182,11 +182,11 @@ func (e *Environment) runtimeFell(runtime *runtime, status supervise.Status) {
 	case e.generation.fatal != "":
 		reason.errorType = e.generation.fatal
 	}
-	e.fall(reason)
+	e.failCurrentPhase(reason)
 }
 
-// fall ends init, the event in flight or an idle environment's processes.
-func (e *Environment) fall(reason failure) {
+// failCurrentPhase ends init, the event in flight or an idle environment's processes.
+func (e *Environment) failCurrentPhase(reason failure) {
 	switch e.phase {
 	case initialising:
 		e.abortInit(reason)

@@ -22,26 +22,26 @@ const (
 	internalBudget = 500 * time.Millisecond
 	// runtimeShare is the runtime's part of the whole.
 	runtimeShare = 600 * time.Millisecond
-	// flushPatience is how long subscribers may take for what was told before SHUTDOWN.
+	// flushPatience is how long subscribers to telemetry may take for the events before SHUTDOWN.
 	flushPatience = 200 * time.Millisecond
 )
 
-// parting is how a generation is ended. Without extensions that is SIGKILL at once, and no SIGTERM.
-type parting struct {
+// teardown says how a generation is ended. Without extensions that is SIGKILL at once, and no SIGTERM.
+type teardown struct {
 	generation *generation
 	runtime    *runtime
 	reason     string
-	// budget is the time until SIGKILL for all, forRuntime that until SIGKILL for the runtime; zero
+	// budget is the time until all are killed, forRuntime the time until the runtime is; both are zero
 	// where no extension has registered.
 	budget     time.Duration
 	forRuntime time.Duration
 }
 
-// part takes the processes out of service: their calls mean nothing from now on, but for an
-// extension's call of event/next. What part returns is to be carried out.
-func (e *Environment) part(reason string) parting {
+// beginTeardown takes the processes out of service: their calls are ignored from now on, except for an
+// extension's call of event/next. The caller passes what it returns to finishTeardown.
+func (e *Environment) beginTeardown(reason string) teardown {
 	e.stopFreezeTimer()
-	leaving := parting{generation: e.generation, runtime: e.runtime, reason: reason}
+	leaving := teardown{generation: e.generation, runtime: e.runtime, reason: reason}
 	e.runtime = nil
 	if e.generation == nil {
 		return leaving
@@ -60,11 +60,11 @@ func (e *Environment) part(reason string) parting {
 	return leaving
 }
 
-// reset ends all processes, takes over their last output, and goes on with then under the mutex.
+// reset ends all processes, reads what they have printed last, and then calls then with the mutex held.
 func (e *Environment) reset(reason string, then func()) {
-	leaving := e.part(reason)
+	leaving := e.beginTeardown(reason)
 	go func() {
-		e.carryOut(leaving)
+		e.finishTeardown(leaving)
 		e.mutex.Lock()
 		defer e.mutex.Unlock()
 		e.frozen = false
@@ -74,8 +74,8 @@ func (e *Environment) reset(reason string, then func()) {
 	}()
 }
 
-// carryOut returns when no process is left and all that they printed is in the log.
-func (e *Environment) carryOut(leaving parting) {
+// finishTeardown ends the processes. It returns when none is left and all that they printed is in the log.
+func (e *Environment) finishTeardown(leaving teardown) {
 	if leaving.budget > 0 {
 		deadline := time.Now().Add(leaving.budget)
 		e.terminateRuntime(leaving)
@@ -86,11 +86,11 @@ func (e *Environment) carryOut(leaving parting) {
 	if !e.options.Supervisor.KillAll() {
 		e.options.Log("some processes of the function cannot be killed")
 	}
-	e.bury(leaving)
+	e.forgetGeneration(leaving)
 }
 
-// terminateRuntime gives the runtime a SIGTERM and a part of the time.
-func (e *Environment) terminateRuntime(leaving parting) {
+// terminateRuntime sends the runtime SIGTERM, and SIGKILL when its share of the time is over.
+func (e *Environment) terminateRuntime(leaving teardown) {
 	runtime := leaving.runtime
 	if runtime == nil {
 		return
@@ -107,8 +107,8 @@ func (e *Environment) terminateRuntime(leaving parting) {
 
 // shutExtensionsDown sends SHUTDOWN to those that subscribed and waits for their ends; the others are
 // killed.
-func (e *Environment) shutExtensionsDown(leaving parting, deadline time.Time) {
-	subscribed := e.sendFarewell(leaving, deadline)
+func (e *Environment) shutExtensionsDown(leaving teardown, deadline time.Time) {
+	subscribed := e.sendShutdown(leaving, deadline)
 	late := time.After(time.Until(deadline))
 	for _, member := range subscribed {
 		select {
@@ -119,11 +119,11 @@ func (e *Environment) shutExtensionsDown(leaving parting, deadline time.Time) {
 	}
 }
 
-func (e *Environment) sendFarewell(leaving parting, deadline time.Time) []*member {
+func (e *Environment) sendShutdown(leaving teardown, deadline time.Time) []*member {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	generation := leaving.generation
-	generation.farewell, _ = json.Marshal(struct {
+	generation.shutdownEvent, _ = json.Marshal(struct {
 		EventType      string `json:"eventType"`
 		ShutdownReason string `json:"shutdownReason"`
 		DeadlineMs     int64  `json:"deadlineMs"`
@@ -135,13 +135,13 @@ func (e *Environment) sendFarewell(leaving parting, deadline time.Time) []*membe
 			continue
 		}
 		subscribed = append(subscribed, member)
-		member.give(generation.farewell)
+		member.give(generation.shutdownEvent)
 	}
 	return subscribed
 }
 
-// bury forgets a generation of which nothing is left but its output.
-func (e *Environment) bury(leaving parting) {
+// forgetGeneration removes a generation whose processes have all ended.
+func (e *Environment) forgetGeneration(leaving teardown) {
 	if runtime := leaving.runtime; runtime != nil {
 		runtime.relay.Drain()
 		runtime.relay.Close()

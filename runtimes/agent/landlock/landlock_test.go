@@ -189,6 +189,12 @@ func TestADirectoryThatCannotBeNamedIsAnErrorAndRestrictsNothing(t *testing.T) {
 	}
 }
 
+// mqAttr is struct mq_attr.
+type mqAttr struct {
+	flags, maxMessages, messageBytes, currentMessages int
+	_                                                 [4]int
+}
+
 // openQueue makes a POSIX message queue on a thread in an IPC namespace of its own, mounted at a
 // directory as in a container, and restricted to /dev and, where isNamed, that directory.
 func openQueue(t *testing.T, isNamed bool) (refusal error) {
@@ -210,10 +216,14 @@ func openQueue(t *testing.T, isNamed bool) (refusal error) {
 			err = RestrictThread(writable)
 		}
 		name, _ := syscall.BytePtrFromString("queue")
-		_, _, errno := syscall.Syscall6(syscall.SYS_MQ_OPEN, uintptr(unsafe.Pointer(name)),
-			syscall.O_CREAT|syscall.O_RDWR, 0o600, 0, 0, 0)
+		// Small, and closed again: the kernel bounds what all queues of a user hold (RLIMIT_MSGQUEUE).
+		size := mqAttr{maxMessages: 1, messageBytes: 64}
+		queue, _, errno := syscall.Syscall6(syscall.SYS_MQ_OPEN, uintptr(unsafe.Pointer(name)),
+			syscall.O_CREAT|syscall.O_RDWR, 0o600, uintptr(unsafe.Pointer(&size)), 0, 0)
 		if errno != 0 {
 			refusal = errno
+		} else {
+			err = errors.Join(err, syscall.Close(int(queue)))
 		}
 		done <- err
 	}()

@@ -99,7 +99,7 @@ func (c *Client) serve(ctx context.Context, address string) (welcomed bool, err 
 	close(conn.done)
 	conn.Close()
 	c.Handler.Detached(conn)
-	c.obey(incoming.successor.Epoch, incoming.successor.EpochProof)
+	c.acceptEpoch(incoming.successor.Epoch, incoming.successor.EpochProof)
 	if incoming.successor.Address != "" {
 		err = redirected{incoming.successor.Address}
 	}

@@ -94,15 +94,15 @@ func (c *Client) readAnswer(frame Frame, gatewayNonce, agentNonce string) error 
 	if message.Epoch < c.epoch {
 		return errStaleEpoch
 	}
-	c.obey(message.Epoch, message.EpochProof)
+	c.acceptEpoch(message.Epoch, message.EpochProof)
 	if frame.Type == Redirect {
 		return redirected{message.Address}
 	}
 	return nil
 }
 
-// obey keeps the highest epoch with the proof that came with it.
-func (c *Client) obey(epoch int64, proof string) {
+// acceptEpoch keeps the highest epoch with the proof that came with it.
+func (c *Client) acceptEpoch(epoch int64, proof string) {
 	if epoch > c.epoch || (epoch == c.epoch && c.epochProof == "") {
 		c.epoch, c.epochProof = epoch, cut(proof)
 	}

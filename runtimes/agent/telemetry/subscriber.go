@@ -16,15 +16,15 @@ const (
 // subscriber sends what waits in its buffer, one batch at a time.
 type subscriber struct {
 	Subscription
-	name    string
-	sender  sender
-	mutex   sync.Mutex
-	changed *sync.Cond
-	buffer  buffer
-	timer   *time.Timer
-	sending bool
-	hurry   bool // the environment ends: nothing is held back any more
-	closed  bool
+	name     string
+	sender   sender
+	mutex    sync.Mutex
+	changed  *sync.Cond
+	buffer   buffer
+	timer    *time.Timer
+	sending  bool
+	flushing bool // the environment ends: nothing is held back any more
+	closed   bool
 }
 
 func newSubscriber(name string, subscription Subscription) *subscriber {
@@ -64,7 +64,7 @@ func (s *subscriber) flush(deadline time.Time) {
 	defer timer.Stop()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.hurry = true
+	s.flushing = true
 	s.changed.Broadcast()
 	for (s.sending || !s.buffer.empty()) && !s.closed && time.Now().Before(deadline) {
 		s.changed.Wait()
@@ -105,7 +105,7 @@ func (s *subscriber) await() ([][]byte, dropped, bool) {
 	defer s.mutex.Unlock()
 	for !s.closed {
 		due, wait := s.buffer.due(time.Now())
-		if due || s.hurry && !s.buffer.empty() {
+		if due || s.flushing && !s.buffer.empty() {
 			s.sending = true
 			items, lost := s.buffer.take()
 			return items, lost, true

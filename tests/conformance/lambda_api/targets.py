@@ -22,13 +22,13 @@ from botocore.exceptions import ClientError
 
 from e2e.kubectl import Kubectl
 from kubelambda.core.model.account import derive_account_id
+from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import find_cache, find_machine
-from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = Path(__file__).parent / "sources"
 REGION = "us-east-1"
-READY_S = 60
+READY_S = 90
 TARGET = os.environ.get("LAMBDA_TARGET", "local")
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from conformance.lambda_api.invoker import Invoker
 from conformance.lambda_api.targets import build_manifest
-from kubelambda.cli.package import read_package
+from kubelambda.cli.package_zip import read_package
 
 NOTICED_S = 3
 """For so long a function is seen to serve as it was, though its package is not there."""

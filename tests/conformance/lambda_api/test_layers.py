@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from conformance.lambda_api.conftest import Invoker, skip_impossible
 from conformance.lambda_api.layers import BOOTSTRAP, EXTENSION, build_layer, find_version, push
 from conformance.lambda_api.targets import build_manifest
-from kubelambda.cli.package import read_package
+from kubelambda.cli.package_zip import read_package
 
 TOO_LARGE = "Unzipped size must be smaller than 262144000 bytes"
 PATIENCE_S = 30

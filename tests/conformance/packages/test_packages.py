@@ -157,7 +157,7 @@ async def test_a_server_that_comes_back_empty_is_made_ready_anew(
     nats_store.server.kill()
     nats_store.server.lose_storage()
     nats_store.server.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await store.put(name_of(b"kept"), b"kept")

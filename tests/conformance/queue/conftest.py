@@ -14,8 +14,10 @@ import nats
 from conformance.nats_server import NatsServer
 from kubelambda.core.asynchronous.queue import Queue
 from kubelambda.process.supervisor import Supervisor
-from kubelambda.stores.jetstream import DEAD_SUBJECT, EVENTS, HEADER, RUN_SUBJECT, JetStreamQueue
-from kubelambda.stores.jetstream import VERSION as LETTER_VERSION_HEADER
+from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.jetstream_messages import HEADER
+from kubelambda.stores.jetstream_messages import VERSION as LETTER_VERSION_HEADER
+from kubelambda.stores.jetstream_streams import DEAD_SUBJECT, EVENTS, RUN_SUBJECT
 from kubelambda.stores.memory import MemoryQueue
 from kubelambda.stores.nats_connection import NatsConnection
 from kubelambda.stores.sqlite import SqliteQueue
@@ -45,9 +47,9 @@ class Driver(Protocol):
 
 
 class MemoryDriver:
-    def __init__(self) -> None:
+    def __init__(self, lease_s: float) -> None:
         self.looks = 0
-        self._queue = MemoryQueue(time.time, lease_s=LEASE_S, on_unreadable=self._note)
+        self._queue = MemoryQueue(time.time, lease_s=lease_s, on_unreadable=self._note)
 
     def _note(self) -> None:
         self.looks += 1
@@ -69,8 +71,9 @@ class MemoryDriver:
 
 
 class SqliteDriver:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lease_s: float) -> None:
         self.looks = 0
+        self._lease_s = lease_s
         self.path = path
         self._queues: list[SqliteQueue] = []
 
@@ -78,7 +81,7 @@ class SqliteDriver:
         self.looks += 1
 
     async def open(self) -> Queue:
-        queue = SqliteQueue(self.path, time.time, lease_s=LEASE_S, on_unreadable=self._note)
+        queue = SqliteQueue(self.path, time.time, lease_s=self._lease_s, on_unreadable=self._note)
         self._queues.append(queue)
         await queue.open()
         return queue
@@ -109,8 +112,9 @@ class SqliteDriver:
 
 
 class JetStreamDriver:
-    def __init__(self, server: NatsServer) -> None:
+    def __init__(self, server: NatsServer, lease_s: float) -> None:
         self.looks = 0
+        self._lease_s = lease_s
         self._server = server
         self._opened: list[tuple[Supervisor, NatsConnection]] = []
 
@@ -120,7 +124,7 @@ class JetStreamDriver:
     async def open(self) -> Queue:
         supervisor, connection = Supervisor(), NatsConnection(self._server.url)
         self._opened.append((supervisor, connection))
-        queue = JetStreamQueue(connection, lease_s=LEASE_S, on_unreadable=self._note)
+        queue = JetStreamQueue(connection, lease_s=self._lease_s, on_unreadable=self._note)
         await connection.open(supervisor)
         await self._server.wait_usable(queue)
         return queue
@@ -153,19 +157,28 @@ class JetStreamDriver:
             await connection.close()
 
 
+@pytest.fixture
+def lease_s() -> float:
+    """How long a lease of the test's queues lasts; a test may ask for another by parametrize."""
+    return LEASE_S
+
+
 @pytest.fixture(
     params=["memory", "sqlite", pytest.param("jetstream", marks=pytest.mark.nats)], name="driver"
 )
 async def _driver(
-    request: pytest.FixtureRequest, tmp_path: Path, nats_server: Callable[[], NatsServer]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    nats_server: Callable[[], NatsServer],
+    lease_s: float,
 ) -> AsyncIterator[Driver]:
     driver: Driver
     if request.param == "memory":
-        driver = MemoryDriver()
+        driver = MemoryDriver(lease_s)
     elif request.param == "sqlite":
-        driver = SqliteDriver(tmp_path / "queue.sqlite")
+        driver = SqliteDriver(tmp_path / "queue.sqlite", lease_s)
     else:
-        driver = JetStreamDriver(nats_server())
+        driver = JetStreamDriver(nats_server(), lease_s)
     yield driver
     await driver.close()
 

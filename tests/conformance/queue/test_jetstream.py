@@ -11,12 +11,13 @@ import nats
 from conformance.nats_server import NatsServer
 from kubelambda.core.asynchronous.queue import QueuedEvent, QueueUnavailableError
 from kubelambda.process.supervisor import Supervisor
-from kubelambda.stores.jetstream import CONSUMER, EVENTS, PENDING_MAX, JetStreamQueue
+from kubelambda.stores.jetstream import JetStreamQueue
+from kubelambda.stores.jetstream_streams import CONSUMER, EVENTS, PENDING_MAX
 from kubelambda.stores.nats_connection import NatsConnection
 
 pytestmark = pytest.mark.nats
 
-RECONNECTS = 5
+RECONNECTS = 2
 EVENT = QueuedEvent("r-1", "default", "hello", b"{}", accepted_at=1.0)
 
 
@@ -41,7 +42,7 @@ async def queueing(nats_server: Callable[[], NatsServer]) -> AsyncIterator[Queue
 
 
 async def publish_when_usable(queueing: Queueing, event: QueuedEvent) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await queueing.queue.publish(event)
@@ -78,7 +79,7 @@ async def test_a_consumer_and_a_stream_that_were_deleted_are_made_anew(queueing:
     """F7."""
     await queueing.queue.lease(1, 0.1)
     await queueing.connection.client.jetstream().delete_stream(EVENTS)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await queueing.queue.lease(1, 0.1)
@@ -108,12 +109,12 @@ async def test_records_that_cannot_be_read_do_not_fill_what_may_be_pending(
 async def test_the_connection_says_that_it_is_lost_and_comes_back(queueing: Queueing) -> None:
     assert queueing.connection.check_ready() == ""
     queueing.server.kill()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not queueing.connection.check_ready():
             await asyncio.sleep(0.02)
     assert queueing.server.url in queueing.connection.check_ready()
     queueing.server.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while queueing.connection.check_ready():
             await asyncio.sleep(0.02)
     await publish_when_usable(queueing, EVENT)
@@ -136,7 +137,7 @@ async def test_a_preparation_with_a_bug_is_visible_and_tried_again(
     with caplog.at_level(logging.ERROR):
         await connection.open(supervisor)
         assert "not connected yet" in connection.check_ready()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while connection.check_ready():
                 await asyncio.sleep(0.01)
     assert caplog.text.count("the connection to NATS failed") == 2

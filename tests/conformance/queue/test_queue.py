@@ -20,7 +20,7 @@ def make_event(number: int = 0, *, due_in_s: float = 0.0, payload: bytes = b"{}"
     )
 
 
-async def take_one(queue: Queue, wait_s: float = 5.0) -> Lease:
+async def take_one(queue: Queue, wait_s: float = 30.0) -> Lease:
     (lease,) = await queue.lease(1, wait_s)
     return lease
 
@@ -42,13 +42,18 @@ async def test_q1_an_event_comes_back_as_it_was_published(queue: Queue) -> None:
     assert (await take_one(queue)).event == event
 
 
+@pytest.mark.parametrize("lease_s", [60.0])
 async def test_q1_every_event_of_many_is_delivered_once(queue: Queue) -> None:
-    await asyncio.gather(*(queue.publish(make_event(number)) for number in range(200)))
+    numbers = range(200)
+    for begin in numbers[::20]:  # a busy disk syncs so many within the time that a driver waits
+        await asyncio.gather(*(queue.publish(make_event(begin + one)) for one in range(20)))
     seen: list[str] = []
-    while leases := await queue.lease(32, 0.5):
+    while len(seen) < len(numbers):
+        leases = await queue.lease(32, 0.5)
         seen += [lease.event.request_id for lease in leases]
         await asyncio.gather(*(queue.ack(lease) for lease in leases))
-    assert sorted(seen) == sorted(f"request-{number}" for number in range(200))
+    await expect_empty(queue)
+    assert sorted(seen) == sorted(f"request-{number}" for number in numbers)
 
 
 async def test_q2_a_repeated_publish_is_one_event(queue: Queue) -> None:
@@ -81,6 +86,7 @@ async def test_q3_one_that_is_not_due_does_not_hold_up_the_others(queue: Queue) 
     assert (await take_one(queue)).event.request_id == "request-2"
 
 
+@pytest.mark.parametrize("lease_s", [3.0])  # a busy machine may stop a test for a second
 async def test_q4_a_lease_that_runs_out_is_delivered_again(queue: Queue) -> None:
     await queue.publish(make_event())
     first = await take_one(queue)
@@ -89,22 +95,25 @@ async def test_q4_a_lease_that_runs_out_is_delivered_again(queue: Queue) -> None
     assert again.event == first.event
 
 
-async def test_q4_an_extended_lease_is_held(queue: Queue) -> None:
+@pytest.mark.parametrize("lease_s", [3.0])
+async def test_q4_an_extended_lease_is_held(queue: Queue, lease_s: float) -> None:
     await queue.publish(make_event())
     lease = await take_one(queue)
-    for _ in range(6):
-        await asyncio.sleep(LEASE_S / 3)
+    end = time.monotonic() + 1.5 * lease_s
+    while time.monotonic() < end:
+        await asyncio.sleep(lease_s / 10)
         await queue.extend(lease)
     await expect_empty(queue)
     await queue.ack(lease)
-    await expect_empty(queue, LEASE_S * 1.5)
+    await expect_empty(queue, lease_s * 1.5)
 
 
-async def test_q4_a_released_event_is_there_at_once(queue: Queue) -> None:
+@pytest.mark.parametrize("lease_s", [20.0])
+async def test_q4_a_released_event_is_there_at_once(queue: Queue, lease_s: float) -> None:
     event = make_event()
     await queue.publish(event)
     await queue.release(await take_one(queue))
-    assert (await take_one(queue, LEASE_S / 2)).event == event
+    assert (await take_one(queue, lease_s / 2)).event == event
 
 
 async def test_q5_a_settle_after_the_lease_ran_out_neither_loses_nor_doubles(queue: Queue) -> None:

@@ -14,8 +14,8 @@ from conformance.runtimes.packages import (
     zip_dotnet,
     zip_java,
 )
+from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import find_cache, find_machine
-from kubelambda.local.runtimes import Unavailable, plan_bootstrap
 
 Code = Mapping[str, Any]
 COMPILERS = {"java": "javac", "dotnet": "mcs", "go": "go"}

@@ -1,10 +1,12 @@
 """Samples built with their languages' own tools: pip's packages, npm, Maven, ``go build``.
 
 Contract: ``build_project`` gives a directory that holds what is uploaded; it is built once for the
-same sources and kept in the cache of ``make local-runtimes``. Only the first build needs tools and
-a network; UnbuildableError where they cannot be had.
+same sources and kept in the cache of ``make local-runtimes``, also where several processes ask for
+it at the same time. Only the first build needs tools and a network; UnbuildableError where they
+cannot be had.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -42,17 +44,23 @@ def build_project(project: str) -> Path:
     source = SAMPLES / project
     kept = find_cache(os.environ).parent / "samples"
     target = kept / f"{project.replace('/', '-')}-{_digest(source)}"
-    if target.is_dir():
-        return target
     kept.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept) as directory:
+    language = project.split("/", maxsplit=1)[0]
+    with (kept / f"{language}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Maven's and npm's own caches are not for two at a time
+        if not target.is_dir():
+            _build(BUILDERS[language], source, target)
+    return target
+
+
+def _build(build: Callable[[Path, Path], None], source: Path, target: Path) -> None:
+    """Whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
         work, output = Path(directory) / "work", Path(directory) / "output"
         shutil.copytree(source, work)
         output.mkdir()
-        BUILDERS[project.split("/", maxsplit=1)[0]](work, output)
-        if not target.is_dir():
-            output.rename(target)
-    return target
+        build(work, output)
+        output.rename(target)
 
 
 def _build_python(work: Path, output: Path) -> None:

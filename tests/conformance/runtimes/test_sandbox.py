@@ -10,8 +10,8 @@ from conformance.conftest import skip_impossible
 from conformance.lambda_api.invoker import Answer, Invoker
 from conformance.lambda_api.targets import TARGET
 from conformance.runtimes.conftest import Row
-from kubelambda.local.environments import find_agent
-from kubelambda.local.isolation import find_isolation
+from kubelambda.local.environments.agent_binary import find_agent
+from kubelambda.local.environments.isolation import find_isolation
 
 LOOK = """
 import os, pwd, resource, socket

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from e2e.functions import Functions, build_function
 from e2e.kubectl import Kubectl
-from kubelambda.cli.package import upload
+from kubelambda.cli.package_upload import upload
 from kubelambda.core.packages.code_zip import build_inline_zip
 
 SAY = "def handler(event, context):\n    return '{word}'\n"

@@ -151,7 +151,6 @@ async def test_a_stall_up_to_the_limit_is_the_end_of_the_link_for_the_gateway(
     assert len(network.runs) == len(set(network.runs)) == 2
 
 
-@pytest.mark.timeout(60)
 async def test_a_stall_without_end_is_noticed_by_the_agent_too(make_network: MakeNetwork) -> None:
     """Link 6: after 20 s of silence it dials again, with the environment as it is."""
     network = await make_network(**QUICK_TO_NOTICE)

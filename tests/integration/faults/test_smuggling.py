@@ -106,7 +106,7 @@ async def test_f16_hop_by_hop_headers_mean_nothing_to_the_function_or_its_answer
         b"Trailer: X-Amz-Log-Type",
     ]
     requests = encode_request("raw", *hop_by_hop, body=b'"head"') + encode_request("raw", body=b"2")
-    answer = await installation.converse(requests, close=True, wait_s=20)
+    answer = await installation.converse(requests, close=True, wait_s=60)
     (first, headers, body), (second, _, again) = split_answers(answer)
     assert (first, second, again) == (200, 200, b"2")
     assert headers.keys() == ANSWER_HEADERS.keys()
@@ -134,7 +134,7 @@ async def test_f16_a_trailer_overrides_nothing(installation: Installation) -> No
         b"1\r\n7\r\n0\r\nX-Amz-Invocation-Type: DryRun\r\nX-Amz-Client-Context: eA==\r\n"
         b"Host: other\r\n\r\n"
     )
-    answer = await installation.converse(request, close=True, wait_s=20)
+    answer = await installation.converse(request, close=True, wait_s=60)
     assert [(status, body) for status, _, body in split_answers(answer)] == [(200, b"7")]
 
 
@@ -157,7 +157,7 @@ async def test_f16_what_a_client_claims_does_not_reach_the_runtimes_headers(
         b"X-Amz-Client-Context: " + base64.b64encode(b'{\r\n"Lambda-Runtime-Spoofed": 1\r\n}'),
     ]
     answer = await installation.converse(
-        encode_request("raw", *spoofed, b"Connection: close", body=b'"head"'), wait_s=20
+        encode_request("raw", *spoofed, b"Connection: close", body=b'"head"'), wait_s=60
     )
     ((status, headers, body),) = split_answers(answer)
     head = json.loads(body)
@@ -221,7 +221,7 @@ async def test_f16_the_heads_of_answers_are_built_anew_whatever_a_function_sends
     put_raw(installation)
     body = json.dumps({"raw": raw}).encode()
     requests = encode_request("raw", body=body) + encode_request("raw", body=b"2")
-    answer = await installation.converse(requests, close=True, wait_s=20)
+    answer = await installation.converse(requests, close=True, wait_s=60)
     (status, headers, payload), (second, _, clean) = split_answers(answer)
     assert (status, second, clean) == (200, 200, b"2")
     errors = {"x-amz-function-error": "unhandled"} if error else {}
@@ -242,7 +242,7 @@ async def test_f16_a_log_tail_that_is_no_base64_does_not_become_a_header(
     await peer.become_idle(function)
     call = asyncio.create_task(
         installation.converse(
-            encode_request("peer", b"X-Amz-Log-Type: Tail", b"Connection: close"), wait_s=20
+            encode_request("peer", b"X-Amz-Log-Type: Tail", b"Connection: close"), wait_s=60
         )
     )
     event = await peer.take_event()

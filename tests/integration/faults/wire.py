@@ -83,14 +83,14 @@ async def trickle(writer: asyncio.StreamWriter, data: bytes, every_s: float = 0.
 async def read_all(reader: asyncio.StreamReader) -> bytes:
     """What comes until the other side closes, however it does so."""
     received = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionError):
             while chunk := await reader.read(65_536):
                 received += chunk
     return received
 
 
-async def wait_until(condition: Callable[[], Any], within_s: float = 20) -> None:
+async def wait_until(condition: Callable[[], Any], within_s: float = 60) -> None:
     """Poll: the product has no event for a test."""
     async with asyncio.timeout(within_s):
         while not condition():
@@ -99,7 +99,7 @@ async def wait_until(condition: Callable[[], Any], within_s: float = 20) -> None
 
 async def invoke_when_free(installation: Installation, name: str, event: Any) -> dict[str, Any]:
     """An invocation as soon as a slot is free: it is only when the environment has become idle."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await installation.invoke(name, event)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kubelambda.catalog.build import build_function
-from kubelambda.catalog.layers import LayerBook, build_layer_version
+from kubelambda.catalog.layers import LayerRegistry, build_layer_version
 from kubelambda.core.model.environment_variables import build_configure
 
 SHA256 = "ab" * 32
@@ -58,7 +58,13 @@ def build_manifest(code: Mapping[str, Any]) -> Mapping[str, Any]:
         "status": {
             "observedGeneration": 1,
             "codeSha256": "found",
-            "imageConfig": {"digest": "found too", "command": ["app.run"]},
+            "imageConfig": {
+                "digest": "found too",
+                "entryPoint": [],
+                "command": ["app.run"],
+                "workingDirectory": "",
+                "observedGeneration": 1,
+            },
         },
     }
 
@@ -74,7 +80,7 @@ def test_each_source_of_code_keeps_its_digest_and_its_form(case: str) -> None:
 @pytest.mark.parametrize("case", LAYERS)
 def test_each_content_of_a_layer_keeps_its_digest(case: str) -> None:
     content, digest = LAYERS[case]
-    registry = LayerBook()
+    registry = LayerRegistry()
     spec = {"version": 1, "content": content}
     metadata = {"name": "a", "namespace": "shop"}
     registry.put(build_layer_version({"metadata": metadata, "spec": spec}))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kubelambda.catalog.files import Loaded, keep_last_good, list_new_problems, load_functions
+from kubelambda.catalog.files import load_functions
+from kubelambda.catalog.loaded import Loaded, keep_last_good, list_new_problems
 from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function
 
@@ -160,7 +161,7 @@ def test_who_calls_a_function_whose_document_has_an_error_hears_the_reason(
     (tmp_path / "hello.yaml").write_text(text)
     loaded = load_functions([tmp_path])
     assert loaded.functions == ()
-    (refused,) = loaded.refused
+    (refused,) = loaded.stand_ins
     assert (refused.ref.namespace, refused.ref.name) == ("default", "hello")
     assert refused.cannot_run
     assert reason in refused.stalled_message
@@ -171,7 +172,7 @@ def test_the_name_that_callers_use_is_known_of_a_refused_function_too(tmp_path: 
     text = INLINE.replace("{runtime", "{functionName: greet, handlr: x, runtime")
     for broken in (text, text + "}"):
         (tmp_path / "hello.yaml").write_text(broken)
-        (refused,) = load_functions([tmp_path]).refused
+        (refused,) = load_functions([tmp_path]).stand_ins
         assert refused.function_name == "greet"
 
 
@@ -181,7 +182,7 @@ def test_what_is_served_as_before_is_not_refused(tmp_path: Path) -> None:
     (tmp_path / "hello.yaml").write_text(INLINE.replace("handler", "handlr"))
     kept = keep_last_good(former, load_functions([tmp_path]))
     assert kept.functions == former.functions
-    assert kept.refused == ()
+    assert kept.stand_ins == ()
 
 
 def test_a_problem_is_new_once(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from kubelambda.api.findings import _find_model
 from kubelambda.api.model import ApiModel
 from kubelambda.api.v1alpha1.function import LambdaFunctionSpec
 from kubelambda.api.v1alpha1.layer import LambdaLayerSpec
-from kubelambda.catalog.files import list_new_remarks, load_functions
+from kubelambda.catalog.files import load_functions
+from kubelambda.catalog.loaded import list_new_remarks
 from kubelambda.catalog.local_fields import DIFFERENCES, HONOURED, describe_ignored
 
 FUNCTION = """

@@ -63,8 +63,8 @@ def make_image_function(**more: Any) -> dict[str, Any]:
     return manifest
 
 
-def image_world(record: FunctionRecord, image: Resolution = IMAGE) -> Observed:
-    return replace(world(record), image=image)
+def observe_image(record: FunctionRecord, image: Resolution = IMAGE) -> Observed:
+    return replace(observe(record), image=image)
 
 
 def read(**more: Any) -> FunctionRecord:
@@ -104,7 +104,7 @@ def make_pod(**more: Any) -> PodRecord:
     return PodRecord(**{**values, **more})
 
 
-def world(
+def observe(
     *claimants: FunctionRecord,
     deployments: tuple[DeploymentRecord, ...] = (),
     pods: tuple[PodRecord, ...] = (),

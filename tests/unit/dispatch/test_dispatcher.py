@@ -72,6 +72,62 @@ async def test_d1_killed_at_each_step_and_started_again_nothing_is_lost(
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize("begins", [False, True], ids=["not begun", "begun"])
+async def test_d1_killed_while_events_run_and_started_again_nothing_is_lost(
+    dispatching: Dispatching, *, begins: bool
+) -> None:
+    """They run again under their request ids, by which their gateways know them."""
+    dispatching.invoker.begins = begins
+    dispatching.invoker.answer = lambda _: asyncio.sleep(3_600)
+    events = {"r-1", "r-2", "r-3"}
+    await dispatching.publish(*events)
+    one = dispatching.start()
+    await until(lambda: one.held == 3 and dispatching.invoker.running)
+    await dispatching.kill()
+    assert dispatching.list_kept() == events
+    dispatching.invoker.answer = lambda _: SUCCESS
+    dispatching.start()
+    dispatching.clock.now += 31
+    await until(lambda: not len(dispatching.memory))
+    assert set(dispatching.invoker.invoked) == events
+
+
+@pytest.mark.parametrize("step", ["before release", "after release"])
+@pytest.mark.parametrize("released", range(1, 6))
+async def test_d1_a_stop_that_is_cut_short_at_any_release_loses_nothing(
+    dispatching: Dispatching, step: str, released: int
+) -> None:
+    """The kubelet kills what does not end in time."""
+    dispatching.invoker.answer = lambda _: asyncio.sleep(3_600)
+    events = {f"r-{number}" for number in range(5)}
+    await dispatching.publish(*events)
+    one = dispatching.start()
+    await until(lambda: one.held == 5)
+    reached = asyncio.Event()
+    seen = 0
+
+    async def hang(name: str) -> None:
+        nonlocal seen
+        seen += name == step
+        if seen >= released:
+            reached.set()
+            await asyncio.Event().wait()
+
+    dispatching.queue.on_step = hang
+    draining = asyncio.create_task(one.drain(0.01))
+    async with asyncio.timeout(30):
+        await reached.wait()
+    draining.cancel()
+    await asyncio.gather(draining, return_exceptions=True)
+    await dispatching.kill()
+    assert dispatching.list_kept() == events
+    dispatching.queue.on_step = None
+    dispatching.invoker.answer = lambda _: SUCCESS
+    dispatching.start()
+    dispatching.clock.now += 31
+    await until(lambda: not len(dispatching.memory))
+
+
 async def test_d1_no_event_is_acknowledged_before_its_successor_is_kept(
     dispatching: Dispatching,
 ) -> None:

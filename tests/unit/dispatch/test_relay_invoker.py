@@ -13,13 +13,15 @@ from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.relay import (
     BEGUN_SIGN,
     META_HEADER,
-    OUTCOME_HEADER,
-    OUTCOME_IN_BODY,
     POSITIONAL,
     SIGN_OF_LIFE,
     VERSION,
     RelayRequest,
     decode_request,
+)
+from kubelambda.core.wire.relay_outcome import (
+    OUTCOME_HEADER,
+    OUTCOME_IN_BODY,
     encode_outcome,
     encode_outcome_body,
 )

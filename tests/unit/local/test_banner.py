@@ -1,4 +1,4 @@
-"""What local mode says at its start holds on a cluster, too, or says that it does not."""
+"""What local mode prints at its start also holds on a cluster, or says that it does not."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ import yaml
 from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.local.banner import render_banner
-from kubelambda.local.isolation import Isolation
+from kubelambda.local.bootstrap import INSTALLED
+from kubelambda.local.environments.isolation import Isolation
 from kubelambda.local.machine import Machine
-from kubelambda.local.runtimes import INSTALLED
 
 VALUES = Path(__file__).parents[3] / "charts" / "kubelambda" / "values.yaml"
 MACHINE = Machine(
     {"python": ("/usr/bin/python3", "3.11")}, {"python": "/r/bootstrap"}, {"python": "/d/python"}
 )
 URL = "http://127.0.0.1:9000"
-NOWHERE_ELSE = "on a cluster the chart installs no runtime of this name"
+ONLY_HERE = "on a cluster the chart installs no runtime of this name"
 
 
 def make_function(runtime: str) -> Function:
@@ -39,15 +39,15 @@ def test_the_runtimes_that_the_chart_installs_are_known_here() -> None:
 
 @pytest.mark.parametrize("runtime", ["python3.12", "python3.11", "provided"])
 def test_a_runtime_that_only_this_machine_has_is_remarked(runtime: str) -> None:
-    assert NOWHERE_ELSE in render_banner(URL, [make_function(runtime)], MACHINE, Isolation())
+    assert ONLY_HERE in render_banner(URL, [make_function(runtime)], MACHINE, Isolation())
 
 
 @pytest.mark.parametrize("runtime", ["python3.13", "provided.al2023"])
 def test_a_runtime_of_the_chart_is_not(runtime: str) -> None:
-    assert NOWHERE_ELSE not in render_banner(URL, [make_function(runtime)], MACHINE, Isolation())
+    assert ONLY_HERE not in render_banner(URL, [make_function(runtime)], MACHINE, Isolation())
 
 
 def test_where_nothing_can_be_served_the_banner_says_so() -> None:
     banner = render_banner(URL, [], MACHINE, Isolation())
-    assert "Nothing is served yet: mend what is named above." in banner
+    assert "Nothing is served yet: correct what is named above." in banner
     assert "Try:" not in banner

@@ -3,9 +3,15 @@
 import json
 from pathlib import Path
 
-from kubelambda.local.isolation import PLAIN, Isolation, find_isolation, make_directories
-from kubelambda.local.machine import Machine, list_needed_paths
-from kubelambda.local.mounts import HOSTS, OPT, TASK, TMP, Mount, find_prefix, plan_mounts
+from kubelambda.local.environments.isolation import (
+    NOT_ISOLATED,
+    Isolation,
+    find_isolation,
+    make_directories,
+)
+from kubelambda.local.environments.mounts import HOSTS, OPT, TASK, TMP, Mount, plan_mounts
+from kubelambda.local.environments.needed_paths import find_prefix, list_needed_paths
+from kubelambda.local.machine import Machine
 
 
 def plan(directory: Path, *needed: Path, code: Path | None = None) -> dict[Path, Mount]:
@@ -91,9 +97,9 @@ def test_interpreters_path_and_certificates_are_needed() -> None:
 def test_where_nothing_is_mounted_the_environment_has_directories_of_its_own(
     tmp_path: Path,
 ) -> None:
-    sight = PLAIN.prepare(tmp_path)
-    assert (sight.task, sight.opt) == (str(tmp_path / "task"), str(tmp_path / "opt"))
-    assert sight.variables == {"TMPDIR": str(tmp_path / "tmp")}
+    paths = NOT_ISOLATED.prepare(tmp_path)
+    assert (paths.task, paths.opt) == (str(tmp_path / "task"), str(tmp_path / "opt"))
+    assert paths.variables == {"TMPDIR": str(tmp_path / "tmp")}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,7 +117,7 @@ def test_a_machine_that_refuses_is_no_reason_not_to_start_and_is_explained(tmp_p
 def test_the_agent_is_told_of_the_mounts_in_their_order(tmp_path: Path) -> None:
     make_directories(tmp_path / "env")
     isolation = Isolation(("unshare", "--mount", "--"), (TASK, OPT, TMP))
-    sight = isolation.prepare(tmp_path / "env")
-    told = json.loads(sight.variables["KUBELAMBDA_MOUNTS"])
-    assert (sight.task, sight.opt, sight.variables["TMPDIR"]) == ("/var/task", "/opt", "/tmp")
+    paths = isolation.prepare(tmp_path / "env")
+    told = json.loads(paths.variables["KUBELAMBDA_MOUNTS"])
+    assert (paths.task, paths.opt, paths.variables["TMPDIR"]) == ("/var/task", "/opt", "/tmp")
     assert all(set(one) == {"source", "place", "readOnly"} for one in told)

@@ -1,4 +1,5 @@
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable
 
@@ -108,6 +109,15 @@ async def test_p4_close_cancels_kept_and_spawned_work_and_waits_for_it() -> None
     await asyncio.sleep(0)
     await supervisor.close()
     assert sorted(ended) == ["kept", "spawned"]
+
+
+async def test_p4_work_that_was_spawned_right_before_the_end_is_closed_with_it() -> None:
+    """Python would warn of a coroutine that was never awaited."""
+    supervisor = Supervisor()
+    work = asyncio.sleep(60)
+    supervisor.spawn("work that never began", work)
+    await supervisor.close()
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
 
 
 async def test_two_kept_tasks_of_one_name_are_refused() -> None:

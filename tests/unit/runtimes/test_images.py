@@ -101,3 +101,10 @@ def test_a_bootstrap_honours_the_wrapper_script(name: str) -> None:
     path = ROOT / "runtimes" / name / "bootstrap"
     assert path.stat().st_mode & 0o111
     assert 'set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"' in path.read_text()
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_an_image_has_the_programs_that_scripts_of_lambda_use(name: str) -> None:
+    """AWS's images have curl, and certificates to trust; extensions that are scripts use it."""
+    installed = re.findall(r"--no-install-recommends((?:[^\n]*\\\n)+)", read_dockerfile(name))
+    assert any({"curl", "ca-certificates"} <= set(one.split()) for one in installed)

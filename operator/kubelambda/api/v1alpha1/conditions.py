@@ -1,7 +1,7 @@
-"""Conditions, whose reasons are in ``reason``.
+"""Conditions of all kinds; their reasons are in ``reason``.
 
-Contract: kstatus. Ready says whether invocations can be served; Reconciling that something is on
-its way; Stalled that nothing happens before somebody changes something.
+Contract: kstatus. Ready says whether invocations can be served, Reconciling that the controller is
+still at work, Stalled that somebody has to change something first.
 """
 
 from enum import StrEnum

@@ -80,7 +80,7 @@ class Intake:
         if self._left_out.get((plural, key)) != problem:
             self._left_out[(plural, key)] = problem
             logger.error("%s %s cannot be read (%s); left out", plural, "/".join(key), problem)
-        if plural != RUNTIMES.plural:  # a runtime goes on as it was
+        if plural != RUNTIMES.plural:  # its functions go on with what it was
             self._forget(plural, key)
 
     def drop(self, plural: str, manifest: Manifest) -> None:
@@ -128,7 +128,7 @@ class Intake:
             self._tables[plural].remove(key, version)
 
     def drop_missing(self, plural: str, key: Key) -> None:
-        """Forget an object whose deletion nobody saw, and enqueue what it concerns."""
+        """Forget an object whose deletion no watch has told of, and enqueue what that affects."""
         self.drop(plural, {"metadata": {"namespace": key[0], "name": key[1]}})
 
     def enqueue_affected(self, plural: str, manifest: Manifest) -> None:

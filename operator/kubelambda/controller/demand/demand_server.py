@@ -1,9 +1,9 @@
 """The port on which gateways post their demand.
 
-Contract: a body over BODY_BYTES_MAX is refused before anything else, a request without a good
-signature before it is parsed (FAULTS section 3 and rule 4.6). Answers with the environments of the
-posting gateway that are to be drained, and with the report that is held of it (rule D1 of
-``core.wire.demand``).
+Contract: a body of more than BODY_BYTES_MAX is refused before anything else, a request without a
+valid signature before it is parsed (FAULTS section 3 and rule 4.6). The answer names the
+environments of the posting gateway that are to be drained, and the report that is held of it
+(rule D1 of ``core.wire.demand``).
 """
 
 import logging
@@ -26,12 +26,12 @@ from kubelambda.telemetry.http_port import HttpPort
 logger = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
-"""A whole report of some 20,000 functions with five environments each."""
+"""Room for a whole report of some 20,000 functions with five environments each."""
 
 TakeReport = Callable[[DemandReport], DemandReply]
 
 
-class DemandServer:
+class DemandServer(HttpPort):
     """Serves while this process leads; ``start`` binds the port (0 picks one, see ``port``)."""
 
     def __init__(
@@ -46,20 +46,7 @@ class DemandServer:
         self._take_report = take_report
         application = web.Application(client_max_size=BODY_BYTES_MAX)
         application.router.add_post(DEMAND_PATH, self._serve)
-        self._port = HttpPort(application, host, port)
-
-    @property
-    def port(self) -> int:
-        """Where it is served once ``start`` has returned."""
-        return self._port.number
-
-    async def start(self) -> None:
-        """Bind and serve."""
-        await self._port.start()
-
-    async def close(self) -> None:
-        """Stop serving."""
-        await self._port.close()
+        super().__init__(application, host, port)
 
     async def _serve(self, request: web.Request) -> web.Response:
         try:

@@ -1,8 +1,8 @@
-"""Whether any gateway is alive, asked of the API server when none reports.
+"""Whether any gateway is alive, according to the API server.
 
-Contract: one list of the release's own namespace; a list that fails counts as "alive", since
-nothing may be taken down on a guess. LIMIT: so does a gateway on a lost node, until Kubernetes
-takes its pod out.
+Contract: one list of pods in the release's own namespace. Where the list fails, the answer is
+"alive", since nothing may be removed on a guess. LIMIT: a gateway on a lost node counts as alive
+until Kubernetes removes its pod.
 """
 
 from typing import Any, Protocol
@@ -15,10 +15,10 @@ GATEWAY_SELECTOR = "app.kubernetes.io/component=gateway"
 
 
 class GatewayPresence(Protocol):
-    """Who knows whether a gateway runs."""
+    """The port through which that is asked."""
 
     async def is_any_alive(self) -> bool:
-        """Whether some gateway may be serving."""
+        """False only where certainly no gateway is serving."""
         ...
 
 
@@ -30,7 +30,7 @@ class GatewayPods:
         self._namespace = namespace
 
     async def is_any_alive(self) -> bool:
-        """Whether the container of some gateway's pod is running."""
+        """Whether any gateway's container is running, or the API server cannot say."""
         try:
             async for page in self._client.list_pages(
                 PODS, self._namespace, label_selector=GATEWAY_SELECTOR

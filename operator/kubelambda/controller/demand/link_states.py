@@ -1,18 +1,18 @@
-"""What was last heard of each pod over the link, through the reports of gateways.
+"""The state in which gateways last reported each pod's environment.
 
-Contract: lives on one event loop; no I/O, time comes in. ``state_of`` answers for pods of which the
-present reports say nothing, too: for how long, and, where no gateway is left that could report,
-whether the event that it was last seen with may still run.
+Contract: lives on one event loop; no I/O, time comes in. ``state_of`` also answers for pods that no
+present report names: for how long nobody has named them and, where no gateway is left that could,
+whether the invocation that they were last seen with may still be running.
 """
 
 from dataclasses import dataclass
 
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.core.capacity.scaling import LinkState
+from kubelambda.core.capacity.function_load import LinkState
 from kubelambda.core.wire.demand import EnvironmentReport
 
 BUSY_GRACE_S = 10.0
-"""Beyond its function's timeout: by then an event is over, whoever it belonged to."""
+"""After its function's timeout and so much more, an invocation is certainly over."""
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class _Heard:
 
 
 class LinkStates:
-    """By the uid of the pod."""
+    """One state for each pod, by its uid."""
 
     def __init__(self) -> None:
         self._heard: dict[str, _Heard] = {}
@@ -37,9 +37,9 @@ class LinkStates:
         *,
         busy_s: float | None = None,
     ) -> tuple[LinkState, float]:
-        """Its state, and for how long it has been idle or not heard of.
+        """The state of the pod, and for how long it has been idle or in no report.
 
-        ``busy_s``: no gateway is left; what was busy counts as such for so long.
+        ``busy_s``: set where no gateway is left; what was busy counts as busy for so long.
         """
         heard = self._heard.setdefault(pod.uid, _Heard(now, now))
         if report is not None:
@@ -52,7 +52,7 @@ class LinkStates:
         return "unlinked", silent_s
 
     def has_served(self, uid: str) -> bool:
-        """Whether this environment was ever ready, as far as this process has heard."""
+        """Whether any report to this process has ever named this environment as ready."""
         heard = self._heard.get(uid)
         return heard is not None and heard.has_served
 
@@ -62,11 +62,11 @@ class LinkStates:
         return heard.since if heard is not None else now
 
     def hold(self, now: float) -> None:
-        """Silence up to now means nothing: nobody could be heard."""
+        """Do not count the silence up to now: nobody could have reported."""
         for heard in self._heard.values():
             heard.at = now
 
     def forget(self, present: set[str]) -> None:
-        """Keep nothing about pods that are gone; ``present`` holds uids."""
+        """Drop what is kept of all other pods; ``present`` holds uids."""
         for uid in self._heard.keys() - present:
             del self._heard[uid]

@@ -1,9 +1,9 @@
 """The latest demand of every gateway, combined by function.
 
 Contract: lives on one event loop; no I/O, time comes in. Rules D1 to D3 of ``core.wire.demand``: a
-whole report replaces what was known of its gateway, one of changes is laid over the very report
-that it begins from. What is known of a gateway expires after REPORT_S: one that is gone wants
-nothing, and its environments dial another one.
+whole report replaces what was known of its gateway; a report of changes is applied to the very
+report that it names as its base. What a gateway reported expires after REPORT_S: one that is gone
+wants nothing, and its environments connect to another one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,18 +17,18 @@ REPORT_S = 5.0
 
 @dataclass(slots=True)
 class CombinedDemand:
-    """What all gateways together say of one function."""
+    """What all gateways together report of one function."""
 
     uid: str
     waiting: int = 0
     environments: dict[str, EnvironmentReport] = field(default_factory=dict)
     duration_ms: float | None = None
-    """The longest mean length of its events that a gateway has seen."""
+    """The longest mean duration of its invocations that any gateway has measured."""
 
 
 @dataclass(slots=True)
 class _Gateway:
-    """What is known of one gateway: each function's demand, and when it was told."""
+    """The demand that one gateway reports for each function, and when it reported it."""
 
     sequence: int
     heard_at: float
@@ -46,13 +46,15 @@ class _Gateway:
 
 @dataclass(slots=True)
 class ReportedDemand:
-    """What is known by gateway."""
+    """The latest reports, by gateway."""
 
     _gateways: dict[str, _Gateway] = field(default_factory=dict)
 
     def record(self, report: DemandReport, now: float) -> bool:
-        """Take ``report``; False where it is older than what is known of a living gateway, or
-        begins from another report than the one that is known (D1).
+        """Take ``report``; False where it cannot be used.
+
+        That is, where a newer report of this gateway is held and has not expired, or where its
+        base is another report than the one that is held (D1).
         """
         known = self._gateways.get(report.gateway)
         if report.base is None:
@@ -65,28 +67,28 @@ class ReportedDemand:
         return True
 
     def sequence_of(self, gateway: str) -> int:
-        """Of the report that is held of ``gateway``; 0 for none."""
+        """The sequence number of the report that is held of ``gateway``; 0 for none."""
         known = self._gateways.get(gateway)
         return known.sequence if known else 0
 
     def functions_of(self, gateway: str) -> Iterator[FunctionDemand]:
-        """What ``gateway`` wants and has, as it said it."""
+        """What ``gateway`` wants and has, in its own words."""
         known = self._gateways.get(gateway)
         return (demand for demand, _ in known.functions.values()) if known else iter(())
 
     def expire(self, now: float) -> None:
-        """Forget gateways that have fallen silent."""
+        """Drop the reports of gateways that have been silent for REPORT_S."""
         silent = [name for name, one in self._gateways.items() if now - one.heard_at >= REPORT_S]
         for name in silent:
             del self._gateways[name]
 
     @property
     def has_reports(self) -> bool:
-        """False while no gateway is heard: nothing is known, so nothing is scaled down."""
+        """False while no gateway reports: nothing is known then, so nothing is scaled down."""
         return bool(self._gateways)
 
     def combine(self, now: float) -> dict[FunctionRef, CombinedDemand]:
-        """Demand by function. An environment two gateways know is as busy as the busier says."""
+        """Demand by function. Of two reports of one environment the busier state counts."""
         combined: dict[FunctionRef, CombinedDemand] = {}
         for demand, told_at in self._demands():
             ref = FunctionRef(demand.namespace, demand.name)
@@ -106,7 +108,7 @@ class ReportedDemand:
 
 
 def _add_age(environment: EnvironmentReport, passed_s: float) -> EnvironmentReport:
-    """Rule D3."""
+    """Add the time since the report to an idle environment's age (rule D3)."""
     if environment.state != "idle" or not passed_s:
         return environment
     return replace(environment, idle_s=environment.idle_s + passed_s)

@@ -21,11 +21,11 @@ def classify_refusal(message: str) -> Problem:
     if "exceeded quota" in message or "failed quota" in message:
         return Problem(
             Reason.QUOTA_EXCEEDED,
-            f"a ResourceQuota of the namespace takes no more pods: {words}; raise it",
+            f"a ResourceQuota of the namespace allows no more pods: {words}; raise it",
         )
     if _LIMIT_RANGE.search(message):
         return Problem(
             Reason.LIMIT_RANGE,
             f"a LimitRange of the namespace refuses the pod: {words}; change it or memorySize",
         )
-    return Problem(Reason.REFUSED, f"the API server refuses: {words}")
+    return Problem(Reason.REFUSED, f"the API server refuses an object of this function: {words}")

@@ -22,15 +22,17 @@ _ADVICE = {
     ),
     CONFIG_ERROR: (
         Reason.CONTAINER_CONFIG_ERROR,
-        "a Secret or ConfigMap key that environment.valuesFrom names is missing",
+        "a Secret or ConfigMap key that environment.valuesFrom names is missing; create it, or "
+        "mark the reference as optional",
     ),
     "CrashLoopBackOff": (
         Reason.CONTAINER_START_FAILED,
-        "the agent ends again and again; see the pod's log",
+        "the agent ends again and again; kubectl logs of the pod says why",
     ),
     "RunContainerError": (
         Reason.CONTAINER_START_FAILED,
-        "the container cannot start; is the runtime's image right for this machine?",
+        "the container cannot start; check that the runtime's image is built for the "
+        "node's machine",
     ),
 }
 _ADVICE_OF_IMAGES = {
@@ -42,7 +44,8 @@ _ADVICE_OF_IMAGES = {
     ),
     "RunContainerError": (
         Reason.CONTAINER_START_FAILED,
-        "the container cannot start; is the image of code.imageURI right for this machine?",
+        "the container cannot start; check that the image of code.imageURI is built for the "
+        "node's machine",
     ),
 }
 _ALIASES = {

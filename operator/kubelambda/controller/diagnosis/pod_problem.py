@@ -1,8 +1,8 @@
 """Why pods of a function do not start, in words that say what to do.
 
 Contract: pure. Pod problems younger than GRACE_S are ignored, since most of them pass by
-themselves. A function with a running environment can serve: what else goes wrong is a note beside
-its being Ready.
+themselves. A function with a running environment can serve, so it is Ready; what else goes wrong is
+a note in its Ready condition.
 """
 
 from collections.abc import Sequence

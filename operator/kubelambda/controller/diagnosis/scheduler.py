@@ -17,8 +17,8 @@ _ADVICE = (
     ("node.kubernetes.io/not-ready", "a node is not ready; see kubectl get nodes"),
     ("node.kubernetes.io/unreachable", "a node does not answer; see kubectl get nodes"),
     ("-pressure", "a node has run short of memory, disk or process ids; see kubectl get nodes"),
-    ("untolerated taint", "a node has a taint that function pods do not tolerate"),
-    ("node affinity/selector", "no node has the labels that the namespace's pods must have"),
+    ("untolerated taint", "a node has a taint that function pods do not tolerate; add one without"),
+    ("node affinity/selector", "no node has the labels that the namespace's pods need; label one"),
     ("no nodes available", "the cluster has no node that takes pods"),
 )
 """Parts of the scheduler's message, and what to do about each."""

@@ -15,7 +15,7 @@ from kubelambda.controller.cache.store import Store
 from kubelambda.controller.function.rate_limiter import KeyedRateLimiter
 from kubelambda.controller.records.deployment_record import DeploymentRecord, read_deployment
 from kubelambda.controller.records.field_managers import APPLY_MANAGER, SCALE_MANAGER
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.api import JSON_PATCH, KubeApi, Manifest
 from kubelambda.kube.errors import AlreadyExistsError, NotFoundError
 from kubelambda.kube.paths import DEPLOYMENTS

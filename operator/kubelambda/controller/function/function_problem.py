@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import describe_missing
-from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.function.observed import Observed
 from kubelambda.controller.packages.package_problem import find_package_problem
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.status.problem import Problem
 from kubelambda.core.model.layer import Layer
+from kubelambda.core.packages.needed_packages import list_needed_packages
 
 
 def find_function_problem(
@@ -38,8 +38,8 @@ def _find_name_problem(record: FunctionRecord, observed: Observed) -> Problem | 
         return None
     return Problem(
         Reason.DUPLICATE_FUNCTION_NAME,
-        f"functionName {record.function_name!r} belongs to {rightful.ref.name!r} of this "
-        f"namespace; choose another, or delete that one",
+        f"functionName {record.function_name!r} belongs to the LambdaFunction "
+        f"{rightful.ref.name!r} of this namespace; choose another name, or delete that function",
     )
 
 
@@ -49,7 +49,8 @@ def _find_runtime_problem(record: FunctionRecord, observed: Observed) -> Problem
     known = ", ".join(sorted(observed.runtimes)) or "none"
     return Problem(
         Reason.RUNTIME_NOT_FOUND,
-        f"runtime {record.runtime!r} is not installed; known here: {known}",
+        f"runtime {record.runtime!r} is not installed (known here: {known}); choose one that is, "
+        "or have an administrator create a LambdaRuntime",
     )
 
 

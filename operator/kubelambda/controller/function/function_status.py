@@ -27,7 +27,7 @@ class Outcome:
 
     problem: Problem | None = None
     note: ReadyNote = NO_NOTE
-    """What is said of a function without a problem."""
+    """What the Ready condition of a function without a problem says."""
     revision: str = ""
     key_secret: str = ""
     runtime_image: str = ""

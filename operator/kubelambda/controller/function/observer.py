@@ -1,14 +1,13 @@
 """Collects the state of the cluster around one function.
 
 Contract: reads only. Asks the API server for what no watch tells (the ConfigMap with the code), and
-the registries and gateways for what they know; each of them is waited for only a moment. What the
-watches tell is read last, so that a plan is made from Deployments and pods as they are now.
+registries and gateways for images and packages, whose answers are waited for only a moment. What
+the watches tell is read last, so that a plan is made from Deployments and pods as they are now.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from kubelambda.catalog.packages import list_needed_packages
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.diagnosis.start_report import StartReport
 from kubelambda.controller.function.observed import Observed, find_orphans
@@ -20,14 +19,15 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import Key, function_key
 from kubelambda.controller.records.layer_record import Reference, resolve_layers
 from kubelambda.core.model.layer import Layer
+from kubelambda.core.packages.needed_packages import list_needed_packages
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import CONFIG_MAPS
 
 CONFIG_MAP_S = 5.0
-"""Seconds between two looks at the ConfigMap of one function..."""
+"""Seconds between two looks at the ConfigMap of one function, unless there are too many."""
 CONFIG_MAPS_PER_S = 10.0
-"""...which become more where all functions together would ask more often than this."""
+"""All functions together look at their ConfigMaps no more often than this."""
 
 
 class FunctionObserver:

@@ -6,7 +6,7 @@ moment that it was given, however often it asks, until that moment has come or i
 
 from collections.abc import Hashable
 
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 
 
 class KeyedRateLimiter:

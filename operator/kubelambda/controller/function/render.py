@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubelambda.config import ControllerSettings
+from kubelambda.controller.function.cpu_size import compute_init_millis, compute_request_millis
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.core.images.config import ResolvedImage
@@ -35,9 +36,6 @@ from kubelambda.kube.resources.function_pod import (
 )
 from kubelambda.kube.resources.injected_agent import InjectedAgent
 
-MIB_PER_CPU = 1769
-"""Lambda gives one vCPU per 1,769 MB."""
-
 
 @dataclass(frozen=True, slots=True)
 class Platform:
@@ -58,22 +56,6 @@ class Rendered:
     """One that the function owns directly."""
     key_secret_name: str
     key_secret: dict[str, Any] = field(repr=False)
-
-
-def compute_share_millis(memory_mb: int) -> int:
-    """The CPU limit of an environment after its init, in thousandths of a CPU."""
-    return max(2, round(memory_mb * 1000 / MIB_PER_CPU))
-
-
-def compute_init_millis(memory_mb: int, settings: ControllerSettings) -> int:
-    """The CPU limit that pods are created with, for the time of their init."""
-    return max(compute_share_millis(memory_mb), settings.init_cpu_millis)
-
-
-def compute_request_millis(memory_mb: int, settings: ControllerSettings) -> int:
-    """The CPU request: strictly below the share, or a resize would change the pod's QoS class."""
-    share = compute_share_millis(memory_mb)
-    return max(1, min(share - 1, int(share * settings.cpu_request_fraction)))
 
 
 def _build_code_rules(
@@ -110,60 +92,79 @@ def render_function(
 
     ``runtime`` is the image that its pods run: that of a runtime, or the function's own.
     """
-    settings, generation = platform.settings, platform.settings.key_generation
-    suffix = derive_key_secret_suffix(platform.master_secret, record.uid, generation)
-    secret_name = build_key_secret_name(record.ref.name, suffix)
+    settings, ref = platform.settings, record.ref
+    suffix = derive_key_secret_suffix(platform.master_secret, record.uid, settings.key_generation)
+    secret_name = build_key_secret_name(ref.name, suffix)
     pod_spec = build_pod_spec(
-        FunctionPod(
-            namespace=record.ref.namespace,
-            function=record.ref.name,
-            function_uid=record.uid,
-            image=runtime.image,
-            image_pull_policy=settings.image_pull_policy,
-            bootstrap=runtime.bootstrap,
-            gateway_address=settings.gateway_address,
-            key_secret=secret_name,
-            key_generation=generation,
-            config_digest=combine_digest(
-                record.config_digest, code_version, [one.digest for one in layers]
-            ),
-            memory_mb=record.memory_mb,
-            timeout_s=record.timeout_s,
-            ephemeral_mb=record.ephemeral_mb,
-            cpu_limit_millis=compute_init_millis(record.memory_mb, settings),
-            cpu_request_millis=compute_request_millis(record.memory_mb, settings),
-            values_from=record.values_from,
-            code_config_map=record.config_map,
-            code_rules=_build_code_rules(record, layers, settings),
-            uses_s3=record.uses_s3 or any(one.uses_s3 for one in layers),
-            injected=_build_injected(runtime, settings),
-            priority_class=settings.priority_class,
-        )
+        _build_function_pod(record, runtime, settings, secret_name, code_version, layers)
     )
     revision = compute_revision(pod_spec)
     return Rendered(
         revision=revision,
         pod=build_direct_pod(
-            namespace=record.ref.namespace,
-            name_prefix=build_pod_name_prefix(record.ref.name, revision),
-            owner=build_owner_reference(record.ref.name, record.uid),
+            namespace=ref.namespace,
+            name_prefix=build_pod_name_prefix(ref.name, revision),
+            owner=build_owner_reference(ref.name, record.uid),
             pod_labels=build_pod_labels(record.uid, revision),
             pod_spec=pod_spec,
         ),
         deployment=build_deployment(
-            namespace=record.ref.namespace,
-            name=build_deployment_name(record.ref.name, revision),
-            function=record.ref.name,
+            namespace=ref.namespace,
+            name=build_deployment_name(ref.name, revision),
+            function=ref.name,
             function_uid=record.uid,
             revision=revision,
             pod_spec=pod_spec,
         ),
         key_secret_name=secret_name,
-        key_secret=build_key_secret(
-            namespace=record.ref.namespace,
-            name=secret_name,
-            function=record.ref.name,
-            function_uid=record.uid,
-            key=derive_function_key(platform.master_secret, record.uid, generation),
+        key_secret=_build_key_secret(record, platform, secret_name),
+    )
+
+
+def _build_function_pod(
+    record: FunctionRecord,
+    runtime: RuntimeRecord | ResolvedImage,
+    settings: ControllerSettings,
+    secret_name: str,
+    code_version: str,
+    layers: Sequence[Layer],
+) -> FunctionPod:
+    """All that a pod of the function depends on."""
+    return FunctionPod(
+        namespace=record.ref.namespace,
+        function=record.ref.name,
+        function_uid=record.uid,
+        image=runtime.image,
+        image_pull_policy=settings.image_pull_policy,
+        bootstrap=runtime.bootstrap,
+        gateway_address=settings.gateway_address,
+        key_secret=secret_name,
+        key_generation=settings.key_generation,
+        config_digest=combine_digest(
+            record.config_digest, code_version, [one.digest for one in layers]
         ),
+        memory_mb=record.memory_mb,
+        timeout_s=record.timeout_s,
+        ephemeral_mb=record.ephemeral_mb,
+        cpu_limit_millis=compute_init_millis(record.memory_mb, settings),
+        cpu_request_millis=compute_request_millis(record.memory_mb, settings),
+        values_from=record.values_from,
+        code_config_map=record.config_map,
+        code_rules=_build_code_rules(record, layers, settings),
+        uses_s3=record.uses_s3 or any(one.uses_s3 for one in layers),
+        injected=_build_injected(runtime, settings),
+        priority_class=settings.priority_class,
+    )
+
+
+def _build_key_secret(
+    record: FunctionRecord, platform: Platform, secret_name: str
+) -> dict[str, Any]:
+    generation = platform.settings.key_generation
+    return build_key_secret(
+        namespace=record.ref.namespace,
+        name=secret_name,
+        function=record.ref.name,
+        function_uid=record.uid,
+        key=derive_function_key(platform.master_secret, record.uid, generation),
     )

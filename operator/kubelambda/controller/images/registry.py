@@ -100,10 +100,10 @@ class Registry:
 
     async def fetch_blob(self, digest: str) -> bytes:
         """A small blob, checked against its digest."""
-        answer = await self._get(f"blobs/{digest}", _ANYTHING, elsewhere=True)
+        answer = await self._get(f"blobs/{digest}", _ANYTHING, other_host=True)
         return _check_digest(answer, digest).content
 
-    async def _get(self, path: str, accept: str, *, elsewhere: bool = False) -> Answer:
+    async def _get(self, path: str, accept: str, *, other_host: bool = False) -> Answer:
         url = f"{self._api}/v2/{self._reference.repository}/{path}"
         authorized = False
         for _ in range(_HOPS_MAX):
@@ -115,18 +115,18 @@ class Registry:
                 authorized = True
                 await self._fetch_token(told.get("WWW-Authenticate", ""))
             elif status in (301, 302, 303, 307, 308):
-                url = self._follow(url, told.get("Location", ""), elsewhere=elsewhere)
+                url = self._follow(url, told.get("Location", ""), other_host=other_host)
             else:
                 self._check_status(status)
                 return answer
         raise BadAnswerError(f"the registry {self._reference.registry} redirects without end")
 
-    def _follow(self, url: str, location: str, *, elsewhere: bool) -> str:
+    def _follow(self, url: str, location: str, *, other_host: bool) -> str:
         """Where a redirect leads, if it may be followed."""
         target = urljoin(url, location)
         if find_origin(target) == find_origin(self._api) and location:
             return target
-        if not elsewhere:
+        if not other_host:
             raise BadAnswerError(
                 f"the registry {self._reference.registry} sends manifests from another host; "
                 "name that one in code.imageURI"

@@ -7,7 +7,6 @@ finalizer: functions that use a version remember its content (docs/limits.md).
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kubelambda.catalog.packages import find_package
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.package_problem import find_package_problem
@@ -17,6 +16,7 @@ from kubelambda.controller.records.layer_record import LayerRecord, find_layer_p
 from kubelambda.controller.status.conditions import build_conditions, format_moment
 from kubelambda.controller.status.problem import Problem, ReadyNote
 from kubelambda.core.packages.code_zip import to_code_sha256
+from kubelambda.core.packages.needed_packages import find_package
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import LAYERS

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.catalog.packages import describe_missing_package, find_package
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.layer_record import LayerRecord
 from kubelambda.controller.status.problem import Problem
+from kubelambda.core.packages.needed_packages import describe_missing_package, find_package
 
 
 class Presence(Enum):
@@ -58,11 +58,12 @@ def _describe(presence: Presence, name: str, field: str) -> Problem | None:
         case Presence.NO_STORE:
             return Problem(
                 Reason.PACKAGE_STORE_MISSING,
-                f"{field} names a package, which needs a store (queue.url); none is configured",
+                f"{field} names a package, and this installation has no store for packages; an "
+                "administrator configures one with queue.url",
             )
         case Presence.UNKNOWN:
             return Problem(
                 Reason.PROGRESSING,
-                f"whether the package {name} of {field} was uploaded is being looked up",
+                f"a gateway is being asked whether the package {name} of {field} was uploaded",
                 transient=True,
             )

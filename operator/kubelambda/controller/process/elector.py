@@ -1,9 +1,9 @@
-"""Leadership by a Lease of the release's namespace, and the fence that every write asks.
+"""Leader election by a Lease in the release's namespace, and the fence that every write asks.
 
-Contract: one leader at a time. A leader that could not renew for 3/4 of the duration ends the
-process (LeadershipLostError), also while a request of it hangs; one that was stopped and resumed
-finds its term over before its next write (FencedError) and ends too. A leader that stops in good
-order hands the Lease back. The Lease is deleted with its owner, the controllers' Deployment.
+Contract: one leader at a time. A leader that could not renew for 3/4 of the Lease's duration gets a
+LeadershipLostError, even while its request hangs, and the process ends. One that was stopped and
+resumed finds its term over before its next write (FencedError), and ends too. A leader that stops
+in good order hands the Lease back.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from kubelambda.kube.errors import (
 logger = logging.getLogger(__name__)
 
 UNREACHED_S = 30.0
-"""Without an answer of the API server for so long, a controller is not Ready."""
+"""A controller that has had no answer from the API server for so long is not Ready."""
 _POLL_S_MAX = 0.5
 _RETRY_S_MAX = 0.5
 _RELEASE_TRIES = 2
@@ -47,7 +47,7 @@ class LeadershipLostError(Exception):
 
 
 class Elector:
-    """Competes for one Lease; ``client`` has no fence and no pace."""
+    """Competes for one Lease; ``client`` has no fence and no rate limit."""
 
     def __init__(
         self, client: KubeApi, election: ElectionSettings, clock: ElectionClock = SYSTEM_CLOCK
@@ -67,11 +67,11 @@ class Elector:
 
     @property
     def is_leading(self) -> bool:
-        """True while nobody else can have taken the Lease."""
+        """True while no other process can have taken the Lease."""
         return self._term.is_valid(self._clock.boot(), self._clock.wall())
 
     def check_ready(self) -> str:
-        """Empty while the API server answers: a standby could lead, a leader does."""
+        """Empty while the API server answers, so that this process leads or could lead."""
         if self._is_unopposed:
             return ""
         if self._lock.reached_at is None:
@@ -93,19 +93,19 @@ class Elector:
             await self._clock.sleep(self._choose_poll_s())
 
     def lead_unopposed(self) -> None:
-        """There is no election: the term never ends."""
+        """Lead without an election: the term never ends."""
         self._term = Term(float("inf"))
         self._term.renew(self._clock.boot(), self._clock.wall())
         self._is_unopposed = True
 
     async def keep_leadership(self) -> None:
-        """Renew for ever; LeadershipLostError when that is over."""
+        """Renew for ever; LeadershipLostError when this process may lead no longer."""
         while True:
             await self._clock.sleep(self._election.renew_s)
             await self._renew_before_deadline()
 
     async def release(self) -> None:
-        """Hand the Lease back, so that a standby need not wait for it to run out."""
+        """Hand the Lease back, so that a standby need not wait for it to expire."""
         if not self.is_leading:
             return
         self._term = Term(0.0)
@@ -121,7 +121,7 @@ class Elector:
             return
 
     def _choose_poll_s(self) -> float:
-        """The usual pause, or less where the Lease runs out before."""
+        """The usual pause, or less where the Lease expires sooner."""
         now, duration_s = self._clock.boot(), self._election.duration_s
         wait_s = compute_wait_s(self._sighting, duration_s=duration_s, now=now)
         poll_s = min(_POLL_S_MAX, self._election.renew_s)
@@ -140,7 +140,7 @@ class Elector:
         raise LeadershipLostError(f"{self.identity} could not renew in time")
 
     async def _within_term(self, attempt: Awaitable[bool]) -> bool:
-        """Its result; LeadershipLostError where it takes longer than this term lasts."""
+        """The result of ``attempt``; LeadershipLostError where it takes longer than this term."""
         remaining_s = self._term.remaining_s(self._clock.boot())
         trying = asyncio.ensure_future(attempt)
         waiting = asyncio.ensure_future(self._clock.sleep(remaining_s))
@@ -159,21 +159,24 @@ class Elector:
         ConflictError or AlreadyExistsError where it was written between our read and our write,
         which does not say by whom.
         """
-        boot, wall = self._clock.boot(), self._clock.wall()
+        asked_boot, asked_wall = self._clock.boot(), self._clock.wall()
         lease = await self._lock.read()
+        # What was read counts as seen only now: the answer may have taken longer than the Lease
+        # lasts. Our own term counts from before the request, for the same reason.
+        seen = self._clock.boot()
         view = None if lease is None else view_lease(lease)
-        self._sighting = note_sighting(self._sighting, view, boot)
+        self._sighting = note_sighting(self._sighting, view, seen)
         step = decide_step(
             view,
             self._sighting,
             identity=self.identity,
             duration_s=self._election.duration_s,
-            now=boot,
+            now=seen,
         )
         if step is Step.WAIT:
             return False
         if step is not Step.RENEW or not self._lock.has_owner:
             await self._lock.find_owner()
         await self._lock.write(lease, holder=self.identity)
-        self._term.renew(boot, wall)
+        self._term.renew(asked_boot, asked_wall)
         return True

@@ -1,7 +1,7 @@
 """The label by which the internal Service finds the leader's pod (DESIGN 3.8).
 
-Contract: idempotent; outside a cluster, where there is no own pod, it does nothing but say so. The
-new leader takes the label from whoever carries it: the old leader may be dead or stopped.
+Contract: idempotent. Outside a cluster, where this process has no pod, it only logs that. A new
+leader removes the label from every other pod, since the old leader may be dead or stopped.
 """
 
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 async def claim_leader_label(client: KubeApi, namespace: str, pod_name: str) -> None:
-    """Put the label on our own pod and take it from all others of the release's namespace."""
+    """Label our own pod, and no other pod of the release's namespace."""
     async for page in client.list_pages(PODS, namespace, label_selector=f"{LEADER}=true"):
         for pod in page:
             if pod["metadata"]["name"] != pod_name:
@@ -26,7 +26,7 @@ async def claim_leader_label(client: KubeApi, namespace: str, pod_name: str) -> 
 
 
 async def drop_leader_label(client: KubeApi, namespace: str, pod_name: str) -> None:
-    """Take the label from our own pod; a failure is the next leader's to mend."""
+    """Remove the label from our own pod; after a failure the next leader removes it."""
     try:
         await _label(client, namespace, pod_name, None)
     except KubeError as error:

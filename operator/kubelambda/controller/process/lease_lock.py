@@ -22,7 +22,7 @@ MANAGER = "kubelambda-elector"
 
 
 class LeaseLock:
-    """One Lease of the API server; ``client`` has no fence and no pace."""
+    """One Lease; ``client`` has no fence and no rate limit."""
 
     def __init__(self, client: KubeApi, election: ElectionSettings, clock: ElectionClock) -> None:
         self._client = client
@@ -30,7 +30,7 @@ class LeaseLock:
         self._clock = clock
         self._owner_reference: dict[str, Any] | None = None
         self.reached_at: float | None = None
-        """When the API server answered last, by the clock ``boot``."""
+        """When the API server last answered a read, by the clock ``boot``; None: never."""
 
     @property
     def has_owner(self) -> bool:
@@ -47,7 +47,7 @@ class LeaseLock:
         return lease
 
     async def find_owner(self) -> None:
-        """Learn the owner's uid. Without it the Lease outlives an uninstall, which costs little."""
+        """Look up the owner's uid. Without it the Lease outlives an uninstall: harmless."""
         if not self._election.owner:
             return
         try:
@@ -104,7 +104,7 @@ def _format_time(wall: float) -> str:
 
 
 def view_lease(lease: dict[str, Any]) -> LeaseView:
-    """What decisions need to know of a Lease."""
+    """The fields of a Lease that decisions look at."""
     spec = lease.get("spec") or {}
     return LeaseView(
         holder=spec.get("holderIdentity") or "",

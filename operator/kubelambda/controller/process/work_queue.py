@@ -1,13 +1,15 @@
-"""A keyed, de-duplicating queue: what has to be looked at again.
+"""A queue of keys without duplicates: the objects that are to be reconciled.
 
 Contract, in rules that the tests name; lives on one event loop:
 
-- W1 a key is worked on by one worker at a time; added meanwhile, it comes again afterwards, once.
-- W2 a key has one later look at most, the earliest that anybody asked for: however often an object
-  changes, it does not leave a timer behind each time.
-- W3 a look that was asked for comes: neither work on the key nor another look takes it away before
+- W1 a key is worked on by one worker at a time; if it is added meanwhile, it is taken once more
+  afterwards.
+- W2 a key has at most one delayed addition, the earliest that anybody asked for: an object that
+  changes often does not leave a timer behind each time.
+- W3 a delayed addition takes place: neither work on the key nor another addition cancels it before
   it is due.
-- W4 failures come again with growing delay, so one broken object costs little and hides nobody.
+- W4 failed keys are added again with a growing delay, so that one broken object costs little and
+  delays no other.
 """
 
 import asyncio
@@ -39,11 +41,11 @@ class WorkQueue(Generic[KeyT]):
 
     @property
     def later(self) -> int:
-        """How many keys have a later look."""
+        """How many keys have a delayed addition."""
         return len(self._later)
 
     def add(self, key: KeyT) -> None:
-        """Look at ``key`` as soon as a worker is free."""
+        """Have ``key`` taken as soon as a worker is free."""
         if key in self._working:
             self._again.add(key)
         elif key not in self._queued:
@@ -52,7 +54,7 @@ class WorkQueue(Generic[KeyT]):
             self._wake.set()
 
     def add_later(self, key: KeyT, delay_s: float) -> None:
-        """Look at ``key`` after ``delay_s``, or earlier where an earlier look is due."""
+        """Add ``key`` after ``delay_s``, or earlier where an earlier delayed addition is due."""
         loop = asyncio.get_running_loop()
         due = loop.time() + delay_s
         known = self._later.get(key)
@@ -63,7 +65,7 @@ class WorkQueue(Generic[KeyT]):
         self._later[key] = loop.call_at(due, self._come_due, key)
 
     def retry(self, key: KeyT, at_least_s: float = 0.0) -> float:
-        """``key`` failed: look again after a delay that doubles with each failure; the delay."""
+        """``key`` failed: add it after a delay, which doubles each time and is returned."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         delay_s = max(at_least_s, double_delay_s(failures, RETRY_S_MIN, RETRY_S_MAX))

@@ -1,9 +1,9 @@
 """Workers that take keys from the queue and reconcile them.
 
-Contract: one broken object never stops the others; it comes again with growing delay, and the log
-says which one and why. A worker ends only when it is cancelled itself: work that was cancelled from
-within is a failure like any other. A write refused by the fence ends nothing here: the elector does
-that.
+Contract: one broken object never stops the others: it is tried again with a growing delay, and the
+log says which one and why. A worker ends only when it is cancelled itself; work that was cancelled
+from within is a failure like any other. A write that the fence refuses ends nothing here: the
+elector ends the process.
 """
 
 import asyncio
@@ -115,7 +115,7 @@ class Workers:
         self._metrics.seconds.labels(kind).observe(time.monotonic() - began)
 
     def _retry_bug(self, key: WorkKey) -> str:
-        """What happens next."""
+        """Have it tried again; the sentence for the log."""
         delay_s = self._queue.retry(key)
         self._metrics.failures.labels(key[0]).inc()
         return f"a bug; next try in {delay_s:.1f} s"

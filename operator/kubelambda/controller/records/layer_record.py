@@ -113,8 +113,8 @@ def find_layer_problem(record: LayerRecord, claimants: Sequence[LayerRecord]) ->
         return None
     return Problem(
         Reason.DUPLICATE_LAYER_VERSION,
-        f"{record.layer.reference} is {rightful.key[1]!r} of this namespace already; choose "
-        "another version, or delete that one",
+        f"{record.layer.reference} is the LambdaLayer {rightful.key[1]!r} of this namespace "
+        "already; choose another version, or delete that object",
     )
 
 

@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from kubelambda.controller.cache.store import Store
+from kubelambda.controller.function.cpu_size import compute_share_millis
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
-from kubelambda.controller.function.render import Rendered, compute_share_millis
+from kubelambda.controller.function.render import Rendered
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.decision import Decision, list_to_resize
@@ -28,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 UNSURE_S = 2.0
 RESTING_S = 1.0
-"""After a request that failed in another way; else a server in trouble is asked without end."""
+"""The pause after any other failed request, so that a failing API server is not asked in a loop."""
 
 
 class Actuator:
-    """Writes for one function at a time; several of them side by side."""
+    """Carries out any number of decisions side by side, at most one for each function."""
 
     def __init__(
         self,
@@ -54,20 +55,20 @@ class Actuator:
         self._resting_until: dict[str, float] = {}
 
     def is_resting(self, uid: str, now: float) -> bool:
-        """Whether nothing is to be done for the function with this uid for a moment."""
+        """Whether the function with this uid is left alone for the moment."""
         if now < self._resting_until.get(uid, now):
             return True
         self._resting_until.pop(uid, None)
         return False
 
     def forget(self, functions: set[str], pods: set[str]) -> None:
-        """Keep nothing about what is gone; both hold uids."""
+        """Drop what is kept of all other functions and pods; both sets hold uids."""
         self._writer.forget_pods(pods)
         for uid in self._resting_until.keys() - functions:
             del self._resting_until[uid]
 
     def _rest(self, snapshot: FunctionSnapshot, seconds: float) -> None:
-        """From now on, however long the request took; never for less than it rests already."""
+        """Leave the function alone for ``seconds`` from now, or for longer where it is already."""
         until = self._clock() + seconds
         self._resting_until[snapshot.record.uid] = max(
             until, self._resting_until.get(snapshot.record.uid, until)
@@ -76,7 +77,7 @@ class Actuator:
     async def carry_out(
         self, decision: Decision, now: float, mark_deleted: Callable[[PodRecord], None]
     ) -> bool:
-        """False where something has changed meanwhile: look again soon."""
+        """False where an object has changed meanwhile, so that another decision is due soon."""
         snapshot = decision.snapshot
         try:
             if not await self._scale(decision, now):
@@ -165,13 +166,13 @@ class Actuator:
         self._start_backoff.refused(snapshot.record, error.message, now)
 
     async def _secure_key(self, snapshot: FunctionSnapshot) -> None:
-        """Where a function gets its first environment: its Secret may have been deleted."""
+        """Create the key Secret before a first environment: somebody may have deleted it."""
         rendered = self._find_rendered(snapshot)
         if rendered is not None and not any(load.is_good for load in snapshot.load.pods):
             await self._key_secrets.ensure(snapshot.record.ref.namespace, rendered)
 
     def _find_rendered(self, snapshot: FunctionSnapshot) -> Rendered | None:
-        """None where the function has changed since the look, or was not judged yet."""
+        """None where the function has changed since the snapshot, or has no manifests yet."""
         rendered = self._revisions.find(snapshot.record.uid)
         return rendered if rendered and rendered.revision == snapshot.revision else None
 
@@ -194,6 +195,6 @@ class Actuator:
         return all(went)
 
     def _pods(self, snapshot: FunctionSnapshot, names: Sequence[str]) -> list[PodRecord]:
-        """As they were when it was decided: a newer version must not be meant."""
+        """As the snapshot has them, so that a pod which has changed since is left alone."""
         wanted = set(names)
         return [pod for pod, load in snapshot.pods if load.name in wanted]

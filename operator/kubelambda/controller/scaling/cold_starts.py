@@ -1,8 +1,8 @@
 """Where the time of a cold start goes: a histogram and a debug line for each stage.
 
-Contract: lives on one event loop; no I/O, time comes in. A stage's time is what has passed since
-the stage before it, as this controller sees it; docs/cold-start.md says what each means. Gateways
-measure what they see themselves (``gateway.cold_starts``).
+Contract: lives on one event loop; no I/O, time comes in. The time of a stage is what has passed
+since the stage before it, as this controller sees it; docs/cold-start.md says what each stage
+means. Gateways measure the stages that they see themselves.
 """
 
 import logging
@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
-from kubelambda.core.capacity.scaling import PodLoad
+from kubelambda.core.capacity.function_load import PodLoad
 from kubelambda.telemetry.metrics import COLD_START_BUCKETS
 
 logger = logging.getLogger(__name__)
@@ -44,30 +44,30 @@ class ColdStarts:
         self._raised_at: dict[str, float] = {}
 
     def decided(self, snapshot: FunctionSnapshot) -> None:
-        """Environments are to be started for those who wait."""
+        """It was decided to start environments for requests that wait."""
         self._tell(snapshot, "", "planned", snapshot.load.waited_s)
 
     def raised(self, snapshot: FunctionSnapshot, began: float, done: float) -> None:
-        """A Deployment was made, or its replicas raised."""
+        """A Deployment was created, or its replicas were raised."""
         self._raised_at[snapshot.record.uid] = done
         self._tell(snapshot, "its Deployment", "written", done - began)
 
     def made(
         self, snapshot: FunctionSnapshot, pods: Sequence[PodRecord], began: float, done: float
     ) -> None:
-        """Direct pods were made."""
+        """Direct pods were created."""
         for pod in pods:
             self._tell(snapshot, pod.key[1], "written", done - began)
             self._starts[pod.uid] = _Start(STAGES.index("seen"), done)
 
     def observe(self, snapshots: Sequence[FunctionSnapshot], now: float) -> None:
-        """See how far each pod has come."""
+        """Note which stage each pod has reached."""
         for snapshot in snapshots:
             for pod, load in snapshot.pods:
                 self._follow(snapshot, pod, load, now)
 
     def forget(self, functions: set[str], pods: set[str]) -> None:
-        """Keep nothing about what is gone; both hold uids."""
+        """Drop what is kept of all other functions and pods; both sets hold uids."""
         for uid in self._starts.keys() - pods:
             del self._starts[uid]
         for uid in self._raised_at.keys() - functions:
@@ -86,7 +86,7 @@ class ColdStarts:
         reached = STAGES.index(_find_stage(pod, load))
         if reached <= start.reached or start.reached == _READY:
             return
-        # Stages that were passed between two looks are counted with the one that was found.
+        # Stages that were passed between two evaluations count as part of the one that was found.
         self._tell(snapshot, pod.key[1], STAGES[reached], now - start.at)
         start.reached, start.at = reached, now
         if reached == _READY:

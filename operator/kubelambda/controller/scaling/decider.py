@@ -2,8 +2,8 @@
 
 Contract: no I/O; keeps the rate limits of starts and nothing else, time comes in. What a function
 needs is decided by ``core.capacity.scaling``, which environments make room for others by
-``core.capacity.room``; starts are then limited to what the rates allow. A bug with one function
-leaves that function as it is and does not stop the others.
+``core.capacity.preemption``; starts are then limited to what the rates allow. A bug with one
+function leaves that function as it is and does not stop the others.
 """
 
 import logging
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kubelambda.controller.scaling.decision import Decision
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot, describe_room
 from kubelambda.controller.scaling.start_rate_limiter import StartRateLimiter
-from kubelambda.core.capacity.room import choose_victims
+from kubelambda.core.capacity.preemption import choose_victims
 from kubelambda.core.capacity.scaling import ScalingPlan, plan_scaling, split_start
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ Contract: pure.
 
 from dataclasses import dataclass, replace
 
-from kubelambda.controller.function.render import compute_share_millis
+from kubelambda.controller.function.cpu_size import compute_share_millis
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.core.capacity.scaling import ScalingPlan
@@ -20,9 +20,9 @@ class Decision:
     victims: tuple[str, ...] = ()
     """Idle environments that are drained to make room for other functions."""
     target: int | None = None
-    """Replicas of the current revision's Deployment; None: as they are."""
+    """Replicas for the current revision's Deployment; None: they stay as they are."""
     direct: int = 0
-    """Direct pods to be made."""
+    """How many direct pods to create."""
     is_limited: bool = False
     """More direct pods are wanted than the rate limit allows now."""
 
@@ -36,7 +36,7 @@ class Decision:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether nothing is to be done."""
         plan = self.plan
         return not (
             plan.replicas
@@ -51,7 +51,7 @@ class Decision:
 
 
 def list_to_resize(snapshot: FunctionSnapshot) -> list[PodRecord]:
-    """Pods that have done their init and still have the CPU limit for it."""
+    """Pods that have finished their init and still have the CPU limit for it."""
     share = compute_share_millis(snapshot.record.memory_mb)
     return [
         pod

@@ -1,7 +1,8 @@
-"""Writes of the scaler: Deployments and their replicas, direct pods, victims, deletions, sizes.
+"""Writes of the scaler: Deployments and their replicas, direct pods, drain marks, deletions, sizes.
 
-Contract: every write carries the version or uid it was decided on, so a late one meets a conflict
-instead of undoing something newer. What is written is in the store before the next decision.
+Contract: every write to an existing object carries the version or uid that it was decided on, so
+that a late write meets a conflict instead of undoing a newer one. What was written is in the store
+before the next decision.
 """
 
 import logging
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class PodWriter:
-    """Creates, scales, marks, deletes and resizes."""
+    """One write for each method; ``store`` learns what was written."""
 
     def __init__(self, client: KubeApi, store: Store, registry: CollectorRegistry) -> None:
         self._client = client
@@ -38,11 +39,11 @@ class PodWriter:
         )
 
     async def create_deployment(self, manifest: Manifest, replicas: int) -> None:
-        """Make a revision's Deployment, or find it."""
+        """Create the Deployment of a revision; no error where it exists."""
         await create_deployment(self._client, self._store, manifest, replicas)
 
     async def create_pod(self, manifest: Manifest) -> PodRecord:
-        """POST a direct pod."""
+        """Create a direct pod."""
         namespace = manifest["metadata"]["namespace"]
         created = await self._client.create(PODS, namespace, manifest, manager=SCALE_MANAGER)
         pod = read_pod(created)
@@ -50,7 +51,7 @@ class PodWriter:
         return pod
 
     async def scale(self, deployment: DeploymentRecord, replicas: int) -> bool:
-        """Set ``replicas``; False where the Deployment changed meanwhile: look again."""
+        """Set ``replicas``; False where the Deployment has changed since it was read."""
         namespace, name = deployment.key
         content = {
             "metadata": {"resourceVersion": deployment.version},
@@ -67,7 +68,7 @@ class PodWriter:
         return True
 
     async def mark_victim(self, pod: PodRecord) -> None:
-        """Make the ReplicaSet choose this pod when replicas fall; it is drained from now on."""
+        """Have the ReplicaSet remove this pod first; its gateway drains it from now on."""
         namespace, name = pod.key
         annotations = {labels.DELETION_COST: labels.VICTIM_COST}
         content = {"metadata": {"uid": pod.uid, "annotations": annotations}}
@@ -78,12 +79,12 @@ class PodWriter:
         self._store.put_pod(read_pod(marked))
 
     async def delete(self, pod: PodRecord) -> None:
-        """Delete just this pod."""
+        """Delete this very pod; no error where it has gone."""
         with suppress(ConflictError, NotFoundError):
             await self._client.delete(PODS, *pod.key, uid=pod.uid)
 
     async def withdraw(self, pod: PodRecord) -> bool:
-        """Delete this pod as it is known; False where it has changed meanwhile: look again."""
+        """Delete this pod if it is as it was read; False where it has changed since."""
         try:
             await self._client.delete(PODS, *pod.key, uid=pod.uid, version=pod.version)
         except ConflictError:
@@ -93,11 +94,11 @@ class PodWriter:
         return True
 
     def forget_pods(self, present: Collection[str]) -> None:
-        """Keep nothing about pods that are gone; ``present`` holds uids."""
+        """Drop what is kept of all other pods; ``present`` holds uids."""
         self._resized.intersection_update(present)
 
     async def resize_cpu(self, pod: PodRecord, millis: int) -> None:
-        """Lower the CPU limit in place; tried once per pod, the function works either way."""
+        """Lower the CPU limit in place. Tried once for each pod: the function works either way."""
         if pod.uid in self._resized:
             return
         self._resized.add(pod.uid)

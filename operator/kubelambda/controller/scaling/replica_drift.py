@@ -1,8 +1,8 @@
-"""The replicas of Deployments, kept as the scaler left them (FAULTS F33).
+"""Replicas that somebody other than the scaler has set, and what they were before (FAULTS F33).
 
-Contract: lives on one event loop; no I/O. Remembers what each Deployment asked for when the scaler
-had set it last. Replicas that somebody else has set are to be put back to that; after a restart of
-this process nothing is remembered, and environments too many go after the idle time like others.
+Contract: lives on one event loop; no I/O. Remembers the replicas that the scaler last set on each
+Deployment, to which others' changes are put back. After a restart nothing is remembered: surplus
+environments are then removed after the idle time, like any others.
 """
 
 from collections.abc import Iterable
@@ -11,15 +11,15 @@ from kubelambda.controller.records.deployment_record import DeploymentRecord
 
 
 class ReplicaDrift:
-    """Knows what the scaler asked for, by the Deployment's uid."""
+    """Remembers the replicas that the scaler has set, by the uid of the Deployment."""
 
     def __init__(self) -> None:
         self._own: dict[str, int] = {}
 
     def find_edited(self, deployments: Iterable[DeploymentRecord]) -> dict[str, dict[str, int]]:
-        """By function uid and revision: replicas to put back, which somebody else has changed.
+        """Replicas to put back, by the uid of the function and the revision.
 
-        ``deployments`` are all that there are: what is not among them is forgotten.
+        ``deployments`` are all that exist: what is remembered of any other is dropped.
         """
         edited: dict[str, dict[str, int]] = {}
         own: dict[str, int] = {}

@@ -174,7 +174,7 @@ class Scaler:
         return pod is not None and pod.victim
 
     def _forget(self, now: float) -> None:
-        """Keep nothing about functions and pods that are gone."""
+        """Drop what is kept of functions and pods that are gone."""
         pods = {pod.uid for pod in self._store.pods.values()}
         functions = {one.uid for one in self._store.functions.values()}
         self._link_states.forget(pods)

@@ -16,13 +16,13 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.controller.scaling.start_backoff import StartBackoff
-from kubelambda.core.capacity.room import MOMENT_S
-from kubelambda.core.capacity.scaling import SLOW_S, FunctionLoad, PodLoad
+from kubelambda.core.capacity.function_load import SLOW_S, FunctionLoad, PodLoad
+from kubelambda.core.capacity.preemption import UNSCHEDULED_S
 from kubelambda.core.model.function import FunctionRef
 
 LATELY_S = 1.0
 SLOW_FOR_S = 30.0
-"""A ReplicaSet controller that was seen to be slow is spared for so long."""
+"""For so long after the ReplicaSet controller was slow, pods are made directly instead."""
 
 
 class SnapshotBuilder:
@@ -46,11 +46,11 @@ class SnapshotBuilder:
         self._slow_until = float("-inf")
 
     def mark_deleted(self, pod: PodRecord) -> None:
-        """The API server has taken the deletion of this pod."""
+        """The API server has accepted the deletion of this pod."""
         self._deleted.add(pod.uid)
 
     def forget(self, functions: set[str], pods: set[str]) -> None:
-        """Keep nothing about what is gone; both hold uids."""
+        """Drop what is kept of all other functions and pods; both sets hold uids."""
         self._deleted &= pods
         for known in (self._waiting_since, self._owed_since, self._waited):
             for uid in known.keys() - functions:
@@ -131,7 +131,7 @@ class SnapshotBuilder:
         )
 
     def _find_waiting_lately(self, uid: str, waiting: int, now: float) -> int:
-        """The most that have waited within LATELY_S: a queue that falls and rises is one queue."""
+        """The most requests that have waited at once within LATELY_S: dips are bridged."""
         waited = self._waited.setdefault(uid, deque())
         while waited and (now - waited[0][0] > LATELY_S):
             waited.popleft()
@@ -172,7 +172,7 @@ class SnapshotBuilder:
             pod.is_unschedulable
             and load.is_good
             and load.revision == revision
-            and now - self._link_states.known_since(pod.uid, now) >= MOMENT_S
+            and now - self._link_states.known_since(pod.uid, now) >= UNSCHEDULED_S
             for pod, load in pods
         )
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.core.capacity.room import IdleEnvironment, RoomLoad
-from kubelambda.core.capacity.scaling import FunctionLoad, PodLoad
+from kubelambda.core.capacity.function_load import FunctionLoad, PodLoad
+from kubelambda.core.capacity.preemption import IdleEnvironment, PreemptionLoad
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionSnapshot:
-    """One function at one moment."""
+    """One function at one moment; ``pods`` leaves out those that have lost owner or labels."""
 
     record: FunctionRecord
     revision: str
     load: FunctionLoad
     pods: tuple[tuple[PodRecord, PodLoad], ...]
     unscheduled: int = 0
-    """Pods of the current revision that have found no node for MOMENT_S."""
+    """Pods of the current revision that no node has had room for, for UNSCHEDULED_S."""
     owes: bool = False
     """Its Deployment has fewer pods than it asks for."""
     is_refused: bool = False
@@ -32,10 +32,10 @@ class FunctionSnapshot:
         return self.revision in self.load.replicas
 
 
-def describe_room(snapshot: FunctionSnapshot) -> RoomLoad:
-    """The same function, as far as room is concerned."""
+def describe_room(snapshot: FunctionSnapshot) -> PreemptionLoad:
+    """What choosing victims needs to know of this function."""
     holding = [load for pod, load in snapshot.pods if pod.node and not load.failed]
-    return RoomLoad(
+    return PreemptionLoad(
         key=snapshot.record.uid,
         memory_mb=snapshot.record.memory_mb,
         unscheduled=min(snapshot.unscheduled, snapshot.load.waiting),

@@ -1,8 +1,8 @@
-"""Starts of environments that failed, by function: what holds further ones back, and why.
+"""Failed starts of environments, by function: for how long they hold further starts back, and why.
 
-Contract: lives on one event loop; no I/O. Two kinds: the API server refused a pod
-(a quota, a LimitRange), or an environment ended, or got stuck at its node, before it had served
-(F11). ``changed`` is called when the condition of the function may have to say something else.
+Contract: lives on one event loop; no I/O. A start fails in one of two ways: the API server refuses
+the pod (a quota, a LimitRange), or the environment ends, or gets stuck on its node, before it has
+served (F11). ``changed`` is called when the function's conditions may have to change.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,15 +13,15 @@ from kubelambda.controller.diagnosis.start_report import StartReport
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.core.backoff import double_delay_s
-from kubelambda.core.capacity.scaling import PodLoad
+from kubelambda.core.capacity.function_load import PodLoad
 from kubelambda.core.capacity.start_failures import StartFailures, record_failure
 
 REFUSED_S_MIN = 1.0
 REFUSED_S_MAX = 15.0
 STUCK_S = 5.0
-"""What keeps a container from starting for less time often passes by itself."""
+"""A container that cannot start counts as failed after so long: many causes pass by themselves."""
 REFUSED_FORGET_S = 10.0
-"""A refusal that nobody has run into again for so long after its delay is forgotten."""
+"""A refusal that has not recurred for so long after its delay is forgotten."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _Refusal:
 
 
 class StartBackoff:
-    """The memory of one controller; a successor begins with a try."""
+    """Kept by one process only: its successor begins with an attempt."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class StartBackoff:
         pods: Sequence[tuple[PodRecord, PodLoad]],
         now: float,
     ) -> None:
-        """Look for environments that have come to life, and for those that never will."""
+        """Count environments that have failed; one that is ready clears the count."""
         for pod, load in pods:
             if load.revision != revision or load.terminating or load.draining:
                 continue
@@ -69,7 +69,7 @@ class StartBackoff:
                 self._fail(record, revision, pod, now)
 
     def refused(self, record: FunctionRecord, message: str, now: float) -> None:
-        """The API server takes no pod of this function."""
+        """The API server has refused a pod of this function."""
         former = self._refusals.get(record.uid)
         if former is None or former.message != message:
             count = former.count if former else 1
@@ -79,12 +79,12 @@ class StartBackoff:
             former.at, former.count = now, former.count + 1
 
     def accepted(self, record: FunctionRecord) -> None:
-        """The API server took a pod."""
+        """The API server has accepted a pod of this function."""
         if self._refusals.pop(record.uid, None) is not None:
             self._changed(record)
 
     def start_max(self, record: FunctionRecord, revision: str, now: float) -> int | None:
-        """How many environments may be on their way together; None: any number."""
+        """How many environments may be starting at the same time; None: any number."""
         refusal = self._refusals.get(record.uid)
         if refusal is not None and now < refusal.at + refusal.delay_s:
             return 0
@@ -92,7 +92,7 @@ class StartBackoff:
         return failures.start_max(now) if failures and failures.revision == revision else None
 
     def report(self, uid: str) -> StartReport:
-        """For the conditions."""
+        """What the function's conditions say about its starts."""
         refusal, failures = self._refusals.get(uid), self._failures.get(uid)
         words = refusal.message if refusal else ""
         if failures is None:
@@ -101,7 +101,7 @@ class StartBackoff:
         return StartReport(failures.revision, words, failures.count, failures.cause, held_s)
 
     def forget(self, functions: set[str], pods: set[str], now: float) -> None:
-        """Keep nothing about what is gone, or long over; the sets hold uids."""
+        """Drop old refusals and what is kept of all other functions and pods; sets of uids."""
         self._counted &= pods
         for refusal in list(self._refusals.values()):
             if now >= refusal.at + refusal.delay_s + REFUSED_FORGET_S:

@@ -1,24 +1,24 @@
-"""How many environments may be started now, and how: fair between namespaces, then functions.
+"""How many environments may be started now: shared fairly by namespaces, then by functions.
 
-Contract: lives on one event loop; no I/O, time comes in. Deployments get what leaves the ReplicaSet
-controller free, whose clients share 20 requests a second for the whole cluster; what is over that
-becomes direct pods, at a rate that leaves the API server and our own client free.
+Contract: lives on one event loop; no I/O, time comes in. Deployments get a rate that Kubernetes'
+controller manager can follow: all ReplicaSets share one client of 20 requests a second. Further
+environments become direct pods, at a rate that leaves the API server and our own client free.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
-from kubelambda.core.capacity.pace import TokenBucket, share_fairly
+from kubelambda.core.capacity.token_bucket import TokenBucket, share_fairly
 
 CREATION_COST = 4
-"""A new Deployment costs the controller manager as much as so many more replicas of an old one."""
+"""A new Deployment costs the controller manager as much as so many replicas of an existing one."""
 DIRECT_BURST_S = 2.0
-"""Direct pods that may be made at once, in seconds of their rate."""
+"""The burst of direct pods, in seconds of their rate."""
 
 
 class StartRateLimiter:
-    """Two buckets for the cluster."""
+    """Token buckets of the whole cluster."""
 
     def __init__(self, deployment_per_s: float, direct_per_s: float) -> None:
         self._deployments = TokenBucket(deployment_per_s, max(1.0, deployment_per_s))
@@ -29,7 +29,7 @@ class StartRateLimiter:
     def grant_deployments(
         self, wants: Sequence[tuple[FunctionSnapshot, int]], now: float
     ) -> dict[str, int]:
-        """How much each function's Deployment may rise, by the function's uid."""
+        """By how many replicas each function's Deployment may rise, by the function's uid."""
         new = [(snapshot, min(want, 1)) for snapshot, want in wants if not snapshot.has_deployment]
         created = _grant(self._creations, new, now)
         able = [

@@ -59,5 +59,5 @@ def _build_condition(
         "status": status,
         "reason": str(reason),
         "message": message,
-        "lastTransitionTime": former.last_transition_time if is_same and former else now,
+        "lastTransitionTime": (former.last_transition_time if is_same and former else "") or now,
     }

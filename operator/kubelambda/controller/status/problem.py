@@ -1,4 +1,4 @@
-"""Why an object is not Ready, or what is said beside its being Ready.
+"""Why an object is not Ready, or what its Ready condition says when it is.
 
 Contract: values only. A message is read by the owner of the object: it names what is wrong, quotes
 the words of whoever found it, and says what to do next.
@@ -16,8 +16,8 @@ class Problem:
     reason: Reason
     message: str
     transient: bool = False
-    """It is waited for, or tried again, and nobody has to change anything (Reconciling instead of
-    Stalled)."""
+    """The controller waits or tries again, and nobody has to change anything: the condition is
+    Reconciling, not Stalled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,13 @@ def find_layer_spec_problem(manifest: Mapping[str, Any]) -> Problem | None:
 
 def describe_unreadable(error: Exception) -> Problem:
     """The problem of an object whose spec passed the model and cannot be read all the same."""
-    return Problem(Reason.INVALID_SPEC, f"spec cannot be read: {type(error).__name__}")
+    problem = f"this release cannot read the spec ({type(error).__name__}); write it anew"
+    return Problem(Reason.INVALID_SPEC, problem)
 
 
 def _find_zip_problem(source: Mapping[str, Any]) -> Problem | None:
     """Whether a zip that is part of the object itself can be unpacked."""
-    problem = describe_bad_zip([build_code(source, {})])
+    problem = describe_bad_zip([build_code(source)])
     return Problem(Reason.INVALID_SPEC, problem) if problem else None
 
 

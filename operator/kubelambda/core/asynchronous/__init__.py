@@ -1,4 +1,5 @@
-"""Asynchronous events: their envelope, the order in which they run, and what becomes of them.
+"""Asynchronous events: their envelope, the order in which they run, and how they are settled.
 
-Contract: pure decisions and the port ``Queue``; ``stores`` has its drivers, ``dispatch`` acts.
+Contract: pure decisions and the port ``Queue``. The drivers of the port are in ``stores``; the
+dispatcher (``dispatch``) carries decisions out.
 """

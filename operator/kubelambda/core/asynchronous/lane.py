@@ -1,18 +1,19 @@
-"""One function's asynchronous events in the hands of a dispatcher, and how many may run at once.
+"""The events of one function that a dispatcher has leased, and how many of them may run at once.
 
-Contract: decisions only; time and chance come in. A lane's *width* is how many of its events may be
-under way. Rules, named in the tests:
+Contract: decisions only; time and random numbers come in. A lane's *width* is how many of its
+events may run at the same time. Rules, named in the tests:
 
-- L1 a lane begins with WIDTH_MIN.
-- L2 it widens only by success and only as the work needs: when it is full, nothing in it waits for
-  an environment, an event has completed since it last widened or all of them have been running for
-  BUSY_S, and what waits is more than DRAIN_S of work at this width. Then it doubles, at most once
-  in WIDEN_S; for PROBE_FOR_S after a throttle it grows by one in PROBE_S only.
-- L3 a throttle narrows it to what runs beside the throttled event, which waits again; the next slot
-  that becomes free takes the oldest event. Where nothing else runs here, the lane tries again after
-  a pause that grows up to PAUSE_S_MAX and ends with the first success.
-- L4 an error of the platform halves it and pauses it likewise.
-- L5 a width that has not been used for NARROW_S shrinks towards what runs.
+- L1 a lane begins with a width of WIDTH_MIN.
+- L2 it widens only after success and only as far as the backlog needs. All of these have to hold:
+  the lane is full; none of its events waits for an environment; an event has completed since it
+  last widened, or all of them have been running for BUSY_S; the backlog is more than DRAIN_S of
+  work at this width. Then the width doubles, at most once in WIDEN_S. For PROBE_FOR_S after a
+  throttle it grows by one in PROBE_S instead.
+- L3 a throttle narrows the lane to the events that run beside the throttled one, which waits again;
+  the next free slot takes the oldest event. If no other event runs, the lane tries again after a
+  pause that grows up to PAUSE_S_MAX and ends with the first success.
+- L4 an error of the platform halves the width and pauses the lane likewise.
+- L5 a width that has not been used for NARROW_S shrinks towards the number of running events.
 - L6 events start in the order in which they were accepted.
 """
 
@@ -35,7 +36,7 @@ PAUSE_S_MIN = 0.1
 PAUSE_S_MAX = 5.0
 NARROW_S = 10.0
 PATIENCE_S = 2.0
-"""A lane moves while an event is running, and for so long after the last one."""
+"""A lane counts as moving while an event is running, and for so long after the last one."""
 PROGRESS_S = 30.0
 """A lane makes progress while an event is running, and for so long after one has completed."""
 _NEW_SHARE = 0.2
@@ -46,12 +47,12 @@ class Ending(Enum):
     """How a run ended, as far as its lane is concerned."""
 
     COMPLETED = "completed"
-    """The function ran, whatever it returned."""
+    """The function has run, whatever it returned."""
     THROTTLED = "throttled"
     FAILED = "failed"
     """An error of the platform."""
     NOT_RUN = "not run"
-    """It was not sent to its function, which says nothing about the lane."""
+    """The event never reached its function, which says nothing about the lane."""
 
 
 @dataclass(slots=True)
@@ -73,11 +74,11 @@ class Lane:
         self._waiting: list[tuple[float, str, int]] = []
         self._running: dict[str, _Run] = {}
         self._unbegun: dict[str, _Run] = {}
-        """Those of the running events that have not been handed to an environment."""
+        """Running events that no environment has begun yet."""
         self._begun_at_sum = 0.0
         self._begun_last_at = _LONG_AGO
         self._put_off: deque[float] = deque()
-        """When those are due that were given back for want of room, in ascending order."""
+        """When the events are due that were given back to the queue, in ascending order."""
         self._duration_s: float | None = None
         self._opened_at = now
         self._widened_at = now
@@ -99,24 +100,24 @@ class Lane:
 
     @property
     def _begun(self) -> int:
-        """Those of them that were handed to an environment."""
+        """Running events that an environment has begun."""
         return len(self._running) - len(self._unbegun)
 
     def is_idle(self, now: float) -> bool:
-        """Whether nothing here refers to an event."""
+        """Whether it has no events, not even ones that were given back and will return."""
         self._forget_due(now)
         return not (self._waiting or self._running or self._put_off)
 
     def makes_progress(self, now: float) -> bool:
-        """Whether an event has completed lately."""
+        """Whether an event is running, or one has completed within PROGRESS_S."""
         return self._has_begun() or now - self._completed_at <= PROGRESS_S
 
     def is_moving(self, now: float) -> bool:
-        """Whether the backlog becomes shorter, or may be expected to in a moment."""
+        """Whether the backlog is getting shorter, or can be expected to soon."""
         return self._has_begun() or now - max(self._completed_at, self._opened_at) <= PATIENCE_S
 
     def add(self, key: str, accepted_at: float, size: int, now: float) -> None:
-        """An event that waits from now on."""
+        """Add an event, which waits from now on."""
         self.active_at = now
         if not (self._waiting or self._running):
             self._opened_at = now
@@ -127,7 +128,7 @@ class Lane:
         self.waiting_bytes += size
 
     def take(self, now: float, limit: int) -> str | None:
-        """The oldest waiting event, which is under way from now on, where there is a slot (L6)."""
+        """Start the oldest waiting event if there is a slot (L6); returns its key, or None."""
         if not self._waiting or now < self._paused_until:
             return None
         if self.running >= min(self.width, limit):
@@ -138,20 +139,20 @@ class Lane:
         return key
 
     def give_up_youngest(self) -> str:
-        """The youngest waiting event, which is not this lane's any more."""
+        """Remove the youngest waiting event; returns its key."""
         _, key, size = self._waiting.pop()
         self.waiting_bytes -= size
         return key
 
     def begin(self, key: str, now: float) -> None:
-        """The event was handed to an environment."""
+        """Note that an environment has begun the event."""
         run = self._unbegun.pop(key, None)
         if run is not None:
             run.begun_at = self._begun_last_at = now
             self._begun_at_sum += now
 
     def end(self, key: str, ending: Ending, now: float, chance: float) -> None:
-        """The run has ended; a throttled event waits again."""
+        """Note how a run ended; a throttled event waits again."""
         self.active_at = now
         run = self._running.pop(key)
         self._unbegun.pop(key, None)
@@ -170,7 +171,7 @@ class Lane:
             self._pause(now, chance)
 
     def adjust(self, now: float, limit: int) -> None:
-        """Widen or narrow as time and the state of the runs demand (L2, L5)."""
+        """Widen or narrow the lane (L2, L5)."""
         if self.running < self.width or not self._waiting:
             if now - self._full_at > NARROW_S:
                 self._full_at = now
@@ -183,7 +184,7 @@ class Lane:
             self._widened_at = now
 
     def estimate_drain_s(self, now: float) -> float | None:
-        """How long the known backlog takes at this width; None while that cannot be told."""
+        """How long the known backlog takes at this width; None while no duration is known."""
         duration_s = self._estimate_duration_s(now)
         if duration_s is None:
             return None
@@ -191,7 +192,7 @@ class Lane:
         return (self.waiting + len(self._put_off)) * duration_s / self.width
 
     def note_put_off(self, due_at: float) -> None:
-        """One of this lane's events comes back at ``due_at``."""
+        """Note that an event was given back and returns at ``due_at``."""
         bisect.insort(self._put_off, due_at)
 
     def _may_widen(self, now: float) -> bool:
@@ -214,7 +215,7 @@ class Lane:
         return now - self._throttled_at <= PROBE_FOR_S
 
     def _estimate_duration_s(self, now: float) -> float | None:
-        """The mean of the last runs, or of those under way where they take longer already."""
+        """The mean duration of the last runs, or of the present ones if that is longer already."""
         elapsed_s = now - self._begun_at_sum / self._begun if self._has_begun() else None
         known = [one for one in (self._duration_s, elapsed_s) if one is not None]
         return max(known) if known else None

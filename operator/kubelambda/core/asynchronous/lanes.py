@@ -1,15 +1,15 @@
-"""All events in the hands of a dispatcher: one lane a function, and what each may have of the
-whole.
+"""All events that a dispatcher has leased: one lane for each function, and the share of each.
 
-Contract: decisions only; time and chance come in. Rules, named in the tests:
+Contract: decisions only; time and random numbers come in. Rules, named in the tests:
 
-- F1 a lane may run half of what the others leave of the room for runs, so that there is always room
-  for one more function.
-- F2 likewise a lane may keep half of what the others leave of the hands. What is beyond goes back
-  to the queue, the youngest first, unless the lane works off its backlog within PATIENCE_S.
-- F3 an event that goes back is due when the lane will have need of it, as far as its pace tells; it
-  is never put off for more than RETURN_S_MAX while its function makes progress.
-- F4 a lane that has had no event for FORGET_S is forgotten, with all that it has learnt.
+- F1 a lane may run half as many events as the other lanes leave of RUNNING_MAX, so that there is
+  always room for one more function.
+- F2 likewise a lane may keep half as many waiting events as the others leave of WAITING_MAX. Events
+  beyond that go back to the queue, the youngest first, unless the lane works off its backlog within
+  PATIENCE_S.
+- F3 an event that goes back is due when the lane is expected to need it, judged by how fast the
+  lane works; never later than RETURN_S_MAX while its function makes progress.
+- F4 a lane that has had no event for FORGET_S is forgotten, and what it has learnt with it.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ FORGET_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """An event that goes back to the queue; without ``delay_s`` its function does not progress."""
+    """An event that goes back to the queue; no ``delay_s`` if its function makes no progress."""
 
     key: str
     delay_s: float | None
@@ -48,24 +48,24 @@ class Lanes:
 
     @property
     def running(self) -> int:
-        """Events under way, of all functions."""
+        """How many events run, of all functions."""
         return self._running
 
     @property
     def waiting(self) -> int:
-        """Events that wait for a slot, of all functions."""
+        """How many events wait for a slot, of all functions."""
         return self._waiting
 
     @property
-    def room(self) -> int:
-        """How many more events can be taken into the hands."""
+    def lease_limit(self) -> int:
+        """How many more events may be leased now."""
         return 0 if self._bytes >= BYTES_MAX else max(0, self._waiting_max - self._waiting)
 
     def __len__(self) -> int:
         return len(self._lanes)
 
     def add(self, function: str, key: str, accepted_at: float, size: int, now: float) -> None:
-        """An event that waits for its turn."""
+        """Add a leased event, which waits for its turn."""
         lane = self._lanes.get(function)
         if lane is None:
             lane = self._lanes[function] = Lane(now)
@@ -76,11 +76,11 @@ class Lanes:
         self._waiting += 1
 
     def begin(self, key: str, now: float) -> None:
-        """The event was handed to an environment."""
+        """Note that an environment has begun the event."""
         self._lanes[self._function_of[key]].begin(key, now)
 
     def end(self, key: str, ending: Ending, now: float, chance: float) -> None:
-        """The run has ended. A throttled event waits again, any other is forgotten."""
+        """Note how a run ended. A throttled event waits again, any other is forgotten."""
         self._lanes[self._function_of[key]].end(key, ending, now, chance)
         self._running -= 1
         if ending is Ending.THROTTLED:
@@ -89,7 +89,7 @@ class Lanes:
             self._forget_event(key)
 
     def take_of(self, function: str, now: float) -> Iterator[str]:
-        """The events of one function that may start now; each is under way once it was yielded."""
+        """The events of one function that may start now; each one yielded counts as running."""
         lane = self._lanes.get(function)
         while lane is not None and self._running < self._running_max:
             limit = self._limit(lane)
@@ -102,12 +102,12 @@ class Lanes:
             yield key
 
     def take(self, now: float) -> Iterator[str]:
-        """The events that may start now; those functions first that run least."""
+        """The events that may start now; functions that run the fewest come first."""
         for function in sorted(self._lanes, key=lambda one: self._lanes[one].running):
             yield from self.take_of(function, now)
 
     def give_back(self, now: float) -> list[Returned]:
-        """Take the events out that there is no room for (F2, F3)."""
+        """Remove the events that exceed a lane's share; they go back to the queue (F2, F3)."""
         returned: list[Returned] = []
         for lane in self._lanes.values():
             while self._is_over_its_share(lane) and _is_slow(lane, now):

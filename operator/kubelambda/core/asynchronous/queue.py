@@ -1,19 +1,19 @@
-"""Asynchronous events on their way: the envelope, and what every queue promises.
+"""Queued asynchronous events: their envelope, and what every queue promises.
 
-Contract: values and the port ``Queue``; drivers live in ``stores`` and pass one conformance suite
-(tests/conformance/queue). Rules, named in its tests:
+Contract: values and the port ``Queue``; its drivers are in ``stores`` and pass one conformance
+suite (tests/conformance/queue). Rules, named in its tests:
 
-- Q1 ``publish`` returns when the event is durable; what was published is delivered at least once,
-  whatever is killed.
+- Q1 ``publish`` returns when the event is durable; an event that was published is delivered at
+  least once, whatever process is killed.
 - Q2 a message id that was published within the last two minutes is not delivered a second time.
 - Q3 an event is not leased before it is due.
 - Q4 a lease that is neither settled nor extended for LEASE_S is delivered again.
-- Q5 nothing but ``ack`` takes an event out of the queue; a settle by a lease that has run out
-  neither loses nor doubles it.
+- Q5 only ``ack`` takes an event out of the queue; settling a lease that has run out neither loses
+  nor doubles the event.
 - Q6 what has become a dead letter stays readable.
-- Q7 a record that this release cannot read (a newer envelope, or a damaged one) is kept: it is
-  never delivered, acknowledged or ended, it holds up no other, and it is looked at again after a
-  delay that grows, until a release comes that can read it.
+- Q7 a record that this release cannot read (a newer envelope, or a damaged one) is kept. It is
+  never delivered or acknowledged, and it does not hold up others. It is looked at again after a
+  growing delay, until a release runs that can read it.
 
 Envelopes and dead letters carry a version. Members may be added within a version, and readers
 ignore those that they do not know; the version rises only where an older reader must not act on
@@ -37,7 +37,7 @@ UNREADABLE_S_MAX = 300.0
 
 
 class QueueUnavailableError(Exception):
-    """The queue took nothing: the caller must not be told that it did."""
+    """The queue could not do it now; an event that was to be published is not in the queue."""
 
 
 class UnreadableEventError(ValueError):
@@ -49,7 +49,7 @@ class QueuedEvent:
     """One asynchronous invocation. Times are unix seconds."""
 
     request_id: str
-    """The same on every run (spec 3.2)."""
+    """The same on every run of the event (spec 3.2)."""
     namespace: str
     function_name: str
     payload: bytes = field(repr=False)
@@ -60,14 +60,14 @@ class QueuedEvent:
     function_uid: str = ""
     """The function's object when the event was accepted; empty in events of older releases."""
     attempt: int = 1
-    """Which run this is to be, by the rule for function errors."""
+    """Which attempt the next run is, from 1; only function errors use one up."""
     deferrals: int = 0
-    """How often it was put off without using an attempt."""
+    """How often it was put off since then without using an attempt."""
     due_at: float = 0.0
 
     @property
     def message_id(self) -> str:
-        """Tells a retry from a repeated publish of the same."""
+        """Differs between retries, and is the same when one is published repeatedly."""
         return f"{self.request_id}/{self.attempt}/{self.deferrals}"
 
 
@@ -105,11 +105,11 @@ class Queue(Protocol):
         ...
 
     async def ack(self, lease: Lease) -> None:
-        """Done with it: its outcome, or its successor, is durable (Q5)."""
+        """Take the event out: its outcome, or its successor, is durable (Q5)."""
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Give it back at once, undone."""
+        """Give the event back at once; it has not run."""
         ...
 
     async def dead_letter(self, letter: DeadLetter) -> None:
@@ -121,7 +121,7 @@ class Queue(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give up connections and files; leases run out by themselves."""
+        """Close connections and files; leases run out by themselves."""
         ...
 
 
@@ -133,7 +133,7 @@ def plan_successor(event: QueuedEvent, *, due_at: float, uses_attempt: bool) -> 
 
 
 def plan_unreadable_delay_s(looks: int) -> float:
-    """How long to leave a record alone that was looked at ``looks`` times before (Q7)."""
+    """How long until an unreadable record is looked at again, after ``looks`` times before (Q7)."""
     return double_delay_s(looks, UNREADABLE_S_MIN, UNREADABLE_S_MAX)
 
 
@@ -204,7 +204,7 @@ def _check_version(kind: str, version: int, known: int) -> None:
 
 
 def _read_text(value: Any) -> str:
-    """One that can be written again: half a surrogate pair cannot, a ValueError."""
+    """As text that can be written again; half a surrogate pair cannot, which is a ValueError."""
     text = str(value)
     text.encode()
     return text

@@ -1,17 +1,18 @@
-"""What becomes of an asynchronous event after a run (spec/lambda.md, section 3.2).
+"""How an asynchronous event is settled after a run (spec/lambda.md, section 3.2).
 
-Contract: pure; time and chance come in. Rules that must not be merged:
+Contract: pure; time and random numbers come in. Rules, named in the tests:
 
 - S1 a function error uses an attempt: up to two retries, one minute and then two minutes later.
 - S2 a throttle or an error of the platform uses none. A throttled event waits in its lane, where
   the next free slot takes the oldest (``core.asynchronous.lanes``). After an error of the platform
-  the event is put off, 1 s doubling to 5 min; so is one that its lane has no room for. Delays are
-  spread, so that events that were put off together do not come back together.
-- S3 neither goes on beyond the event's age: a retry that would begin too late is not waited for.
-- S4 an event is dropped only when the catalog has seen its very function deleted (``is_gone``);
-  nobody is left to tell. A function that is not known (yet) puts it off like any other refusal.
-- S5 nobody knowing how a run ended counts as an error of the platform: the event runs again under
-  the same request id, which finds a run that still goes on.
+  the event is put off, for 1 s doubling to 5 min; so is an event that its lane has no room for.
+  Delays are spread, so that events that were put off together do not return together.
+- S3 both end with the maximum age of the event: a retry that would begin later becomes a dead
+  letter at once.
+- S4 an event is dropped only if the catalog has seen the deletion of this very function
+  (``is_gone``). For a function that is not known (yet) it is put off like for any other refusal.
+- S5 a run of which nobody knows how it ended counts as an error of the platform. The event runs
+  again under the same request id, and finds the first run if that is still going on.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ _DETAIL_BYTES_MAX = 1_024
 
 
 class Condition(StrEnum):
-    """Why an event ends among the dead letters: AWS's words (spec 3.4)."""
+    """Why an event became a dead letter, in AWS's words (spec 3.4)."""
 
     RETRIES_EXHAUSTED = "RetriesExhausted"
     EVENT_AGE_EXCEEDED = "EventAgeExceeded"
@@ -92,7 +93,7 @@ def plan_delay_s(event: QueuedEvent, chance: float) -> float:
 
 
 def put_off(event: QueuedEvent, now: float, delay_s: float, detail: str = "") -> Again | Dead:
-    """Back to the queue for ``delay_s`` without using an attempt, or dead of age (S3)."""
+    """Back to the queue for ``delay_s`` without using an attempt; Dead if it is too old (S3)."""
     due_at = now + delay_s
     if due_at - event.accepted_at > AGE_S_MAX:
         return Dead(Condition.EVENT_AGE_EXCEEDED, detail)

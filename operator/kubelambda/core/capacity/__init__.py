@@ -1,4 +1,4 @@
-"""How many: invocations, environments, and those that make room for others.
+"""Limits and numbers: concurrency, environments of a function, rates, limits of clients.
 
-Contract: pure decisions over counts and times that come in (DESIGN 3.4 and 4.2).
+Contract: pure decisions; counts and times come in as arguments (DESIGN 3.4 and 4.2).
 """

@@ -1,4 +1,4 @@
-"""How slow, how many and how greedy the clients of a gateway may be (F14, F15).
+"""How slow the clients of a gateway may be, how many, and how much memory they may take (F14, F15).
 
 Contract: pure values. The fields of ``ClientLimits`` are settings of the gateway
 (``config.GatewaySettings``), each followed by a sentence with unit and consequence.
@@ -7,14 +7,14 @@ Contract: pure values. The fields of ``ClientLimits`` are settings of the gatewa
 from dataclasses import dataclass
 
 BYTES_PER_S_MIN = 16_384
-"""Whoever sends a body or reads an answer at this pace is in time."""
+"""A client that sends a body or reads an answer at this rate is never cut off."""
 IDLE_S = 75.0
 """How long a connection is kept between requests."""
-REFUSED_S = 2.0
-"""How long a refused client gets to read why."""
+REFUSAL_READ_S = 2.0
+"""How long a connection stays open after a refusal, so that the client can read it."""
 
 SMALL_BODY_BYTES = 65_536
-"""A body that announces no more finds room even where large ones have taken all of theirs."""
+"""A body that announces no more than this is taken even when large ones use all of their room."""
 SMALL_BODIES_BYTES = 16_777_216
 """The room beyond ``bodies_bytes_max`` that is kept for small bodies."""
 
@@ -24,12 +24,12 @@ ANSWERS_BYTES_LEAST = 8_388_608
 
 @dataclass(frozen=True, kw_only=True)
 class ClientLimits:
-    """Without slots, so that settings can inherit from it beside other settings."""
+    """Settings of the gateway. Without slots, so that settings can inherit from several classes."""
 
     head_timeout_s: float = 10.0
     """A request's head that takes longer is answered 408 and its connection closed."""
     body_timeout_s: float = 10.0
-    """A body may stay so far behind 16 KiB/s, from its beginning or from a stall on; then 408."""
+    """A body may fall so far behind 16 KiB/s, from its beginning or after a stall; then 408."""
     write_timeout_s: float = 30.0
     """A client that reads its answer at less than 16 KiB/s for so long is cut off."""
     connections_max: int = 10_000
@@ -46,10 +46,10 @@ class ClientLimits:
     def move_body_deadline(self, deadline: float, now: float, count: int) -> float:
         """The deadline of a body of which ``count`` more bytes have come.
 
-        Each byte earns its time at the least pace; nobody saves up more than ``body_timeout_s``.
+        Each byte extends it by its time at the lowest rate, up to ``body_timeout_s`` from now.
         """
         return min(deadline + count / BYTES_PER_S_MIN, now + self.body_timeout_s)
 
     def least_read(self) -> int:
-        """How many bytes of an answer must be read in ``write_timeout_s``."""
+        """How many bytes of an answer a client has to read in ``write_timeout_s``."""
         return int(self.write_timeout_s * BYTES_PER_S_MIN)

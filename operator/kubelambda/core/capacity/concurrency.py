@@ -1,7 +1,7 @@
 """Whether one more invocation may begin (spec/lambda.md, section 4.4).
 
-Contract: pure. Concurrency is what is in flight, waiting for a cold start included; over a limit
-the answer is a throttle at once, never a queue.
+Contract: pure. Concurrency counts invocations in flight, including those that wait for a cold
+start. Beyond a limit the answer is a throttle at once; nothing is queued.
 """
 
 from dataclasses import dataclass

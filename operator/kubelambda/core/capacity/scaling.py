@@ -1,114 +1,38 @@
 """How many environments a function should have, and how to get there (DESIGN 3.4).
 
-Contract: pure and level-based; the world comes in as ``FunctionLoad``, a ``ScalingPlan`` comes out,
-and repeating a plan that was carried out changes nothing. Rules, named in the tests:
+Contract: pure and level-based; a ``FunctionLoad`` comes in, a ``ScalingPlan`` comes out. Planning
+again after a plan was carried out changes nothing. A *direct* pod is owned by the function itself,
+not by a Deployment; a *victim* is an environment that was chosen to go. Rules, named in the tests:
 
-- S1 up at once: environments of the current revision cover what is busy and what waits, whether
-  their pods are a Deployment's or direct ones, there or still owed by the Deployment.
-- S2 never over the reservation, whichever revision the environments belong to.
-- S3 down only idle environments, only after the idle time, never below the floor; direct pods go
-  first.
-- S4 no Deployment goes down for an idle victim while one of its pods is Pending: that one would be
-  taken instead of the victim.
-- S5 replicas fall, and a direct victim is deleted, only when the victim has left the link.
-- S6 an older revision drains when the new one can take over, or when nobody can use it any more.
-- S7 a pod that has failed (evicted, say) counts for nothing, as for its ReplicaSet, and is deleted.
-- S8 what is not running yet and nobody waits for any more is given back: at once where it cannot
-  start now, after STARTING_S where it merely has not.
+- S1 scale up at once: environments of the current revision cover the busy ones and the waiting
+  requests. Pods of Deployments count, direct pods, and pods that a Deployment still owes.
+- S2 never more than the reserved concurrency, over all revisions together.
+- S3 scale down only environments that have been idle for the idle timeout, never below the floor;
+  direct pods go first.
+- S4 a Deployment's replicas are not lowered for an idle victim while one of its pods is Pending:
+  the ReplicaSet would take that pod instead of the victim.
+- S5 replicas are lowered, and a direct victim is deleted, only when the victim has left the link.
+- S6 an older revision drains when the new one can take over, or when gateways can no longer use it.
+- S7 a failed pod (an evicted one, for example) does not count, as for its ReplicaSet; it is
+  deleted.
+- S8 a pod that is not running yet and that no request waits for any more is given back: at once if
+  it cannot start now, else after STARTING_S.
 - S9 an environment that ended is replaced only while it is wanted and starts are not held back.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
-from kubelambda.core.capacity.need import count_needed
+from kubelambda.core.capacity.function_load import SLOW_S, FunctionLoad, PodLoad
+from kubelambda.core.capacity.needed_environments import count_needed
 
-LinkState = Literal["unlinked", "starting", "idle", "busy"]
-
-STARTING_S = 15.0
-"""A pod that nobody waits for any more may use so long to start: the next request finds it."""
 OWED_S = 2.0
-"""Pods that a Deployment has owed for so long are given back when nobody waits for them."""
-SLOW_S = 0.2
-"""A Deployment has its pods within 0.1 s where the ReplicaSet controller has nothing else to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class PodLoad:
-    """One pod of a function. ``idle_s``: for so long idle, or not heard of where unlinked."""
-
-    name: str
-    revision: str
-    state: LinkState = "unlinked"
-    idle_s: float = 0.0
-    usable: bool = True
-    """Its configuration is the function's present one: gateways may still give it events."""
-    pending: bool = False
-    stuck: bool = False
-    """Pending, and the scheduler or the kubelet says that it cannot start now."""
-    terminating: bool = False
-    draining: bool = False
-    """It was chosen as a victim before."""
-    restarted: bool = False
-    """Its container is not the first one: a dead environment."""
-    failed: bool = False
-    """It has ended for good and was replaced already; only its object is left."""
-    direct: bool = False
-    """Owned by the function itself, not by a Deployment."""
-
-    @property
-    def is_gone(self) -> bool:
-        """A victim that no longer serves anyone."""
-        return self.draining and (self.state == "unlinked" or self.restarted)
-
-    @property
-    def is_good(self) -> bool:
-        """It serves, or will."""
-        return not (self.terminating or self.failed or self.draining or self.restarted)
-
-    @property
-    def can_be_withdrawn(self) -> bool:
-        """It is not running, and waiting for it is no use to anybody (S8)."""
-        return self.pending and self.is_good and (self.stuck or self.idle_s >= STARTING_S)
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionLoad:
-    """All that counts for one function at one moment."""
-
-    current: str
-    """The current revision."""
-    replicas: Mapping[str, int]
-    """What each revision's Deployment asks for."""
-    pods: Sequence[PodLoad] = ()
-    waiting: int = 0
-    waiting_lately: int = 0
-    """The most that have waited within the last moments."""
-    floor: int = 0
-    """Provisioned concurrency."""
-    cap: int | None = None
-    """Reserved concurrency; None where there is none."""
-    duration_s: float | None = None
-    """The mean length of its events; None where that is not known."""
-    waited_s: float = 0.0
-    """For so long somebody has waited without a pause."""
-    start_max: int | None = None
-    """How many environments may be starting together; None: any number, 0: starts are held."""
-    owed_s: float = 0.0
-    """For so long the current revision's Deployment has had fewer pods than it asks for."""
-    is_slow: bool = False
-    """The ReplicaSet controller was seen to be slow: what somebody waits for is made directly."""
-
-    @property
-    def goes_direct(self) -> bool:
-        """Whether to start nothing through the Deployment now."""
-        return self.waiting > 0 and (self.is_slow or self.owed_s >= SLOW_S)
+"""Pods that a Deployment has owed for so long are given back when no request waits for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScalingPlan:
-    """``replicas`` only ever fall here; what rises is ``start``, which ``split_start`` divides."""
+    """What to change. ``replicas`` only fall; ``split_start`` turns ``start`` into pods."""
 
     replicas: Mapping[str, int] = field(default_factory=dict)
     start: int = 0
@@ -116,9 +40,9 @@ class ScalingPlan:
     drain: tuple[str, ...] = ()
     """New victims."""
     delete: tuple[str, ...] = ()
-    """Dead pods, and direct victims that have left."""
+    """Pods whose environment is dead, and direct victims that have left."""
     withdraw: tuple[str, ...] = ()
-    """Direct pods to be deleted provided that they have not begun to run meanwhile (S8)."""
+    """Direct pods to delete unless they have begun to run meanwhile (S8)."""
 
     @property
     def is_empty(self) -> bool:
@@ -167,9 +91,9 @@ def split_start(
 ) -> tuple[int | None, int]:
     """How ``plan.start`` is made: the Deployment's new replicas, and how many direct pods.
 
-    ``deployment_tokens``: what the pace of Deployments allows. None: replicas stay as they are.
-    Only what somebody waits for is made directly; floors and successors of older revisions can wait
-    for the pace.
+    None as first value: replicas stay as they are. ``deployment_tokens``: how many the rate limit
+    of Deployments allows. Only pods that requests wait for are made directly; those for a floor or
+    in place of older revisions can wait for the rate limit.
     """
     asked = plan.replicas.get(load.current, load.replicas.get(load.current, 0))
     tokens = 0 if load.goes_direct else max(0, deployment_tokens)
@@ -197,14 +121,14 @@ def _count_to_warm(load: FunctionLoad, alive: Sequence[PodLoad], idle_timeout_s:
 def _plan_current(
     load: FunctionLoad, mine: Sequence[PodLoad], idle_timeout_s: float
 ) -> ScalingPlan:
-    """Starts, replacements and what is given back; idle victims come after."""
+    """Starts, replacements and pods to give back; idle victims are added afterwards."""
     owned = [pod for pod in mine if not pod.direct]
     asked = load.replicas.get(load.current, 0)
     over, owed = max(0, len(owned) - asked), max(0, asked - len(owned))
     if load.start_max == 0 or (load.goes_direct and load.owed_s >= SLOW_S):
-        # Taken from the Deployment before it is made directly: never both.
+        # First taken back from the Deployment, then made directly: never both.
         asked, owed = min(asked, len(owned)), 0
-    # A ReplicaSet that has too many takes Pending ones first.
+    # A ReplicaSet with too many pods deletes Pending ones first.
     going = [pod for pod in owned if pod.pending and pod.is_good][:over]
     good = sum(pod.is_good for pod in mine) - len(going)
     wanted = count_wanted(load, idle_timeout_s)
@@ -215,7 +139,7 @@ def _plan_current(
     replaced, marked = dead[:start], dead[start:]
     start -= len(replaced)
 
-    # Not what the next rise of the same queue would ask for again.
+    # Keep what the next burst, which the last moments let expect, would ask for again.
     lately = replace(load, waiting=max(load.waiting, load.waiting_lately))
     surplus = max(0, good + owed - count_wanted(lately, idle_timeout_s))
     given_back = min(owed, surplus) if load.owed_s >= OWED_S else 0
@@ -241,18 +165,18 @@ def _count_allowed(load: FunctionLoad, mine: Sequence[PodLoad], owed: int) -> in
 def _choose_withdrawn(
     mine: Sequence[PodLoad], going: Sequence[PodLoad], count: int
 ) -> list[PodLoad]:
-    """Pods to give back (S8), direct ones first: the same ones as long as they are there."""
+    """Pods to give back (S8), direct ones first; the same ones each time it is called."""
     candidates = [pod for pod in mine if pod.can_be_withdrawn and pod not in going]
     candidates.sort(key=lambda pod: not pod.direct)
     return candidates[:count]
 
 
 def _count_left(owned: Sequence[PodLoad], asked: int) -> int:
-    """Victims of a Deployment whose places may go (S4, S5), each once."""
+    """How many victims of a Deployment have left, so that replicas may fall (S4, S5)."""
     if len(owned) < asked or any(pod.pending for pod in owned):
         return 0
     gone = sum(pod.is_gone for pod in owned)
-    # Pods beyond what was asked for are victims that the ReplicaSet is about to take.
+    # Pods beyond the replicas are victims that the ReplicaSet is about to delete.
     return max(0, gone - (len(owned) - asked))
 
 
@@ -289,11 +213,11 @@ def _choose_idle(
 def _plan_old(
     load: FunctionLoad, revision: str, alive: Sequence[PodLoad], idle_timeout_s: float
 ) -> ScalingPlan:
-    """An older revision only ever gets fewer (S6); its dead are marked, not replaced (S9)."""
+    """An older revision only shrinks (S6); its dead environments are drained, not replaced (S9)."""
     mine = [pod for pod in alive if pod.revision == revision]
     owned = [pod for pod in mine if not pod.direct]
     asked = load.replicas.get(revision, 0)
-    # Pending pods of a Deployment go first by themselves, so they count as gone.
+    # The ReplicaSet deletes Pending pods first, so they count as gone.
     target = min(asked, sum(not (pod.is_gone or pod.pending) for pod in owned))
     is_replaced = any(
         pod.revision == load.current and pod.state in ("idle", "busy") for pod in alive

@@ -1,5 +1,5 @@
-"""Who does what: the leader among controllers, the owner of a function among gateways.
+"""How replicas agree: which controller leads, which gateways there are and who owns a function.
 
-Contract: pure decisions over views and Leases; ``gateway.peers`` and ``controller.process`` act on
-them.
+Contract: pure decisions over Leases, heartbeats and views. ``controller.process`` and
+``gateway.peers`` read and write them.
 """

@@ -1,9 +1,10 @@
-"""Who leads: decisions over a Lease (FAULTS F4).
+"""Leader election by a Lease: who may take it, and until when (FAULTS F4).
 
-Contract: pure; time comes in. A holder is alive while its Lease keeps changing, judged by our own
-clock from when we saw the last change, so clocks of two machines are never compared. A Lease that
-was deleted under its holder counts as unchanged. A leader that could not renew for 3/4 of the
-duration gives up before anyone may take over: the rest is for a write that is on its way then.
+Contract: pure; time comes in. A holder counts as alive while its Lease keeps changing. That is
+judged by our own clock, from the moment at which we saw the last change, so the clocks of two
+machines are never compared. A Lease that was deleted while it was held counts as unchanged. A
+leader that could not renew for 3/4 of the duration stops before anyone may take over; the rest of
+the duration is for a write that is still on its way.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Sighting:
 
 
 def note_sighting(former: Sighting | None, lease: LeaseView | None, now: float) -> Sighting | None:
-    """The sighting to remember: the former one while the Lease does not change or is away."""
+    """The sighting to remember: the former one while the Lease is unchanged or does not exist."""
     if lease is None or (former is not None and former.version == lease.version):
         return former
     return Sighting(lease.version, lease.holder, now)
@@ -52,7 +53,7 @@ def decide_step(
     duration_s: float,
     now: float,
 ) -> Step:
-    """Create, take, renew or wait; ``sighting`` is that of ``lease``, or of the one that went."""
+    """What to do now; ``sighting`` is of ``lease``, or of the last one if there is none now."""
     if lease is None:
         was_held = sighting is not None and sighting.holder not in ("", identity)
         waits = was_held and compute_wait_s(sighting, duration_s=duration_s, now=now) > 0
@@ -65,23 +66,23 @@ def decide_step(
 
 
 def compute_wait_s(sighting: Sighting | None, *, duration_s: float, now: float) -> float:
-    """How long until the Lease that was seen runs out if it does not change; 0 when it has."""
+    """How long until the Lease runs out unless it changes; 0 if it has run out."""
     if sighting is None:
         return duration_s
     return max(0.0, sighting.at + duration_s - now)
 
 
 def renew_deadline_s(duration_s: float) -> float:
-    """A leader that could not renew for so long must stop."""
+    """How long a leader may go without a renewal before it must stop."""
     return duration_s * 3 / 4
 
 
 @dataclass(slots=True)
 class Term:
-    """Whether this process may write, as of its last successful renewal.
+    """How long this process may write after its last successful renewal.
 
-    Two clocks count: one that keeps running while the machine sleeps or the process is stopped, and
-    the wall clock, for a machine that was paused and resumed by its host.
+    Two clocks are used: one that keeps running while the machine sleeps or the process is stopped,
+    and the wall clock, for a virtual machine that its host has paused and resumed.
     """
 
     deadline_s: float

@@ -1,22 +1,24 @@
-"""Which gateways there are, who owns a function, and how all of them come to agree (DESIGN 3.3).
+"""Which gateways there are, and how all of them come to agree on it (DESIGN 3.3).
 
-Contract: pure; time comes in. A view is a numbered list of members. Rules, named in the tests:
+Contract: pure; time comes in. A view is a numbered list of members; its number is its epoch. Rules,
+named in the tests:
 
-- M1 of two views the one with the higher epoch counts; equal epochs are told apart by their
-  members, so that everybody keeps the same one.
+- M1 of two views the one with the higher epoch counts. Of two with the same epoch their members
+  decide, so that all gateways keep the same one.
 - M2 only the leader makes a new view: the first by name of those that are alive and not leaving.
-- M3 a new view has a higher epoch than any that its maker has heard of, from gateways and from
-  agents that bring a gateway's word for it (``core.wire.frames.prove_epoch``). Nothing else that an
-  agent says counts.
+- M3 a new view has a higher epoch than any that its maker has heard of: from gateways, and from
+  agents that bring a gateway's proof of it (``core.wire.frames.prove_epoch``). An epoch without a
+  proof is ignored.
 - M4 a gateway is alive for DEAD_S after its last heartbeat; one that is leaving or not ready to
   serve is no member.
-- M5 what a gateway that fell silent had in flight counts as busy for UNHEARD_S more: its
+- M5 when a gateway falls silent, its invocations in flight count as running for UNHEARD_S more: its
   environments need that long to link themselves to the next owner.
-- M6 an epoch more than EPOCH_AHEAD_MS ahead of the clock was made by no gateway that works: it
-  counts for nothing. The leader makes its views below it; who follows a leader that still speaks of
-  one (an older release) takes the members of its view under a number of its own.
-- M7 a gateway that stood still for nearly DEAD_S may count as dead: until a round of heartbeats has
-  told it, it begins no relayed event that must not run twice, since the sender may have gone on.
+- M6 an epoch more than EPOCH_AHEAD_MS ahead of the clock cannot come from a working gateway and
+  counts for nothing. The leader makes its views below it. A gateway whose leader (of an older
+  release) still sends such an epoch takes the members of that view under a number of its own.
+- M7 a gateway that stood still for nearly DEAD_S may count as dead elsewhere. Until a round of
+  heartbeats has told it, it begins no relayed event that must not run twice: the sender may have
+  sent it to another gateway.
 
 Versions (docs/formats.md): a heartbeat says in which format it was written. Members that are not
 known are ignored, in the object and at the end of its lists.
@@ -27,14 +29,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubelambda.core.coordination.routing import choose_owner
+from kubelambda.core.coordination.ownership import choose_owner
 from kubelambda.core.model.function import FunctionRef
-from kubelambda.core.wire.bounds import read_integer, read_name
+from kubelambda.core.wire.checked_values import EPOCH_MAX, read_epoch, read_integer, read_name
 
 DEAD_S = 3.0
 UNHEARD_S = 5.0
-EPOCH_MAX = 2**53
-"""Nothing above this is told from it."""
 EPOCH_AHEAD_MS = 86_400_000
 """Epochs begin at the unix time of their making, in milliseconds; clocks differ by less."""
 MEMBERS_MAX = 256
@@ -72,7 +72,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a gateway tells the others, twice a second and on every change of its own."""
+    """What a gateway sends to the others, twice a second and whenever its own state changes."""
 
     sender: Member
     view: View
@@ -106,7 +106,7 @@ def is_credible(epoch: int, now_ms: int) -> bool:
 
 
 def choose_view(own: View, other: View, now_ms: int) -> View:
-    """The view that counts of two (M1), of which one that is not credible counts less (M6)."""
+    """The view that counts (M1); one that is not credible loses to any other (M6)."""
     return max(
         own,
         other,
@@ -117,10 +117,10 @@ def choose_view(own: View, other: View, now_ms: int) -> View:
 def plan_view(
     own: Heartbeat, peers: Iterable[Peer], *, highest_epoch: int, now: float, now_ms: int
 ) -> View:
-    """The view to hold from now on: ``own.view``, or the one that has to be made (M2, M3, M6).
+    """The view to hold from now on: ``own.view``, or a new one (M2, M3, M6).
 
-    ``highest_epoch`` is the highest that anybody was heard to speak of; ``now_ms`` (unix time)
-    keeps epochs growing over a restart of all gateways at once.
+    ``highest_epoch`` is the highest that was heard from anybody; ``now_ms`` (unix time) keeps
+    epochs growing when all gateways restart at once.
     """
     views = {
         peer.heartbeat.sender: peer.heartbeat.view
@@ -149,10 +149,10 @@ def plan_view(
 def count_elsewhere(
     peers: Iterable[Peer], read: Callable[[Heartbeat], int], now: float, *, heard: int = 0
 ) -> int:
-    """What other gateways hold, and what silent ones may still hold less what was ``heard`` (M5).
+    """Invocations in flight at other gateways, silent ones included for a while (M5).
 
-    ``read`` takes a count out of a heartbeat; ``heard`` is how many of the silent ones'
-    environments have linked themselves here since.
+    ``read`` takes the count out of a heartbeat; ``heard`` is how many environments of silent
+    gateways have linked themselves here since, and is subtracted.
     """
     living = unheard = 0
     for peer in peers:
@@ -203,17 +203,6 @@ def decode_heartbeat(body: bytes) -> Heartbeat:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedHeartbeatError(f"not a heartbeat: {error!r}") from error
-
-
-def read_epoch(value: Any) -> int:
-    """An epoch that a gateway speaks of, cut to EPOCH_MAX: its view counts for nothing (M6).
-
-    It is not refused: a gateway of the release before may have got it from a function pod, and
-    whatever else it says still counts.
-    """
-    if type(value) is not int or value < 0:
-        raise ValueError("not an epoch")
-    return min(value, EPOCH_MAX)
 
 
 def _read_members(value: Any) -> tuple[Member, ...]:

@@ -1,1 +1,4 @@
-"""Container images of functions: their names, and what is run of them."""
+"""Container images of functions: their names, and what a container of them runs.
+
+Contract: pure; whoever asks a registry hands in what it answered, which is never trusted.
+"""

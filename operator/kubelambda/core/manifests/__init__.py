@@ -1,1 +1,4 @@
-"""Manifests of Kubernetes objects: their revision, and whether what is there still matches them."""
+"""Manifests of Kubernetes objects: their revision, and whether the object still matches them.
+
+Contract: pure; manifests are built in ``kube.resources``.
+"""

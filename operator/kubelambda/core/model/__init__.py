@@ -1,4 +1,5 @@
-"""What a function is, and how one invocation of it can end.
+"""What a function is, how a caller names it, and how one invocation of it can end.
 
-Contract: values and their digests, built by ``catalog`` and ``api``; nothing here decides.
+Contract: values and their digests. ``catalog`` builds them from custom resources. Nothing here
+knows of Kubernetes but the shape of an object's status.
 """

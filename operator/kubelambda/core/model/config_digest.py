@@ -26,8 +26,8 @@ def digest_config(
 ) -> str:
     """16 hex digits over everything that ``configure`` hands to an environment.
 
-    The controller stamps it on the pod, the agent repeats it in hello, the gateway compares: so the
-    two agree on which environments are current without a round trip through status.
+    The controller writes it on the pod, the agent repeats it in hello, and the gateway compares.
+    So both agree on which environments are current without a round trip through the status.
     """
     canonical = json.dumps(
         [
@@ -47,7 +47,7 @@ def digest_config(
 
 
 def combine_digest(digest: str, code_version: str, layers: Sequence[str] = ()) -> str:
-    """A digest that changes with what the spec only names: a version of the code, layers.
+    """Adds what the spec only names to ``digest``: what was found of the code, and the layers.
 
     ``layers`` are their digests, in the function's order.
     """

@@ -1,8 +1,8 @@
 """The environment variables of a runtime process (spec/lambda.md, section 6.5).
 
-Contract: pure. What only the agent knows (the Runtime API's address, the log stream) it adds.
-User variables override those that AWS lets them override; the reserved ones cannot be in a
-function that passed admission, and would lose here all the same.
+Contract: pure. The agent adds what only it knows (the Runtime API's address, the log stream). User
+variables override those that AWS lets them override. A function that was admitted sets no reserved
+variable; if it does all the same, the reserved value wins.
 """
 
 import re

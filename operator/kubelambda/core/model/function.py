@@ -38,14 +38,14 @@ class FunctionRef:
 
 
 class Stall(Enum):
-    """What follows for requests where a function has a ``stalled_reason``."""
+    """What a function's ``stalled_reason`` means for its requests."""
 
     CANNOT_RUN = "cannot run"
-    """Its own description, code or runtime is wrong: every request is refused."""
+    """Its spec, code or runtime is wrong: every request is refused."""
     CANNOT_START = "cannot start"
-    """No further environment starts: those that are there serve; without one, refused."""
+    """New environments fail to start: existing ones serve; without one, requests are refused."""
     NO_ROOM = "no room"
-    """No further environment finds room: those that are there serve, and requests wait."""
+    """New environments cannot be scheduled: existing ones serve, and requests wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +64,19 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     values_from: tuple[Mapping[str, Any], ...] = ()
     layers: tuple[Layer, ...] = ()
-    """In the order in which they are unpacked: later ones over earlier ones."""
+    """In the order in which they are unpacked; later ones overwrite files of earlier ones."""
     reserved_concurrency: int | None = None
     logs: LogConfig = field(default_factory=LogConfig)
     ready: bool = True
-    """Judged able to run, whatever else becomes of further environments."""
+    """The controller judged that it can run, even if new environments cannot start now."""
     stalled_reason: str = ""
     stalled_message: str = ""
     stall: Stall = Stall.CANNOT_RUN
-    """How to take ``stalled_reason``, where there is one."""
+    """What ``stalled_reason`` means, if there is one."""
     config_digest: str = field(init=False, compare=False)
-    """Changes exactly when a running environment would no longer be this function's.
+    """Changes exactly when running environments become outdated.
 
-    Made once, with the function: it is compared for every event.
+    Computed once, with the function, since it is compared for every event.
     """
 
     @property
@@ -102,12 +102,12 @@ class Function:
 
     @property
     def is_pending(self) -> bool:
-        """Whether nobody has judged yet if it can work."""
+        """Whether the controller has not judged yet if it can run."""
         return not self.ready and not self.cannot_run
 
     @property
     def cannot_run(self) -> bool:
-        """Whether nothing of it may run before its owner changes something."""
+        """Whether no environment of it may run before its owner changes something."""
         return bool(self.stalled_reason) and self.stall is Stall.CANNOT_RUN
 
     def __post_init__(self) -> None:

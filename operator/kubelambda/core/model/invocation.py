@@ -23,12 +23,12 @@ class Outcome:
     tail: str = ""
     """Base64 of the end of the log, where the caller asked for it."""
     streamed: bool = False
-    """The caller has had the response already; ``payload`` is the error that it ended with."""
+    """The caller already has the response; ``payload`` is the error that the stream ended with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Nobody knows how it ended: the caller's connection is closed without an answer (P1)."""
+    """It is unknown how it ended: the caller's connection is closed without an answer (P1)."""
 
 
 def timed_out(request_id: str, timeout_s: int) -> Outcome:

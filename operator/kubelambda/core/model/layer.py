@@ -18,10 +18,10 @@ class Layer:
     name: str
     version: int
     sha256: str = ""
-    """Of the zip, in hexadecimal; empty while nobody knows it, and always of an object of S3."""
+    """Of the zip, in hexadecimal; empty while unknown, and always for an object of S3."""
     content: Code | None = field(default=None, repr=False)
     remembered: bool = False
-    """Known from the function's own status only: its object has gone, or is not seen yet."""
+    """Known from the function's own status only: the LambdaLayer is deleted or not seen yet."""
     fetched: bool = False
     """Environments fetch it from an address that its owner has chosen."""
 
@@ -37,15 +37,15 @@ class Layer:
 
     @property
     def package(self) -> str:
-        """SHA-256 by which environments may ask a gateway for it; empty where they never do."""
+        """SHA-256 by which environments ask a gateway for it; empty if they fetch it elsewhere."""
         return "" if is_fetched(self.content) else self.sha256
 
     @property
     def digest(self) -> str:
-        """Changes with the content, or else with the object that S3 has; empty while unknown.
+        """Changes with the content, or with the object of S3 that is named; empty while unknown.
 
-        A package and a URL of one content differ: the pods of the one have neither the rules of
-        F19 nor credentials. The URL itself may be a credential and is no part of it.
+        A package and a URL with the same content differ: pods that fetch nothing have neither the
+        network rules of F19 nor credentials. The URL is no part of it: it may be a credential.
         """
         if not self.fetched:
             return self.sha256

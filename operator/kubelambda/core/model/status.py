@@ -27,6 +27,7 @@ class Condition:
     type: str
     status: str
     last_transition_time: str
+    """Empty where somebody else wrote the condition and left it out; the CRD allows that."""
     reason: str = ""
     message: str = ""
 
@@ -145,7 +146,7 @@ def _read_conditions(fields: Mapping[str, Any]) -> Mapping[str, Condition]:
         one["type"]: Condition(
             type=one["type"],
             status=one["status"],
-            last_transition_time=one["lastTransitionTime"],
+            last_transition_time=one.get("lastTransitionTime", ""),
             reason=one.get("reason", ""),
             message=one.get("message", ""),
         )
@@ -180,8 +181,8 @@ def _read_layer(entry: Mapping[str, Any]) -> LayerEntry:
 def _is_condition(value: Any) -> bool:
     return (
         isinstance(value, Mapping)
-        and all(is_text(value.get(key)) for key in ("type", "status", "lastTransitionTime"))
-        and has_optional_texts(value, "reason", "message")
+        and all(is_text(value.get(key)) for key in ("type", "status"))
+        and has_optional_texts(value, "reason", "message", "lastTransitionTime")
     )
 
 

@@ -1,9 +1,10 @@
-"""Whether a zip can be a package of code or of a layer, before anybody keeps it.
+"""Checks a zip of code or of a layer before it is kept: could an environment unpack it?
 
-Contract: pure; reads the archive's directory and the targets of its links, unpacks nothing else.
-Refuses what the agent would refuse when it unpacks (runtimes/agent/code), in sentences that say
-what to do; tests/vectors/packages.json holds both against the same zips. Limits and kinds of
-entries: spec/lambda.md, section 6.2; AWS takes links too, and a backslash as a letter of a name.
+Contract: pure; reads the archive's directory and the targets of its links, and unpacks nothing
+else. Refuses what the agent would refuse when it unpacks (runtimes/agent/code), with a message that
+says what to do; tests/vectors/packages.json holds both to the same zips. Limits and kinds of
+entries: spec/lambda.md, section 6.2. As on AWS links are allowed, and a backslash is an ordinary
+character of a name.
 """
 
 import base64
@@ -45,13 +46,13 @@ def check_package(content: bytes) -> None:
 
 
 def list_backslashed(content: bytes) -> list[str]:
-    """Names with a backslash, which is no separator on Linux: one file each, in no directory."""
+    """Names with a backslash, which does not separate directories on Linux."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return [one.orig_filename for one in archive.infolist() if "\\" in one.orig_filename]
 
 
 def describe_bad_zip(codes: Iterable[Code]) -> str:
-    """Why a zip that stands in an object itself is none; empty where there is nothing to say."""
+    """What is wrong with the first bad zip among ``codes``; empty if all are good."""
     for code in codes:
         if not isinstance(code, InlineZip):
             continue
@@ -119,7 +120,7 @@ def _check_kind(entry: zipfile.ZipInfo) -> None:
 
 
 def _check_link(name: str, target: bytes) -> None:
-    """A link's target goes up at its beginning only, and no higher than the package."""
+    """A link's target may have ".." at its beginning only, and must stay within the package."""
     parts = target.decode(errors="replace").split("/")
     ups = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
     depth = name.count("/")

@@ -1,4 +1,4 @@
-"""One digest for a set of files, computed alike by controller, local mode and agent.
+"""The digest of a set of files: controller, local mode and agent compute the same one.
 
 Contract: pure. SHA-256 over each file in the order of its name's bytes: the name, a line feed, the
 length in decimal, a line feed, the content. The Go twin is runtimes/agent/code/mounted.go; shared

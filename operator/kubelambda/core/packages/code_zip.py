@@ -1,7 +1,7 @@
-"""The one zip that code stands for, and AWS's digest of it.
+"""The zip of a function's code or of a layer, and its SHA-256 as AWS reports it.
 
-Contract: pure; the same files give the same zip for ever, whatever machine and time. CodeSha256 of
-the Lambda API is this digest in base64; the name of an uploaded package is it in hexadecimal.
+Contract: pure; the same files always give the same zip, on any machine and at any time. CodeSha256
+of the Lambda API is the digest in base64; an uploaded package is named by it in hexadecimal.
 """
 
 import base64
@@ -19,9 +19,9 @@ _UNIX = 3
 
 
 def build_inline_zip(files: Mapping[str, str]) -> bytes:
-    """The zip that ``files`` stand for: sorted, stored uncompressed, dated 1980, mode 0644.
+    """The zip of ``files``: sorted, stored uncompressed, dated 1980, mode 0644.
 
-    A file that begins with ``#!`` is a program (0755), as the agent makes it one.
+    A file that begins with ``#!`` is a program and gets 0755, as the agent gives it.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -35,7 +35,7 @@ def build_inline_zip(files: Mapping[str, str]) -> bytes:
 
 
 def read_zip(code: Code) -> bytes | None:
-    """The zip that ``code`` is or stands for; None where its bytes are elsewhere."""
+    """The zip of ``code``; None if its bytes are not in the object, or if there are none."""
     match code:
         case InlineZip(text):
             return base64.b64decode(text)
@@ -46,9 +46,9 @@ def read_zip(code: Code) -> bytes | None:
 
 
 def compute_sha256(code: Code) -> str:
-    """SHA-256 of the zip, in hexadecimal; empty where only somebody else can know it.
+    """SHA-256 of the zip, in hexadecimal; empty where it cannot be known here.
 
-    LIMIT: so is that of an object of S3, which nobody but agents reads.
+    LIMIT: it is empty for an object of S3, which only agents read.
     ValueError where an InlineZip is no base64.
     """
     if isinstance(code, UploadedPackage | UrlPackage):
@@ -63,7 +63,7 @@ def to_code_sha256(sha256: str) -> str:
 
 
 def from_code_sha256(text: str) -> str:
-    """The hexadecimal digits of what ``to_code_sha256`` has printed; empty where it is none."""
+    """Back to hexadecimal from ``to_code_sha256``; empty if ``text`` is no SHA-256 in base64."""
     try:
         digest = base64.b64decode(text, validate=True)
     except ValueError:

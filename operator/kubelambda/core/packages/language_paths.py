@@ -1,8 +1,8 @@
 """Where each language looks for the function's code, its layers and its libraries.
 
-Contract: pure; the one table of these paths. Runtime images set them in their Dockerfiles
-(tests/unit/runtimes/test_images.py holds each Dockerfile against this table), local mode sets them
-with directories of an environment in the place of an image's. Source: spec/lambda.md, sections 6.3
+Contract: pure; the only table of these paths. Runtime images set them in their Dockerfiles
+(tests/unit/runtimes/test_images.py compares each Dockerfile with this table); local mode sets them
+with an environment's own directories in place of an image's. Source: spec/lambda.md, sections 6.3
 and 6.5; the order of a list is AWS's.
 
 LIMIT: in local mode, where environments have no /opt of their own, a function that sets one of
@@ -41,7 +41,7 @@ CLASS_PATH = ("{task}", "{task}/lib/*", "{opt}/java/lib/*")
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """The directories that the table is about; an empty one is not there, nor what is below it."""
+    """The directories of the table; an empty one does not exist, nor does anything below it."""
 
     task: str = "/var/task"
     opt: str = "/opt"

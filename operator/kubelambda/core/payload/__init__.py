@@ -1,1 +1,4 @@
-"""Payloads of invocations: whether they are JSON, and what to say where they are not."""
+"""Payloads of invocations: whether they are JSON, and the message for the caller if they are not.
+
+Contract: pure; large payloads are checked in slices, so that an event loop never waits long.
+"""

@@ -12,17 +12,15 @@ import json
 import re
 from collections.abc import Generator, Iterator
 
-from kubelambda.core.payload.json_words import (
+from kubelambda.core.payload.json_messages import (
     CLOSERS,
-    Expected,
-    Scope,
-    Stop,
     describe_depth,
     describe_number,
     describe_stop,
     describe_string,
     describe_utf8,
 )
+from kubelambda.core.payload.json_stop import Expected, Scope, Stop
 
 SMALL_BYTES = 65_536
 DEPTH_MAX = 1_000

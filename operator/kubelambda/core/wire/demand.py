@@ -1,15 +1,15 @@
-"""Demand: what gateways want of the controller, and what the controller answers.
+"""Demand: the environments that gateways need, and what the controller answers.
 
 ``POST /v1/demand`` on the controller's internal Service, signed as in ``core.wire.keys`` with the
-key ``derive_key(master, "kubelambda/internal")``. Each gateway states what is wanted of the
-functions it owns, on change and every second (DESIGN 3.3). A statement is never "one more": it
-replaces what was said of a function before, so one that is repeated does no harm.
+key ``derive_key(master, "kubelambda/internal")``. Each gateway reports waiting requests and
+environments of the functions it owns, on change and every second (DESIGN 3.3). A report never says
+"one more": it replaces what was said of a function before, so repeating it does no harm.
 
-- D1 a report is whole, or it says what has changed since an earlier one (``base``). A controller
-  that does not hold just that one takes nothing of it, and says by the ``sequence`` of its reply
-  which report it holds: the gateway then sends a whole one.
-- D2 a function without waiting requests and environments is one that the gateway knows no more.
-- D3 ``idle_s`` is an age at the time of the report: the controller adds what has passed since.
+- D1 a report is whole, or it holds what has changed since an earlier one (``base``). A controller
+  that does not hold exactly that one ignores the report, and the ``sequence`` of its reply says
+  which one it holds; the gateway then sends a whole report.
+- D2 a function without waiting requests and environments is one that the gateway has forgotten.
+- D3 ``idle_s`` is an age at the time of the report: the controller adds the time since then.
 
 Versions (docs/formats.md): unknown members are ignored. A whole report is what the release before
 the first version reads; one that only says what has changed is refused there (it has no
@@ -23,15 +23,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from kubelambda.core.wire.bounds import COUNT_MAX, read_integer, read_number, read_text
+from kubelambda.core.wire.checked_values import COUNT_MAX, read_integer, read_number, read_text
 
 DEMAND_PATH = "/v1/demand"
 DURATION_MS_MAX = 900_000.0
 FORMAT = 1
 SEQUENCE_MAX = 2**63 - 1
 IDLE_S_MAX = 10.0**9
-SINCE_TOLERANCE_S = 1.0
-"""Idle ages are compared with timeouts of many seconds: less of a difference is not told."""
 
 EnvironmentState = Literal["starting", "idle", "busy"]
 
@@ -53,7 +51,7 @@ class EnvironmentReport:
 
 @dataclass(frozen=True, slots=True)
 class FunctionDemand:
-    """All that one gateway knows of one function: waiting requests and linked environments."""
+    """What one gateway reports of one function: waiting requests and linked environments."""
 
     namespace: str
     name: str
@@ -61,7 +59,7 @@ class FunctionDemand:
     waiting: int
     environments: tuple[EnvironmentReport, ...] = ()
     duration_ms: float | None = None
-    """The mean length of its latest events; None where none has ended here."""
+    """The mean duration of its latest events; None if none has ended at this gateway."""
 
     @property
     def is_over(self) -> bool:
@@ -82,7 +80,7 @@ class DemandReport:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """The controller asks a gateway to let this idle environment go over the link."""
+    """The controller asks a gateway to drain this idle environment over the link."""
 
     namespace: str
     name: str
@@ -97,43 +95,13 @@ class DemandReply:
     sequence: int = 0
 
 
-def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float) -> bool:
-    """Whether ``present`` is news to somebody who was told ``former`` ``passed_s`` ago (D3)."""
-    if (former.uid, former.waiting) != (present.uid, present.waiting):
-        return True
-    if len(former.environments) != len(present.environments):
-        return True
-    if present.waiting and _lasts_otherwise(former.duration_ms, present.duration_ms):
-        return True
-    return any(
-        _differs(one, other, passed_s)
-        for one, other in zip(former.environments, present.environments, strict=True)
-    )
-
-
-def _lasts_otherwise(former_ms: float | None, present_ms: float | None) -> bool:
-    """A length that is not twice another's changes little; it is told with the next change."""
-    if former_ms is None or present_ms is None:
-        return former_ms is not present_ms
-    return max(former_ms, present_ms) > 2 * min(former_ms, present_ms)
-
-
-def _differs(former: EnvironmentReport, present: EnvironmentReport, passed_s: float) -> bool:
-    if (former.pod, former.state) != (present.pod, present.state):
-        return True
-    if (former.revision, former.config_digest) != (present.revision, present.config_digest):
-        return True
-    is_older = abs(former.idle_s + passed_s - present.idle_s) > SINCE_TOLERANCE_S
-    return present.state == "idle" and is_older
-
-
 def encode_report(report: DemandReport) -> bytes:
     """JSON of a report."""
     return b"".join(iter_encoded(report))
 
 
 def iter_encoded(report: DemandReport) -> Iterator[bytes]:
-    """The same in pieces, a function each, so that a long one can be made beside other work."""
+    """The same in pieces, one for each function, so that a loop can do other work in between."""
     head: dict[str, Any] = {
         "format": FORMAT,
         "gateway": report.gateway,

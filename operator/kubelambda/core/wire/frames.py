@@ -2,8 +2,8 @@
 
 Contract: bytes in, values out; sockets and timers are ``gateway.link.connection``'s.
 Both directions of docs/link.md, sections 2 and 3; the Go twin is runtimes/agent/link. Shared
-vectors: tests/vectors/link.json. No number of an agent is used before it is known to be one, within
-bounds.
+vectors: tests/vectors/link.json. No number from an agent is used before its type and bounds were
+checked.
 """
 
 import hashlib
@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
-from kubelambda.core.wire.bounds import COUNT_MAX, MILLISECONDS_MAX, read_integer, read_number
+from kubelambda.core.wire.checked_values import (
+    COUNT_MAX,
+    MILLISECONDS_MAX,
+    read_integer,
+    read_number,
+)
 
 BODY_BYTES_MAX = 65_536
 CONTROL_BYTES_MAX = 1_048_576
@@ -21,7 +26,7 @@ UNAUTHENTICATED_BYTES_MAX = 4_096
 WINDOW_BYTES = 262_144
 FIRST_IGNORABLE_TYPE = 0x80
 EPOCH_KEY_INFO = "kubelambda/epoch"
-"""The gateways' own key for their word on an epoch (``prove_epoch``); no agent has it."""
+"""The gateways' own key for proofs of epochs (``prove_epoch``); no agent has it."""
 _HEADER_BYTES = 4
 
 
@@ -118,7 +123,7 @@ def decode_control(payload: bytes) -> dict[str, Any]:
 
 
 def decode_agent_control(frame_type: int, payload: bytes) -> dict[str, Any]:
-    """The same of an agent's frame, where each number that docs/link.md names is within bounds."""
+    """The same for an agent's frame; each number that docs/link.md names is checked, too."""
     fields = decode_control(payload)
     for name, high in _AGENT_NUMBERS.get(frame_type, {}).items():
         if name in fields:
@@ -201,7 +206,7 @@ def gateway_proof(key: bytes, gateway_nonce: str, agent_nonce: str, uid: str, po
 
 
 def prove_epoch(key: bytes, epoch: int) -> str:
-    """A gateway's word that gateways have issued ``epoch``: agents bring it, and cannot make it."""
+    """A gateway's proof that gateways issued ``epoch``: agents carry it and cannot forge it."""
     return hmac.new(key, f"kubelambda-epoch/1\n{epoch}".encode(), hashlib.sha256).hexdigest()
 
 

@@ -35,7 +35,7 @@ def derive_function_key(master: bytes, uid: str, key_generation: int) -> bytes:
 
 
 def derive_key_secret_suffix(master: bytes, uid: str, key_generation: int) -> str:
-    """16 hex digits for a key Secret's name: the same for ever, guessed by nobody."""
+    """16 hex digits for the name of a key Secret: always the same, and nobody can guess them."""
     return derive_key(master, f"kubelambda/key-name/{uid}/{key_generation}").hex()[:16]
 
 
@@ -49,7 +49,7 @@ def sign_request(key: bytes, method: str, path: str, body: bytes, now_s: int) ->
 def verify_request(
     key: bytes, signature: str, method: str, path: str, body: bytes, now_s: int
 ) -> bool:
-    """True when ``signature`` was made with ``key`` for just this request in the last 30 s."""
+    """Whether ``signature`` was made with ``key`` for exactly this request in the last 30 s."""
     moment, separator, _ = signature.partition(":")
     if not separator or not moment.isascii() or not moment.isdigit() or len(moment) > 12:
         return False

@@ -1,10 +1,10 @@
 """Which packages are there: what the controller asks a gateway, and how that is answered.
 
 Contract: pure. A POST to LOOKUP_PATH on the internal listener, signed (``core.wire.keys``), with at
-most NAMES_MAX names; 200 tells which of them are missing, 501 that this installation keeps no
-packages, 503 that the store cannot be asked now. Both say in which format they are; members that
-are not known are ignored (docs/formats.md). What is not missing is there for good: packages are
-named by their content and never deleted.
+most NAMES_MAX names. 200 says which of them are missing, 501 that this installation keeps no
+packages, 503 that the store cannot be reached now. Question and answer say in which format they
+are; unknown members are ignored (docs/formats.md). A package that is not missing stays for ever:
+packages are named by their content and never deleted.
 """
 
 import json
@@ -19,7 +19,7 @@ FORMAT = 1
 
 
 class MalformedLookupError(ValueError):
-    """The bytes are no question, or no answer to it."""
+    """The bytes are neither a question nor an answer of this format."""
 
 
 class NoPackageStoreError(Exception):

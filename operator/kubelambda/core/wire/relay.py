@@ -19,30 +19,28 @@ Versions (docs/formats.md): metadata and outcome are JSON objects with a member 
 members are ignored. Version 0 is the positional lists of the release before the first: a receiver
 reads them and answers alike, and a sender whose request got 400 sends it once more in version 0.
 
-Contract: pure; values in, bytes and texts out, and back.
+Contract: pure; requests here, outcomes in ``relay_outcome``: values in, texts out, and back.
 """
 
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubelambda.core.coordination.membership import read_epoch
-from kubelambda.core.errors import ApiError
-from kubelambda.core.model.invocation import Outcome
-from kubelambda.core.wire.bounds import TEXT_CHARS_MAX, read_integer, read_name, read_text
+from kubelambda.core.wire.checked_values import (
+    TEXT_CHARS_MAX,
+    read_epoch,
+    read_integer,
+    read_name,
+    read_text,
+)
 
 RELAY_PATH = "/internal/v1/invoke"
 META_HEADER = "x-kubelambda-relay"
-OUTCOME_HEADER = "x-kubelambda-outcome"
 VERSION = 1
 POSITIONAL = 0
 """The version of the release before the first one that had versions."""
-STREAM_OUTCOMES = {POSITIONAL: '["stream"]', VERSION: '{"v":1,"kind":"stream"}'}
-"""Values of OUTCOME_HEADER where the body is an event stream for the caller as it is."""
-OUTCOME_IN_BODY = '{"v":1,"kind":"body"}'
 SIGN_OF_LIFE = b"\n"
 BEGUN_SIGN = b"+"
 """Once among the signs of life: the event was handed to an environment."""
@@ -51,8 +49,6 @@ SILENCE_S_MAX = 20.0
 HOPS_MAX = 1
 _HOPS_READ_MAX = 100
 _TRACE_CHARS_MAX = 16_384
-_MESSAGE_CHARS_MAX = 65_536
-_RETRY_AFTER_S_MAX = 86_400
 
 
 class MalformedRelayError(ValueError):
@@ -109,7 +105,7 @@ def encode_request(request: RelayRequest, version: int = VERSION) -> str:
         "epoch": request.epoch,
         "hops": request.hops,
     }
-    return _dump({name: value for name, value in members.items() if value})
+    return write_json({name: value for name, value in members.items() if value})
 
 
 def decode_request(header: str) -> RelayRequest:
@@ -118,7 +114,7 @@ def decode_request(header: str) -> RelayRequest:
         members = json.loads(header)
         if isinstance(members, list):
             return _decode_positional(members)
-        _check_version(members)
+        check_version(members)
         return RelayRequest(
             request_id=read_name(members["requestId"]),
             namespace=read_name(members["namespace"]),
@@ -138,90 +134,12 @@ def decode_request(header: str) -> RelayRequest:
         raise MalformedRelayError(f"not a relayed request: {error!r}") from error
 
 
-def encode_outcome(outcome: Outcome | ApiError, version: int = VERSION) -> tuple[str, bytes]:
-    """The value of OUTCOME_HEADER, and the body, for a request of ``version``."""
-    if isinstance(outcome, Outcome):
-        if version == POSITIONAL:
-            return _dump(["outcome", outcome.function_error, outcome.tail]), outcome.payload
-        members: dict[str, Any] = {"v": VERSION, "kind": "outcome", "tail": outcome.tail}
-        return _dump(members | {"functionError": outcome.function_error}), outcome.payload
-    if version == POSITIONAL:
-        texts = [outcome.code, outcome.message, outcome.reason]
-        return _dump(["error", outcome.status, *texts, outcome.retry_after_s]), b""
-    members = {
-        "v": VERSION,
-        "kind": "error",
-        "status": outcome.status,
-        "code": outcome.code,
-        "message": outcome.message,
-        "reason": outcome.reason,
-        "retryAfterS": outcome.retry_after_s,
-        "isGone": outcome.is_gone,
-    }
-    return _dump(members), b""
-
-
-def encode_outcome_body(outcome: Outcome | ApiError) -> bytes:
-    """What follows the signs of life: the outcome on a line, and the payload."""
-    header, payload = encode_outcome(outcome)
-    return header.encode() + b"\n" + payload
-
-
-def decode_outcome(header: str, body: bytes) -> Outcome | ApiError:
-    """What either of the two was given; MalformedRelayError for anything else."""
-    try:
-        members = json.loads(header)
-        if isinstance(members, list):
-            return _decode_positional_outcome(members, body)
-        _check_version(members)
-        if members["kind"] == "body":
-            line, _, body = body.lstrip(SIGN_OF_LIFE + BEGUN_SIGN).partition(b"\n")
-            members = json.loads(line)
-            _check_version(members)
-        return _READERS[members["kind"]](members, body)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise MalformedRelayError(f"not an outcome: {error!r}") from error
-
-
-def is_stream(header: str) -> bool:
-    """Whether the body is an event stream for the caller as it is."""
-    if header in STREAM_OUTCOMES.values():
-        return True
-    try:
-        members = json.loads(header)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(members, dict) and members.get("kind") == "stream"
-
-
-def _decode_success(members: dict[str, Any], body: bytes) -> Outcome:
-    return Outcome(body, members["functionError"] is True, _read_long(members["tail"]))
-
-
-def _decode_error(members: dict[str, Any], _: bytes) -> ApiError:
-    retry_after_s = members.get("retryAfterS")
-    return ApiError(
-        _read_status(members["status"]),
-        read_text(members["code"]),
-        _read_long(members["message"]),
-        read_text(members.get("reason", "")),
-        None if retry_after_s is None else _read_retry_after(retry_after_s),
-        is_gone=members.get("isGone") is True,
-    )
-
-
-_READERS: Mapping[str, Callable[[dict[str, Any], bytes], Outcome | ApiError]] = {
-    "outcome": _decode_success,
-    "error": _decode_error,
-}
-
-
 def _encode_positional(request: RelayRequest, context: str) -> str:
     identity = [request.request_id, request.namespace, request.function_name, request.qualifier]
     event = [request.trace_id, context, request.wants_tail, request.may_repeat]
     if request.stream:
         event.append(True)
-    return _dump([identity, event, [request.epoch, request.hops]])
+    return write_json([identity, event, [request.epoch, request.hops]])
 
 
 def _decode_positional(members: list[Any]) -> RelayRequest:
@@ -244,38 +162,15 @@ def _decode_positional(members: list[Any]) -> RelayRequest:
     )
 
 
-def _decode_positional_outcome(members: list[Any], body: bytes) -> Outcome | ApiError:
-    kind, *rest = members
-    if kind == "outcome":
-        function_error, tail = rest
-        return Outcome(body, function_error is True, _read_long(tail))
-    if kind != "error":
-        raise ValueError("an outcome of an unknown kind")
-    status, code, message, reason, retry_after_s = rest
-    return ApiError(
-        _read_status(status),
-        read_text(code),
-        _read_long(message),
-        read_text(reason),
-        None if retry_after_s is None else _read_retry_after(retry_after_s),
-    )
-
-
-def _check_version(members: dict[str, Any]) -> None:
+def check_version(members: dict[str, Any]) -> None:
+    """ValueError where ``members`` are of a newer version than this release knows."""
     if read_integer(members["v"], low=1) > VERSION:
         raise ValueError(f"version {members['v']} is newer than this release knows")
 
 
-def _read_long(value: Any) -> str:
-    return read_text(value, chars_max=_MESSAGE_CHARS_MAX)
-
-
-def _read_status(value: Any) -> int:
-    return read_integer(value, low=400, high=599)
-
-
-def _read_retry_after(value: Any) -> int:
-    return read_integer(value, high=_RETRY_AFTER_S_MAX)
+def write_json(members: Any) -> str:
+    """JSON in ASCII without blanks, as headers take it."""
+    return json.dumps(members, separators=(",", ":"))
 
 
 def _decode_context(value: Any) -> str:
@@ -284,7 +179,3 @@ def _decode_context(value: Any) -> str:
         return base64.b64decode(text, validate=True).decode()
     except binascii.Error as error:
         raise ValueError("not base64") from error
-
-
-def _dump(members: Any) -> str:
-    return json.dumps(members, separators=(",", ":"))

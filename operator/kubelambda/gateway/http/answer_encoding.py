@@ -1,7 +1,7 @@
 """The bytes of an HTTP answer: its head, and its body, framed so that the client finds its end.
 
 Contract: pure. The caller's header values hold no line ends; framing and ``Connection`` are added
-here. An answer has exactly the bytes that its head announced; ``OutOfStepError`` says that it
+here. An answer has exactly the bytes that its head announced; ``AnswerLengthError`` says that it
 cannot have them any more; only closing the connection then tells the client that it is incomplete.
 """
 
@@ -36,8 +36,8 @@ _STATUS_LINES = {
 }
 
 
-class OutOfStepError(Exception):
-    """More or fewer bytes than announced."""
+class AnswerLengthError(Exception):
+    """An answer has more or fewer bytes than its head announced."""
 
 
 def encode_head(
@@ -74,7 +74,7 @@ class AnswerBody:
     keep_alive: bool
     chunked: bool
     left_bytes: int | None
-    """What is owed of the announced length; None without one."""
+    """What is missing of the announced length; None where none was announced."""
     is_sent: bool = True
     """False where the client reads no body, whatever the head says."""
 
@@ -85,11 +85,11 @@ class AnswerBody:
         if self.left_bytes is not None:
             self.left_bytes -= len(data)
             if self.left_bytes < 0:
-                raise OutOfStepError("an answer is longer than its Content-Length")
+                raise AnswerLengthError("an answer is longer than its Content-Length")
         return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
 
     def encode_end(self) -> bytes:
-        """The bytes that end it."""
+        """The bytes that end the answer."""
         if self.left_bytes and self.is_sent:
-            raise OutOfStepError("an answer is shorter than its Content-Length")
+            raise AnswerLengthError("an answer is shorter than its Content-Length")
         return LAST_CHUNK if self.chunked and self.is_sent else b""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from kubelambda.gateway.http.answer_encoding import (
     AnswerBody,
-    OutOfStepError,
+    AnswerLengthError,
     encode_head,
     may_have_body,
 )
@@ -94,7 +94,7 @@ class AnswerWriter:
             encoded = self._body.encode(data)
             if encoded:
                 self._outbox.write(encoded)
-        except OutOfStepError as error:
+        except AnswerLengthError as error:
             self._break_off(request, str(error))
         return not self._outbox.is_paused
 
@@ -104,7 +104,7 @@ class AnswerWriter:
             return
         try:
             self._outbox.write(self._body.encode_end())
-        except OutOfStepError as error:
+        except AnswerLengthError as error:
             self._break_off(request, str(error))
         else:
             keep_alive = self._body.keep_alive

@@ -1,9 +1,9 @@
-"""What the bodies of all requests of a listener may take, shared between their addresses.
+"""How many bytes the bodies of a listener's requests may hold, shared between client addresses.
 
-Contract: charged by what has come, not by what was announced; a refusal changes nothing. No address
-takes so much that another finds nothing: what it holds stays within ADDRESS_SHARES times what is
-left over. Small bodies have ``small_bytes`` beyond ``bytes_max``, which large ones cannot take.
-Pure bookkeeping, no I/O.
+Contract: a body is charged for the bytes that have arrived, not for those it announced; a refusal
+changes nothing. No address can take so much that others find no room: it holds at most
+ADDRESS_SHARES times what is left over. Small bodies have ``small_bytes`` beyond ``bytes_max``,
+which large ones cannot take. Pure bookkeeping, no I/O.
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class BodyBudget:
     by_address: dict[str, int] = field(default_factory=dict)
 
     def hold(self, address: str, count: int, *, is_small: bool = False) -> bool:
-        """Count so many bytes of ``address`` in; False where there is no room for them."""
+        """Charge ``count`` bytes to ``address``; False where there is no room for them."""
         own = self.by_address.get(address, 0) + count
         room = self.bytes_max + (self.small_bytes if is_small else 0)
         left = room - self.held_bytes - count
@@ -34,7 +34,7 @@ class BodyBudget:
         return True
 
     def let_go(self, address: str, count: int) -> None:
-        """Count them out."""
+        """Give ``count`` bytes of ``address`` back."""
         self.held_bytes -= count
         left = self.by_address.get(address, 0) - count
         if left > 0:
@@ -53,14 +53,14 @@ class HeldBody:
     held_bytes: int = 0
 
     def add(self, count: int) -> bool:
-        """So many bytes more have come; False where there is no room for them."""
+        """Charge ``count`` bytes more; False where there is no room for them."""
         if not self.budget.hold(self.address, count, is_small=self.is_small):
             return False
         self.held_bytes += count
         return True
 
     def release(self) -> None:
-        """Hold nothing any more; a second time changes nothing."""
+        """Give everything back; a second call changes nothing."""
         held, self.held_bytes = self.held_bytes, 0
         if held:
             self.budget.let_go(self.address, held)

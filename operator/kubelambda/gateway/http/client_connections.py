@@ -1,10 +1,10 @@
 """What the clients of a listener may cost: connections, times, bytes (F14, F15).
 
-Contract: counts what it is told of and says no where a limit is reached: bodies by kind and address
-(``gateway.http.body_budget``); with answers the slowest readers make room instead
-(``gateway.http.waiting_answers``). Does no I/O itself. Each phase of a request has its time: the
-head as a whole; a body for as long as it comes at a least rate; an answer for as long as it is read
-at a least rate. ``sweep`` ends those that are late.
+Contract: counts, and refuses what would exceed a limit: connections in all and by address, bodies
+by kind and address (``gateway.http.body_budget``). Answers are never refused; the slowest readers
+are cut to make room for them (``gateway.http.waiting_answers``). Does no I/O itself. Each phase of
+a request is limited in time: the whole head must arrive within its time, while a body and an answer
+have as long as they keep up a minimum rate. ``sweep`` ends the connections that are late.
 """
 
 import asyncio
@@ -21,23 +21,23 @@ from kubelambda.gateway.http.waiting_answers import WaitingAnswers
 logger = logging.getLogger(__name__)
 
 OpenSpool = Callable[[Callable[[], None]], Spool]
-"""A new spool, which calls what it is given when it has room again."""
+"""Makes a new spool, which calls the function it is given when it has room again."""
 
 
 class ClientConnection(Protocol):
-    """What ``Connections`` knows of a connection."""
+    """What ``Connections`` knows of one connection."""
 
     @property
     def deadline(self) -> float:
-        """When its phase has taken too long."""
+        """When what the client is doing now has taken too long, on the loop's clock."""
         ...
 
     def expire(self) -> None:
-        """Its phase has taken too long."""
+        """``deadline`` has passed: end the connection, or give it more time."""
         ...
 
     def finish(self) -> None:
-        """The server is stopping."""
+        """The server is stopping: end the connection after what is being served."""
         ...
 
     def abort(self) -> None:
@@ -46,7 +46,7 @@ class ClientConnection(Protocol):
 
 
 def _ignore(_: str) -> None:
-    """Nobody counts."""
+    """Nobody counts the clients that are cut."""
 
 
 @dataclass(slots=True)
@@ -59,10 +59,10 @@ class Connections:
     leaving: bool = False
     """Set while the server is about to stop: each answer is the last one of its connection."""
     on_cut: Callable[[str], None] = _ignore
-    """Called for each client that is cut for reading slowly: below the least ``pace``, or the
-    slowest where ``room`` is short."""
+    """Called for each client that is cut for reading slowly, with the reason: ``pace`` where it was
+    below the minimum rate, ``room`` where it was the slowest when memory was short."""
     open_spool: OpenSpool | None = None
-    """Makes the place for an upload; None where nobody uploads."""
+    """Makes the place for an upload; None where uploads are not kept."""
     answers: WaitingAnswers = field(init=False)
     payloads: BodyBudget = field(init=False)
     uploads: BodyBudget = field(init=False)
@@ -74,7 +74,7 @@ class Connections:
         self.uploads = BodyBudget(self.limits.uploads_bytes_max)
 
     def count_in(self, connection: ClientConnection, address: str) -> bool:
-        """Count ``connection`` in; False where a cap is reached."""
+        """Count ``connection``; False where a limit is reached."""
         count, limits = self.by_address.get(address, 0), self.limits
         if len(self.open) >= limits.connections_max or count >= limits.connections_per_address_max:
             return False
@@ -83,7 +83,7 @@ class Connections:
         return True
 
     def count_out(self, connection: ClientConnection, address: str) -> None:
-        """Count ``connection`` out."""
+        """Count ``connection`` no more; a second call changes nothing."""
         if connection in self.open:
             self.open.discard(connection)
             self.by_address[address] -= 1
@@ -99,7 +99,7 @@ class Connections:
             await self._emptied.wait()
 
     def abort(self) -> None:
-        """End what is left, answered or not."""
+        """Close every connection at once, answered or not."""
         for connection in list(self.open):
             connection.abort()
 

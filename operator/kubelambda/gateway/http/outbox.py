@@ -1,10 +1,10 @@
-"""The way of answers to one client: no more than it takes goes to its transport, the rest waits.
+"""Answers on their way to one client: the transport gets what the client takes, the rest waits.
 
-Contract: bytes leave in the order of ``write``. What waits is counted with the answers of all
-clients (``gateway.http.waiting_answers``): each write whole until its last byte is with the
-transport, since it is kept whole for so long, then what the transport has left. Less than
-``TRANSPORT_BYTES`` there are not counted; TLS keeps up to 128 KiB more out of sight, in the
-transport below its own.
+Contract: bytes leave in the order of ``write``. What waits is counted among the answers of all
+clients (``gateway.http.waiting_answers``). A write counts in full until its last byte has gone to
+the transport, since all of it is in memory for so long; then what the transport has left counts. Up
+to ``TRANSPORT_BYTES`` in the transport are not counted. With TLS, up to 128 KiB more are in the
+transport below, where they cannot be seen.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from kubelambda.gateway.http.waiting_answers import WaitingAnswers
 
 PIECE_BYTES = 262_144
 TLS_PIECE_BYTES = 65_536
-"""Smaller, since TLS shows only with the next piece that one is stuck."""
+"""Smaller, since with TLS a piece that is stuck shows only when the next one is written."""
 TRANSPORT_BYTES = 4_096
 
 
@@ -35,7 +35,7 @@ class Outbox:
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._first_taken = 0
-        """How much of the first of them is with the transport."""
+        """How many bytes of the first one the transport has."""
         self._written_bytes = 0
         self._taken_before = 0
         self._then: Callable[[], None] | None = None
@@ -43,17 +43,17 @@ class Outbox:
         self._is_over = False
         self.waits_since = 0.0
         self.is_paused = False
-        """The transport has enough."""
+        """Set while the transport takes no more."""
 
     def open(self, transport: asyncio.Transport) -> None:
-        """From here on there is somebody to write to."""
+        """Write to ``transport`` from here on."""
         self._transport = transport
         if transport.get_extra_info("sslcontext") is not None:
             self._piece_bytes = TLS_PIECE_BYTES
         transport.set_write_buffer_limits(TRANSPORT_BYTES)
 
     def write(self, data: bytes) -> None:
-        """Write, now or when the client has taken what is before it; nothing after ``clear``."""
+        """Write now, or once the client has taken what comes before; ignored after ``clear``."""
         if self._is_over:
             return
         self._written_bytes += len(data)
@@ -67,7 +67,7 @@ class Outbox:
             self._count()
 
     def pause(self) -> bool:
-        """The transport has enough; whether the client is waited for only from here on."""
+        """The transport takes no more; whether the client had kept up until now."""
         self.is_paused = True
         if self._is_waiting:
             return False
@@ -77,7 +77,7 @@ class Outbox:
         return True
 
     def resume(self) -> None:
-        """The transport takes more. Paused again afterwards where that was not all."""
+        """The transport takes more; it may be paused again when this returns."""
         self.is_paused = False
         self._pump()
         self._is_waiting = self.is_paused
@@ -87,20 +87,20 @@ class Outbox:
             then()
 
     def finish(self, then: Callable[[], None]) -> None:
-        """Call ``then`` once all that was written is with the transport; the last call counts."""
+        """Call ``then`` once the transport has everything; a later call replaces an earlier one."""
         if self._waiting:
             self._then = then
         else:
             then()
 
     def hand_over(self) -> None:
-        """Everything to the transport at once, which will close."""
+        """Give the transport everything at once: it is about to close."""
         self.is_paused = False
         while self._waiting:
             self._hand_piece()
 
     def clear(self) -> None:
-        """Nobody takes anything any more."""
+        """The client has left: forget what waits, and ignore what is still written."""
         self._is_over = True
         self._waiting.clear()
         self._waiting_bytes = self._first_taken = 0
@@ -109,12 +109,12 @@ class Outbox:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the client's kernel or ours has everything, as far as one can see."""
+        """Whether the client's kernel or ours has everything, as far as that can be seen."""
         transport = self._transport
         return not self._waiting and (transport is None or not transport.get_write_buffer_size())
 
     def count_unread(self) -> int:
-        """Bytes the client has not taken; the kernel's share moves long before the transport's."""
+        """Bytes that the client has not taken, including the kernel's, which change first."""
         if self._transport is None:
             return 0
         queued = bytearray(4)

@@ -1,13 +1,13 @@
-"""How long a client may take for what it is doing now, as far as the request's reader does not say.
+"""How long a client may take for what it is doing now, other than sending a request.
 
 Contract: keeps one deadline for one connection: of an idle client, of one that takes its answer, or
 of one whose connection ends. The time of a request that is coming is ``RequestReader.deadline``.
-Ends nothing itself: ``Connections.sweep`` compares, the connection decides what being late means.
+Ends nothing itself: ``Connections.sweep`` compares, and the connection decides what follows.
 """
 
 import asyncio
 
-from kubelambda.core.capacity.client_limits import IDLE_S, REFUSED_S, ClientLimits
+from kubelambda.core.capacity.client_limits import IDLE_S, REFUSAL_READ_S, ClientLimits
 from kubelambda.gateway.http.outbox import Outbox
 
 
@@ -33,7 +33,7 @@ class PhaseClock:
 
     def start_lingering(self) -> None:
         """The connection ends; what the client still sends is read for a moment."""
-        self.deadline = self._loop.time() + REFUSED_S
+        self.deadline = self._loop.time() + REFUSAL_READ_S
 
     def is_being_read(self) -> bool:
         """Whether the client has read fast enough since ``start_writing``, and more is left."""

@@ -1,9 +1,9 @@
 """One HTTP request, complete and checked, and the ways to answer it.
 
-Contract: what applications of ``gateway.http.connection`` see; knows nothing of sockets. One answer
-for each request: whole by ``respond``, or in parts by ``begin``, ``send`` and ``end``. Whatever
-comes after it, or after the client has gone, is dropped. A request holds room for its body until it
-is answered or released.
+Contract: what applications of ``gateway.http.connection`` see; knows nothing of sockets. A request
+has one answer: whole by ``respond``, or in parts by ``begin``, ``send`` and ``end``. Whatever comes
+after the answer, or after the client has left, is dropped. The bytes of a request's body are
+charged to its client until it is answered or released.
 """
 
 from collections.abc import Callable
@@ -58,7 +58,7 @@ class Request:
     request_id: str = ""
     """The id that its answers carry; set by the application that gives it one."""
     over_limit: int | None = None
-    """The limit, which may be 0, that the body went over (the body itself was not kept)."""
+    """The limit that the body exceeded, which may be 0; the body was not kept."""
     unread: bool = False
     """Part of the body was left unread: the answer is the last of its connection."""
     upload: Spool | None = None
@@ -74,21 +74,21 @@ class Request:
     """Called when a client that had fallen behind a streamed answer has caught up."""
 
     def respond(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
-        """Answer; a second answer, and one to a client that has gone, is dropped."""
+        """Answer; dropped where the request was answered before, or its client has left."""
         self.release()
         self.answers.respond(self, status, headers, body)
 
     def begin(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None:
-        """Begin an answer whose body follows with ``send`` and ``end``; chunked without length."""
+        """Begin an answer whose body follows by ``send`` and ``end``; chunked without length."""
         self.release()
         self.answers.begin(self, status, headers, length)
 
     def send(self, data: bytes) -> bool:
-        """Part of a begun answer; False: wait for ``on_writable`` before the next part."""
+        """Send a part of a begun answer; False: wait for ``on_writable`` before the next part."""
         return self.answers.send(self, data)
 
     def end(self) -> None:
-        """The begun answer is whole."""
+        """End a begun answer."""
         self.answers.end(self)
 
     def announce(self) -> None:
@@ -100,7 +100,7 @@ class Request:
         self.answers.drop(self)
 
     def release(self) -> None:
-        """Its body is not needed any more; a second time changes nothing."""
+        """Give up its body, which is not needed any more; a second call changes nothing."""
         self.body = b""
         if self.held is not None:
             self.held.release()

@@ -1,14 +1,14 @@
-"""HTTP/1.1 requests out of the bytes of one connection: httptools, and the checks it leaves out.
+"""Reads HTTP/1.1 requests from one connection's bytes: httptools, and the checks it leaves out.
 
 Contract: exactly one request for each message, in order, complete and checked, or ``RefusedError``
-at the first broken rule. A body over its limit is not kept: up to DRAIN_BYTES_MAX of it are read to
-their end and the connection goes on; a longer one is handed over ``unread``. After that, and after
-an error, nothing is read any more, so that no part of a body is ever taken for a request.
+at the first broken rule. A body over its limit is not kept: one of up to DRAIN_BYTES_MAX is read to
+its end, and the connection goes on; a longer one is handed over as ``unread``. After that, and
+after an error, nothing more is read, so that no part of a body is ever taken for a request.
 
-Refuses every row of FAULTS section 5 with 400 or 431; caps the head, the body and what stands
-between chunks. llhttp lets through a missing or doubled Host, large and many headers, codings under
-``chunked``: those checks are made here. Trailers are passed over, offers to change protocols are
-refused. Does no I/O, and holds no time: ``deadline`` says when the client is too slow.
+Refuses every row of FAULTS section 5 with 400 or 431; limits the head, the body and what stands
+between chunks. llhttp lets through a missing or doubled Host, large and many headers, and other
+codings beside ``chunked``: those checks are made here. Trailers are ignored, and offers to change
+protocols are refused. Does no I/O and has no timer: ``deadline`` says when the client is too slow.
 """
 
 import asyncio
@@ -65,19 +65,19 @@ class Receiver(Protocol):
         ...
 
     def open_account(self, *, is_upload: bool, is_small: bool) -> HeldBody:
-        """Where the bytes of one body are counted."""
+        """Open the account to which the bytes of one body are charged."""
         ...
 
     def open_spool(self) -> Spool:
-        """Where an upload is kept."""
+        """Open the place where an upload is kept while it arrives."""
         ...
 
     def invite_body(self) -> None:
-        """The client waits to be told that its body is wanted."""
+        """The client has sent ``Expect: 100-continue`` and waits with its body."""
         ...
 
     def receive(self, request: Request) -> None:
-        """A request is here."""
+        """Take a complete request."""
         ...
 
 
@@ -105,7 +105,7 @@ class RequestReader:
         self._head_bytes = 0
         self._messages = 0
         self.deadline = math.inf
-        """When the client has been too slow, as long as it is waited for."""
+        """When the client will have been too slow; infinite while nothing is expected of it."""
         self._clear()
 
     def _clear(self) -> None:
@@ -126,7 +126,7 @@ class RequestReader:
 
     @property
     def is_behind(self) -> bool:
-        """Whether no more of an upload should be read until the disk has what has come."""
+        """Whether the disk has to catch up before more of an upload is read."""
         return self._spool is not None and self._spool.is_behind
 
     def feed(self, data: bytes) -> None:
@@ -156,7 +156,7 @@ class RequestReader:
         self._clear()
 
     def restart_clock(self) -> None:
-        """The client could not send, or was not asked to, until now."""
+        """Begin its time anew: until now the client could not send, or was not asked to."""
         now = self._loop.time()
         if self._phase is _Phase.HEAD:
             self.deadline = now + self._limits.head_timeout_s
@@ -191,7 +191,7 @@ class RequestReader:
             raise RefusedError(431, "the request target is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; doubled ones that decide about framing or routing are refused."""
+        """One header; a second one is refused where it would decide about framing or routing."""
         if len(name) + len(value) > HEADER_BYTES_MAX:
             raise RefusedError(431, "a header is too large")
         if self._phase is not _Phase.HEAD:
@@ -263,7 +263,7 @@ class RequestReader:
             raise RefusedError(400, "only HTTP/1.1 is spoken here")
 
     def _waits_for_invitation(self) -> bool:
-        """Whether the client may wait for 100 Continue; one of HTTP/1.0 does not know it."""
+        """Whether the client may wait for 100 Continue, which HTTP/1.0 does not know."""
         expects = self._headers.get(b"expect", b"").strip().lower() == b"100-continue"
         return expects and self._parser.get_http_version() != "1.0"
 
@@ -296,7 +296,7 @@ class RequestReader:
             self._spool = None
 
     def _count_framing(self, count: int) -> None:
-        """Extensions of chunks, and trailers, which the parser keeps until they end."""
+        """Count chunk extensions and trailers, which the parser keeps in memory until they end."""
         self._framing_bytes += count
         if self._framing_bytes > HEAD_BYTES_MAX:
             raise RefusedError(431, "too much between the chunks of the body")

@@ -1,4 +1,4 @@
-"""A large body on its way to a file of its own, so that it takes disk while it comes, not memory.
+"""Writes a large body to a file while it arrives, so that it takes disk and not memory.
 
 Contract: parts are written in a thread, in order; up to WAITING_BYTES_MAX of them wait in memory,
 after that ``is_behind`` asks the sender to stop until ``on_room`` is called. The file has no name,
@@ -22,7 +22,7 @@ class SpoolError(Exception):
 
 
 class Spool:
-    """One body below ``directory``, which is made where it is missing."""
+    """One body, in a file below ``directory``, which is made where it is missing."""
 
     def __init__(
         self, directory: Path, supervisor: Supervisor, on_room: Callable[[], None]
@@ -36,7 +36,7 @@ class Spool:
         self._writing: asyncio.Task[None] | None = None
         self._closed = False
         self.failure = ""
-        """Why nothing more can be kept."""
+        """Why the body cannot be kept; empty as long as it can."""
 
     @property
     def is_behind(self) -> bool:
@@ -44,7 +44,7 @@ class Spool:
         return self._waiting_bytes > WAITING_BYTES_MAX
 
     def add(self, part: bytes) -> None:
-        """Write ``part``, now or when what is before it has been written; SpoolError."""
+        """Write ``part`` once what comes before it is written; SpoolError where that failed."""
         if self.failure:
             raise SpoolError(self.failure)
         self._waiting.append(part)
@@ -53,7 +53,7 @@ class Spool:
             self._writing = self._supervisor.spawn("writing an upload", self._write(), self._fail)
 
     async def read(self) -> bytes:
-        """All of it; SpoolError where it is not all there."""
+        """The whole body; SpoolError where part of it could not be written or read."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
         if self.failure:
@@ -64,7 +64,7 @@ class Spool:
             raise SpoolError(f"an upload cannot be read: {error}") from error
 
     def close(self) -> None:
-        """Forget it; a second time changes nothing."""
+        """Give up the body and its file; a second call changes nothing."""
         self._closed = True
         self._forget_waiting()
         if self._writing is None:

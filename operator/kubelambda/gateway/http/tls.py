@@ -1,9 +1,9 @@
 """TLS of the public listener: a context that follows its files.
 
-Contract: TLS 1.2 or newer, HTTP/1.1 only. Files that cannot be used are an error at start; later
-the last good pair stays in force until the new one is whole: a certificate and a key that belong
-together. What is wrong is logged once, and the files are tried again at each ``refresh``. A context
-is never changed once it is in use.
+Contract: TLS 1.2 or newer, HTTP/1.1 only. Files that cannot be used are an error at start. Later,
+the last good pair stays in use until there is a new pair of a certificate and a key that belong
+together; until then the problem is logged once, and the files are tried again at each ``refresh``.
+A context is never changed once it is in use.
 """
 
 import logging
@@ -24,10 +24,10 @@ class TlsFiles:
         self._loaded = self._look()
         self._complaint = ""
         self.context = self._build()
-        """For new connections; replaced, so ask for it each time."""
+        """For new connections. It is replaced with the files, so ask for it each time."""
 
     def refresh(self) -> None:
-        """Take up the files where they have changed; new connections use them."""
+        """Load the files where they have changed; new connections use them."""
         try:
             seen = self._look()
             if seen == self._loaded:

@@ -1,8 +1,8 @@
 """Accepts the connections of a TLS listener itself, so that they are counted from the first moment.
 
-Contract: a connection is counted in before its handshake, which has ``HANDSHAKE_S``; one over a cap
-is closed without an answer, which a handshake would be the price of. ``close`` accepts no more;
-handshakes that have begun go on.
+Contract: a connection is counted before its handshake, which may take ``HANDSHAKE_S``. One that is
+over a limit is closed without an answer, since an answer would cost a handshake. After ``close``
+none is accepted; handshakes that have begun go on.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class TlsListener:
         self._accepting.add_done_callback(lambda _: self._listening.close())
 
     def close(self) -> None:
-        """Accept no more; the port is free a moment later, when nobody waits on it."""
+        """Accept no more; the port is free a moment later, when the accepting task has ended."""
         if self._accepting is not None:
             self._accepting.cancel()
 

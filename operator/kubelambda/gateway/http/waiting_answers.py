@@ -1,17 +1,17 @@
-"""What clients have not taken yet of their answers, bounded over a listener (F14, F15).
+"""Limits what all clients of a listener have not yet taken of their answers (F14, F15).
 
-Contract: counts what it is told of. When all answers that wait are more than ``bytes_max``, the
-slowest readers are cut until they fit, of equally slow ones the one that began first. Who has only
-begun is taken for a reader of ``NEW_BYTES_PER_S``, so that a client that reads at all well is cut
-neither for those who came before it nor for those who come after. Nobody is refused for what others
-hold. Does no I/O itself, but by ``Reader``.
+Contract: when all answers that wait exceed ``bytes_max``, the slowest readers are cut until the
+rest fits; of equally slow ones, the one that began first. A client that has only just begun counts
+as a reader of at least ``NEW_BYTES_PER_S``, so that one that reads reasonably well is cut neither
+for clients that came before it nor for clients that come after it. No answer is refused because of
+what other clients hold. Does no I/O itself, only through ``Reader``.
 """
 
 from dataclasses import dataclass, field
 from typing import Protocol
 
 NEW_S = 1.0
-"""How long a slow pace says nothing: the first bytes are still on their way."""
+"""How long a slow pace means nothing, since the first bytes are still on their way."""
 NEW_BYTES_PER_S = 262_144.0
 
 
@@ -39,7 +39,7 @@ class WaitingAnswers:
     _held: dict[Reader, int] = field(default_factory=dict)
 
     def hold(self, reader: Reader, count: int, now: float) -> None:
-        """``reader`` has so many bytes to take now; whoever must make room for that is cut."""
+        """``reader`` has ``count`` bytes left to take; whoever has to make room for them is cut."""
         self.bytes_held += count - self._held.pop(reader, 0)
         if count:
             self._held[reader] = count

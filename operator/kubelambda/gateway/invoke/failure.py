@@ -1,8 +1,8 @@
 """Errors of the Lambda API as answers, and the answer to a request that the platform failed.
 
-Contract: every answer carries the request's id. ``answer_failure`` is the last boundary of a
-request: what nobody foresaw has been logged by whoever calls it, and the client gets one 500, or
-the end of its connection where an answer had begun.
+Contract: every answer carries the request's id. ``answer_failure`` is for exceptions that nothing
+else handles; its caller has logged them. The client gets one 500, or the end of its connection
+where an answer had begun.
 """
 
 import uuid

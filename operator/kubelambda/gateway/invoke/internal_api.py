@@ -1,11 +1,12 @@
-"""What gateways, dispatchers and triggers ask of a gateway, on its internal listener.
+"""Relayed events and heartbeats: what other gateways and dispatchers ask on the internal listener.
 
-Contract: ``core.wire.relay`` and ``gateway.peers.heartbeats``. Every request is signed with the key
-of the internal hop; one that is not gets 401 and nothing else. The payload of a relayed event was
-checked where it came in. Anything but the two routes is 404.
+Contract: ``core.wire.relay`` and ``gateway.peers.heartbeats``. A request that is not signed
+(``signed``) gets 401 and nothing else. The payload of a relayed event was checked where it came in.
+Anything but the two routes is 404.
 
-A function that the catalog does not know is gone only where its deletion was seen; where the sender
-may come again (asynchronous events) it is told to, since this gateway's watch may lag.
+A function that the catalog does not know is said to be deleted only where its deletion was seen. A
+sender that may send its event again (asynchronous events) is told to do so, since this gateway's
+watch may lag behind.
 """
 
 import asyncio
@@ -20,21 +21,20 @@ from kubelambda.core.coordination.membership import (
     decode_heartbeat,
     encode_heartbeat,
 )
-from kubelambda.core.coordination.routing import Target
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Function
 from kubelambda.core.model.invocation import SYNC_REQUEST_BYTES_MAX, Dropped, Outcome
+from kubelambda.core.model.target import Target
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.core.wire.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
 from kubelambda.core.wire.relay import (
     META_HEADER,
-    OUTCOME_HEADER,
     RELAY_PATH,
-    STREAM_OUTCOMES,
     MalformedRelayError,
     RelayRequest,
     decode_request,
 )
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, STREAM_OUTCOMES
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer
@@ -49,7 +49,7 @@ from kubelambda.process.supervisor import Supervisor
 logger = logging.getLogger(__name__)
 
 CATCH_UP_S = 1.0
-"""How long a relayed event waits for a view or a catalog that is behind its sender's."""
+"""How long a relayed event waits until this gateway's view or catalog is as new as its sender's."""
 CATCH_UP_STEP_S = 0.02
 _RELAY, _HEARTBEAT = RELAY_PATH.encode(), HEARTBEAT_PATH.encode()
 _LOOKUP = LOOKUP_PATH.encode()
@@ -131,7 +131,7 @@ class InternalApi:
             fail(event.answer)
 
     def _take(self, event: "_Event") -> None:
-        """Begin, or wait for the view or the function, which may not have come here yet."""
+        """Begin it now, or once the view or the function that its sender knows is known here."""
         function = self._resolve(event.meta)
         has_to_wait = self._is_behind(event.meta) or self._may_run_elsewhere(event.meta)
         if isinstance(function, Function) and not has_to_wait:
@@ -161,18 +161,18 @@ class InternalApi:
             self._begin(event, function)
 
     def _is_behind(self, meta: RelayRequest) -> bool:
-        """Whether the sender's view is newer; one that no gateway makes is not waited for."""
+        """Whether the sender's view is newer, and of an epoch that a gateway can have made."""
         return meta.epoch > self._membership.view.epoch and self._membership.is_credible(meta.epoch)
 
     def _may_run_elsewhere(self, meta: RelayRequest) -> bool:
-        """Whether its sender may have given this gateway up, and have turned to another (M7)."""
+        """Whether its sender may have taken this gateway for dead and turned to another (M7)."""
         return not meta.may_repeat and self._membership.may_count_as_dead
 
     def _is_deleted(self, meta: RelayRequest) -> bool:
         return bool(meta.function_uid) and self._was_deleted(meta.function_uid)
 
     def _refuse(self, meta: RelayRequest, error: ApiError) -> ApiError:
-        """What the sender is told of a function that cannot be found here."""
+        """What the sender is told where this gateway does not find the function."""
         if error.status != _NOT_FOUND:
             return error
         if self._is_deleted(meta):
@@ -223,7 +223,7 @@ class _Event:
 
 
 def _answer(event: _Event, invocation: Invocation, outcome: Outcome | ApiError | Dropped) -> None:
-    """Whoever brings the outcome goes on, whatever becomes of the answer."""
+    """Answer; an answer that fails is logged, and whoever brings the outcome goes on."""
     try:
         if isinstance(outcome, Outcome) and invocation.stream is not None:
             invocation.stream.complete(outcome)

@@ -1,8 +1,8 @@
-"""How a relayed event is answered: short, or at once with signs of life until the outcome is there.
+"""How a relayed event is answered: at its end, or at once with signs of life until then.
 
 Contract: ``core.wire.relay``. One answer; whatever comes after it, or after the sender has gone, is
-dropped. ``is_begun`` says that the event has been handed to an environment: a failure after that
-closes the connection, since nobody may say that the event did not run (P1).
+dropped. ``is_begun`` says that the event has been handed to an environment. A failure after that
+closes the connection, since it must not be said that the event did not run (P1).
 """
 
 import asyncio
@@ -11,13 +11,10 @@ from typing import Protocol
 from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Dropped, Outcome
-from kubelambda.core.wire.relay import (
-    BEGUN_SIGN,
+from kubelambda.core.wire.relay import BEGUN_SIGN, SIGN_OF_LIFE, SIGN_OF_LIFE_S, RelayRequest
+from kubelambda.core.wire.relay_outcome import (
     OUTCOME_HEADER,
     OUTCOME_IN_BODY,
-    SIGN_OF_LIFE,
-    SIGN_OF_LIFE_S,
-    RelayRequest,
     encode_outcome,
     encode_outcome_body,
 )
@@ -40,8 +37,8 @@ class RelayAnswer(Protocol):
         ...
 
 
-class ShortAnswer:
-    """An interim answer when the event begins, and the outcome when it is there."""
+class DirectAnswer:
+    """An interim 102 when the event begins, and a 200 with the outcome."""
 
     def __init__(self, request: Request, version: int) -> None:
         self._request = request
@@ -64,8 +61,8 @@ class ShortAnswer:
             self._request.respond(200, [(OUTCOME_HEADER, header)], body)
 
 
-class LivingAnswer:
-    """Begins at once, and shows each ``period_s`` that the gateway is there."""
+class SignsOfLifeAnswer:
+    """A 200 at once, and a sign of life each ``period_s`` until the outcome is there."""
 
     def __init__(self, request: Request, period_s: float = SIGN_OF_LIFE_S) -> None:
         self._request = request
@@ -104,10 +101,10 @@ class LivingAnswer:
 def open_answer(request: Request, relayed: RelayRequest) -> RelayAnswer:
     """The kind of answer that the sender of ``relayed`` has asked for."""
     if relayed.signs_of_life and not relayed.stream:
-        return LivingAnswer(request)
-    return ShortAnswer(request, relayed.version)
+        return SignsOfLifeAnswer(request)
+    return DirectAnswer(request, relayed.version)
 
 
 def fail(answer: RelayAnswer) -> None:
-    """Something that nobody foresaw: an error where nothing has run, else no answer."""
+    """After a bug of ours: an error where nothing has run, else no answer."""
     answer.complete(Dropped() if answer.is_begun else errors.internal())

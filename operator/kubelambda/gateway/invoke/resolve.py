@@ -1,13 +1,13 @@
-"""From what a caller names to the function that is invoked.
+"""From the function name that a caller gives to the function that is invoked.
 
 Contract: answers at once from the catalog; every refusal is an error of the Lambda API (spec
-sections 2.1 and 2.6), and whether something exists elsewhere does not show (F20).
+sections 2.1 and 2.6), and no answer tells what exists in other namespaces (F20).
 """
 
 from kubelambda.core import errors
-from kubelambda.core.coordination.routing import Target
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import LATEST, Function
+from kubelambda.core.model.target import Target
 from kubelambda.core.ports import Catalog
 
 
@@ -35,8 +35,8 @@ class Resolver:
     ) -> Function | ApiError:
         """The same, where the namespace is settled.
 
-        ``function_uid`` is the object that an event was accepted for: it runs for no other. Gone is
-        only what was seen to be deleted; one that is not known here yet is an ordinary 404.
+        ``function_uid`` is the object that an event was accepted for: it runs for no other. Only an
+        object that was seen to be deleted is gone; one that is not known here yet is a plain 404.
         """
         if not self._catalog.synced:
             return errors.unavailable("the catalog of functions is not read yet")

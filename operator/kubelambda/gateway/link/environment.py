@@ -1,9 +1,9 @@
 """One linked environment, from its agent's welcome to the end of the link.
 
-Contract: speaks docs/link.md to one agent that has proved itself. One event in flight. Tells its
-pool (``EnvironmentListener``) of every change of state; decides nothing about who gets which event.
-What the agent sends is hostile until checked: a broken rule closes the link, and the event in
-flight ends as the caller's ``Runtime.ExitError``.
+Contract: speaks docs/link.md to one agent that has been welcomed. One event is in flight at a time.
+Tells its pool (``EnvironmentListener``) of every change of state; does not decide which environment
+gets which event. What the agent sends is hostile until checked: a broken rule closes the link, and
+the caller of the event in flight gets ``Runtime.ExitError``.
 """
 
 import asyncio
@@ -24,20 +24,20 @@ State = Literal["starting", "idle", "busy"]
 
 ANSWER_GRACE_S = 0.25
 FINISHING_S = 0.1
-"""How long a runtime may take from its response to its next event: a period of its CPU quota."""
+"""How long a runtime may take to ask for its next event: one period of its CPU quota."""
 TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
-"""Base64 of at most 4,096 bytes: it becomes a header of the answer."""
+"""Base64 of at most 4,096 bytes; it becomes a header of the answer."""
 
 
 class EnvironmentListener(Protocol):
-    """Whoever hands out events."""
+    """Hands out events (``gateway.pools``)."""
 
     def environment_idle(self, environment: "Environment", *, first: bool) -> None:
-        """It may be given an event; ``first``: it could not before since it was linked."""
+        """It can take an event; ``first``: for the first time since it was linked."""
         ...
 
     def environment_recovered(self, environment: "Environment") -> None:
-        """It runs an event that another gateway handed over, or keeps the result of one."""
+        """It runs an event that another gateway gave it, or keeps the result of one."""
         ...
 
     def environment_changed(self, environment: "Environment") -> None:
@@ -63,14 +63,14 @@ class Environment:
         self.configured_at: float | None = None
         """None where another gateway has configured it."""
         self.event_s: float | None = None
-        """How long the event that has ended last took, until it could take the next."""
+        """How long the last event took, until it could take the next one; None before that."""
         self._listener = listener
         self._send = send
         self._close = close
         self._loop = asyncio.get_running_loop()
         self._invocation: Invocation | None = None
         self.recovered_request = ""
-        """The event of another gateway that it runs, or whose result it still keeps (link, 7)."""
+        """The event of another gateway that it runs, or whose result it keeps (docs/link.md, 7)."""
         self._event = EventSender(send)
         self._response = IncomingResponse(send, None)
         self._begun_at = self._answered_at = 0.0
@@ -94,7 +94,7 @@ class Environment:
         self._send(frames.encode_control(FrameType.CONFIGURE, fields))
 
     def adopt(self, state: str, request_id: str) -> None:
-        """Take up an agent that was configured before, by its own account of its state."""
+        """Take on an agent that was configured before, in the state that it says it is in."""
         self.recovered_request = request_id
         if state == "busy":
             self.state = "busy"
@@ -104,7 +104,7 @@ class Environment:
             self._become_idle()
 
     def invoke(self, invocation: Invocation) -> None:
-        """Hand over an event: when idle, or the very event that it has recovered."""
+        """Send an event: to an idle environment, or to one that has recovered this very event."""
         self.state = "busy"
         self._invocation = invocation
         self.recovered_request = ""
@@ -117,12 +117,12 @@ class Environment:
         self._event.start(invocation)
 
     def drain(self) -> None:
-        """Let it finish what it does and end."""
+        """Tell it to finish the event in flight and end."""
         self.leaving = True
         self._send(frames.encode_control(FrameType.DRAIN, {}))
 
     def shut_down(self, reason: str) -> None:
-        """End it now."""
+        """Tell it to end now."""
         self.leaving = True
         self._send(frames.encode_control(FrameType.SHUTDOWN, {"reason": reason}))
 
@@ -147,7 +147,7 @@ class Environment:
         handler(payload)
 
     def lost(self) -> None:
-        """The link is gone: an event in flight ends as if the runtime had been killed."""
+        """The link has ended: an event in flight ends as if the runtime had been killed."""
         self.leaving = True
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
@@ -155,17 +155,17 @@ class Environment:
             invocation.release()
 
     def is_finishing(self, now: float) -> bool:
-        """Busy, but its response is there: idle as soon as the runtime asks for its next event."""
+        """Whether its response is complete, so that it will be idle in a moment."""
         answered = self.state == "busy" and self._response.outcome is not None
         return answered and now - self._answered_at < FINISHING_S
 
     def count_busy_s(self, now: float) -> float:
-        """For how long it has been at the event in flight; 0 without one of this gateway's."""
+        """How long the event in flight has run; 0 without one of this gateway's."""
         return now - self._begun_at if self._invocation is not None else 0.0
 
     @property
     def is_recovering(self) -> bool:
-        """Busy with an event that another gateway handed over."""
+        """Whether it is busy with an event that another gateway gave it."""
         return self.state == "busy" and self._invocation is None
 
     @property

@@ -1,7 +1,7 @@
 """What an agent says when it dials.
 
-Contract: docs/link.md, section 3. Values only; each number within bounds. Whether what an agent
-says is true is another question: its proof shows that it holds its function's key, nothing more.
+Contract: docs/link.md, section 3. Values only; each number within bounds. The proof
+shows that an agent holds its function's key and nothing more: all else that it says may be false.
 """
 
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from typing import Any
 
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire import frames
-from kubelambda.core.wire.bounds import read_text
+from kubelambda.core.wire.checked_values import read_text
 from kubelambda.core.wire.frames import ProtocolError
 
 VERSION = 1
 _NAMES = ("namespace", "function", "uid", "pod", "podUid", "revision", "configDigest")
 KEY_GENERATION_MAX = 10**9
 NAME_CHARS_MAX = 253
-"""The longest name of Kubernetes; names and digests of pods are told on to the controller."""
+"""The longest name of Kubernetes. The controller is told names and digests of pods."""
 EPOCH_SAID_MAX = 2**63 - 1
-"""What an agent's integer holds. Whether gateways have issued an epoch is asked later."""
+"""What an agent's integer holds. Whether gateways can have issued an epoch is asked later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the agent said of itself in hello, its proof being good."""
+    """What an agent says of itself in hello."""
 
     ref: FunctionRef
     uid: str
@@ -35,7 +35,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A hello that is well-formed; whether it is true is another question."""
+    """A hello that is well-formed; nothing that it says has been verified."""
 
     identity: Identity
     key_generation: int
@@ -44,9 +44,9 @@ class Hello:
     state: str
     request_id: str
     epoch: int
-    """The highest that the agent says it has obeyed."""
+    """The highest epoch that the agent says it has obeyed."""
     epoch_proof: str = ""
-    """The word of a gateway that it is an epoch of gateways; empty from older agents."""
+    """A gateway's proof that gateways made this epoch; empty from older agents."""
 
 
 def decode_hello(fields: dict[str, Any]) -> Hello:
@@ -81,7 +81,7 @@ def _integer(fields: dict[str, Any], name: str, high: int, default: int | None) 
 
 
 def _read_name(value: Any) -> str:
-    """One that costs as many bytes as it has characters, wherever it is told on."""
+    """A name of printable ASCII, which takes one byte for each character in every report."""
     name = read_text(value, chars_max=NAME_CHARS_MAX)
     if not (name.isascii() and (name.isprintable() or not name)):
         raise ValueError("not a name")

@@ -1,4 +1,4 @@
-"""Decides how the hello of an agent is answered that has proved that it holds its function's key.
+"""Decides how to answer the hello of an agent that has proved to hold its function's key.
 
 Contract: an agent of a function that another gateway owns is redirected there; an agent of a
 function in this gateway's catalog is welcomed. View and catalog may lag behind what the agent
@@ -35,7 +35,7 @@ UNCONFIGURED = "unconfigured"
 
 
 class Ownership(Protocol):
-    """Which gateway owns which function (``gateway.peers.ownership``)."""
+    """Which gateway owns which function (driver: ``gateway.peers.membership``)."""
 
     @property
     def own(self) -> Member:

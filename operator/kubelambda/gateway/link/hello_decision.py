@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
-    """The agent's environment may begin; ``configure`` is None where it was configured before."""
+    """The agent becomes an environment; ``configure`` is None where it was configured before."""
 
     configure: dict[str, Any] | None
 

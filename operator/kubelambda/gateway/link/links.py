@@ -1,9 +1,9 @@
 """All links of a gateway: how many there may be, and what they share.
 
-Contract: counts what it is told of and says no where a limit is reached; does no I/O. A peer that
-has not proved itself costs a connection of its address's share. A peer that has proved itself is
-hostile all the same: the links of one function are limited, since each takes a descriptor and a
-place in the report to the controller.
+Contract: counts, and refuses what would exceed a limit; does no I/O. A peer that has not proved
+itself takes a connection of its address's share. A peer that has proved itself may be hostile all
+the same: the links of one function are limited, since each takes a descriptor and a place in the
+report to the controller.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Links:
     read_epoch: Callable[[], int]
     """The epoch of this gateway's view."""
     prove_epoch: Callable[[int], str]
-    """This gateway's word for an epoch; agents keep it and bring it along (frames.prove_epoch)."""
+    """This gateway's proof of an epoch; agents keep it and bring it along (frames.prove_epoch)."""
     serve_http: Callable[[asyncio.Transport, bytes], None]
     """Takes over a connection on which something other than the link's upgrade has come."""
     ping_s: float = PING_S
@@ -76,7 +76,7 @@ class Links:
         return True
 
     def discount_unauthenticated(self, address: str) -> None:
-        """It has proved itself, is no link, or has ended."""
+        """Count it no more: it has proved itself, is no link, or has ended."""
         _decrement(self.unauthenticated_by_address, address)
 
     def add(self, link: Link, uid: str) -> bool:

@@ -1,7 +1,7 @@
 """The response to one event, as the agent sends it: buffered, or passed on piece by piece.
 
-Contract: docs/link.md, sections 5 and 6. Credit goes back to the agent for what has been put away:
-into the buffer, which is capped, or to a caller who takes it. A broken rule is a ProtocolError.
+Contract: docs/link.md, sections 5 and 6. The agent gets credit back for what has been stored in the
+buffer, whose size is limited, or taken by the caller. A broken rule is a ProtocolError.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ CREDIT_BYTES = 131_072
 
 
 class IncomingResponse:
-    """``stream`` is where a caller wants it while it is being made."""
+    """``stream`` takes the response while it is being made; None where no caller wants that."""
 
     def __init__(self, send: Callable[[bytes], None], stream: ResponseStream | None) -> None:
         self._send = send
@@ -26,7 +26,7 @@ class IncomingResponse:
         self._function_error = False
         self._parts: list[bytes] = []
         self._bytes = 0
-        self._owed = 0
+        self._unreturned_credit = 0
         self.outcome: Outcome | None = None
 
     def open(self, fields: dict[str, Any]) -> None:
@@ -37,7 +37,7 @@ class IncomingResponse:
         self._function_error = fields.get("functionError") is True
         if self._stream is not None and fields.get("mode") == "streaming":
             self._is_streamed = True
-            self._stream.on_writable = self._pay
+            self._stream.on_writable = self._return_credit
             self._stream.begin()
 
     def add(self, payload: bytes) -> None:
@@ -47,16 +47,16 @@ class IncomingResponse:
         self._bytes += len(payload)
         if self._bytes > (STREAM_BYTES_MAX if self._is_streamed else RESPONSE_BYTES_MAX):
             raise ProtocolError("a response over the limit")
-        self._owed += len(payload)
+        self._unreturned_credit += len(payload)
         if not self._is_streamed or self._stream is None:
             self._parts.append(payload)
         elif not self._stream.write(payload):
             return
-        if self._owed >= CREDIT_BYTES:
-            self._pay()
+        if self._unreturned_credit >= CREDIT_BYTES:
+            self._return_credit()
 
     def close(self, fields: dict[str, Any]) -> Outcome:
-        """The end has come; what became of the event."""
+        """The end has come; the outcome of the event."""
         if not self._is_open:
             raise ProtocolError("the end of no response")
         self._is_open = False
@@ -71,7 +71,7 @@ class IncomingResponse:
         self._parts = []
         return self.outcome
 
-    def _pay(self) -> None:
-        owed, self._owed = self._owed, 0
-        if owed and self._is_open:
-            self._send(frames.encode_credit(owed))
+    def _return_credit(self) -> None:
+        credit, self._unreturned_credit = self._unreturned_credit, 0
+        if credit and self._is_open:
+            self._send(frames.encode_credit(credit))

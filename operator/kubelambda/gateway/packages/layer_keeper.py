@@ -1,10 +1,11 @@
-"""Keeps the content of small layers where packages are, so that their objects may be deleted.
+"""Copies the content of small layers into the package store, so that their objects may be deleted.
 
-Contract: every layer that a function of the catalog uses and that stands in its object (inline,
-zipFile) is put into the package store under its SHA-256, which the function's status remembers.
-Any number of gateways may do so: a package that is there already stays as it is. A store that
-cannot be asked is asked again. Source: spec/lambda.md, section 6.7 (functions that already use a
-deleted version keep working). Content that is not what its digest says is never kept: logged once.
+Contract: every layer that a function of the catalog uses and whose content is in its object
+(inline, zipFile) is put into the package store under its SHA-256, which the function's status
+remembers. Any number of gateways may do so: a package that is there already stays as it is. While
+the store is unreachable it is tried again, each RETRY_S. Content that does not match its digest is
+never kept; that is logged once. Source: spec/lambda.md, section 6.7 (functions that already use a
+deleted version keep working).
 """
 
 import asyncio
@@ -34,7 +35,7 @@ class LayerKeeper:
         catalog.subscribe(self._follow)
 
     async def run(self) -> None:
-        """Put one layer after the other, for ever."""
+        """Put one layer after the other into the store, until cancelled."""
         while True:
             layer = await self._waiting.get()
             try:

@@ -23,15 +23,10 @@ from kubelambda.core.model.code import InlineZip
 from kubelambda.core.model.function import Function
 from kubelambda.core.packages.check import check_package
 from kubelambda.core.packages.store import (
-    AUTHORIZATION_HEADER,
     PACKAGE_BYTES_MAX,
-    PACKAGES_PATH,
-    UPLOAD_PATH,
     PackageNotFoundError,
     PackagesUnavailableError,
-    is_authorized,
     is_sha256,
-    read_authorization,
 )
 from kubelambda.core.ports import Catalog
 from kubelambda.core.wire.package_lookup import (
@@ -39,6 +34,13 @@ from kubelambda.core.wire.package_lookup import (
     MalformedLookupError,
     decode_lookup,
     encode_missing,
+)
+from kubelambda.core.wire.package_transfer import (
+    AUTHORIZATION_HEADER,
+    PACKAGES_PATH,
+    UPLOAD_PATH,
+    is_authorized,
+    read_authorization,
 )
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.spool import SpoolError
@@ -52,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 PART_BYTES = 262_144
 STORING_MAX = 2
-"""So many whole packages are in memory at a time; the others wait on disk for their turn."""
+"""How many whole packages are in memory at a time; the others wait on disk."""
 _UPLOAD, _DOWNLOAD = UPLOAD_PATH.encode(), PACKAGES_PATH.encode()
 _LOOKUP = LOOKUP_PATH.encode()
 _AUTHORIZATION = AUTHORIZATION_HEADER.encode()
@@ -212,7 +214,7 @@ async def _read_upload(request: Request) -> bytes:
 
 
 async def _send_file(request: Request, file: BinaryIO, size: int) -> None:
-    """As fast as the agent takes it, a part in memory at a time."""
+    """Send it as fast as the agent takes it; one part at a time is in memory."""
     writable = asyncio.Event()
     request.on_writable = writable.set
     request.on_gone = writable.set

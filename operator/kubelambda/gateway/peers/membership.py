@@ -1,8 +1,9 @@
-"""This gateway's part in agreeing who owns what: heartbeats out, heartbeats in, one view.
+"""This gateway's part in agreeing which gateway owns a function: heartbeats and a view.
 
-Contract: decisions are ``core.coordination.membership``'s; this module keeps the clock, the peers
-and the view. A gateway that finds no other serves alone. ``leave`` gives its functions away before
-it goes. Lives on the event loop; heartbeats travel through the port ``HeartbeatSender``.
+Contract: the decisions are ``core.coordination.membership``'s; this module keeps the view and says
+when heartbeats are sent. A gateway that finds no other serves alone. ``leave`` gives its functions
+away and returns when the others were told. Lives on the event loop; heartbeats travel through the
+port ``HeartbeatSender``.
 """
 
 import asyncio
@@ -84,7 +85,7 @@ class Membership:
         self.own = own
         self.view = View()
         self._owners: dict[FunctionRef, Member | None] = {}
-        """What ``view`` says, kept: hashing over all members for every event costs more."""
+        """The owners by ``view``: hashing over all members again for every event costs more."""
         self._sender = sender
         self._find_peers = find_peers
         self._load = load
@@ -136,7 +137,7 @@ class Membership:
         return self._loop.time() - self._heard_at > HEARD_S
 
     async def wait_until_heard(self, timeout_s: float) -> None:
-        """Return when a round of heartbeats says what has become of it, or after ``timeout_s``."""
+        """Return when heartbeats say whether this gateway still counts, or after ``timeout_s``."""
         end = self._loop.time() + timeout_s
         while self.may_count_as_dead and (left_s := end - self._loop.time()) > 0:
             await _wait(self._rounded, left_s)
@@ -177,10 +178,10 @@ class Membership:
         if member.name in self._peers:
             self._wanted.set()
 
-    # the life of the process
+    # starting, running, leaving
 
     def start(self) -> None:
-        """Take up the view of a gateway alone, where there is nobody to ask."""
+        """Make the view of a gateway that is alone, where there are no others to ask."""
         self._consider(self.view)
 
     async def run(self) -> None:

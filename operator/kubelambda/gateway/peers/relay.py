@@ -48,7 +48,7 @@ class Relay:
     connection: Closable | None = None
 
     def finish(self, outcome: Outcome | ApiError | Dropped) -> None:
-        """The owner has spoken, or nobody can know what became of the event (Dropped)."""
+        """The owner has answered, or nobody can know what became of the event (Dropped)."""
         self.invocation.on_abandoned = None
         self.invocation.finish(outcome)
         self.invocation.release()
@@ -60,7 +60,7 @@ class Relay:
             self.on_failure(RelayFailure(self.owner, reason, unreachable))
 
     def abandon(self) -> None:
-        """The caller has gone: so does the relay."""
+        """The caller has gone: end the relay."""
         self.invocation.answered = True
         if self.connection is not None:
             self.connection.close()

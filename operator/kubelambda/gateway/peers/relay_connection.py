@@ -14,13 +14,8 @@ import httptools
 
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, Dropped, Outcome
-from kubelambda.core.wire.relay import (
-    OUTCOME_HEADER,
-    POSITIONAL,
-    MalformedRelayError,
-    decode_outcome,
-    is_stream,
-)
+from kubelambda.core.wire.relay import POSITIONAL, MalformedRelayError
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, decode_outcome, is_stream
 from kubelambda.gateway.peers.relay import Relay
 from kubelambda.process.keepalive import set_keepalive
 
@@ -130,7 +125,7 @@ class RelayConnection(asyncio.Protocol):
             self._is_stream = is_stream(self._outcome)
 
     def on_body(self, body: bytes) -> None:
-        """Part of the payload, capped; or of a stream, for the caller as it is."""
+        """Part of a payload, which is capped, or of a stream, which goes to the caller as it is."""
         stream = self._relay.invocation.stream if self._relay is not None else None
         if stream is not None and self._is_stream:
             if not stream.relay(body) and self._transport is not None:
@@ -143,7 +138,7 @@ class RelayConnection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """A whole reply, or the interim one; acted upon outside of the parser's callbacks."""
+        """A reply is whole, the interim or the final one; ``data_received`` acts upon it."""
         status = self._parser.get_status_code()
         keep_alive = self._parser.should_keep_alive()
         self._replies.append(_Reply(status, self._outcome, b"".join(self._body), keep_alive))
@@ -186,7 +181,7 @@ class RelayConnection(asyncio.Protocol):
         relay.finish(outcome)
 
     def _give_up(self, error: BaseException) -> None:
-        """What came is no reply, or one that cannot be passed on: the event may have run."""
+        """What came is no reply, or one that cannot be passed on; the event may have run."""
         relay, self._relay = self._relay, None
         self.close()
         if relay is not None:

@@ -1,7 +1,8 @@
-"""Where an invocation goes: to this gateway's own environments, or to the gateway that owns them.
+"""Where an invocation goes: to this gateway's own pools, or to the gateway that owns its function.
 
-Contract: an invocation is relayed once at most (``hops``), and never again once it may have been
-handed to an environment; before that, a relay that failed is tried anew when the view has changed.
+Contract: an invocation passes HOPS_MAX gateways at most, and is never sent again once it may have
+been handed to an environment. Before that, a relay that failed is tried again, TRIES_MAX times in
+all, with a longer pause each time, and each time with the owner of that moment.
 """
 
 from kubelambda.core import errors

@@ -1,10 +1,11 @@
-"""Telling the controller what is wanted: on change, and each second.
+"""Reporting to the controller which environments there are and how many requests wait.
 
-Contract: ``core.wire.demand``, rules D1 to D3. Changes are coalesced over a few milliseconds; what
-is sent is what has changed, and the whole demand at the start, each WHOLE_S, and whenever the
-controller does not hold what the changes begin from. A report that fails is made good by the next,
-which is whole. Thousands of environments are looked at and encoded a slice at a time, beside
-everything else. ``HttpDemandSink`` is the driver for a cluster; local mode brings its own.
+Contract: ``core.wire.demand``, rules D1 to D3. A report is made when something has changed, and
+each PERIOD_S; changes within COALESCE_S make one report. It contains what has changed; at the
+start, each WHOLE_S, and whenever the controller does not hold what the changes begin from, it
+contains everything. After a report that failed, the next contains everything. Thousands of
+environments are gone through a slice at a time, so that requests are served in between. Reports go
+through the port ``core.ports.DemandSink`` (``demand_sink`` on a cluster).
 """
 
 import asyncio
@@ -15,12 +16,8 @@ from typing import Protocol
 
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.ports import DemandSink
-from kubelambda.core.wire.demand import (
-    DemandReport,
-    Drain,
-    FunctionDemand,
-    has_changed,
-)
+from kubelambda.core.wire.demand import DemandReport, Drain, FunctionDemand
+from kubelambda.core.wire.demand_change import has_changed
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 
 logger = logging.getLogger(__name__)
@@ -30,7 +27,7 @@ WHOLE_S = 300.0
 COALESCE_S = 0.005
 FAILURE_LOG_S = 30.0
 SLICE_FUNCTIONS = 25
-"""So many functions are looked at, or encoded, before other work has its turn."""
+"""After so many functions are gone through or encoded, other tasks get their turn."""
 
 
 class DemandError(Exception):
@@ -38,7 +35,7 @@ class DemandError(Exception):
 
 
 class DemandSource(Protocol):
-    """Whoever knows what is wanted: the pools."""
+    """Who knows the demand: the pools."""
 
     def refs(self) -> Sequence[FunctionRef]:
         """The functions that there is demand of."""
@@ -73,9 +70,9 @@ class DemandReporter:
         self._wanted = asyncio.Event()
         self._changed: set[FunctionRef] = set()
         self._told: dict[FunctionRef, tuple[FunctionDemand, float]] = {}
-        """What the controller knows by the report ``_base``, and when it was looked at."""
+        """What the controller knows from the report ``_base``, and when each pool was asked."""
         self._base: int | None = None
-        """The report that the controller holds; None where the next has to be whole."""
+        """The report that the controller holds; None where the next must contain everything."""
         self._sequence = time.time_ns()
         self._whole_at = self._looked_at = 0.0
         self._last_complaint = 0.0
@@ -121,7 +118,7 @@ class DemandReporter:
             self._drain(one)
 
     async def _recover(self, report: DemandReport, error: DemandError) -> None:
-        """Changes that are refused are followed by the whole at once."""
+        """After changes that were refused, everything is sent at once."""
         if report.base is not None:
             self._wanted.set()
             return
@@ -129,7 +126,7 @@ class DemandReporter:
         await asyncio.sleep(PERIOD_S / 4)
 
     async def _look(self, base: int | None) -> DemandReport:
-        """What is to be told now; every function is looked at once in PERIOD_S."""
+        """The report to send now; every function is gone through once in PERIOD_S."""
         now = self._clock()
         changed: Iterable[FunctionRef]
         changed, self._changed = self._changed, set()

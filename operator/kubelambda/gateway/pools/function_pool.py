@@ -1,6 +1,7 @@
-"""One function's environments and requests, as its owner holds them.
+"""One function's environments and requests, as the gateway that owns the function holds them.
 
-Contract: a value with questions; who gets what is decided in ``pool``. Lives on the event loop.
+Contract: holds and answers questions, no more; which request gets which environment is decided in
+``assigner``. Lives on the event loop.
 """
 
 from collections import deque
@@ -13,9 +14,9 @@ from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import Environment
 
 DURATION_WEIGHT = 0.2
-"""Of the latest event in the mean of all."""
+"""The weight of the latest event in the mean."""
 RETRY_NO_ROOM_S = 5
-"""Room comes when something ends, not within the second."""
+"""Retry-After where the cluster has no room: room comes when something ends, not at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,10 +26,11 @@ class FunctionPool:
     function: Function
     environments: set[Environment] = field(default_factory=set)
     idle: list[Environment] = field(default_factory=list)
-    """Last used last."""
+    """In the order of their last use."""
     waiting: deque[Invocation] = field(default_factory=deque)
     parked: deque[Invocation] = field(default_factory=deque)
-    """Over a limit, but for an environment that has answered and is about to be idle; uncounted."""
+    """Over a limit; they wait for an environment that has answered and is about to be idle. Not
+    counted."""
     in_flight: int = 0
     recovered: set[Environment] = field(default_factory=set)
     """Environments that run another gateway's event, or keep the result of one."""
@@ -49,7 +51,7 @@ class FunctionPool:
         return sum(environment.is_recovering for environment in self.recovered)
 
     def take_pending(self) -> list[Invocation]:
-        """What has not been handed to an environment; nothing of it is left here."""
+        """The requests that were not handed to an environment; they are taken out of the pool."""
         pending = [*self.waiting, *self.parked]
         self.waiting.clear()
         self.parked.clear()
@@ -63,7 +65,7 @@ class FunctionPool:
             self.idle.remove(environment)
 
     def find_refusal(self) -> ApiError | None:
-        """Why no request can be served; None where one may be, now or after a wait.
+        """Why no request can be served; None where one can, now or after a wait.
 
         An environment that is there serves, whatever keeps others from starting.
         """
@@ -74,7 +76,7 @@ class FunctionPool:
         return None
 
     def build_wait_error(self, waited_s: float) -> ApiError:
-        """What to tell a request that has waited in vain; in the words of who denies the room."""
+        """The answer to a request that waited in vain; it says why no environment starts."""
         function = self.function
         name, object_name = function.function_name, function.ref.name
         if function.stalled_reason:

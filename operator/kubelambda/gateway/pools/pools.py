@@ -1,30 +1,28 @@
-"""Functions with their environments, their waiting requests and their counts.
+"""The pools of a gateway: which functions it has, and which environments belong to each.
 
-Contract: one pool per function object on its owner; an event goes to the environment that was used
-last and is current; with none idle the request waits, and the request that has waited longest gets
-the first environment that is free. A limit answers 429 at once. Nothing but a timeout ends an event
-that runs: where its function is changed, given away or deleted, its environment finishes it first.
+Contract: one pool for each function object that this gateway owns, dropped once nothing is left in
+it; who gets what within a pool is ``assigner``'s. Nothing but a timeout ends an event that runs:
+where its function is changed, given away or deleted, its environment finishes the event first.
 Lives on the event loop and does no I/O: frames go out through environments, demand through
 ``notify``.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from kubelambda.core.errors import ApiError, function_deleted, throttled, unavailable
+from kubelambda.core.errors import function_deleted
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.demand import FunctionDemand
 from kubelambda.gateway.invocation import Invocation
-from kubelambda.gateway.link.environment import FINISHING_S, Environment
+from kubelambda.gateway.link.environment import Environment
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
+from kubelambda.gateway.pools.assigner import Assigner
 from kubelambda.gateway.pools.function_pool import FunctionPool
 from kubelambda.gateway.pools.slots import PeerCounts, Slots
 
-logger = logging.getLogger(__name__)
-
 HANDOVER_S = 0.3
+"""After a change of owners, the time that warm environments take to link themselves here."""
 
 
 class Pools:
@@ -43,14 +41,16 @@ class Pools:
         find: Callable[[FunctionRef], Function | None],
         observe_stage: Callable[[ColdStartStage, float], None] = ignore_stage,
     ) -> None:
-        self._start_wait_s = start_wait_s
         self._notify = notify
         self._slots = Slots(peer_counts)
+        self._assigner = Assigner(
+            self._slots, start_wait_s=start_wait_s, notify=notify, drop_if_empty=self._drop_if_empty
+        )
         self._find = find
         self._observe_stage = observe_stage
         self._pools: dict[FunctionRef, FunctionPool] = {}
-        self._homes: dict[Environment, FunctionPool] = {}
-        """The pool of each linked environment; of a deleted function it is in no other book."""
+        self._pool_of: dict[Environment, FunctionPool] = {}
+        """The pool of each linked environment. A deleted function's pool is found here only."""
         self._handover_until = 0.0
         self._loop = asyncio.get_running_loop()
 
@@ -60,42 +60,7 @@ class Pools:
         if function is None or function.uid != invocation.function.uid:
             invocation.finish(function_deleted(invocation.invoked_arn))
             return
-        pool = self._pool(function)
-        if invocation.may_repeat and self._reattach(pool, invocation):
-            return
-        refusal = pool.find_refusal()
-        if refusal is not None:
-            self._refuse(pool, invocation, refusal)
-        elif not (reason := self._slots.find_throttle(pool)):
-            self._admit(pool, invocation)
-        elif len(pool.parked) < self._count_finishing(pool):
-            self._park(pool, invocation, reason)
-        else:
-            self._refuse(pool, invocation, throttled(reason))
-
-    def _refuse(self, pool: FunctionPool, invocation: Invocation, refusal: ApiError) -> None:
-        invocation.finish(refusal)
-        self._drop_if_empty(pool)
-
-    def _count_finishing(self, pool: FunctionPool) -> int:
-        return pool.count_finishing(self._loop.time())
-
-    def _admit(self, pool: FunctionPool, invocation: Invocation) -> None:
-        self._count(pool, invocation)
-        environment = pool.take_idle()
-        if environment is not None:
-            _hand_over(environment, invocation)
-            return
-        invocation.timer = self._loop.call_later(
-            self._start_wait_s, self._give_up, pool, invocation
-        )
-        if not pool.waiting:
-            pool.waiting_since = self._loop.time()
-        pool.waiting.append(invocation)
-        invocation.on_abandoned = lambda: self._abandon(pool, invocation)
-        self._notify(pool.function.ref)
-        if self._count_finishing(pool):
-            self._loop.call_later(FINISHING_S, self._notify, pool.function.ref)
+        self._assigner.submit(self._pool(function), invocation)
 
     def attach(self, environment: Environment) -> None:
         """An environment has linked itself. Its function was known when it was welcomed."""
@@ -104,7 +69,7 @@ class Pools:
         if pool is None or pool.function.uid != identity.uid:
             environment.drain()
             return
-        self._homes[environment] = pool
+        self._pool_of[environment] = pool
         pool.environments.add(environment)
         if pool.waiting and environment.state == "starting":
             self._observe_stage("dialled", environment.linked_at - pool.waiting_since)
@@ -112,11 +77,11 @@ class Pools:
 
     def detach(self, environment: Environment) -> None:
         """An environment's link is gone."""
-        pool = self._homes.pop(environment, None)
+        pool = self._pool_of.pop(environment, None)
         if pool is None:
             return
         pool.forget(environment)
-        self._review(pool)
+        self._assigner.refuse_hopeless(pool)
         self._drop_if_empty(pool)
         self._notify(pool.function.ref)
 
@@ -126,7 +91,7 @@ class Pools:
         The end of an event is told with the next report: idle ages are seconds, and only a new
         environment or a shorter queue is worth a report of its own.
         """
-        pool = self._homes.get(environment)
+        pool = self._pool_of.get(environment)
         if pool is None or environment.leaving:
             return
         if not environment.recovered_request:
@@ -139,7 +104,7 @@ class Pools:
             pool.note_event(environment.event_s)
         if environment not in pool.idle:
             pool.idle.append(environment)
-        self._hand_out(pool)
+        self._assigner.hand_out(pool)
 
     def _observe_start(self, environment: Environment) -> None:
         configured_at = environment.configured_at
@@ -150,18 +115,18 @@ class Pools:
 
     def environment_recovered(self, environment: Environment) -> None:
         """It came from another gateway with an event or a result."""
-        pool = self._homes.get(environment)
+        pool = self._pool_of.get(environment)
         if pool is not None:
             pool.recovered.add(environment)
             self._notify(environment.identity.ref)
 
     def environment_changed(self, environment: Environment) -> None:
         """It is leaving: no more events for it."""
-        pool = self._homes.get(environment)
+        pool = self._pool_of.get(environment)
         if pool is not None:
             if environment in pool.idle:
                 pool.idle.remove(environment)
-            self._review(pool)
+            self._assigner.refuse_hopeless(pool)
             self._notify(environment.identity.ref)
 
     def drain(self, ref: FunctionRef, pod: str) -> None:
@@ -180,9 +145,9 @@ class Pools:
         if function.ref not in self._pools:
             return
         pool = self._pool(function)
-        self._review(pool)
-        self._hand_out(pool)
-        self._admit_parked(pool)
+        self._assigner.refuse_hopeless(pool)
+        self._assigner.hand_out(pool)
+        self._assigner.accept_parked(pool)
         self._drop_if_empty(pool)
         self._notify(pool.function.ref)
 
@@ -279,7 +244,7 @@ class Pools:
 
     def environments(self) -> list[Environment]:
         """All linked environments."""
-        return list(self._homes)
+        return list(self._pool_of)
 
     def _pool(self, function: Function) -> FunctionPool:
         """The pool of this very object; what is left of another object of its name is retired."""
@@ -292,83 +257,7 @@ class Pools:
         pool.function = function
         return pool
 
-    def _hand_out(self, pool: FunctionPool) -> None:
-        """Requests that wait, the oldest first, to environments that are free."""
-        while pool.waiting and (environment := pool.take_idle()) is not None:
-            invocation = pool.waiting.popleft()
-            invocation.stop_timer()
-            _hand_over(environment, invocation)
-
-    def _review(self, pool: FunctionPool) -> None:
-        """Refuse what waits for nothing."""
-        refusal = pool.find_refusal()
-        if refusal is not None:
-            for invocation in pool.take_pending():
-                invocation.finish(refusal)
-
-    def _count(self, pool: FunctionPool, invocation: Invocation) -> None:
-        def on_released() -> None:
-            self._admit_parked(pool)
-            self._drop_if_empty(pool)
-
-        self._slots.take(pool, invocation, on_released)
-
-    def _park(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
-        """A caller who follows an answer at once is not throttled by what he has been answered."""
-        pool.parked.append(invocation)
-        invocation.timer = self._loop.call_later(
-            FINISHING_S, self._throttle_parked, pool, invocation, reason
-        )
-        invocation.on_abandoned = lambda: self._throttle_parked(pool, invocation, reason)
-
-    def _throttle_parked(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
-        if invocation in pool.parked:
-            pool.parked.remove(invocation)
-            invocation.on_abandoned = None
-            self._refuse(pool, invocation, throttled(reason))
-
-    def _admit_parked(self, pool: FunctionPool) -> None:
-        while pool.parked and not self._slots.find_throttle(pool):
-            invocation = pool.parked.popleft()
-            invocation.stop_timer()
-            self._admit(pool, invocation)
-
-    def _reattach(self, pool: FunctionPool, invocation: Invocation) -> bool:
-        """Whether the very event runs already, or ran at a gateway that is gone."""
-        running = pool.find_running(invocation.request_id)
-        if running is not None:
-            running.share(invocation)
-            return True
-        environment = pool.take_recovered(invocation.request_id)
-        if environment is None:
-            return False
-        self._count(pool, invocation)
-        _hand_over(environment, invocation)
-        return True
-
-    def _abandon(self, pool: FunctionPool, invocation: Invocation) -> None:
-        """A request that still waits is dropped; a running one runs on."""
-        if not invocation.begun and not invocation.answered:
-            pool.waiting.remove(invocation)
-            invocation.finish(unavailable("the client has gone"))
-            self._notify(pool.function.ref)
-
-    def _give_up(self, pool: FunctionPool, invocation: Invocation) -> None:
-        if not invocation.begun and invocation in pool.waiting:
-            pool.waiting.remove(invocation)
-            invocation.finish(pool.build_wait_error(self._start_wait_s))
-            self._notify(pool.function.ref)
-
     def _drop_if_empty(self, pool: FunctionPool) -> None:
         empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)
         if empty and self._pools.get(pool.function.ref) is pool:
             del self._pools[pool.function.ref]
-
-
-def _hand_over(environment: Environment, invocation: Invocation) -> None:
-    """Whoever answers, the slot comes back: half handed over is lost, with its environment."""
-    try:
-        environment.invoke(invocation)
-    except Exception:
-        logger.exception("request %s could not be handed over", invocation.request_id)
-        environment.abort()

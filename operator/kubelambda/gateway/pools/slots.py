@@ -65,7 +65,7 @@ class Slots:
         invocation.on_released = release
 
     def count(self) -> int:
-        """All that are taken."""
+        """How many slots are taken."""
         return self._in_flight
 
     def count_by_account(self) -> dict[str, int]:
@@ -73,7 +73,7 @@ class Slots:
         return dict(self._by_account)
 
     async def wait_released(self) -> None:
-        """Return when none is taken any more."""
+        """Return when no slot is taken any more."""
         while self._in_flight:
             self._released.clear()
             await self._released.wait()

@@ -5,13 +5,13 @@ that changes something gets the next resourceVersion; one that changes nothing l
 its version included, as it was.
 """
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
+from kubelambda.kube.memory.copies import copy_value
 from kubelambda.kube.memory.defaults import add_defaults
 from kubelambda.kube.memory.fields import (
     Path,
@@ -75,7 +75,7 @@ class StoredObjects:
     def get(self, key: ObjectKey) -> Manifest:
         """A copy; NotFoundError where there is nothing."""
         entry = self._find(key)
-        manifest = copy.deepcopy(entry.manifest)
+        manifest = copy_value(entry.manifest)
         manifest["metadata"]["managedFields"] = [
             {
                 "manager": manager,
@@ -96,7 +96,7 @@ class StoredObjects:
             raise AlreadyExistsError(
                 f'{resource.plural} "{name}" already exists', status=409, reason="AlreadyExists"
             )
-        created = copy.deepcopy(manifest)
+        created = copy_value(manifest)
         if resource in _WITH_STATUS:
             created.pop("status", None)
         created |= {"apiVersion": resource.api_version, "kind": resource.kind}
@@ -122,7 +122,7 @@ class StoredObjects:
         """Replace the object by ``written``; ``applied`` is the manifest that an apply has sent."""
         resource, entry = key[0], self._find(key)
         former = entry.manifest
-        written = self._keep(resource, former, copy.deepcopy(written), writer[2])
+        written = self._keep(resource, former, copy_value(written), writer[2])
         if applied is not None:
             self._drop_unsaid(entry, written, applied, writer)
         add_defaults(resource, written)
@@ -149,7 +149,7 @@ class StoredObjects:
         writer = (manager, "Apply", "")
         if key not in self._entries:
             return self.create(key, manifest, writer)
-        applied = copy.deepcopy(manifest)
+        applied = copy_value(manifest)
         merged = merge_applied(self._find(key).manifest, applied)
         return self.update(key, merged, writer, applied)
 
@@ -196,9 +196,9 @@ class StoredObjects:
     ) -> Manifest:
         """``written``, with the former value of everything that such a write cannot change."""
         if subresource == "status":
-            written = {**copy.deepcopy(former), "status": written.get("status", {})}
+            written = {**copy_value(former), "status": written.get("status", {})}
         elif resource in _WITH_STATUS:
-            written["status"] = copy.deepcopy(former.get("status"))
+            written["status"] = copy_value(former.get("status"))
             if written["status"] is None:
                 del written["status"]
         metadata = written["metadata"]

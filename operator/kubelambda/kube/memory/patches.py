@@ -5,12 +5,12 @@ RFC 6902 (JSON patch; ``add``, ``replace``, ``remove`` and ``test`` only), and s
 for lists of named items.
 """
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 from kubelambda.kube.api import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from kubelambda.kube.errors import InvalidError
+from kubelambda.kube.memory.copies import copy_value
 
 _ITEM_KEYS = {"containers": "name", "env": "name", "volumes": "name", "initContainers": "name"}
 
@@ -19,11 +19,11 @@ def patch(live: dict[str, Any], content: Any, content_type: str) -> dict[str, An
     """``live`` after one PATCH; InvalidError where the API server would refuse it."""
     patched: dict[str, Any]
     if content_type == MERGE_PATCH:
-        patched = _merge(copy.deepcopy(live), copy.deepcopy(content), by_name=False)
+        patched = _merge(copy_value(live), copy_value(content), by_name=False)
     elif content_type == STRATEGIC_PATCH:
-        patched = _merge(copy.deepcopy(live), copy.deepcopy(content), by_name=True)
+        patched = _merge(copy_value(live), copy_value(content), by_name=True)
     elif content_type == JSON_PATCH:
-        patched = copy.deepcopy(live)
+        patched = copy_value(live)
         for operation in content:
             _carry_out(patched, operation)
     else:
@@ -62,7 +62,7 @@ def _carry_out(document: dict[str, Any], operation: Mapping[str, Any]) -> None:
         if node is None:
             raise InvalidError(f"{operation['path']} does not exist", status=422, reason="Invalid")
     key: Any = int(last) if isinstance(node, list) and last != "-" else last
-    verb, value = operation["op"], copy.deepcopy(operation.get("value"))
+    verb, value = operation["op"], copy_value(operation.get("value"))
     if verb == "test":
         if node[key] != value:
             raise InvalidError(f"{operation['path']} differs", status=422, reason="Invalid")

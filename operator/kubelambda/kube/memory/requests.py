@@ -5,12 +5,12 @@ with a real server. ``fail_next``, ``refuse`` and ``stop_after`` set failures up
 """
 
 import asyncio
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from kubelambda.kube.errors import KubeError
+from kubelambda.kube.memory.copies import copy_value
 
 AnswerT = TypeVar("AnswerT")
 
@@ -88,7 +88,7 @@ class RecordedRequests:
             self._count_down(call)
             raise
         self._count_down(call)
-        return copy.deepcopy(answer)
+        return copy_value(answer)
 
     def _take_effect(self, call: Call, carry_out: Callable[[], AnswerT]) -> AnswerT:
         fault = self._take_fault(call)

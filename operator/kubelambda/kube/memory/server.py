@@ -1,12 +1,12 @@
 """``MemoryApi``: the requests of ``kube.api``, answered from memory."""
 
-import copy
 import itertools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from kubelambda.kube.api import MERGE_PATCH, Manifest
 from kubelambda.kube.memory.cluster import MemoryCluster, update_by
+from kubelambda.kube.memory.copies import copy_value
 from kubelambda.kube.memory.objects import ObjectKey
 from kubelambda.kube.memory.patches import patch
 from kubelambda.kube.memory.requests import Call, RecordedRequests
@@ -143,4 +143,4 @@ def _call(
     verb: str, key: ObjectKey, manager: str = "", content: Any = None, subresource: str = ""
 ) -> Call:
     resource = f"{key[0].plural}/{subresource}" if subresource else key[0].plural
-    return Call(verb, resource, key[1], key[2], manager, copy.deepcopy(content))
+    return Call(verb, resource, key[1], key[2], manager, copy_value(content))

@@ -1,8 +1,9 @@
 """The objects that a function owns: a Deployment per revision, direct pods and one key Secret.
 
-Contract: pure. Both carry an owner reference, so they go when the function goes, with the
-controller there or not. The manifest of a Deployment has no ``replicas``: who creates it adds them,
-who repairs it must not (an apply that drops replicas it once carried would reset them to 1).
+Contract: pure. Deployment and Secret carry an owner reference, so that they are deleted with the
+function whether the controller runs or not. The manifest of a Deployment has no ``replicas``:
+whoever creates it adds them, whoever repairs it must not (an apply that leaves out the replicas
+which it once carried would reset them to 1).
 """
 
 import base64
@@ -13,8 +14,8 @@ from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.function_pod import build_pod_labels
 
 _STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-"""We never change a template, but hands can: no environment goes before one of the changed template
-is Ready, and by then the template is as it was."""
+"""We never change a template, but a person can. No environment is removed then before one of the
+changed template is Ready, and by that time the template has been put back."""
 
 
 def build_owner_reference(name: str, uid: str) -> dict[str, Any]:

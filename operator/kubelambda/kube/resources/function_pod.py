@@ -1,8 +1,8 @@
 """The pod of a function environment (DESIGN 3.1).
 
-Contract: pure. Restricted Pod Security, no service account token, read-only root; nothing of it can
-be chosen by the function's author but what ``FunctionPod`` holds. Its environment variables are the
-contract with the agent.
+Contract: pure. Restricted Pod Security, no service account token, a read-only root. A function's
+author can choose nothing but what ``FunctionPod`` holds. The environment variables are the contract
+with the agent.
 """
 
 import json
@@ -30,7 +30,7 @@ CODE_MOUNT = {"name": "code", "mountPath": "/var/run/kubelambda/code", "readOnly
 
 
 S3_SECRET = "kubelambda-s3"  # noqa: S105  # the name of the Secret, no secret
-"""Of the function's own namespace; the pod starts without it too."""
+"""A Secret of the function's own namespace; the pod starts without it too."""
 S3_KEYS: Mapping[str, str] = {
     "KUBELAMBDA_S3_ENDPOINT": "endpoint",
     "KUBELAMBDA_S3_REGION": "region",
@@ -114,8 +114,8 @@ def build_direct_pod(
 ) -> dict[str, Any]:
     """A pod of a revision that ``owner``, the function object, has without a Deployment.
 
-    It never starts its container again: who made it makes another. The function's deletion does not
-    wait for it.
+    Its container is never restarted: the scaler creates another pod instead. The deletion of the
+    function does not wait for it.
     """
     return {
         "apiVersion": PODS.api_version,

@@ -2,7 +2,7 @@
 
 Contract: pure. An init container from the agent's image copies the agent into a volume that the
 function's container mounts read-only; the agent is that container's command and starts what the
-image would have started. Nothing else of the image is hidden: /var/task and /opt are its own.
+image would have started. Nothing of the image is hidden: /var/task and /opt stay its own.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ _SIZE = "64Mi"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InjectedAgent:
-    """What the pod of an image function has that others do not."""
+    """What only the pod of an image function has."""
 
     agent_image: str
     agent_pull_policy: str
     working_directory: str
-    """Where the runtime starts; "." for the image's own where nobody could read which that is."""
+    """Where the runtime starts; "." for the image's own, where that could not be read."""
     pull_secrets: Sequence[str] = ()
     """Secrets of the function's namespace with registry credentials; the kubelet reads them."""
 

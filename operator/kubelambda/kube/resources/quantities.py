@@ -1,7 +1,7 @@
-"""Resource quantities: written as the API server writes them back, read as anybody writes them.
+"""Resource quantities: written in the canonical form, read in every form.
 
-Contract: canonical text only is written; anything else ("1000m", "1024Mi") would look like drift
-for ever. Source: the API reference, "Quantity".
+Contract: what is written is what the API server returns; any other text ("1000m", "1024Mi") would
+look like drift for ever. Source: the API reference, "Quantity".
 """
 
 import re

@@ -42,7 +42,8 @@ MISSING = [
     ),
     (
         "failed to sync secret cache: timed out waiting for the condition",
-        "a Secret or ConfigMap key that environment.valuesFrom names is missing",
+        "a Secret or ConfigMap key that environment.valuesFrom names is missing; create it, or "
+        "mark the reference as optional",
     ),
 ]
 
@@ -177,7 +178,7 @@ REFUSALS = [
     (
         'pods "f" is forbidden: violates PodSecurity "restricted:latest": seccompProfile',
         Reason.REFUSED,
-        'the API server refuses: violates PodSecurity "restricted:latest"',
+        'refuses an object of this function: violates PodSecurity "restricted:latest"',
     ),
     (
         'pods "f" is forbidden: no PriorityClass with name low was found',

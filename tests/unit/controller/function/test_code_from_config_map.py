@@ -10,14 +10,14 @@ from kubelambda.controller.function.render import render_function
 from kubelambda.controller.records.code_config_map import digest_config_map
 from kubelambda.controller.records.function_record import read_function
 from kubelambda.core.model.code import encode_code
-from unit.controller.builders import NOW, PLATFORM, RUNTIME, kinds, make_function, read, world
+from unit.controller.builders import NOW, PLATFORM, RUNTIME, kinds, make_function, observe, read
 
 CODE = {"configMapRef": {"name": "app"}}
 
 
 def test_a_missing_config_map_is_said_and_nothing_is_made() -> None:
     record = read(code=CODE)
-    plan = plan_function(record, world(record), PLATFORM)
+    plan = plan_function(record, observe(record), PLATFORM)
     assert plan.outcome.problem.reason is Reason.CODE_NOT_FOUND
     assert "'app'" in plan.outcome.problem.message
     assert not plan.actions
@@ -42,7 +42,7 @@ def test_controller_and_gateway_agree_on_the_configuration_once_the_status_is_wr
     """Else the gateway would take a new environment for a stale one, for ever."""
     manifest = make_function(code=CODE)
     record = read_function(manifest)
-    outcome = plan_function(record, replace(world(record), code_version="v"), PLATFORM).outcome
+    outcome = plan_function(record, replace(observe(record), code_version="v"), PLATFORM).outcome
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     assert status["codeSha256"] == "v"
     pod = render_function(record, RUNTIME, PLATFORM, "v").deployment["spec"]["template"]["spec"]
@@ -68,7 +68,7 @@ def test_the_digest_covers_text_and_binary_files() -> None:
 
 def test_inline_code_has_the_digest_that_aws_prints_in_its_status() -> None:
     record = read()
-    plan = plan_function(record, world(record), PLATFORM)
+    plan = plan_function(record, observe(record), PLATFORM)
     assert kinds(plan) == ["CreateKeySecret"]
     status = build_status(record, plan.outcome, region="us-east-1", now=NOW)
     assert len(status["codeSha256"]) == 44

@@ -9,7 +9,7 @@ from kubelambda.controller.function.function_status import build_status
 from kubelambda.controller.function.plan import plan_function
 from kubelambda.controller.function.render import Platform, render_function
 from kubelambda.core.model.status import read_function_status
-from unit.controller.builders import NOW, PLATFORM, RUNTIME, read, world
+from unit.controller.builders import NOW, PLATFORM, RUNTIME, observe, read
 
 URL = {"url": "https://x.example/a", "sha256": "00ff" * 16}
 S3 = {"s3Bucket": "abc", "s3Key": "k"}
@@ -46,11 +46,11 @@ def test_a_change_of_the_allowed_hosts_rolls_nothing_but_functions_that_fetch() 
 
 def test_the_status_tells_the_digest_of_a_url_and_drops_a_former_one_for_s3() -> None:
     record = read(code=URL)
-    outcome = plan_function(record, world(record), PLATFORM).outcome
+    outcome = plan_function(record, observe(record), PLATFORM).outcome
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     assert status["codeSha256"] == "AP8A/wD/AP8A/wD/AP8A/wD/AP8A/wD/AP8A/wD/AP8="
     moved = replace(read(code=S3), status=read_function_status(status))
-    outcome = plan_function(moved, world(moved), PLATFORM).outcome
+    outcome = plan_function(moved, observe(moved), PLATFORM).outcome
     after = build_status(moved, outcome, region="us-east-1", now=NOW)
     assert after["codeSha256"] is None, "a merge patch takes a field away by null"
     without = {key: value for key, value in after.items() if value is not None}
@@ -62,7 +62,7 @@ def test_no_part_of_a_url_stands_in_what_is_written_for_it() -> None:
     """A presigned URL is a credential: it travels over the link only."""
     code = {"url": "https://x.example/a?signature=s3cret", "sha256": "0" * 64}
     record = read(code=code)
-    outcome = plan_function(record, world(record), PLATFORM).outcome
+    outcome = plan_function(record, observe(record), PLATFORM).outcome
     written = [
         render_function(record, RUNTIME, PLATFORM).deployment,
         build_status(record, outcome, region="us-east-1", now=NOW),

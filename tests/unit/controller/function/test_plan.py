@@ -26,16 +26,16 @@ from unit.controller.builders import (
     deployment_record,
     kinds,
     make_pod,
+    observe,
     observed_deployment,
     read,
-    world,
 )
 
 
 def settled(**spec: Any) -> Any:
     """A function whose status says what the plan would say."""
     record = read(**spec)
-    outcome = plan_function(record, world(record), PLATFORM).outcome
+    outcome = plan_function(record, observe(record), PLATFORM).outcome
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     return replace(record, status=read_function_status(status))
 
@@ -43,7 +43,7 @@ def settled(**spec: Any) -> Any:
 def test_a_new_function_gets_its_secret_and_no_deployment() -> None:
     """Those come with demand: 300 made by one kubectl apply would stop everybody's cold starts."""
     record = read()
-    plan = plan_function(record, world(record), PLATFORM)
+    plan = plan_function(record, observe(record), PLATFORM)
     assert kinds(plan) == ["CreateKeySecret"]
     assert plan.inputs is not None
     assert plan.inputs.render(PLATFORM).revision == plan.outcome.revision
@@ -59,7 +59,9 @@ def test_a_crash_after_the_secret_makes_the_same_secret_again() -> None:
 
 def test_a_settled_function_needs_no_write() -> None:
     record = settled()
-    plan = plan_function(record, world(record, deployments=(deployment_record(record),)), PLATFORM)
+    plan = plan_function(
+        record, observe(record, deployments=(deployment_record(record),)), PLATFORM
+    )
     assert plan.actions == ()
     assert (
         build_status(record, plan.outcome, region="us-east-1", now="later") == record.status.written
@@ -70,7 +72,7 @@ def test_replicas_are_never_repaired() -> None:
     """They belong to the scaler; the manifest to apply does not even name them."""
     record = settled()
     busy = deployment_record(record, replicas=5)
-    assert plan_function(record, world(record, deployments=(busy,)), PLATFORM).actions == ()
+    assert plan_function(record, observe(record, deployments=(busy,)), PLATFORM).actions == ()
     assert "replicas" not in render_function(record, RUNTIME, PLATFORM).deployment["spec"]
 
 
@@ -82,7 +84,7 @@ def test_a_changed_pod_template_is_repaired() -> None:
     template = {**manifest["spec"]["template"]}
     template["spec"] = {**pod_spec, "automountServiceAccountToken": True}
     tampered["spec"]["template"] = template
-    around = world(record, deployments=(read_deployment(tampered),))
+    around = observe(record, deployments=(read_deployment(tampered),))
     (action,) = plan_function(record, around, PLATFORM).actions
     assert isinstance(action, RepairDeployment)
     assert action.drift.endswith("automountServiceAccountToken")
@@ -92,9 +94,9 @@ def test_a_change_of_code_makes_another_revision_and_removes_the_empty_old_one()
     former = settled()
     record = replace(settled(code={"inline": {"app.py": "new"}}), status=former.status)
     old = deployment_record(former)
-    first = plan_function(record, world(record, deployments=(old,)), PLATFORM)
+    first = plan_function(record, observe(record, deployments=(old,)), PLATFORM)
     assert kinds(first) == ["DeleteDeployment"], "the new one comes when there is demand"
-    both = world(record, deployments=(old, deployment_record(record)))
+    both = observe(record, deployments=(old, deployment_record(record)))
     assert kinds(plan_function(record, both, PLATFORM)) == ["DeleteDeployment"]
 
 
@@ -112,7 +114,7 @@ def test_an_older_deployment_stays_while(old: dict[str, int], has_pod: bool) -> 
     record = replace(settled(memorySize=256), status=former.status)
     deployments = (deployment_record(former, **old), deployment_record(record))
     pods = (make_pod(revision=deployments[0].revision),) if has_pod else ()
-    around = world(record, deployments=deployments, pods=pods)
+    around = observe(record, deployments=deployments, pods=pods)
     assert plan_function(record, around, PLATFORM).actions == ()
 
 
@@ -157,7 +159,7 @@ def test_what_cannot_work_is_stalled_and_nothing_is_made(
     spec: dict[str, Any], reason: Reason, word: str
 ) -> None:
     record = read(**spec)
-    plan = plan_function(record, world(record), PLATFORM)
+    plan = plan_function(record, observe(record), PLATFORM)
     assert plan.actions == ()
     assert plan.outcome.stalled
     assert plan.outcome.problem.reason is reason
@@ -166,16 +168,16 @@ def test_what_cannot_work_is_stalled_and_nothing_is_made(
 
 def test_the_later_claimant_of_a_name_is_stalled() -> None:
     older, later = read(name="a", uid="1"), read(name="b", uid="2")
-    plan = plan_function(later, world(older, later), PLATFORM)
+    plan = plan_function(later, observe(older, later), PLATFORM)
     assert plan.outcome.problem.reason is Reason.DUPLICATE_FUNCTION_NAME
     assert "'a'" in plan.outcome.problem.message
-    assert plan_function(older, world(older, later), PLATFORM).outcome.problem is None
+    assert plan_function(older, observe(older, later), PLATFORM).outcome.problem is None
 
 
 def test_stalling_keeps_what_served_before() -> None:
     """A restart must still find the key Secret's name and the revision."""
     record = settled()
-    plan = plan_function(record, world(record, runtimes={}), PLATFORM)
+    plan = plan_function(record, observe(record, runtimes={}), PLATFORM)
     status = build_status(record, plan.outcome, region="us-east-1", now=NOW)
     assert status["keySecretName"] == record.status.key_secret_name
     assert status["revision"] == record.status.revision
@@ -183,7 +185,7 @@ def test_stalling_keeps_what_served_before() -> None:
 
 def test_transition_times_change_only_with_the_status_of_a_condition() -> None:
     record = settled()
-    outcome = plan_function(record, world(record, runtimes={}), PLATFORM).outcome
+    outcome = plan_function(record, observe(record, runtimes={}), PLATFORM).outcome
     stalled = build_status(record, outcome, region="us-east-1", now="later")
     times = {one["type"]: one["lastTransitionTime"] for one in stalled["conditions"]}
     assert times == {"Ready": "later", "Stalled": "later", "Reconciling": NOW}
@@ -230,14 +232,14 @@ def test_a_function_that_serves_is_ready_and_says_what_it_lacks() -> None:
     record = read()
     lacking = unschedulable(record)
     running = replace(lacking, pending=False, start_error=("", ""))
-    kind, reason, message = conditions(record, world(record, pods=(running, lacking)))["Ready"]
+    kind, reason, message = conditions(record, observe(record, pods=(running, lacking)))["Ready"]
     assert (kind, reason) == ("True", "Unschedulable")
     assert "1 of 2 environments cannot be scheduled" in message
 
 
 def test_a_function_without_any_environment_that_serves_is_not_ready() -> None:
     record = read()
-    found = conditions(record, world(record, pods=(unschedulable(record),)))
+    found = conditions(record, observe(record, pods=(unschedulable(record),)))
     assert found["Ready"][:2] == ("False", "Unschedulable")
     assert found["Stalled"][:2] == ("True", "Unschedulable")
 
@@ -246,9 +248,9 @@ def test_failed_starts_concern_the_revision_that_failed() -> None:
     """Entry 5: another revision is tried at once."""
     record = read()
     broken = StartReport("another", failures=5, cause="exit code 1", held_s=60.0)
-    around = replace(world(record), start=broken)
+    around = replace(observe(record), start=broken)
     assert conditions(record, around)["Ready"][0] == "True"
     own = replace(broken, revision=render_function(record, RUNTIME, PLATFORM).revision)
-    found = conditions(record, replace(world(record), start=own))
+    found = conditions(record, replace(observe(record), start=own))
     assert found["Ready"][:2] == ("False", "ContainerStartFailed")
     assert "exit code 1" in found["Stalled"][2]

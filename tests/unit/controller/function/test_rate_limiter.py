@@ -1,7 +1,7 @@
 """Work that may wait comes one after the other at a pace."""
 
 from kubelambda.controller.function.rate_limiter import KeyedRateLimiter
-from kubelambda.core.capacity.pace import TokenBucket
+from kubelambda.core.capacity.token_bucket import TokenBucket
 
 
 def test_a_burst_is_at_once_and_the_rest_at_the_pace() -> None:

@@ -22,12 +22,12 @@ from unit.controller.builders import (
     NOW,
     NOW_S,
     PLATFORM,
-    image_world,
     kinds,
     make_image_function,
     make_pod,
+    observe,
+    observe_image,
     read,
-    world,
 )
 
 RECORD = read_function(make_image_function())
@@ -68,7 +68,7 @@ def test_the_images_own_directories_are_not_hidden() -> None:
 
 
 def test_the_pod_is_as_restricted_as_any_whatever_the_images_user() -> None:
-    usual = render_function(read(), world().runtimes["python3.13"], PLATFORM).deployment
+    usual = render_function(read(), observe().runtimes["python3.13"], PLATFORM).deployment
     expected = usual["spec"]["template"]["spec"]
     assert SPEC["securityContext"] == expected["securityContext"]
     assert SPEC["automountServiceAccountToken"] is False
@@ -119,7 +119,7 @@ def test_what_runs_otherwise_is_another_revision(other: ResolvedImage) -> None:
 
 
 def test_a_resolved_image_is_written_and_remembered() -> None:
-    plan = plan_function(RECORD, image_world(RECORD), PLATFORM)
+    plan = plan_function(RECORD, observe_image(RECORD), PLATFORM)
     assert kinds(plan) == ["CreateKeySecret"]
     status = build_status(RECORD, plan.outcome, region="us-east-1", now=NOW)
     LambdaFunctionStatus.model_validate(status)
@@ -146,7 +146,7 @@ def test_a_resolved_image_is_written_and_remembered() -> None:
 )
 def test_an_image_that_hands_wrote_into_the_status_is_not_run(edit: dict[str, Any]) -> None:
     """FAULTS F33: the registry is asked anew instead."""
-    outcome = plan_function(RECORD, image_world(RECORD), PLATFORM).outcome
+    outcome = plan_function(RECORD, observe_image(RECORD), PLATFORM).outcome
     status = build_status(RECORD, outcome, region="us-east-1", now=NOW)
     for field, value in edit.items():
         status[field] = status[field] | value if isinstance(value, dict) else value
@@ -163,7 +163,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("condition", "transient", "reason"), REFUSALS)
 def test_without_an_image_nothing_is_made(condition: str, transient: bool, reason: Reason) -> None:
     refusal = Problem(reason, "because", transient)
-    plan = plan_function(RECORD, image_world(RECORD, refusal), PLATFORM)
+    plan = plan_function(RECORD, observe_image(RECORD, refusal), PLATFORM)
     assert plan.actions == ()
     status = build_status(RECORD, plan.outcome, region="us-east-1", now=NOW)
     conditions = {one["type"]: one for one in status["conditions"]}
@@ -176,11 +176,11 @@ def test_without_an_image_nothing_is_made(condition: str, transient: bool, reaso
 
 
 def test_what_served_before_is_remembered_while_the_registry_is_away() -> None:
-    plan = plan_function(RECORD, image_world(RECORD), PLATFORM)
+    plan = plan_function(RECORD, observe_image(RECORD), PLATFORM)
     status = build_status(RECORD, plan.outcome, region="us-east-1", now=NOW)
     updated = replace(RECORD, status=read_function_status(status), generation=2)
     refusal = Problem(Reason.REGISTRY_UNAVAILABLE, "away", transient=True)
-    outcome = plan_function(updated, image_world(updated, refusal), PLATFORM).outcome
+    outcome = plan_function(updated, observe_image(updated, refusal), PLATFORM).outcome
     later = build_status(updated, outcome, region="us-east-1", now=NOW)
     for field in ("resolvedImageUri", "imageConfig", "revision", "codeSha256"):
         assert later[field] == status[field]

@@ -21,8 +21,8 @@ from unit.controller.builders import (
     IMAGE,
     NOW,
     PLATFORM,
-    image_world,
     make_image_function,
+    observe_image,
     read,
 )
 
@@ -31,7 +31,7 @@ AWAY = Problem(Reason.REGISTRY_UNAVAILABLE, "away", transient=True)
 
 
 class Desk:
-    """The world around ``ImageLookups``: answers in turn, a clock, and which keys were called."""
+    """What is around ``ImageLookups``: answers in turn, a clock, and which keys were called."""
 
     def __init__(self, *answers: Resolution) -> None:
         self.answers = list(answers)
@@ -77,7 +77,7 @@ async def test_another_generation_asks_again() -> None:
 async def test_a_restart_takes_the_answer_from_the_status() -> None:
     """A push under the tag changes nothing before the function is updated."""
     before = record()
-    outcome = plan_function(before, image_world(before), PLATFORM).outcome
+    outcome = plan_function(before, observe_image(before), PLATFORM).outcome
     status = build_status(before, outcome, region="us-east-1", now=NOW)
     desk = Desk()
     assert await desk.images.look(record(status=status)) == (IMAGE, None)
@@ -89,7 +89,7 @@ async def test_a_restart_takes_the_answer_from_the_status() -> None:
 
 async def test_controller_and_gateway_agree_once_the_status_is_written() -> None:
     before = record()
-    plan = plan_function(before, image_world(before), PLATFORM)
+    plan = plan_function(before, observe_image(before), PLATFORM)
     status = build_status(before, plan.outcome, region="us-east-1", now=NOW)
     seen = build_function(make_image_function(status=status))
     assert seen.handler == "app.handler"
@@ -97,7 +97,7 @@ async def test_controller_and_gateway_agree_once_the_status_is_written() -> None
     after = read_function(make_image_function(status=status))
     assert after.serving_digest == seen.config_digest
     assert after.config_digest == before.config_digest
-    again = plan_function(after, image_world(after), PLATFORM)
+    again = plan_function(after, observe_image(after), PLATFORM)
     assert again.outcome.revision == plan.outcome.revision
     assert build_status(after, again.outcome, region="us-east-1", now="later") == status
 

@@ -17,7 +17,7 @@ A, B = "a" * 64, "b" * 64
 
 
 class Desk:
-    """The world around ``KnownPackages``: a store, a clock that jumps on demand, who was told."""
+    """What is around ``KnownPackages``: a store, a clock that jumps on demand, who was told."""
 
     def __init__(self) -> None:
         self.there: set[str] = set()

@@ -8,7 +8,7 @@ import pytest
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.build import build_function
-from kubelambda.catalog.layers import LayerBook, build_layer_version
+from kubelambda.catalog.layers import LayerRegistry, build_layer_version
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.function.function_status import build_status
@@ -20,7 +20,7 @@ from kubelambda.controller.records.keys import WorkKey
 from kubelambda.controller.records.layer_record import LayerRecord, find_layer_problem, read_layer
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.kube.paths import LAYERS
-from unit.controller.builders import NOW, PLATFORM, RUNTIME, kinds, make_function, read, world
+from unit.controller.builders import NOW, PLATFORM, RUNTIME, kinds, make_function, observe, read
 
 SPEC = {"layers": [{"name": "a", "version": 1}]}
 
@@ -56,7 +56,7 @@ def make_store(*layers: dict[str, Any]) -> Store:
 
 def test_a_layer_that_is_not_there_is_said_and_nothing_is_made() -> None:
     record = read(**SPEC)
-    plan = plan_function(record, world(record), PLATFORM)
+    plan = plan_function(record, observe(record), PLATFORM)
     assert plan.outcome.stalled
     assert plan.outcome.problem.reason is Reason.LAYER_NOT_FOUND
     assert "a:1" in plan.outcome.problem.message
@@ -74,7 +74,7 @@ def test_a_layer_that_appears_makes_the_function_ready_and_wakes_nobody_else() -
     intake.enqueue_affected(LAYERS.plural, manifest)
     assert woken == [("layer", "apps", "a-1"), ("function", "apps", "hello")]
     record = read(**SPEC)
-    around = replace(world(record), layers=store.known_layers("apps", record.layers))
+    around = replace(observe(record), layers=store.known_layers("apps", record.layers))
     plan = plan_function(record, around, PLATFORM)
     assert plan.outcome.problem is None
     assert kinds(plan) == ["CreateKeySecret"]
@@ -84,7 +84,7 @@ def test_another_content_is_another_revision_and_another_name_is_not() -> None:
     def revision(spec: dict[str, Any], *layers: dict[str, Any]) -> str:
         record, store = read(**spec), make_store(*layers)
         known = store.known_layers("apps", record.layers)
-        plan = plan_function(record, replace(world(record), layers=known), PLATFORM)
+        plan = plan_function(record, replace(observe(record), layers=known), PLATFORM)
         return plan.outcome.revision
 
     both = {"layers": [{"name": "a", "version": 1}, {"name": "b", "version": 1}]}
@@ -101,15 +101,15 @@ def test_controller_and_gateway_agree_on_the_configuration() -> None:
     manifest, layer = make_function(**SPEC), make_layer()
     record, store = read_function(manifest), make_store(layer)
     known = store.known_layers("apps", record.layers)
-    outcome = plan_function(record, replace(world(record), layers=known), PLATFORM).outcome
+    outcome = plan_function(record, replace(observe(record), layers=known), PLATFORM).outcome
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     rendered = render_function(record, RUNTIME, PLATFORM, layers=outcome.layers or ())
     pod = rendered.deployment["spec"]["template"]["spec"]
     variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
-    book = LayerBook()
+    book = LayerRegistry()
     book.put(build_layer_version(layer))
     fresh = book.complete(build_function(manifest))
-    remembering = LayerBook().complete(build_function({**manifest, "status": status}))
+    remembering = LayerRegistry().complete(build_function({**manifest, "status": status}))
     assert variables["KUBELAMBDA_CONFIG_DIGEST"] == fresh.config_digest
     assert variables["KUBELAMBDA_CONFIG_DIGEST"] == remembering.config_digest
 
@@ -118,15 +118,15 @@ def test_a_deleted_layer_leaves_its_users_as_they_are() -> None:
     """AWS: functions that already use a deleted version keep working (spec 6.7)."""
     record, store = read(**SPEC), make_store(make_layer())
     known = store.known_layers("apps", record.layers)
-    before = plan_function(record, replace(world(record), layers=known), PLATFORM).outcome
+    before = plan_function(record, replace(observe(record), layers=known), PLATFORM).outcome
     status = build_status(record, before, region="us-east-1", now=NOW)
     later = read(status=status, **SPEC)
-    after = plan_function(later, world(later), PLATFORM).outcome
+    after = plan_function(later, observe(later), PLATFORM).outcome
     assert after.problem is None
     assert after.revision == before.revision
     assert build_status(later, after, region="us-east-1", now="later") == status
     other = read(status=status, layers=[{"name": "a", "version": 2}])
-    assert plan_function(other, world(other), PLATFORM).outcome.problem.reason is not None
+    assert plan_function(other, observe(other), PLATFORM).outcome.problem.reason is not None
 
 
 URL = {"url": "https://x.example/a?signature=s3cret", "sha256": "00ff" * 16}
@@ -161,18 +161,18 @@ def test_a_deleted_layer_that_was_fetched_rolls_nothing(content: dict[str, Any])
     manifest, layer = make_function(**SPEC), make_layer(content=content)
     record, store = read_function(manifest), make_store(layer)
     known = store.known_layers("apps", record.layers)
-    before = plan_function(record, replace(world(record), layers=known), PLATFORM).outcome
+    before = plan_function(record, replace(observe(record), layers=known), PLATFORM).outcome
     status = build_status(record, before, region="us-east-1", now=NOW)
     LambdaFunction.model_validate({**manifest, "status": status})
     assert "s3cret" not in repr([status, record, list(store.layers.values()), before])
-    book = LayerBook()
+    book = LayerRegistry()
     book.put(build_layer_version(layer))
     fresh = book.complete(build_function(manifest))
-    left = LayerBook().complete(build_function({**manifest, "status": status}))
+    left = LayerRegistry().complete(build_function({**manifest, "status": status}))
     assert left.config_digest == fresh.config_digest
     later = read(status=status, **SPEC)
     assert later.serving_digest == fresh.config_digest
-    after = plan_function(later, world(later), PLATFORM).outcome
+    after = plan_function(later, observe(later), PLATFORM).outcome
     assert (after.problem, after.revision) == (None, before.revision)
     assert build_status(later, after, region="us-east-1", now="later") == status
     assert (left.layers[0].content == fresh.layers[0].content) is (content is S3)
@@ -199,7 +199,7 @@ def test_a_deletion_wakes_the_users_and_the_next_claimant() -> None:
 def test_a_function_that_names_no_layers_any_more_says_so() -> None:
     remembered = {"layers": [{"name": "a", "version": 1, "codeSha256": "x"}]}
     record = read(status=remembered)
-    outcome = plan_function(record, world(record), PLATFORM).outcome
+    outcome = plan_function(record, observe(record), PLATFORM).outcome
     assert build_status(record, outcome, region="us-east-1", now=NOW)["layers"] == []
 
 

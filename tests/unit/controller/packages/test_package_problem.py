@@ -16,7 +16,7 @@ from kubelambda.controller.packages.package_problem import (
     list_trusted,
 )
 from kubelambda.controller.records.layer_record import read_layer
-from unit.controller.builders import NOW, PLATFORM, kinds, read, world
+from unit.controller.builders import NOW, PLATFORM, kinds, observe, read
 from unit.controller.packages.test_lambda_layer import make_layer
 
 A, B = "a" * 64, "b" * 64
@@ -29,7 +29,9 @@ def plan(presences: Mapping[str, Presence], **spec: Any) -> FunctionPlan:
     record, store = read(**spec), Store()
     store.put_layer(read_layer(LAYER))
     known = store.known_layers("apps", record.layers)
-    return plan_function(record, replace(world(record), layers=known, packages=presences), PLATFORM)
+    return plan_function(
+        record, replace(observe(record), layers=known, packages=presences), PLATFORM
+    )
 
 
 def test_a_package_that_is_there_stands_in_nobodys_way() -> None:
@@ -114,7 +116,7 @@ def test_a_layer_that_was_deleted_is_asked_for_by_nobody() -> None:
     record = read(status=remembered, layers=[{"name": "gone", "version": 1}])
     assert record.layers[0].sha256
     presences = {record.layers[0].sha256: Presence.MISSING}
-    found = plan_function(record, replace(world(record), packages=presences), PLATFORM)
+    found = plan_function(record, replace(observe(record), packages=presences), PLATFORM)
     assert found.outcome.problem is None
 
 

@@ -1,114 +1,31 @@
 """Who leads, over an API server in memory and a clock that the test moves (FAULTS F4)."""
 
 import asyncio
-import heapq
-import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from kubelambda.controller.process.election import ElectionClock, ElectionSettings
 from kubelambda.controller.process.elector import UNREACHED_S, Elector, LeadershipLostError
 from kubelambda.kube.errors import FencedError, UnavailableError
 from kubelambda.kube.memory import MemoryApi, StoppedError
 from kubelambda.kube.paths import DEPLOYMENTS, LEASES
-
-NAMESPACE, NAME = "kubelambda", "kubelambda-controller"
-DURATION_S, RENEW_S = 4.0, 1.0
-TAKEOVER_S = 5.0
-"""What the installation promises after a crash."""
-TURNS = 40
-"""KeyedRateLimiter of the event loop in which everybody who can go on has gone on."""
-
-
-class ManualClock:
-    """Time stands still until ``advance``; sleepers wake in their order."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self._numbers = itertools.count()
-        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
-
-    def as_clock(self) -> ElectionClock:
-        return ElectionClock(lambda: self.now, lambda: self.now + 1e9, self.sleep)
-
-    async def sleep(self, seconds: float) -> None:
-        awake = asyncio.Event()
-        heapq.heappush(self._sleepers, (self.now + seconds, next(self._numbers), awake))
-        await awake.wait()
-
-    async def advance(self, seconds: float) -> None:
-        end = self.now + seconds
-        await settle()
-        while self._sleepers and self._sleepers[0][0] <= end:
-            at, _, awake = heapq.heappop(self._sleepers)
-            self.now = max(self.now, at)
-            awake.set()
-            await settle()
-        self.now = end
-
-
-async def settle() -> None:
-    for _ in range(TURNS):
-        await asyncio.sleep(0)
-
-
-class Contest:
-    """Candidates for one Lease; their processes end when the test does."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.api = MemoryApi()
-        self.tasks: list[asyncio.Task[None]] = []
-
-    def enter(self, identity: str, owner: str = "", api: MemoryApi | None = None) -> Elector:
-        election = ElectionSettings(
-            namespace=NAMESPACE,
-            name=NAME,
-            identity=identity,
-            duration_s=DURATION_S,
-            renew_s=RENEW_S,
-            owner=owner,
-        )
-        return Elector(api or self.api, election, self.clock.as_clock())
-
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        self.tasks.append(asyncio.create_task(work))
-        return self.tasks[-1]
-
-    async def lead(self, identity: str, **more: Any) -> tuple[Elector, asyncio.Task[None]]:
-        """A candidate that leads, and the task that renews for it."""
-        elector = self.enter(identity, **more)
-        await elector.wait_for_leadership()
-        return elector, self.start(elector.keep_leadership())
-
-    def lease(self) -> dict[str, Any]:
-        found = self.api.find(LEASES, NAMESPACE, NAME)
-        assert found is not None
-        return found
-
-    def holder(self) -> str:
-        return str(self.lease()["spec"]["holderIdentity"])
+from unit.controller.process.contest import (
+    DURATION_S,
+    NAME,
+    NAMESPACE,
+    RENEW_S,
+    TAKEOVER_S,
+    Contest,
+    seconds_until,
+)
 
 
 @pytest.fixture
 async def contest() -> AsyncIterator[Contest]:
     contest = Contest()
     yield contest
-    for task in contest.tasks:
-        task.cancel()
-    await asyncio.gather(*contest.tasks, return_exceptions=True)
-
-
-async def seconds_until(
-    contest: Contest, reached: Callable[[], object], at_most_s: float = 60.0
-) -> float:
-    began = contest.clock.now
-    while not reached():
-        assert contest.clock.now - began < at_most_s
-        await contest.clock.advance(0.05)
-    return contest.clock.now - began
+    await contest.end()
 
 
 async def test_the_first_leads_and_the_second_stands_by_for_as_long_as_it_renews(
@@ -228,6 +145,42 @@ async def test_a_request_that_hangs_does_not_keep_a_leader_beyond_its_term(
     assert await seconds_until(contest, renewing.done) < DURATION_S
     assert isinstance(renewing.exception(), LeadershipLostError)
     assert not first.is_leading
+
+
+async def test_an_answer_that_took_long_does_not_make_the_lease_look_old(
+    contest: Contest,
+) -> None:
+    """Else a standby whose first look hung took the Lease from a leader that renews."""
+    first, renewing = await contest.lead("first")
+    slow = SlowOnce(contest)
+    contest.start(contest.enter("second", api=slow).wait_for_leadership())
+    for _ in range(200):
+        await contest.clock.advance(0.1)
+        assert contest.holder() == "first"
+    assert slow.has_answered
+    assert not renewing.done()
+    assert first.is_leading
+
+
+class SlowOnce(MemoryApi):
+    """Another way to the API server of ``contest``, whose first answer takes long.
+
+    It comes just after a renewal, so that the next look sees the same version.
+    """
+
+    def __init__(self, contest: Contest) -> None:
+        super().__init__()
+        self._contest = contest
+        self.has_answered = False
+
+    async def get(self, *arguments: Any) -> dict[str, Any]:
+        if not self.has_answered:
+            await self._contest.clock.sleep(2 * DURATION_S + 0.2)
+            self.has_answered = True
+        return await self._contest.api.get(*arguments)
+
+    async def replace(self, *arguments: Any) -> dict[str, Any]:
+        return await self._contest.api.replace(*arguments)
 
 
 async def test_a_lease_that_hands_delete_leaves_one_leader(contest: Contest) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubelambda.controller.function.render import compute_request_millis, compute_share_millis
+from kubelambda.controller.function.cpu_size import compute_request_millis, compute_share_millis
 from kubelambda.controller.records.deployment_record import read_deployment
 from kubelambda.controller.records.function_record import read_function
 from kubelambda.controller.records.pod_record import read_pod

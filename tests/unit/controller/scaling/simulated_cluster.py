@@ -105,6 +105,7 @@ class SimulatedCluster:
         replica_sets_per_step: int = 100,
         event_s: float = 0.3,
         start_steps: int = 3,
+        deployment_scale_per_s: float = 10.0,
         **spec: Any,
     ) -> None:
         self.now = 1000.0
@@ -112,6 +113,9 @@ class SimulatedCluster:
         self.room = room
         self.replica_sets_per_step = replica_sets_per_step
         self.start_steps = start_steps
+        self.settings = ControllerSettings(
+            idle_timeout_s=IDLE_S, deployment_scale_per_s=deployment_scale_per_s
+        )
         self.fails = False
         self.are_gateways_up = True
         self.records = [
@@ -166,7 +170,7 @@ class SimulatedCluster:
             link_states,
             self.presence,
             cold_starts,
-            ControllerSettings(idle_timeout_s=IDLE_S),
+            self.settings,
             self.clock,
         )
 
@@ -202,6 +206,14 @@ class SimulatedCluster:
             if labels.DELETION_COST not in (one["metadata"].get("annotations") or {})
             and _phase(one) in ("Pending", "Running")
         ]
+
+    def scale_by_hand(self, name: str, replicas: int) -> None:
+        """As ``kubectl scale`` does it."""
+        (deployment,) = (one for one in self._deployments if one.startswith(f"{name}-"))
+        content = {"spec": {"replicas": replicas}}
+        self.api.edit(
+            DEPLOYMENTS, "apps", deployment, content, manager="kubectl", subresource="scale"
+        )
 
     def refuse_beyond(self, count: int, call: Call, error: Exception) -> None:
         """A quota of ``count`` pods."""

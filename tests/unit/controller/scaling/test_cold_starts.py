@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from kubelambda.controller.scaling.cold_starts import ColdStarts
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
-from kubelambda.core.capacity.scaling import FunctionLoad, PodLoad
+from kubelambda.core.capacity.function_load import FunctionLoad, PodLoad
 from unit.controller.builders import make_pod, read
 
 RECORD = read()

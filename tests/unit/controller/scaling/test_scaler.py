@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kubelambda.controller.demand.gateway_liveness import SILENT_S
 from kubelambda.controller.scaling.actuator import UNSURE_S
 from kubelambda.controller.scaling.scaler import DESERTED_IDLE_S
-from kubelambda.core.capacity.scaling import STARTING_S
+from kubelambda.core.capacity.function_load import STARTING_S
 from kubelambda.kube.errors import ForbiddenError, UnavailableError
 from kubelambda.kube.memory import Call
 from kubelambda.kube.paths import DEPLOYMENTS
@@ -290,7 +290,7 @@ async def test_a_controller_that_stops_anywhere_is_taken_over(calls: int) -> Non
     assert cluster.pods() == []
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=settings.default.max_examples // 10)  # each takes long
 @given(
     bursts=st.lists(st.tuples(st.integers(0, 14), st.integers(0, 25)), min_size=1, max_size=3),
     room=st.sampled_from([3, 9, 1000]),

@@ -13,7 +13,7 @@ from kubelambda.controller.scaling.start_backoff import (
     STUCK_S,
     StartBackoff,
 )
-from kubelambda.core.capacity.scaling import PodLoad
+from kubelambda.core.capacity.function_load import PodLoad
 from kubelambda.core.wire.demand import EnvironmentReport
 from unit.controller.builders import make_pod, read
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.controller.scaling.start_rate_limiter import StartRateLimiter
-from kubelambda.core.capacity.scaling import FunctionLoad
+from kubelambda.core.capacity.function_load import FunctionLoad
 from kubelambda.core.model.function import FunctionRef
 from unit.controller.builders import read
 

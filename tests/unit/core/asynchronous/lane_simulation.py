@@ -65,8 +65,8 @@ class Simulation:
 
     def _tick(self) -> None:
         while self._backlog and self._backlog[0][0] <= self.now:
-            lanes = max(self._dispatchers, key=lambda one: one.room)
-            if not lanes.room:
+            lanes = max(self._dispatchers, key=lambda one: one.lease_limit)
+            if not lanes.lease_limit:
                 break
             _, _, function, key = heapq.heappop(self._backlog)
             lanes.add(function, key, self._accepted_at[key], 100, self.now)

@@ -220,7 +220,7 @@ def test_f4_a_lane_without_events_is_forgotten() -> None:
     assert len(lanes) == 1
     lanes.forget_idle(1.1 + FORGET_S)
     assert len(lanes) == 0
-    assert lanes.room == 1_000
+    assert lanes.lease_limit == 1_000
 
 
 @settings(deadline=None)  # on a loaded machine any example may take long

@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubelambda.core.capacity.scaling import (
-    OWED_S,
-    SLOW_S,
-    STARTING_S,
-    FunctionLoad,
-    PodLoad,
-    count_wanted,
-    plan_scaling,
-    split_start,
-)
+from kubelambda.core.capacity.function_load import SLOW_S, STARTING_S, FunctionLoad, PodLoad
+from kubelambda.core.capacity.scaling import OWED_S, count_wanted, plan_scaling, split_start
 
 IDLE_S = 300.0
 NOW = "rev-now"

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from kubelambda.core.coordination.membership import (
     DEAD_S,
     EPOCH_AHEAD_MS,
-    EPOCH_MAX,
     UNHEARD_S,
     Heartbeat,
     MalformedHeartbeatError,
@@ -23,6 +22,7 @@ from kubelambda.core.coordination.membership import (
     plan_view,
 )
 from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.wire.checked_values import EPOCH_MAX
 
 A, B, C = (Member(f"gateway-{number}", f"10.0.0.{number}:9001") for number in range(3))
 REF = FunctionRef("default", "hello")

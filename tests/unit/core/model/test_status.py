@@ -83,12 +83,20 @@ def test_a_field_of_another_shape_is_absent_and_the_others_are_read(field: str) 
         assert field not in status.written, "it is written anew"
 
 
-@pytest.mark.parametrize("missing", ["type", "status", "lastTransitionTime"])
+@pytest.mark.parametrize("missing", ["type", "status"])
 def test_one_condition_that_lacks_something_takes_the_others_with_it(missing: str) -> None:
     """They are one list, and are written as one."""
     (sound,) = WHOLE["conditions"]
     odd = {key: value for key, value in sound.items() if key != missing}
     assert read_function_status({"conditions": [sound, odd]}).conditions == {}
+
+
+def test_a_condition_without_a_time_counts_and_gets_one_when_it_is_written_next() -> None:
+    """The CRD allows it: another program may have written it."""
+    (sound,) = WHOLE["conditions"]
+    odd = {key: value for key, value in sound.items() if key != "lastTransitionTime"}
+    (read,) = read_function_status({"conditions": [odd]}).conditions.values()
+    assert (read.is_true, read.last_transition_time) == (True, "")
 
 
 def test_an_image_of_which_something_is_missing_is_none() -> None:

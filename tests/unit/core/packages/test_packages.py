@@ -2,12 +2,8 @@
 
 import pytest
 
-from kubelambda.core.packages.store import (
-    authorize_fetch,
-    is_authorized,
-    is_sha256,
-    read_authorization,
-)
+from kubelambda.core.packages.store import is_sha256
+from kubelambda.core.wire.package_transfer import authorize_fetch, is_authorized, read_authorization
 
 KEY, NAME, NOW_S = b"k" * 32, "a" * 64, 1_700_000_000
 # The same vector is in runtimes/agent/fetch/package_test.go.

@@ -16,8 +16,8 @@ from kubelambda.core.wire.demand import (
     decode_report,
     encode_reply,
     encode_report,
-    has_changed,
 )
+from kubelambda.core.wire.demand_change import has_changed
 
 texts = st.text(max_size=10, alphabet=st.characters(codec="utf-8"))
 environments = st.builds(

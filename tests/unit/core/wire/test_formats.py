@@ -18,7 +18,7 @@ from kubelambda.core.coordination import membership
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.invocation import Outcome
-from kubelambda.core.wire import demand, package_lookup, relay
+from kubelambda.core.wire import demand, package_lookup, relay, relay_outcome
 from kubelambda.gateway.link.hello import decode_hello
 from release_0 import demand as old_demand
 from release_0 import hello as old_hello
@@ -148,29 +148,29 @@ def test_the_release_before_refuses_an_object_and_reads_version_0(
 def test_an_outcome_survives_the_wire_in_the_header_and_in_the_body(
     outcome: Outcome | ApiError,
 ) -> None:
-    header, body = relay.encode_outcome(outcome)
+    header, body = relay_outcome.encode_outcome(outcome)
     assert header.isascii()
-    assert relay.decode_outcome(header, body) == outcome
-    lively = relay.SIGN_OF_LIFE * 3 + relay.encode_outcome_body(outcome)
-    assert relay.decode_outcome(relay.OUTCOME_IN_BODY, lively) == outcome
+    assert relay_outcome.decode_outcome(header, body) == outcome
+    lively = relay.SIGN_OF_LIFE * 3 + relay_outcome.encode_outcome_body(outcome)
+    assert relay_outcome.decode_outcome(relay_outcome.OUTCOME_IN_BODY, lively) == outcome
 
 
 @given(outcomes | refusals)
 def test_the_release_before_reads_the_answers_to_its_own_events(
     outcome: Outcome | ApiError,
 ) -> None:
-    header, body = relay.encode_outcome(outcome, relay.POSITIONAL)
+    header, body = relay_outcome.encode_outcome(outcome, relay.POSITIONAL)
     expected = replace(outcome, is_gone=False) if isinstance(outcome, ApiError) else outcome
     assert old_relay.decode_outcome(header, body) == expected
-    assert relay.STREAM_OUTCOMES[relay.POSITIONAL] == old_relay.STREAM_OUTCOME
+    assert relay_outcome.STREAM_OUTCOMES[relay.POSITIONAL] == old_relay.STREAM_OUTCOME
 
 
 @given(outcomes | refusals)
 def test_a_sender_reads_the_outcomes_of_the_release_before(outcome: Outcome | ApiError) -> None:
     header, body = old_relay.encode_outcome(outcome)
     expected = replace(outcome, is_gone=False) if isinstance(outcome, ApiError) else outcome
-    assert relay.decode_outcome(header, body) == expected
-    assert relay.is_stream(old_relay.STREAM_OUTCOME)
+    assert relay_outcome.decode_outcome(header, body) == expected
+    assert relay_outcome.is_stream(old_relay.STREAM_OUTCOME)
 
 
 @given(requests, outcomes | refusals)
@@ -180,16 +180,20 @@ def test_members_that_a_later_release_adds_to_the_relay_are_ignored(
     later = {"later": [1, {"a": None}]}
     header = json.dumps(json.loads(relay.encode_request(request)) | later)
     assert relay.decode_request(header) == request
-    given_header, body = relay.encode_outcome(outcome)
-    assert relay.decode_outcome(json.dumps(json.loads(given_header) | later), body) == outcome
-    assert relay.is_stream(json.dumps(json.loads(relay.STREAM_OUTCOMES[1]) | later))
+    given_header, body = relay_outcome.encode_outcome(outcome)
+    assert (
+        relay_outcome.decode_outcome(json.dumps(json.loads(given_header) | later), body) == outcome
+    )
+    assert relay_outcome.is_stream(json.dumps(json.loads(relay_outcome.STREAM_OUTCOMES[1]) | later))
 
 
 def test_a_version_that_cannot_be_read_is_refused_not_guessed() -> None:
     with pytest.raises(relay.MalformedRelayError):
         relay.decode_request('{"v":2,"requestId":"r","namespace":"n","functionName":"f"}')
     with pytest.raises(relay.MalformedRelayError):
-        relay.decode_outcome('{"v":2,"kind":"outcome","functionError":false,"tail":""}', b"")
+        relay_outcome.decode_outcome(
+            '{"v":2,"kind":"outcome","functionError":false,"tail":""}', b""
+        )
 
 
 # demand

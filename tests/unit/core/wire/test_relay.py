@@ -7,11 +7,10 @@ from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire.relay import (
     MalformedRelayError,
     RelayRequest,
-    decode_outcome,
     decode_request,
-    encode_outcome,
     encode_request,
 )
+from kubelambda.core.wire.relay_outcome import decode_outcome, encode_outcome
 
 REQUEST = RelayRequest(
     request_id="r-1",

@@ -14,7 +14,7 @@ from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.packages.code_zip import build_inline_zip
-from kubelambda.core.packages.store import UPLOAD_PATH
+from kubelambda.core.wire.package_transfer import UPLOAD_PATH
 from kubelambda.gateway.http.client_connections import ClientConnection, Connections
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.request import Request

@@ -14,19 +14,17 @@ from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.core.wire.relay import (
     META_HEADER,
-    OUTCOME_HEADER,
-    OUTCOME_IN_BODY,
     POSITIONAL,
     RELAY_PATH,
     VERSION,
     RelayRequest,
-    decode_outcome,
     encode_request,
 )
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, OUTCOME_IN_BODY, decode_outcome
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.internal_api import InternalApi
-from kubelambda.gateway.invoke.relay_answer import LivingAnswer
+from kubelambda.gateway.invoke.relay_answer import SignsOfLifeAnswer
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
@@ -185,7 +183,7 @@ async def test_a_sender_that_asks_for_signs_of_life_has_them_until_the_outcome()
 async def test_signs_of_life_go_on_while_the_event_runs_and_end_with_it() -> None:
     connection = FakeConnection()
     request = Request(b"POST", b"/", b"", {}, b"", connection, keep_alive=True)
-    answer = LivingAnswer(request, period_s=0.001)
+    answer = SignsOfLifeAnswer(request, period_s=0.001)
     while connection.body.count(b"\n") < 4:
         await asyncio.sleep(0.001)
     answer.complete(FINE)
@@ -198,7 +196,7 @@ async def test_signs_of_life_go_on_while_the_event_runs_and_end_with_it() -> Non
 async def test_a_sender_that_has_gone_is_shown_nothing_more() -> None:
     connection = FakeConnection()
     request = Request(b"POST", b"/", b"", {}, b"", connection, keep_alive=True)
-    LivingAnswer(request, period_s=0.001)
+    SignsOfLifeAnswer(request, period_s=0.001)
     request.gone = True
     await asyncio.sleep(0.01)
     assert connection.body == b"\n"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.coordination.routing import Target
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Function, Stall
+from kubelambda.core.model.target import Target
 from kubelambda.gateway.invoke.resolve import Resolver
 from unit.gateway.pools.pool_world import make_function
 

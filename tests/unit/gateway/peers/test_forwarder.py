@@ -9,13 +9,8 @@ import pytest
 from kubelambda.core.coordination.membership import Member
 from kubelambda.core.errors import ApiError, throttled
 from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, Dropped, Outcome
-from kubelambda.core.wire.relay import (
-    META_HEADER,
-    OUTCOME_HEADER,
-    POSITIONAL,
-    decode_request,
-    encode_outcome,
-)
+from kubelambda.core.wire.relay import META_HEADER, POSITIONAL, decode_request
+from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, encode_outcome
 from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.relay import RelayFailure
 from kubelambda.gateway.peers.relay_connection import RelayConnection

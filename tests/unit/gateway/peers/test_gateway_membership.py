@@ -36,6 +36,8 @@ class Network:
     stop_at: int | None = None
     """The exchange that is cancelled in the middle, counted from 1."""
     exchanges: int = 0
+    stop_search: bool = False
+    """Whether the search for other gateways is cancelled."""
 
     def add(self, name: str, *, alone: bool = False) -> Membership:
         membership = Membership(
@@ -52,6 +54,8 @@ class Network:
         return membership
 
     async def find(self) -> Sequence[str]:
+        if self.stop_search:
+            raise asyncio.CancelledError
         return list(self.running)
 
     async def exchange(self, address: str, heartbeat: Heartbeat) -> Heartbeat:
@@ -170,6 +174,32 @@ async def test_a_run_that_is_stopped_at_any_exchange_and_started_again_agrees(st
                 await stopped.run()
     network.stop_at = None
     await network.agree("a", "b")
+
+
+async def test_a_run_that_is_stopped_in_its_search_and_started_again_agrees() -> None:
+    network = Network(stop_search=True)
+    stopped = network.add("a")
+    network.add("b")
+    with pytest.raises(asyncio.CancelledError):
+        await stopped.run()
+    assert stopped.view == View(), "who has not looked for others does not serve"
+    network.stop_search = False
+    await network.agree("a", "b")
+
+
+@pytest.mark.parametrize("step", [1, 2])
+async def test_a_gateway_that_is_stopped_while_it_leaves_gives_nothing_back(step: int) -> None:
+    """It has said that it leaves to some or to none; what it says from then on is no other."""
+    network = Network()
+    for name in ("a", "b", "c"):
+        network.add(name)
+    await network.agree("a", "b", "c")
+    network.stop_at = network.exchanges + step
+    with pytest.raises(asyncio.CancelledError):
+        await network.running["a"].leave()
+    network.stop_at = None
+    await network.agree("b", "c")
+    assert network.running["a"].find_owner(REF) != Member("a", "a")
 
 
 async def test_a_gateway_that_nobody_answers_for_is_dead_at_once() -> None:

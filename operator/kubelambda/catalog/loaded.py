@@ -1,0 +1,86 @@
+"""What local mode has read from its files: functions, problems, remarks, and what became of them.
+
+Contract: pure values. Compared with what was loaded before, so that a slip of the keyboard takes no
+function away and each problem and remark is told once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kubelambda.core.model.function import Function, FunctionRef
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A document that cannot be served, and why, in a sentence for its author."""
+
+    path: Path
+    message: str
+    functions: tuple[Function, ...] = ()
+    """Stand-ins for what the document would have been, to tell its callers."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A difference between local mode and a cluster that concerns a document that is served."""
+
+    path: Path
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything found under the paths: functions to serve and problems to report."""
+
+    functions: tuple[Function, ...]
+    problems: tuple[Problem, ...]
+    remarks: tuple[Remark, ...] = ()
+    origins: Mapping[FunctionRef, Path] = field(default_factory=dict)
+    """The file of each function."""
+    former: frozenset[FunctionRef] = frozenset()
+    """Functions that are served as they were before their file was broken."""
+
+    @property
+    def stand_ins(self) -> tuple[Function, ...]:
+        """Stand-ins for functions that cannot be served; none for one that is served after all."""
+        served = {one.ref for one in self.functions}
+        found = {one.ref: one for problem in self.problems for one in problem.functions}
+        return tuple(one for ref, one in found.items() if ref not in served)
+
+    def kept(self, function: Function, path: Path) -> bool:
+        """Whether ``function`` is what ``path`` held before."""
+        return function.ref in self.former and self.origins.get(function.ref) == path
+
+
+def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
+    """``loaded``, and for each file that cannot be read any more what it held before.
+
+    A mistake in a file takes no function away; deleting the file does.
+    """
+    present = {function.ref for function in loaded.functions}
+    broken = {problem.path for problem in loaded.problems}
+    kept = [
+        function
+        for function in former.functions
+        if function.ref not in present and former.origins.get(function.ref) in broken
+    ]
+    if not kept:
+        return loaded
+    origins = {**loaded.origins, **{one.ref: former.origins[one.ref] for one in kept}}
+    kept_refs = frozenset(one.ref for one in kept)
+    functions = (*loaded.functions, *kept)
+    return replace(loaded, functions=functions, origins=origins, former=kept_refs)
+
+
+def list_new_problems(former: Loaded, loaded: Loaded) -> list[Problem]:
+    """Problems that were not there before, so that each is reported once."""
+    return [one for one in loaded.problems if one not in former.problems]
+
+
+def list_new_remarks(former: Loaded, loaded: Loaded) -> list[Remark]:
+    """Remarks that were not there before, so that each is reported once."""
+    return [one for one in loaded.remarks if one not in former.remarks]

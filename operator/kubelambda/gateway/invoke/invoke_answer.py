@@ -1,0 +1,93 @@
+"""Answers to the Invoke operations: outcomes and refusals as HTTP, each counted by its outcome.
+
+Contract: whoever brings an outcome goes on, whatever becomes of the answer. An event that had begun
+and whose end nobody knows (Dropped) gets no answer: its connection is closed. Source:
+spec/lambda.md, sections 2.4 to 2.6.
+"""
+
+import logging
+from collections.abc import Callable
+
+from kubelambda.core import errors
+from kubelambda.core.errors import ApiError
+from kubelambda.core.model.function import LATEST
+from kubelambda.core.model.invocation import Dropped, Outcome
+from kubelambda.core.wire.event_stream import CONTENT_TYPE
+from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.invoke.failure import answer_error
+from kubelambda.gateway.invoke.streaming import EventStream
+
+logger = logging.getLogger(__name__)
+
+_JSON = ("Content-Type", "application/json")
+
+
+class InvokeAnswers:
+    """Answers requests; ``count`` gets the outcome of each."""
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
+
+    def answer(
+        self, request: Request, invocation: Invocation, outcome: Outcome | ApiError | Dropped
+    ) -> None:
+        """Answer with ``outcome``, in whatever form the caller has asked for."""
+        try:
+            self._write(request, invocation, outcome)
+        except Exception:
+            logger.exception("request %s cannot be answered", request.request_id)
+            self.fail(request)
+
+    def _write(
+        self, request: Request, invocation: Invocation, outcome: Outcome | ApiError | Dropped
+    ) -> None:
+        if isinstance(outcome, Dropped):
+            request.drop()
+            self._count("dropped")
+            return
+        if isinstance(outcome, ApiError):
+            self.refuse(request, outcome)
+            return
+        if invocation.stream is not None:
+            invocation.stream.complete(outcome)
+        else:
+            headers = [_JSON, *_describe(invocation)]
+            if outcome.function_error:
+                headers.append(("X-Amz-Function-Error", "Unhandled"))
+            if outcome.tail and invocation.wants_tail:
+                headers.append(("X-Amz-Log-Result", outcome.tail))
+            request.respond(200, headers, outcome.payload)
+        self._count("function_error" if outcome.function_error else "success")
+
+    def refuse(self, request: Request, error: ApiError) -> None:
+        """Answer with ``error``."""
+        answer_error(request, error)
+        self._count("throttle" if error.status == 429 else f"error_{error.status}")
+
+    def fail(self, request: Request) -> None:
+        """Answer a request that could not be served for a reason that nobody foresaw."""
+        self.refuse(request, errors.internal())
+
+    def accept(self, request: Request, request_id: str) -> None:
+        """202: an asynchronous event is durable."""
+        request.respond(202, [("x-amzn-RequestId", request_id)])
+        self._count("accepted")
+
+    def confirm(self, request: Request, request_id: str) -> None:
+        """204: a DryRun of what may be invoked."""
+        request.respond(204, [("x-amzn-RequestId", request_id)])
+        self._count("dry_run")
+
+
+def open_stream(request: Request, invocation: Invocation) -> EventStream:
+    """The answer to a request that wants the response while it is being made."""
+    return EventStream(request, [("Content-Type", CONTENT_TYPE), *_describe(invocation)])
+
+
+def _describe(invocation: Invocation) -> list[tuple[str, str]]:
+    return [
+        ("x-amzn-RequestId", invocation.request_id),
+        ("X-Amzn-Trace-Id", invocation.trace_id),
+        ("X-Amz-Executed-Version", LATEST),
+    ]

@@ -1,0 +1,84 @@
+"""What the headers and the query of an Invoke request say.
+
+Contract: pure; a value that Lambda refuses is the ApiError that it answers, and one that it
+ignores is left out. Source: spec/lambda.md, section 2.2.
+"""
+
+import base64
+import re
+import secrets
+import time
+from urllib.parse import parse_qs
+
+from kubelambda.core import errors
+from kubelambda.core.errors import ApiError
+from kubelambda.core.payload import json_check
+from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.invoke.operations import Operation
+
+CLIENT_CONTEXT_BYTES_MAX = 3_583
+INVOCATION_TYPES = {
+    "Invoke": ("RequestResponse", "Event", "DryRun"),
+    "InvokeWithResponseStream": ("RequestResponse", "DryRun"),
+    "InvokeAsync": ("Event",),
+}
+_TRACE_ID = re.compile(r"[A-Za-z0-9=;:._\-]{1,512}")
+
+
+def read_invocation_type(request: Request, operation: Operation) -> str | ApiError:
+    """AWS's InvocationType; the operation's usual one where the request names none."""
+    allowed = INVOCATION_TYPES[operation.name]
+    kind = _header(request, b"x-amz-invocation-type") or allowed[0]
+    if operation.name == "InvokeAsync" or kind in allowed:
+        return allowed[0] if operation.name == "InvokeAsync" else kind
+    return errors.invalid_parameter(
+        f"1 validation error detected: Value '{kind}' at 'invocationType' failed to "
+        "satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
+    )
+
+
+def read_qualifier(request: Request) -> str:
+    """The qualifier in the query; empty where there is none."""
+    if not request.query:
+        return ""
+    return parse_qs(request.query.decode("latin-1")).get("Qualifier", [""])[0]
+
+
+def read_client_context(request: Request) -> str | ApiError:
+    """The JSON text that the base64 of X-Amz-Client-Context stands for."""
+    header = _header(request, b"x-amz-client-context")
+    if not header:
+        return ""
+    if len(header) > CLIENT_CONTEXT_BYTES_MAX:
+        return errors.invalid_parameter("Client context must be at most 3583 bytes of base64")
+    try:
+        payload = base64.b64decode(header, validate=True)
+        json_check.check_small(payload)
+    except ValueError:  # no base64, characters beyond ASCII, or no JSON
+        return ApiError(
+            400,
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        )
+    return payload.decode()
+
+
+def read_trace_id(request: Request) -> str:
+    """The caller's trace header; a new one where there is none that may be passed on."""
+    given = _header(request, b"x-amzn-trace-id")
+    return given if _TRACE_ID.fullmatch(given) else make_trace_id()
+
+
+def wants_log_tail(request: Request) -> bool:
+    """Whether the caller wants the end of the log with the answer."""
+    return _header(request, b"x-amz-log-type") == "Tail"
+
+
+def make_trace_id() -> str:
+    """A trace header as the platform makes one where the caller sent none."""
+    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
+
+
+def _header(request: Request, name: bytes) -> str:
+    return request.headers.get(name, b"").decode("latin-1")

@@ -1,0 +1,67 @@
+"""Which application serves a request, and how long its body may be: one set for each listener.
+
+Contract: decided by the method and the raw path alone, before the body is read. No route is served
+on both listeners. What no application knows is refused by the last of them, in its own words.
+"""
+
+from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
+from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.http.request_reader import BodyRule
+from kubelambda.gateway.invoke.front_page import RenderPage, is_front_page, serve_front_page
+from kubelambda.gateway.invoke.internal_api import InternalApi, limit_internal_body
+from kubelambda.gateway.invoke.invoke_api import InvokeApi
+from kubelambda.gateway.invoke.operations import limit_body
+from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
+
+
+class PublicRoutes:
+    """Clients: uploads of packages, the page at the root where there is one, and Invoke."""
+
+    def __init__(
+        self,
+        invoke_api: InvokeApi,
+        package_api: PackageApi,
+        render_page: RenderPage | None,
+        *,
+        takes_uploads: bool,
+    ) -> None:
+        self._invoke_api = invoke_api
+        self._package_api = package_api
+        self._render_page = render_page
+        self._takes_uploads = takes_uploads
+
+    def serve(self, request: Request) -> None:
+        """Answer ``request``, now or later."""
+        if is_upload(request.method, request.path):
+            self._package_api.serve_upload(request)
+        elif self._render_page is not None and is_front_page(request):
+            serve_front_page(request, self._render_page)
+        else:
+            self._invoke_api.serve(request)
+
+    def rule_body(self, method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:
+        """How the body of such a request is read."""
+        if is_upload(method, path):
+            return BodyRule(PACKAGE_BYTES_MAX if self._takes_uploads else 0, is_upload=True)
+        return BodyRule(limit_body(method, path, headers))
+
+
+class InternalRoutes:
+    """Our own processes: downloads, lookups of packages, relayed events and heartbeats."""
+
+    def __init__(self, internal_api: InternalApi, package_api: PackageApi) -> None:
+        self._internal_api = internal_api
+        self._package_api = package_api
+
+    def serve(self, request: Request) -> None:
+        """Answer ``request``, now or later."""
+        if is_download(request.method, request.path):
+            self._package_api.serve_download(request)
+        elif is_lookup(request.method, request.path):
+            self._package_api.serve_lookup(request)
+        else:
+            self._internal_api.serve(request)
+
+    def rule_body(self, method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:
+        """How the body of such a request is read."""
+        return BodyRule(limit_internal_body(method, path, headers))

@@ -1,0 +1,176 @@
+"""Which command runs a function's runtime on this machine.
+
+Contract: pure, from what was found on the machine (``machine.Machine``). A runtime whose language
+is missing gives a sentence that says what to install. One of another version than the machine's
+runs on the machine's version, with a warning; one that was built for this machine runs as it is.
+The bootstraps are those of the runtimes' images; LAMBDA_RUNTIME_DIR names the directory that takes
+the place of /var/runtime.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kubelambda.local.machine import Machine
+
+IDENTIFIER = re.compile(r"(python|nodejs|java|ruby|dotnet)(\d+(?:\.\d+)?)(?:\.x|\.al2)?")
+PROVIDED = re.compile(r"provided(\.[a-z0-9]+)?")
+
+INSTALLED = (
+    "python3.13",
+    "nodejs22.x",
+    "nodejs24.x",
+    "java21",
+    "ruby3.3",
+    "dotnet8",
+    "provided.al2023",
+    "provided.al2",
+)
+"""The runtimes that the chart can install; local mode runs a language's other versions too."""
+
+NAMES: Mapping[str, str] = {
+    "python": "Python",
+    "nodejs": "Node.js",
+    "java": "Java",
+    "ruby": "Ruby",
+    "dotnet": "mono",
+}
+MISSING: Mapping[str, str] = {
+    "nodejs": "the program node",
+    "java": "the program java",
+    "ruby": "the program ruby",
+    "dotnet": "the program mono, which stands in for .NET",
+}
+
+
+WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"; exec "$@"'
+"""Runs a command, through the wrapper script where there is one (spec 6.5)."""
+
+LOCALE = {"LC_ALL": "C.UTF-8"}
+"""A machine may lack the locale that LANG names, and would then read variables as ASCII."""
+
+LOG_FRAMES: Mapping[str, str] = {"KUBELAMBDA_LOG_FRAMES": "true"}
+"""Tells the agent that the language's client writes log records in frames, as its image does."""
+FRAMING = ("python", "java")
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """The command that takes the place of a runtime image's bootstrap."""
+
+    argv: tuple[str, ...]
+    warning: str = ""
+    """How this differs from the runtime that was asked for; empty where it does not."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What an image would set in its environment, apart from paths."""
+    language: str = "provided"
+    versions: tuple[str, ...] = ()
+    """The versions in names of layers' directories (``core.packages.language_paths``)."""
+    runtime_directory: str = ""
+    """What takes the place of /var/runtime."""
+    lang_directory: str = ""
+    """What takes the place of /var/lang, where ``make node-runtimes`` built the runtime."""
+    modules: str = ""
+    """Where the libraries are that the image bundles."""
+
+    @property
+    def directories(self) -> list[str]:
+        """The machine's files that the runtime consists of, apart from interpreters."""
+        places = (self.runtime_directory, self.lang_directory, self.modules)
+        scripts = [part for part in self.argv[1:2] if part.startswith("/")]
+        return [*filter(None, places), *scripts]
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """This machine cannot run the language; ``reason`` says what is missing."""
+
+    reason: str
+
+
+def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | Unavailable:
+    """The command for ``runtime``, or why there is none."""
+    if PROVIDED.fullmatch(runtime):
+        return Bootstrap(())  # the file named bootstrap of the code or of a layer
+    if runtime in machine.built:
+        return _plan_built(runtime, machine.built[runtime])
+    known = IDENTIFIER.fullmatch(runtime)
+    if known is None:
+        return Unavailable(_explain_unknown(runtime))
+    return _plan_language(known, handler, machine)
+
+
+def _plan_language(known: re.Match[str], handler: str, machine: Machine) -> Bootstrap | Unavailable:
+    """Run it with the machine's version of its language."""
+    runtime, language, asked = known[0], known[1], known[2]
+    if language not in machine.interpreters:
+        return Unavailable(f"runtime {runtime} needs {MISSING[language]}, which is not on PATH")
+    if language not in machine.directories:
+        return Unavailable(f"runtime {runtime} needs files that `make local-runtimes` prepares")
+    interpreter, version = machine.interpreters[language]
+    directory = machine.directories[language]
+    return Bootstrap(
+        argv=_build_command(language, interpreter, handler, machine),
+        warning=_compare(language, asked, version),
+        variables=_list_variables(language, directory),
+        language=language,
+        versions=_name_versions(language, asked, version),
+        runtime_directory=directory,
+        modules=machine.modules.get(language, ""),
+    )
+
+
+def _build_command(
+    language: str, interpreter: str, handler: str, machine: Machine
+) -> tuple[str, ...]:
+    """The image's bootstrap; for Python, the same with the Python that has the client."""
+    if language != "python":
+        return ("/bin/sh", machine.bootstraps[language])
+    launcher = f"{machine.directories[language]}/runtime_path.py"
+    command = (interpreter, "-s", "-P", launcher, handler)
+    return ("/bin/sh", "-c", WRAPPED, "bootstrap", *command)
+
+
+def _list_variables(language: str, directory: str) -> dict[str, str]:
+    own = {"LAMBDA_RUNTIME_DIR": directory}
+    if language in FRAMING:
+        own |= LOG_FRAMES
+    return own if language == "python" else own | LOCALE
+
+
+def _name_versions(language: str, asked: str, running: str) -> tuple[str, ...]:
+    """Node's after the runtime; gems after the Ruby that runs, then after the runtime."""
+    if language != "ruby":
+        return (asked.split(".", maxsplit=1)[0],)
+    names = (".".join([*version.split("."), "0"][:2]) + ".0" for version in (running, asked))
+    return tuple(dict.fromkeys(names))
+
+
+def _plan_built(runtime: str, directory: str) -> Bootstrap:
+    own = f"{directory}/var/runtime"
+    return Bootstrap(
+        argv=("/bin/sh", f"{own}/bootstrap"),
+        variables={"LAMBDA_RUNTIME_DIR": own, **LOCALE},
+        language="nodejs",
+        versions=(runtime.removeprefix("nodejs").removesuffix(".x"),),
+        runtime_directory=own,
+        lang_directory=f"{directory}/var/lang",
+        modules=f"{own}/node_modules",
+    )
+
+
+def _explain_unknown(runtime: str) -> str:
+    if not runtime:
+        return "an image function needs a cluster: local mode has no container engine"
+    known = ", ".join(INSTALLED)
+    hint = "use provided.al2023 with a bootstrap" if runtime.startswith("go") else f"known: {known}"
+    return f"there is no runtime {runtime!r}: {hint}"
+
+
+def _compare(language: str, asked: str, version: str) -> str:
+    """A warning where the machine's version differs from the one in the runtime's name."""
+    parts = asked.count(".") + 1
+    here = ".".join(version.split(".")[:parts])
+    if language != "dotnet" and here == asked:
+        return ""
+    return f"runs on this machine's {NAMES[language]} {here}"

@@ -1,0 +1,106 @@
+"""The mounts that put an environment's files at Lambda's own paths.
+
+Contract: only plans them. Writes empty files and directories to mount on, below the environment's
+own directory, and reads which entries the machine's /var has. The agent mounts, in its own mount
+namespace (``KUBELAMBDA_MOUNTS``, runtimes/README.md). The order of the list matters.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HOSTS = Path("/etc/hosts")
+SANDBOX_HOSTS = "127.0.0.1 sandbox.localdomain sandbox\n"
+"""The host names that extensions give when they subscribe to telemetry (spec/lambda.md, 1.12)."""
+TASK = Path("/var/task")
+OPT = Path("/opt")
+TMP = Path("/tmp")  # noqa: S108 - Lambda's own path
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A bind mount: ``source`` can also be found at ``place``."""
+
+    source: Path
+    place: Path
+    read_only: bool = False
+
+    def describe(self) -> dict[str, str | bool]:
+        """The form in which the agent reads it."""
+        return {
+            "source": str(self.source),
+            "place": str(self.place),
+            "readOnly": self.read_only,
+        }
+
+
+def plan_mounts(
+    directory: Path, covered: Sequence[Path], code: Path | None, needed: Iterable[Path]
+) -> list[Mount]:
+    """The mounts of the environment at ``directory``; makes the places to mount on.
+
+    ``covered`` are those of TASK, OPT and TMP that the environment has for itself. Paths of the
+    machine below them that are ``needed`` stay visible, read-only. ``code`` is a directory that is
+    used in place.
+    """
+    own = {
+        TASK: code or directory / "task",
+        OPT: directory / "opt",
+        TMP: directory / "tmp",
+    }
+    kept = [
+        Mount(path, own[place] / path.relative_to(place), read_only=True)
+        for place in (OPT, TMP)
+        if place in covered
+        for path in _drop_nested(needed, place)
+    ]
+    for one in kept:
+        _make_place(one)
+    covers = [Mount(own[place], place) for place in covered if place.is_dir()]
+    inside = []
+    if TASK in covered and not TASK.is_dir():
+        inside = _rebuild_parent(directory / "var", own[TASK])
+        covers.append(Mount(directory / "var", TASK.parent))
+    hosts = [_write_hosts(directory)] if HOSTS.is_file() else []
+    return hosts + kept + inside + sorted(covers, key=lambda one: _hides(one, directory))
+
+
+def _hides(cover: Mount, directory: Path) -> bool:
+    """Whether nothing below ``directory`` can be mounted any more after this one."""
+    return directory.is_relative_to(cover.place)
+
+
+def _drop_nested(paths: Iterable[Path], place: Path) -> list[Path]:
+    below = sorted({path for path in paths if place in path.parents and path.exists()})
+    return [path for path in below if not any(one in path.parents for one in below)]
+
+
+def _make_place(mount: Mount) -> None:
+    if mount.source.is_dir():
+        mount.place.mkdir(parents=True, exist_ok=True)
+    else:
+        mount.place.parent.mkdir(parents=True, exist_ok=True)
+        mount.place.touch()
+
+
+def _rebuild_parent(parent: Path, task: Path) -> list[Mount]:
+    """A /var with everything that the machine's has, and the directory task, which it lacks."""
+    parent.mkdir()
+    mounts = [Mount(task, parent / TASK.name)]
+    with os.scandir(TASK.parent) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                (parent / entry.name).symlink_to(Path(entry.path).readlink())
+            elif entry.is_dir() or entry.is_file():
+                mounts.append(Mount(Path(entry.path), parent / entry.name))
+    for one in mounts:
+        _make_place(one)
+    return mounts
+
+
+def _write_hosts(directory: Path) -> Mount:
+    hosts = directory / "hosts"
+    known = HOSTS.read_text()
+    hosts.write_text(f"{known}{'' if known.endswith(chr(10)) else chr(10)}{SANDBOX_HOSTS}")
+    return Mount(hosts, HOSTS)

@@ -1,0 +1,81 @@
+"""The functions of the YAML files, as local mode serves them.
+
+Contract: reads the files whenever it is told to and puts what they hold into the index. Where a
+file cannot be read any more, what was read from it before goes on being served. Each problem and
+each remark is printed once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubelambda.catalog.files import load_functions
+from kubelambda.catalog.index import FunctionIndex
+from kubelambda.catalog.loaded import Loaded, keep_last_good, list_new_problems, list_new_remarks
+from kubelambda.core.model.function import Function
+from kubelambda.local.availability import (
+    mark_bad_zip,
+    mark_missing_language,
+    mark_missing_package,
+)
+from kubelambda.local.banner import render_problems, render_remarks
+from kubelambda.local.machine import Machine
+from kubelambda.local.status_page import describe_functions, render_page
+
+
+@dataclass(slots=True)
+class FunctionFiles:
+    """Reads ``paths`` and keeps ``index`` up to date with them."""
+
+    paths: Sequence[Path]
+    index: FunctionIndex
+    machine: Machine
+    holds_package: Callable[[str], bool]
+    say: Callable[[str], None]
+    """Prints a line for the user."""
+    served: Sequence[Function] = ()
+    """What the files hold, as far as they could be read; one that cannot run says why."""
+    _last: Loaded = field(default_factory=lambda: Loaded((), ()))
+    _lacks_package: bool = False
+    """Whether one of the functions waits for a package to be uploaded."""
+
+    def load(self) -> Loaded:
+        """Read the files and serve what is in them."""
+        loaded = keep_last_good(self._last, load_functions(self.paths))
+        problems = list_new_problems(self._last, loaded)
+        remarks = list_new_remarks(self._last, loaded)
+        self._last = loaded
+        self._publish()
+        self.index.synced = True
+        if problems:
+            self.say(render_problems(problems, loaded))
+        if remarks:
+            self.say(render_remarks(remarks))
+        return loaded
+
+    def reload(self) -> None:
+        """Read the files again, since one has been edited."""
+        self.load()
+
+    def look_for_packages(self) -> None:
+        """Serve the functions whose missing package has been uploaded since."""
+        if self._lacks_package:
+            self._publish()
+
+    def render_page(self, region: str, accept: str) -> tuple[str, bytes]:
+        """Content type and body for ``GET /``: what is served right now."""
+        refs = self.index.refs()
+        functions = [one for ref in refs if (one := self.index.get(ref)) is not None]
+        unnamed = [str(one) for one in self._last.problems if not one.functions]
+        page = render_page(describe_functions(functions, region), unnamed, accept)
+        return page.content_type, page.body
+
+    def _publish(self) -> None:
+        self._lacks_package = False
+        self.served = [self._mark(function) for function in self._last.functions]
+        self.index.replace([*self.served, *self._last.stand_ins])
+
+    def _mark(self, function: Function) -> Function:
+        marked = mark_missing_package(function, self.holds_package)
+        self._lacks_package |= marked is not function
+        return mark_missing_language(mark_bad_zip(marked), self.machine)
