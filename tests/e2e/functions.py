@@ -70,9 +70,8 @@ class Functions:
         name = manifest["metadata"]["name"]
         self.kubectl.apply(manifest, namespace=self.namespace)
         condition = "--for=condition=Ready"
-        self.kubectl.run("-n", self.namespace, "wait", condition, f"lfn/{name}", "--timeout=90s")
-        status = self.kubectl.json("-n", self.namespace, "get", "lfn", name)["status"]
-        return str(status["functionArn"])
+        wait = ("wait", condition, f"lfn/{name}", "--timeout=90s")
+        return str(self.kubectl.json("-n", self.namespace, *wait)["status"]["functionArn"])
 
     def invoke(self, arn: str, event: Any, **arguments: Any) -> tuple[Any, dict[str, Any]]:
         """The payload, decoded, and boto3's whole answer."""

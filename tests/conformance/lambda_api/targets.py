@@ -209,8 +209,7 @@ class ClusterTarget:
         self._kubectl.apply(build_manifest(function, source, **spec), namespace=self._namespace)
         scope, name = ("-n", self._namespace), f"lfn/{function}"
         wait = ("wait", "--for=condition=Ready", name, f"--timeout={READY_S}s")
-        self._kubectl.run(*scope, *wait)
-        arn = self._kubectl.json(*scope, "get", name)["status"]["functionArn"]
+        arn = self._kubectl.json(*scope, *wait)["status"]["functionArn"]
         assert arn == self.arn_of(function)
         return str(arn)
 
