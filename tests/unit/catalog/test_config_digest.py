@@ -1,7 +1,7 @@
 """Configuration digests and the link's code member stay what the release before computes.
 
 Pods carry the digest: one that changed with an upgrade would replace every environment. The numbers
-were computed by commit 560242e.
+were computed by commit ec0224d.
 """
 
 from collections.abc import Mapping
