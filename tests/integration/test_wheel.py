@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.conftest import free_port
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_INDEX = re.compile("No matching distribution|NewConnectionError|Failed to fetch|dns error")
