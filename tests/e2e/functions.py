@@ -2,12 +2,17 @@
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from e2e.kubectl import Kubectl
 
 RUNTIME = "python3.13"
+SEEN_S = 10.0
+"""Within this every gateway has seen what the API server says."""
 
 ECHO = """
 def handler(event, context):
@@ -66,12 +71,29 @@ class Functions:
     namespace: str
 
     def apply(self, manifest: dict[str, Any]) -> str:
-        """Apply, wait for Ready as a user would, and return the ARN."""
+        """Apply, wait for Ready as a user would, and return the ARN.
+
+        A gateway's watch may be a moment behind kubectl's: a function that was not ready before is
+        refused until then, so this waits until a dry run is taken.
+        """
         name = manifest["metadata"]["name"]
         self.kubectl.apply(manifest, namespace=self.namespace)
         condition = "--for=condition=Ready"
         wait = ("wait", condition, f"lfn/{name}", "--timeout=90s")
-        return str(self.kubectl.json("-n", self.namespace, *wait)["status"]["functionArn"])
+        arn = str(self.kubectl.json("-n", self.namespace, *wait)["status"]["functionArn"])
+        end = time.monotonic() + SEEN_S
+        while not self._is_taken(arn) and time.monotonic() < end:
+            time.sleep(0.05)
+        return arn
+
+    def _is_taken(self, arn: str) -> bool:
+        try:
+            self.client.invoke(FunctionName=arn, InvocationType="DryRun")
+        except self.client.exceptions.ResourceNotReadyException:
+            return False
+        except ClientError:
+            return True  # whatever it is, the test's own invocation hears it
+        return True
 
     def invoke(self, arn: str, event: Any, **arguments: Any) -> tuple[Any, dict[str, Any]]:
         """The payload, decoded, and boto3's whole answer."""
