@@ -131,12 +131,12 @@ class FunctionIndex:
 
 
 def _rank_claim(function: Function) -> tuple[bool, bool]:
-    """The lower one has the name; who lacks environments only has a claim like any other."""
+    """The lower rank wins the name; one that only lacks environments ranks as any other."""
     return function.stalled_reason == Reason.DUPLICATE_FUNCTION_NAME, function.cannot_run
 
 
 def _serves_meanwhile(former: Function, function: Function) -> bool:
-    """Whether ``function`` is an update of ``former`` that has to wait: for a judgement, a package.
+    """Whether ``function`` updates ``former`` and waits for the controller or for a package.
 
     The package of an update has no part in what served before; one that is lacking in the same
     configuration (a layer that was made again) has.

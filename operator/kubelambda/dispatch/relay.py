@@ -1,8 +1,8 @@
 """Invokes functions through a gateway's internal listener (``core.wire.relay``).
 
 Contract: any gateway will do, since each knows the owner. An event may have begun before, so each
-is sent as one that may repeat. A connection that is lost, or a gateway that gives no sign of life
-for SILENCE_S_MAX, says nothing about the run: Dropped. So ``invoke`` always ends.
+request is marked as one that may repeat. A connection that is lost, or a gateway that gives no sign
+of life for SILENCE_S_MAX, says nothing about the run: Dropped. So ``invoke`` always ends.
 """
 
 from collections.abc import Callable

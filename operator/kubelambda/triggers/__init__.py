@@ -1,5 +1,5 @@
 """Event sources: poll, filter, batch, invoke, settle.
 
-Contract: an adapter implements the small interface of ``base`` and no more. Empty until the first
+Contract: an adapter implements one small interface and no more. Empty until the first
 event source exists.
 """

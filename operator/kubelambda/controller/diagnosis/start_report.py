@@ -1,6 +1,6 @@
 """What the scaler tells of its starts of environments, for the conditions of a function.
 
-Contract: a value. ``scaling.starts`` makes it; ``pod_problem`` puts it into words.
+Contract: a value. ``scaling.start_backoff`` makes it; ``pod_problem`` puts it into words.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Takes back Deployments and pods that have left the watches because they lost our label.
 
 Contract: idempotent. To a watch with a label selector, an object that loses the label is deleted;
-so what left without being on its way out is asked for, and gets its label again if it is there.
+so an object that left the watch without a deletionTimestamp is fetched, and labelled again.
 LIMIT: what loses the label while no controller leads is not noticed.
 """
 

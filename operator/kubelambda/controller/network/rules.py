@@ -1,6 +1,6 @@
 """Where DNS and the gateways are: from settings to the peers of NetworkPolicies.
 
-Contract: pure. What cannot be read ends the start of the controller.
+Contract: pure. A setting that cannot be read stops the controller from starting.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ def build_network_rules(settings: ControllerSettings) -> NetworkRules:
     port = settings.gateway_address.rpartition(":")[2]
     if not port.isdigit():
         raise SettingError(
-            f"KUBELAMBDA_GATEWAY_ADDRESS is {settings.gateway_address!r}; it wants host:port"
+            f"KUBELAMBDA_GATEWAY_ADDRESS is {settings.gateway_address!r}; expected host:port"
         )
     return NetworkRules(
         gateway_peers=_parse_peers("GATEWAY_SELECTOR", settings.gateway_selector) or [release],
@@ -35,5 +35,5 @@ def _parse_peers(variable: str, text: str) -> list[dict[str, Any]]:
     except yaml.YAMLError as error:
         raise SettingError(f"KUBELAMBDA_{variable} is not YAML: {error}") from error
     if not isinstance(peers, list) or not all(isinstance(peer, dict) for peer in peers):
-        raise SettingError(f"KUBELAMBDA_{variable} wants a list of NetworkPolicy peers")
+        raise SettingError(f"KUBELAMBDA_{variable} must be a list of NetworkPolicy peers")
     return peers

@@ -35,7 +35,7 @@ def list_trusted(record: FunctionRecord, layers: Iterable[LayerRecord]) -> set[s
 def find_package_problem(
     needed: Mapping[str, str], presences: Mapping[str, Presence]
 ) -> Problem | None:
-    """Why an object cannot work that needs ``needed`` (the package, and the field that names it).
+    """Why an object that needs ``needed`` (each package, and the field naming it) cannot work.
 
     A package that is not in ``presences`` is there. A problem that somebody has to solve comes
     before one that only has to be waited for.

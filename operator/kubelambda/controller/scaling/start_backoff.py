@@ -37,7 +37,7 @@ class _Refusal:
 
 
 class StartBackoff:
-    """Kept by one process only: its successor begins with an attempt."""
+    """Not persisted: after a change of leader the new one tries once at once."""
 
     def __init__(
         self,

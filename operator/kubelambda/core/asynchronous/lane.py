@@ -78,7 +78,7 @@ class Lane:
         self._begun_at_sum = 0.0
         self._begun_last_at = _LONG_AGO
         self._put_off: deque[float] = deque()
-        """When the events are due that were given back to the queue, in ascending order."""
+        """When the events that were given back to the queue are due, in ascending order."""
         self._duration_s: float | None = None
         self._opened_at = now
         self._widened_at = now

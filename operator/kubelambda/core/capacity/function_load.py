@@ -17,7 +17,7 @@ SLOW_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class PodLoad:
-    """One pod of a function. ``idle_s``: how long it has been idle, or unheard of if unlinked."""
+    """One pod of a function. ``idle_s``: its idle time, if unlinked since it was last heard."""
 
     name: str
     revision: str

@@ -20,8 +20,8 @@ named in the tests:
   heartbeats has told it, it begins no relayed event that must not run twice: the sender may have
   sent it to another gateway.
 
-Versions (docs/formats.md): a heartbeat says in which format it was written. Members that are not
-known are ignored, in the object and at the end of its lists.
+Versions (docs/formats.md): a heartbeat says in which format it was written. Unknown JSON fields are
+ignored, in the object and at the end of its lists.
 """
 
 import json

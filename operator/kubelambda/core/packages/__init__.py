@@ -2,5 +2,5 @@
 
 Contract: pure but for the port ``store.PackageStore``. Its drivers are in ``stores``; gateways take
 uploads and serve downloads (``gateway.packages``), the controller asks them what is missing
-(``controller.packages``), and local mode looks into its own directory (``local.packages``).
+(``controller.packages``), and local mode looks into its own directory (``local.availability``).
 """

@@ -24,7 +24,7 @@ def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float
 
 
 def _lasts_otherwise(former_ms: float | None, present_ms: float | None) -> bool:
-    """Less than a factor of two changes little, and is reported with the next other change."""
+    """A change below a factor of two waits for the next other change, to be reported with it."""
     if former_ms is None or present_ms is None:
         return former_ms is not present_ms
     return max(former_ms, present_ms) > 2 * min(former_ms, present_ms)

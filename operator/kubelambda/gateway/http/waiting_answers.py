@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 NEW_S = 1.0
-"""How long a slow pace means nothing, since the first bytes are still on their way."""
+"""Grace period before a slow pace counts: the first bytes are still on their way."""
 NEW_BYTES_PER_S = 262_144.0
 
 

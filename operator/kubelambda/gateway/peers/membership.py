@@ -103,7 +103,7 @@ class Membership:
         self._loop = asyncio.get_running_loop()
         self._peers = KnownPeers(self._loop.time)
         self._heard_at = float("-inf")
-        """When the last round of heartbeats that has ended began."""
+        """When the last completed round of heartbeats began."""
 
     # what others ask
 
@@ -145,7 +145,7 @@ class Membership:
     # what others say
 
     def hear(self, heartbeat: Heartbeat) -> None:
-        """Another gateway's heartbeat, its signature being good."""
+        """Take in another gateway's heartbeat, whose signature has been checked."""
         if heartbeat.sender.name == self.own.name:
             return
         self._peers.hear(heartbeat)

@@ -36,7 +36,7 @@ class FunctionPool:
     """Environments that run another gateway's event, or keep the result of one."""
 
     waiting_since: float = 0.0
-    """When the queue was empty last."""
+    """When the queue was last empty."""
     duration_s: float | None = None
     """The mean length of its events; None before the first has ended here."""
 
