@@ -44,6 +44,10 @@ def run(settings: ControllerSettings) -> NoReturn:
     except (SettingError, NoConnectionError) as error:
         logger.critical("%s", error)
         code = 2
+    except Exception:
+        # The boundary of the process: it ends without waiting for hanging requests in any case.
+        logger.critical("the controller ended by an error", exc_info=True)
+        code = 1
     end_process(code)
 
 

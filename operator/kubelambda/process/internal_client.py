@@ -155,7 +155,9 @@ class InternalClient:
     ) -> AsyncIterator[OpenReply]:
         try:
             async with asyncio.timeout(silence_s):
-                response = await self._open_session().post(url, data=body, headers=headers)
+                response = await self._open_session().post(
+                    url, data=body, headers=headers, allow_redirects=False
+                )
         except (aiohttp.ClientError, OSError) as error:
             raise _wrap(error) from error
         try:

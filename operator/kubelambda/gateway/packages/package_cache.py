@@ -75,6 +75,7 @@ class PackageCache:
         except Exception as error:  # noqa: BLE001  # whoever waits gets it, and answers for it
             logger.info("package %s was not fetched: %r", sha256, error)
             fetched.set_exception(error)
+            fetched.exception()  # taken: all who waited may have gone
         except BaseException:
             fetched.cancel()
             raise

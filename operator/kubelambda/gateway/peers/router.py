@@ -1,6 +1,6 @@
 """Where an invocation goes: to this gateway's own pools, or to the gateway that owns its function.
 
-Contract: an invocation passes HOPS_MAX gateways at most, and is never sent again once it may have
+Contract: an invocation is relayed HOPS_MAX times at most, and is never sent again once it may have
 been handed to an environment. Before that, a relay that failed is tried again, TRIES_MAX times in
 all, with a longer pause each time, and each time with the owner of that moment.
 """
