@@ -25,7 +25,9 @@ from kubelambda.core.model.function import Function, FunctionRef, Stall
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.log_config import build_log_config
 from kubelambda.core.model.status import (
+    NO_STATUS,
     READY,
+    STALLED,
     Condition,
     FunctionStatus,
     LayerEntry,
@@ -35,18 +37,23 @@ from kubelambda.core.packages.code_zip import from_code_sha256
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 3
-STALLED = "Stalled"
-NO_STATUS = FunctionStatus()
 
 
-def build_function(manifest: Mapping[str, Any], account_id: str | None = None) -> Function:
+def build_function(
+    manifest: Mapping[str, Any],
+    account_id: str | None = None,
+    status: FunctionStatus | None = None,
+) -> Function:
     """The function that ``manifest`` describes, in its namespace's account.
+
+    ``status`` is the manifest's, for a caller that has read it already.
 
     Where the manifest does not match the CRD's schema it raises any of Python's own errors.
     """
     metadata, spec = manifest["metadata"], manifest["spec"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
-    status = read_function_status(manifest.get("status"))
+    if status is None:
+        status = read_function_status(manifest.get("status"))
     conditions = _find_current_conditions(status, metadata.get("generation", 0))
     stalled = _find_stalled(conditions)
     reason = stalled.reason if stalled is not None else ""

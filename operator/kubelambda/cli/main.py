@@ -51,7 +51,7 @@ def controller() -> None:
     with needs_extra("controller"):
         from kubelambda.controller.main import run
 
-    raise typer.Exit(run(_read_settings(ControllerSettings)))
+    run(_read_settings(ControllerSettings))
 
 
 @app.command(rich_help_panel=ROLES)

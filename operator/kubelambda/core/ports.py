@@ -12,18 +12,6 @@ from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.demand import DemandReply, DemandReport
 
 
-class Clock(Protocol):
-    """Time, handed in so that nothing below reads it by itself."""
-
-    def time(self) -> float:
-        """Seconds since the epoch."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never go back; only differences mean anything."""
-        ...
-
-
 class Catalog(Protocol):
     """Which functions exist, as of the last good state."""
 

@@ -10,7 +10,6 @@ only one stays a little longer, so that connections to it are refused at once.
 
 import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -30,8 +29,6 @@ from kubelambda.gateway.peers.membership import FindPeers
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry
-
-logger = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 BACKLOG = 4096

@@ -15,7 +15,7 @@ class HttpPort:
         self._application = application
         self._host = host
         self.port = port
-        """The port; 0 until ``start`` has picked a free one."""
+        """The port; where 0 was given, ``start`` picks a free one."""
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:

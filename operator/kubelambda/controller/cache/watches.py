@@ -6,12 +6,12 @@ at 1,000 functions, since every object waits for every other: ``initial_list`` f
 instead.)
 """
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import kopf
 
+from kubelambda.controller.cache.initial_list import PAGE_ITEMS
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.kube.connection import Connection
 from kubelambda.kube.paths import (
@@ -25,11 +25,7 @@ from kubelambda.kube.paths import (
 )
 from kubelambda.kube.resources.labels import MANAGED_SELECTOR
 
-logger = logging.getLogger(__name__)
-
-PAGE_ITEMS = 20
 SILENCE_S = 60.0
-CREDENTIALS_S = 600.0
 _SERVER_TIMEOUT_S = 50
 
 

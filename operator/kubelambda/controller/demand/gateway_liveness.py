@@ -20,7 +20,7 @@ ASK_S = 5.0
 
 
 class GatewayLiveness:
-    """Asks the API server for gateways after a silence; ``changed`` is called with each answer."""
+    """Asks the API server for gateways after a silence; ``changed`` is called after each time."""
 
     def __init__(
         self,

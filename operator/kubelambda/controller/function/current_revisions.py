@@ -14,9 +14,7 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.core.images.config import ResolvedImage
 from kubelambda.core.model.layer import Layer
-from kubelambda.core.model.status import FunctionStatus
-
-_NO_STATUS = FunctionStatus()
+from kubelambda.core.model.status import NO_STATUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class CurrentRevisions:
 
     def put(self, revision: str, inputs: RenderInputs) -> None:
         """``revision`` serves the function from now on; its key Secret exists."""
-        record = replace(inputs.record, status=_NO_STATUS)
+        record = replace(inputs.record, status=NO_STATUS)
         self._known[record.uid] = (revision, replace(inputs, record=record))
 
     def revision_of(self, uid: str) -> str:

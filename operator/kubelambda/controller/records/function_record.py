@@ -110,7 +110,7 @@ def _build_record(
 ) -> FunctionRecord:
     metadata, spec = manifest["metadata"], manifest["spec"]
     generation = metadata.get("generation", 0)
-    function = build_function({**manifest, "status": status.written})
+    function = build_function(manifest, status=status)
     code = function.code
     bare = replace(function, code=forget_found_digest(code), layers=())
     return FunctionRecord(

@@ -17,6 +17,7 @@ from kubelambda.core.model.field_types import (
 )
 
 READY = "Ready"
+STALLED = "Stalled"
 _TRUE = "True"
 
 
@@ -72,7 +73,8 @@ class ObjectStatus:
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     """By type."""
     written: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """The fields as they came, without those that were read as absent: for ``says`` only."""
+    """The fields as they came, without those that were read as absent: to be compared
+    with what is to be written."""
 
     def is_ready(self, generation: int) -> bool:
         """Whether it says Ready of just this generation of the spec."""
@@ -96,6 +98,9 @@ class FunctionStatus(ObjectStatus):
     image: ImageStatus | None = None
     layers: tuple[LayerEntry, ...] | None = None
     """None where the status has no such field."""
+
+
+NO_STATUS = FunctionStatus()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

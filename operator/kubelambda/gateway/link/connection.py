@@ -3,8 +3,7 @@
 Contract: docs/link.md, sections 1 to 3 and 6. A peer that has not proved that it holds its
 function's key costs at most 4 KiB, AUTHENTICATE_S and one connection of its address's share
 (``links``). A peer that has proved itself is cut off when it does not read what it is sent, or is
-silent. A connection that opens with anything but the link's upgrade is handed to
-``Links.serve_http``.
+silent. A connection that does not open with ``GET /link`` is handed to ``Links.serve_http``.
 """
 
 import asyncio
@@ -17,6 +16,7 @@ from kubelambda.core.wire.frames import FrameDecoder, FrameType, ProtocolError
 from kubelambda.gateway.link.environment import Environment
 from kubelambda.gateway.link.hello import VERSION, Hello, decode_hello
 from kubelambda.gateway.link.hello_decision import (
+    RETRY_MS,
     HelloDecision,
     Redirected,
     Refused,
@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 AUTHENTICATE_S = 5.0
 """How long a peer may take to prove itself."""
-RETRY_MS = 2_000
 """When an agent is to come again whose function has too many links."""
 UNREAD_BYTES_MAX = 2 * frames.CONTROL_BYTES_MAX
 """More than an agent is owed at any time: its configuration, or an event's head and a window."""

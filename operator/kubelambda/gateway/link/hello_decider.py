@@ -22,6 +22,7 @@ from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.ports import Catalog
 from kubelambda.gateway.link.hello import Hello
 from kubelambda.gateway.link.hello_decision import (
+    RETRY_MS,
     HelloDecision,
     Redirected,
     Refused,
@@ -30,7 +31,6 @@ from kubelambda.gateway.link.hello_decision import (
 )
 
 PARK_S = 2.0
-RETRY_MS = 2_000
 UNCONFIGURED = "unconfigured"
 
 

@@ -7,6 +7,9 @@ Contract: values only. ``hello_decider`` chooses one, ``connection`` sends what 
 from dataclasses import dataclass
 from typing import Any
 
+RETRY_MS = 2_000
+"""When an agent that was refused comes again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
