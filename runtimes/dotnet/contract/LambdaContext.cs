@@ -4,8 +4,10 @@ using Amazon.Lambda.Core;
 
 namespace Kubelambda.Contract
 {
-    /// <summary>ILambdaContext for one invocation (spec 1.10).</summary>
-    public sealed class LambdaContext : ILambdaContext
+    /// <summary>
+    /// ILambdaContext for one invocation (spec 1.10). TenantId and TraceId came with later versions (see Logger).
+    /// </summary>
+    public class LambdaContext : ILambdaContext
     {
         readonly Invocation invocation;
         IClientContext clientContext;
@@ -20,8 +22,8 @@ namespace Kubelambda.Contract
         public ILambdaLogger Logger { get; }
         public string AwsRequestId => invocation.RequestId;
         public string InvokedFunctionArn => invocation.FunctionArn;
-        public string TenantId => invocation.TenantId;
-        public string TraceId => invocation.TraceId;
+        public virtual string TenantId => invocation.TenantId;
+        public virtual string TraceId => invocation.TraceId;
         public string FunctionName => Variable("AWS_LAMBDA_FUNCTION_NAME");
         public string FunctionVersion => Variable("AWS_LAMBDA_FUNCTION_VERSION");
         public string LogGroupName => Variable("AWS_LAMBDA_LOG_GROUP_NAME");

@@ -6,9 +6,10 @@ namespace Kubelambda.Contract
 {
     /// <summary>
     /// ILambdaLogger. The overloads with a level came with later versions of the interface, whose other members call
-    /// these; with an older version they are methods that nobody calls.
+    /// these; with an older version they are methods that nobody calls. They are virtual since only a virtual method
+    /// can take the place of a member that the compiler did not see.
     /// </summary>
-    public sealed class Logger : ILambdaLogger
+    public class Logger : ILambdaLogger
     {
         readonly LogWriter log;
 
@@ -17,15 +18,17 @@ namespace Kubelambda.Contract
             this.log = log;
         }
 
-        public void Log(string message) => log.Write(null, null, message, null);
+        /// <summary>No record: the text as it is.</summary>
+        public void Log(string message) => log.WriteRaw(message);
 
-        public void LogLine(string message) => log.Write(null, null, message, null);
+        public void LogLine(string message) => log.Write(Level.Information, null, message, null);
 
-        public void Log(string level, string message) => log.Write(Levels.Parse(level), null, message, null);
+        public virtual void Log(string level, string message) => log.Write(Levels.Parse(level), null, message, null);
 
-        public void Log(string level, string message, params object[] args) => log.Write(Levels.Parse(level), null, message, args);
+        public virtual void Log(string level, string message, params object[] args) =>
+            log.Write(Levels.Parse(level), null, message, args);
 
-        public void Log(string level, Exception exception, string message, params object[] args) =>
+        public virtual void Log(string level, Exception exception, string message, params object[] args) =>
             log.Write(Levels.Parse(level), exception, message, args);
     }
 }

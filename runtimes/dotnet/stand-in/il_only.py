@@ -1,8 +1,8 @@
 """Make assemblies that were compiled ahead for another system plain ones, in place.
 
-Such a file (ReadyToRun) has machine code beside its complete CIL, and .NET on another system refuses
-it. Contract: clears the header's entries for that code, so that the CIL alone is what the file has
-(ECMA-335, II.25.3.3; the PE format's data directories). A file without machine code stays as it is.
+Such a file (ReadyToRun) has machine code beside its complete CIL, and .NET on another system
+refuses it. Contract: clears the header's entries for that code, so that the CIL alone is what the
+file has (ECMA-335, II.25.3.3; the PE format's data directories). One without machine code stays.
 """
 
 import struct
