@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from conformance.runtimes.packages import SOURCES, run, zip_files
-from kubelambda.local.machine import find_cache, find_runtime_files
+from kubelambda.local.machine import find_cache
 
 CORE = "Amazon.Lambda.Core"
 FRAMEWORK = ".NETCoreApp,Version=v8.0"
+CSC = Path(__file__).parents[3] / "runtimes" / "dotnet" / "csc"
 NATIVE = "runtimes/linux-x64/native/libshop.so"
 RUNTIME_CONFIG = {
     "runtimeOptions": {
@@ -43,7 +44,7 @@ def zip_published(directory: Path) -> Mapping[str, object]:
         _compile(directory, name, (source,))
     _compile(directory, "Shapes", ("Shapes", "Json"), (CORE, "Library"))
     (directory / NATIVE).parent.mkdir(parents=True)
-    (library,) = _root().glob("dotnet/shared/*.App/8.*/libSystem.IO.Compression.Native.so")
+    (library,) = _root().glob("dotnet/shared/*.App/8.*/libSystem.Native.so")
     shutil.copy(library, directory / NATIVE)
     (directory / "Shapes.deps.json").write_text(json.dumps(_list_dependencies()))
     (directory / "Shapes.runtimeconfig.json").write_text(json.dumps(RUNTIME_CONFIG))
@@ -73,13 +74,12 @@ def _compile(
     references: Sequence[str] = (),
     kind: str = "library",
 ) -> None:
-    csc = find_runtime_files() / "dotnet" / "csc"
     files = [SOURCES / "dotnet" / f"{source}.cs" for source in sources]
     needed = [f"-r:{directory / one}.dll" for one in references]
     target = [f"-target:{kind}", f"-out:{directory / name}.dll"]
     # Names that are only there for reflection, and a field that is never assigned.
     run(
-        csc,
+        CSC,
         _root() / "dotnet",
         _root() / "csc",
         "-nowarn:0169,0414,0649,1998",

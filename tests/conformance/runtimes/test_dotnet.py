@@ -2,7 +2,6 @@
 
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ PLATFORM = {
     "by name": "Example.Order",
     "loaded": "Library",
     "library": "hello you",
-    "native": f"{zlib.crc32(b'kubelambda'):08x}",
+    "native": "called",
     "number": "1.234,5",
 }
 
@@ -59,7 +58,6 @@ def call(
         ("Made", {}, 11),
         ("Private", "you", "private you"),
         ("OwnSerializer", "you", "YOU"),
-        ("System.String Overloaded(Int32)", 1, "number"),
         ("Shapes+Inside::Handle", {}, "nested"),
         ("Derived::Describe", [ORDER], "List`1"),
     ],

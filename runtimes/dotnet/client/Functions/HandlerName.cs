@@ -2,7 +2,7 @@ using System;
 
 namespace Kubelambda.Functions
 {
-    /// <summary>What Assembly::Namespace.Type::Method names; the method may be a whole signature, as reflection writes it.</summary>
+    /// <summary>What Assembly::Namespace.Type::Method names.</summary>
     public sealed class HandlerName
     {
         const string Separator = "::";

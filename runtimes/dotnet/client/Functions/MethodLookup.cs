@@ -11,11 +11,13 @@ namespace Kubelambda.Functions
         const BindingFlags Declared = BindingFlags.DeclaredOnly | BindingFlags.Public | BindingFlags.NonPublic
             | BindingFlags.Instance | BindingFlags.Static;
 
-        /// <summary>By name, else by signature; in the type itself first, then in what it derives from.</summary>
+        /// <summary>
+        /// By name, in the type itself first, then in what it derives from. (AWS's client would take a signature too;
+        /// but it has a space, and a handler's name may not.)
+        /// </summary>
         public static MethodInfo Find(Type type, HandlerName handler)
         {
-            var method = Search(type, one => one.Name == handler.Method, handler)
-                ?? Search(type, one => one.ToString() == handler.Method, handler);
+            var method = Search(type, handler);
             if (method == null)
             {
                 throw new LambdaValidationException(
@@ -26,11 +28,11 @@ namespace Kubelambda.Functions
             return method;
         }
 
-        static MethodInfo Search(Type type, Func<MethodInfo, bool> fits, HandlerName handler)
+        static MethodInfo Search(Type type, HandlerName handler)
         {
             for (var at = type; at != null; at = at.BaseType)
             {
-                var found = at.GetMethods(Declared).Where(fits).ToList();
+                var found = at.GetMethods(Declared).Where(one => one.Name == handler.Method).ToList();
                 if (found.Count > 1)
                 {
                     throw new LambdaValidationException(

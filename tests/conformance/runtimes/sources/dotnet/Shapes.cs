@@ -112,19 +112,13 @@ namespace Example
                 { "by name", Type.GetType("Example.Order, Shapes")?.FullName },
                 { "loaded", Assembly.Load("Library").GetName().Name },
                 { "library", Library.Names.Greet("you") },
-                { "native", CheckSum("kubelambda").ToString("x8") },
+                { "native", GetPid() == Environment.ProcessId ? "called" : "wrong" },
                 { "number", (1234.5).ToString("N1", CultureInfo.GetCultureInfo("de-DE")) },
             };
         }
 
-        static uint CheckSum(string text)
-        {
-            var bytes = Encoding.ASCII.GetBytes(text);
-            return Crc32(0, bytes, bytes.Length);
-        }
-
-        [DllImport("shop", EntryPoint = "CompressionNative_Crc32")]
-        static extern uint Crc32(uint start, byte[] bytes, int length);
+        [DllImport("shop", EntryPoint = "SystemNative_GetPid")]
+        static extern int GetPid();
 
         public class Inside
         {
