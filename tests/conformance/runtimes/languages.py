@@ -149,7 +149,7 @@ LANGUAGES: Mapping[str, Language] = {
         absent_error_type="LambdaValidationException",
         init_error_type="InvalidOperationException",
         log_lines=tuple(DOTNET_LINE.format(line) for line in ("line one", "line two")),
-        variables=IMAGE_PATH | {"DOTNET_ROOT": "/var/lang/bin"},
+        variables=IMAGE_PATH | {"DOTNET_ROOT": "/var/lang/bin", "LAMBDA_RUNTIME_NAME": "dotnet8"},
     ),
     "go": Language(
         runtime="provided.al2023",

@@ -21,6 +21,7 @@ PLATFORM = {
     "loaded": "Library",
     "library": "hello you",
     "native": "called",
+    "heap": "within the memory",
     "number": "1.234,5",
 }
 
@@ -168,10 +169,29 @@ def test_a_record_says_time_request_and_level(row: Row, published: Mapping[str, 
         rf"{start}static",
         rf"{start}crit\tstatic too",
     ]
-    lines = [line for line in answer.tail.splitlines() if not re.match("START|END|REPORT", line)]
+    lines = read_lines(answer)
     assert len(lines) == len(expected)
     for line, pattern in zip(lines, expected, strict=True):
         assert re.fullmatch(pattern, line)
+
+
+def read_lines(answer: Answer) -> list[str]:
+    """The function's own."""
+    return [line for line in answer.tail.splitlines() if not re.match("START|END|REPORT", line)]
+
+
+def test_the_switches_of_awss_client_are_heeded(row: Row, published: Mapping[str, object]) -> None:
+    switches = {
+        "AWS_LAMBDA_HANDLER_LOG_FORMAT": "Unformatted",
+        "AWS_LAMBDA_HANDLER_LOG_LEVEL": "Debug",
+        "AWS_LAMBDA_DOTNET_PREJIT": "Always",
+    }
+    answer = call(row, published, "Logs", ORDER, environment={"variables": switches})
+    assert read_lines(answer) == [
+        *("2 printed", "to stderr", "raw", "unseen", "2 of tea", "while packing"),
+        "System.InvalidOperationException: broken",
+        *("static", "static too"),
+    ]
 
 
 def test_records_are_json_from_the_functions_level_upwards(

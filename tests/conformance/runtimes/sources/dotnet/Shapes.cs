@@ -113,8 +113,15 @@ namespace Example
                 { "loaded", Assembly.Load("Library").GetName().Name },
                 { "library", Library.Names.Greet("you") },
                 { "native", GetPid() == Environment.ProcessId ? "called" : "wrong" },
+                { "heap", IsHeapWithinMemory() ? "within the memory" : "larger" },
                 { "number", (1234.5).ToString("N1", CultureInfo.GetCultureInfo("de-DE")) },
             };
+        }
+
+        static bool IsHeapWithinMemory()
+        {
+            var memory = long.Parse(Environment.GetEnvironmentVariable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")) << 20;
+            return GC.GetGCMemoryInfo().TotalAvailableMemoryBytes <= memory;
         }
 
         [DllImport("shop", EntryPoint = "SystemNative_GetPid")]
