@@ -7,8 +7,9 @@ namespace System.Web.Script.Serialization
 {
     /// <summary>
     /// The JSON serializer of the .NET Framework's System.Web.Extensions, which .NET has no more: for packages that were
-    /// compiled for the runtime dotnet8 when mono ran it, and whose only serializer this was. Contract: reads and
-    /// writes as the original does; converters and type resolvers are not there. New code uses System.Text.Json.
+    /// compiled for the runtime dotnet8 when mono ran it, and whose only serializer this was. Contract: reads JSON
+    /// and writes it as the original does; what is not quite JSON (names without quotes) is refused, and converters and
+    /// type resolvers are not there. New code uses System.Text.Json.
     /// </summary>
     public class JavaScriptSerializer
     {

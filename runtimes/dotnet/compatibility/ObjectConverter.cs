@@ -15,9 +15,13 @@ namespace System.Web.Script.Serialization
 
         public static object Convert(object value, Type type)
         {
-            if (type == null || type == typeof(object))
+            if (type == null)
             {
                 return value;
+            }
+            if (type == typeof(object))
+            {
+                return ConvertUntyped(value);
             }
             if (value is IDictionary<string, object> members)
             {
@@ -30,12 +34,23 @@ namespace System.Web.Script.Serialization
             return value == null || type.IsInstanceOfType(value) ? value : ConvertValue(value, type);
         }
 
+        /// <summary>Where a type asks for any object, a list is an ArrayList, at every depth.</summary>
+        static object ConvertUntyped(object value)
+        {
+            switch (value)
+            {
+                case object[] items: return new ArrayList(items.Select(ConvertUntyped).ToArray());
+                case IDictionary<string, object> members: return members.ToDictionary(one => one.Key, one => ConvertUntyped(one.Value));
+                default: return value;
+            }
+        }
+
         static object ConvertMembers(IDictionary<string, object> members, Type type)
         {
             var dictionary = FindInterface(type, typeof(IDictionary<,>));
             if (dictionary == null && type.IsInstanceOfType(members))
             {
-                return members;
+                return ConvertUntyped(members);
             }
             if (dictionary != null)
             {

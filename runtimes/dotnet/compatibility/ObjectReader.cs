@@ -83,7 +83,7 @@ namespace System.Web.Script.Serialization
                     return large;
                 }
             }
-            return decimal.TryParse(digits, NumberStyles.Number, invariant, out var exact)
+            return decimal.TryParse(digits, NumberStyles.Float, invariant, out var exact)
                 ? exact
                 : (object)double.Parse(digits, NumberStyles.Float, invariant);
         }
