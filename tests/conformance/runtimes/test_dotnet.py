@@ -11,6 +11,7 @@ import pytest
 from conformance.lambda_api.invoker import Answer
 from conformance.runtimes.conftest import Row
 from conformance.runtimes.dotnet_packages import read_package, zip_executable, zip_published
+from conformance.runtimes.packages import SOURCES
 
 pytestmark = pytest.mark.parametrize("row", ["dotnet"], indirect=True)
 ORDER = {"Item": "tea", "Count": 2}
@@ -232,3 +233,19 @@ def test_a_package_that_was_compiled_for_mono_runs_as_before(row: Row) -> None:
     }
     assert row.ask("context", arn=arn).value["version"] == "$LATEST"
     assert row.ask("raise", arn=arn).value["errorType"] == "Refused"
+
+
+MONO_EVENT = json.loads("""
+{"number": 3, "Name": "x", "Size": 1, "Parts": [{"Number": 1}], "Maybe": null, "Weight": 2.5,
+ "Id": "6f9619ff-8b86-d011-b42d-00c04fc964ff", "Stock": {"a": 1}, "Codes": [1, 2],
+ "big": 12345678901, "exact": 1.25, "power": 1e+22, "none": null, "deep": {"list": [[1]]},
+ "empty": []}
+""")
+
+
+def test_the_serializer_of_monos_time_reads_and_writes_as_it_did(row: Row) -> None:
+    """What mono answered is in mono-json.txt."""
+    handler = "MonoJson::Example.MonoJson::Handle"
+    arn = row.put(handler=handler, code=read_package("mono-app.zip"))
+    answer = row.invoker(arn, MONO_EVENT)
+    assert answer.payload == (SOURCES / "dotnet" / "mono-json.txt").read_bytes()
