@@ -69,9 +69,9 @@ class Supervisor:
     ) -> asyncio.Task[None]:
         """Run ``work`` once; where it raises, log it and call ``on_error`` with the exception."""
         task = self._start(self._run_once(name, work, on_error), name)
-        task.add_done_callback(
-            lambda _: work.close()
-        )  # where it was cancelled before its first step
+        # A task that is cancelled before its first step never starts ``work``: without this, Python
+        # would warn that it was never awaited.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     def check_ready(self) -> str:
