@@ -44,11 +44,6 @@ class ScalingPlan:
     withdraw: tuple[str, ...] = ()
     """Direct pods to delete unless they have begun to run meanwhile (S8)."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.replicas or self.start or self.drain or self.delete or self.withdraw)
-
 
 def plan_scaling(load: FunctionLoad, idle_timeout_s: float) -> ScalingPlan:
     """What to change now."""

@@ -25,13 +25,6 @@ class InlineZip:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalDirectory:
-    """A directory of this machine, which local mode serves in place."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class UploadedPackage:
     """A package that was uploaded to a gateway; ``sha256`` in hexadecimal is its name."""
 
@@ -75,7 +68,6 @@ class ContainerImage:
 Code = (
     InlineFiles
     | InlineZip
-    | LocalDirectory
     | UploadedPackage
     | UrlPackage
     | S3Package
@@ -115,8 +107,6 @@ def encode_code(code: Code) -> dict[str, Any]:
             member = ("inline", dict(files))
         case InlineZip(base64):
             member = ("zip", base64)
-        case LocalDirectory(path):
-            member = ("directory", path)
         case UploadedPackage(sha256):
             member = ("package", sha256)
         case UrlPackage():

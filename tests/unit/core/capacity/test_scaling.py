@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubelambda.core.capacity.function_load import SLOW_S, STARTING_S, FunctionLoad, PodLoad
-from kubelambda.core.capacity.scaling import OWED_S, count_wanted, plan_scaling, split_start
+from kubelambda.core.capacity.scaling import (
+    OWED_S,
+    ScalingPlan,
+    count_wanted,
+    plan_scaling,
+    split_start,
+)
 
 IDLE_S = 300.0
 NOW = "rev-now"
@@ -290,7 +296,7 @@ def test_failed_pods_change_nothing_but_their_own_deletion(world: FunctionLoad) 
 def test_what_was_taken_up_by_a_direct_pod_is_no_reason_to_raise_replicas() -> None:
     """S1: both kinds count, so one need never starts two environments."""
     world = load(pod("a", "unlinked", direct=True, pending=True), replicas={NOW: 0}, waiting=1)
-    assert plan_scaling(world, IDLE_S).is_empty
+    assert plan_scaling(world, IDLE_S) == ScalingPlan()
 
 
 SPLITS = [
