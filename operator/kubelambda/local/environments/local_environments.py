@@ -116,7 +116,10 @@ class LocalEnvironments:
         busy = sum(
             one.state == "busy" and one.config_digest == digest for one in demand.environments
         )
-        for _ in range(busy + demand.waiting - running):
+        wanted = busy + demand.waiting
+        if function.reserved_concurrency is not None:
+            wanted = min(wanted, function.reserved_concurrency)
+        for _ in range(wanted - running):
             try:
                 await self._start(function)
             except OSError as error:
