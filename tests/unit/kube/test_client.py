@@ -132,7 +132,7 @@ async def test_a_list_of_nothing_may_say_null(
 async def test_the_fence_stops_every_write_and_no_read(
     server: Recorder, registry: CollectorRegistry
 ) -> None:
-    """FAULTS F4: a leader that was stopped and resumed sends nothing any more."""
+    """F4: a leader that was stopped and resumed sends nothing any more."""
 
     def fence() -> None:
         raise FencedError("over")

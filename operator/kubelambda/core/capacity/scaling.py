@@ -1,4 +1,4 @@
-"""How many environments a function should have, and how to get there (DESIGN 3.4).
+"""How many environments a function should have, and how to get there.
 
 Contract: pure and level-based; a ``FunctionLoad`` comes in, a ``ScalingPlan`` comes out. Planning
 again after a plan was carried out changes nothing. A *direct* pod is owned by the function itself,

@@ -2,7 +2,7 @@
 
 Contract: plain values; whoever needs to know which source it is matches on the type. The members of
 the link's configure frame, ``encode_code``, are part of configuration digests: they stay as they
-are. Sources: DESIGN section 2, docs/link.md section 4.
+are. Source: docs/link.md section 4.
 """
 
 from collections.abc import Mapping

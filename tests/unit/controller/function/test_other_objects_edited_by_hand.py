@@ -1,4 +1,4 @@
-"""FAULTS F33: what hands change of what the controller made: policy, status, function, runtime.
+"""F33: what hands change of what the controller made: policy, status, function, runtime.
 
 Whatever was done, the controller ends with the objects as they should be, and the environments that
 run are as they were.

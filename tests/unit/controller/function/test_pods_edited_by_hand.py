@@ -1,4 +1,4 @@
-"""FAULTS F33: what hands change of what the controller made: pods, and objects that lose our label.
+"""F33: what hands change of what the controller made: pods, and objects that lose our label.
 
 Whatever was done, the controller ends with the objects as they should be, and the environments that
 run are as they were.

@@ -146,7 +146,7 @@ def test_replicas_fall_after_the_drain(world: FunctionLoad, expected: dict[str, 
 
 
 def test_a_restarted_container_is_a_dead_environment() -> None:
-    """Its pod is deleted, unless it is on its way out anyway (DESIGN 3.1)."""
+    """Its pod is deleted, unless it is on its way out anyway."""
     world = load(
         pod("a", "starting", restarted=True),
         pod("b", "idle", draining=True, restarted=True),
