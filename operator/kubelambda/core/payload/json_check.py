@@ -2,7 +2,7 @@
 
 Contract: the payload itself is never changed or kept. Refused: anything but UTF-8, NaN and
 Infinity, lone surrogates, nesting over 1,000. Accepted: any JSON value, duplicate keys, numbers of
-any length (FAULTS F17). ``check_small`` is for payloads up to SMALL_BYTES; ``iter_check`` yields
+any length (F17). ``check_small`` is for payloads up to SMALL_BYTES; ``iter_check`` yields
 between slices, each of at most TOKENS_PER_SLICE tokens and about SLICE_BYTES bytes, however long a
 single string, number or run of blanks is.
 """

@@ -5,8 +5,8 @@ at the first broken rule. A body over its limit is not kept: one of up to DRAIN_
 its end, and the connection goes on; a longer one is handed over as ``unread``. After that, and
 after an error, nothing more is read, so that no part of a body is ever taken for a request.
 
-Refuses every row of FAULTS section 5 with 400 or 431; limits the head, the body and what stands
-between chunks. llhttp lets through a missing or doubled Host, large and many headers, and other
+Refuses every head of rule A11 with 400 or 431; limits the head, the body and what stands between
+chunks. llhttp lets through a missing or doubled Host, large and many headers, and other
 codings beside ``chunked``: those checks are made here. Trailers are ignored, and offers to change
 protocols are refused. Does no I/O and has no timer: ``deadline`` says when the client is too slow.
 """

@@ -1,4 +1,4 @@
-"""Payloads are JSON or refused; both ways of checking give one verdict (FAULTS F17)."""
+"""Payloads are JSON or refused; both ways of checking give one verdict (F17)."""
 
 import json
 from collections.abc import Callable
