@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kubelambda.gateway.http.answer_encoding import Headers
 from kubelambda.gateway.http.body_budget import HeldBody
 from kubelambda.gateway.http.spool import Spool
-
-Headers = list[tuple[str, str]]
 
 
 class Answers(Protocol):
@@ -73,12 +72,12 @@ class Request:
     on_writable: Callable[[], None] | None = None
     """Called when a client that had fallen behind a streamed answer has caught up."""
 
-    def respond(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
+    def respond(self, status: int, headers: Headers, body: bytes = b"") -> None:
         """Answer; dropped where the request was answered before, or its client has left."""
         self.release()
         self.answers.respond(self, status, headers, body)
 
-    def begin(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None:
+    def begin(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Begin an answer whose body follows by ``send`` and ``end``; chunked without length."""
         self.release()
         self.answers.begin(self, status, headers, length)
