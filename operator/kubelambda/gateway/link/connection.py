@@ -221,7 +221,8 @@ class LinkConnection(asyncio.Protocol):
 
     def _begin(self, hello: Hello, decision: Welcomed) -> None:
         identity = hello.identity
-        environment = Environment(identity, self._links.listener, self.send, self.close)
+        links = self._links
+        environment = Environment(identity, links.listener, self.send, self.close, links.deadlines)
         self._environment = environment
         self._links.attach(environment)
         if decision.configure is not None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
-from kubelambda.core.model.invocation import killed, timed_out
+from kubelambda.core.model.invocation import killed
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.event_frames import (
     encode_beginning,
@@ -22,6 +22,7 @@ from kubelambda.core.wire.event_frames import (
 )
 from kubelambda.core.wire.frames import FrameType, ProtocolError
 from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.link.event_deadlines import EventDeadlines
 from kubelambda.gateway.link.event_sender import EventSender
 from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.link.response import IncomingResponse
@@ -67,6 +68,7 @@ class Environment:
         listener: EnvironmentListener,
         send: Callable[[bytes], None],
         close: Callable[[], None],
+        deadlines: EventDeadlines,
     ) -> None:
         self.identity = identity
         self.state: State = "starting"
@@ -80,6 +82,7 @@ class Environment:
         self._listener = listener
         self._send = send
         self._close = close
+        self._deadlines = deadlines
         self._loop = asyncio.get_running_loop()
         self._invocation: Invocation | None = None
         self.recovered_request = ""
@@ -116,9 +119,8 @@ class Environment:
         self._response = IncomingResponse(self._send, invocation.stream)
         self._begun_at = self._loop.time()
         invocation.begin()
-        invocation.timer = self._loop.call_later(
-            invocation.function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
-        )
+        late_at = self._begun_at + invocation.function.timeout_s + ANSWER_GRACE_S
+        self._deadlines.add(invocation, late_at)
         self._event.start(invocation)
 
     def drain(self) -> None:
@@ -162,6 +164,7 @@ class Environment:
         self.leaving = True
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
+            self._deadlines.discard(invocation)
             invocation.finish(self._response.outcome or killed(invocation.request_id))
             invocation.release()
 
@@ -242,6 +245,7 @@ class Environment:
 
     def _end_event(self, invocation: Invocation, tail: Any) -> None:
         self._invocation = None
+        self._deadlines.discard(invocation)
         self.event_s = self._loop.time() - self._begun_at
         outcome = self._response.outcome or killed(invocation.request_id)
         if isinstance(tail, str) and TAIL.fullmatch(tail):
@@ -260,7 +264,3 @@ class Environment:
         wanted = self._invocation.request_id if self._invocation else self.recovered_request
         if self.state != "busy" or fields.get("requestId") != wanted:
             raise ProtocolError("a response to no event in flight")
-
-
-def _time_out(invocation: Invocation) -> None:
-    invocation.finish(timed_out(invocation.request_id, invocation.function.timeout_s))
