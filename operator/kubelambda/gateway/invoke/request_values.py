@@ -26,7 +26,9 @@ _TRACE_ID = re.compile(r"[A-Za-z0-9=;:._\-]{1,512}")
 def read_invocation_type(request: Request, operation: Operation) -> str | ApiError:
     """AWS's InvocationType; the operation's usual one where the request names none."""
     allowed = INVOCATION_TYPES[operation.name]
-    kind = _header(request, b"x-amz-invocation-type") or allowed[0]
+    kind = _header(request, b"x-amz-invocation-type")
+    if not kind:
+        return allowed[0]
     if operation.name == "InvokeAsync" or kind in allowed:
         return allowed[0] if operation.name == "InvokeAsync" else kind
     return errors.invalid_parameter(

@@ -18,6 +18,18 @@ CREDIT_BYTES = 131_072
 class IncomingResponse:
     """``stream`` takes the response while it is being made; None where no caller wants that."""
 
+    __slots__ = (
+        "_bytes",
+        "_function_error",
+        "_is_open",
+        "_is_streamed",
+        "_parts",
+        "_send",
+        "_stream",
+        "_unreturned_credit",
+        "outcome",
+    )
+
     def __init__(self, send: Callable[[bytes], None], stream: ResponseStream | None) -> None:
         self._send = send
         self._stream = stream
