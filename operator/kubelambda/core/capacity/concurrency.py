@@ -4,15 +4,14 @@ Contract: pure. Concurrency counts invocations in flight, including those that w
 start. Beyond a limit the answer is a throttle at once; nothing is queued.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ACCOUNT_LIMIT = 1000
 RESERVED_EXCEEDED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 ACCOUNT_EXCEEDED = "ConcurrentInvocationLimitExceeded"
 
 
-@dataclass(frozen=True, slots=True)
-class ConcurrencyState:
+class ConcurrencyState(NamedTuple):
     """What counts at the moment of a request."""
 
     in_flight: int

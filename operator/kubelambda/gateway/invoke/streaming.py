@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire.event_stream import CHUNK_BYTES_MAX, encode_chunk, encode_complete
+from kubelambda.gateway.http.answer_encoding import Headers
 from kubelambda.gateway.http.request import Request
 
 
 class EventStream:
     """The answer to one streaming request; a driver of ``invocation.ResponseStream``."""
 
-    def __init__(self, request: Request, headers: list[tuple[str, str]]) -> None:
+    def __init__(self, request: Request, headers: Headers) -> None:
         self._request = request
         self._headers = headers
         self._begun = False
