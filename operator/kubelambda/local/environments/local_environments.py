@@ -32,6 +32,7 @@ from kubelambda.local.environments.variables import (
     select_inherited,
 )
 from kubelambda.local.machine import Machine
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class LocalEnvironments:
     pauses: StartPauses = field(default_factory=StartPauses)
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
     _started_count: int = 0
+    _supervisor: Supervisor = field(default_factory=Supervisor)
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -158,7 +160,8 @@ class LocalEnvironments:
             pod, function.ref, function.uid, function.config_digest, process, directory
         )
         self._running[pod] = environment
-        watcher = asyncio.create_task(self._remove_when_ended(environment))
+        name = f"waiting for the end of {pod}"
+        watcher = self._supervisor.spawn(name, self._remove_when_ended(environment))
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
