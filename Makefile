@@ -69,7 +69,7 @@ test-clients: venv ## Fetch AWS's SDKs for JavaScript and Go and run them agains
 
 .PHONY: bench
 bench: venv ## Measure; prints a table (BENCH=gateway: one group; AGAINST=REV: in turns with that revision; docs/performance.md)
-	@hack/bench $(BENCH) $(if $(AGAINST),--against $(AGAINST)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	@hack/bench $(BENCH) $(if $(COMPILED),--compiled) $(if $(AGAINST),--against $(AGAINST)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: venv
 venv:

@@ -46,7 +46,8 @@ def main() -> int:
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # children are ended on the way out
     groups = build_groups(arguments.functions)
-    run = BenchRun(LoadProgram(), prepare_trees(arguments.against), arguments.rounds)
+    trees = prepare_trees(arguments.against, compiled=arguments.compiled)
+    run = BenchRun(LoadProgram(), trees, arguments.rounds)
     before = describe_machine() | {"trees": {tree.side: tree.describe() for tree in run.trees}}
     rows: list[Row] = []
     broken = False
@@ -92,6 +93,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--against", default="", metavar="REV", help="measure it in turns with this tree"
     )
+    parser.add_argument("--compiled", action="store_true", help="this tree as images have it")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"{ROUNDS} if not given")
     arguments = parser.parse_args()
     known = build_groups(0)

@@ -63,15 +63,20 @@ class LoadProgram:
         self,
         url: str,
         *,
-        seconds: float,
+        seconds: float = 1,
+        count: int = 0,
         rate: float = 0,
         connections: int = 16,
         body: str = "{}",
         headers: tuple[str, ...] = (),
     ) -> Offered:
-        """An open loop of ``rate`` requests a second, or with 0 a closed one."""
+        """An open loop of ``rate`` requests a second, or with 0 a closed one.
+
+        With ``count`` a closed loop is that many requests on each connection, after one that warms
+        it up, instead of ``seconds``.
+        """
         command = [self._path, "send", "-url", url, "-seconds", str(seconds), "-rate", str(rate)]
-        command += ["-connections", str(connections), "-body", body]
+        command += ["-connections", str(connections), "-body", body, "-count", str(count)]
         for header in headers:
             command += ["-header", header]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)

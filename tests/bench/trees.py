@@ -7,7 +7,7 @@ their command lines) is kept compatible from revision to revision. The load prog
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,18 +61,21 @@ class Tree:
         return "\n".join(lines)
 
 
-def prepare_trees(against: str) -> list[Tree]:
-    """This tree and, unless ``against`` is empty, that revision, ready to run."""
-    now = prepare_tree(NOW, ())
-    return [now, prepare_tree(AGAINST, (against,))] if against else [now]
+def prepare_trees(against: str, *, compiled: bool) -> list[Tree]:
+    """This tree and, unless ``against`` is empty, that revision, ready to run.
+
+    ``compiled`` is this tree as images have it. The revision is pure Python.
+    """
+    now = prepare_tree(NOW, "", compiled=compiled)
+    return [now, prepare_tree(AGAINST, against)] if against else [now]
 
 
-def prepare_tree(side: str, revision: Sequence[str]) -> Tree:
-    done = subprocess.run(
-        [ROOT / "hack" / "bench-tree", *revision], check=False, stdout=subprocess.PIPE, text=True
-    )
+def prepare_tree(side: str, revision: str, *, compiled: bool = False) -> Tree:
+    command = [str(ROOT / "hack" / "bench-tree"), *(["--compiled"] if compiled else [])]
+    command += [revision] if revision else []
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise RuntimeError(f"hack/bench-tree {' '.join(revision)} ended with {done.returncode}")
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}")
     root, python = map(Path, done.stdout.splitlines())
     described = subprocess.run(
         [python, ROOT / "hack" / "describe-python"],
@@ -81,10 +84,10 @@ def prepare_tree(side: str, revision: Sequence[str]) -> Tree:
         text=True,
     )
     facts = json.loads(described.stdout)
-    return Tree(side, describe_revision(*revision), root, python, facts)
+    return Tree(side, describe_revision(revision), root, python, facts)
 
 
-def describe_revision(revision: str = "") -> str:
+def describe_revision(revision: str) -> str:
     """The commit; of this tree, whether it differs from it. Empty where there is no repository."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12"]
     command += [revision] if revision else ["--dirty"]

@@ -19,6 +19,7 @@ func runSend(arguments []string) error {
 	rate := flags.Float64("rate", 0, "requests a second; 0 for a closed loop")
 	connections := flags.Int("connections", 16, "connections of a closed loop")
 	seconds := flags.Float64("seconds", 1, "for how long")
+	count := flags.Int("count", 0, "of a closed loop: this many requests on each connection, however long it takes")
 	body := flags.String("body", "{}", "each request's body")
 	var headers headerList
 	flags.Var(&headers, "header", "one more header; may be given several times")
@@ -32,7 +33,7 @@ func runSend(arguments []string) error {
 	if *rate > 0 {
 		return printJSON(s.open(*rate, length))
 	}
-	return printJSON(s.closed(*connections, length))
+	return printJSON(s.closed(*connections, length, *count))
 }
 
 type sender struct {
@@ -123,22 +124,22 @@ func (s *sender) receive(one *client) {
 	s.mutex.Unlock()
 }
 
-func (s *sender) closed(connections int, length time.Duration) result {
+func (s *sender) closed(connections int, length time.Duration, count int) result {
 	s.record = newRecord()
 	s.warm(connections)
 	s.record = newRecord()
 	end := time.Now().Add(length)
 	for _, one := range s.free {
 		s.flying.Add(1)
-		go s.repeat(one, end)
+		go s.repeat(one, end, count)
 	}
 	s.flying.Wait()
 	return s.record.result(time.Now())
 }
 
-func (s *sender) repeat(one *client, end time.Time) {
+func (s *sender) repeat(one *client, end time.Time, count int) {
 	defer s.flying.Done()
-	for time.Now().Before(end) {
+	for number := 0; number < count || count == 0 && time.Now().Before(end); number++ {
 		if one.send() != nil {
 			s.record.add(0, 0)
 			return
