@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.coordination.membership import Member
@@ -172,7 +173,7 @@ class Assembly:
             self._public.serve, self._public.rule_body, self.connections, answer_failure
         )
 
-    def build_internal(self) -> asyncio.Protocol:
+    def build_internal(self) -> LinkConnection:
         """A connection of the internal listener: an agent, until it proves to be a request."""
         return LinkConnection(self.links)
 
@@ -185,7 +186,7 @@ class Assembly:
             answer_failure,
             keeps_half_closed=False,  # who relays an event gives it up so
         )
-        transport.set_protocol(connection)
+        transport.set_protocol(cast("asyncio.Protocol", connection))
         connection.connection_made(transport)
         connection.data_received(received)
 

@@ -26,8 +26,13 @@ _IDLE = re.compile(
 _INVOKE = int(FrameType.INVOKE)
 
 
+def encode_beginning(request_id: str) -> bytes:
+    """What each frame begins with that names the event ``request_id``: invoke, and our agent's."""
+    return b'{"requestId":' + encode_basestring_ascii(request_id).encode()
+
+
 def encode_invoke(
-    request_id: str,
+    beginning: bytes,
     *,
     timeout_ms: int,
     invoked_arn: str,
@@ -37,21 +42,16 @@ def encode_invoke(
     stream: bool,
     content_length: int,
 ) -> bytes:
-    """The invoke frame of an event."""
+    """The invoke frame of the event of this ``beginning``."""
     quote = encode_basestring_ascii
-    payload = (
-        f'{{"requestId":{quote(request_id)},"timeoutMs":{timeout_ms},'
+    rest = (
+        f',"timeoutMs":{timeout_ms},'
         f'"invokedArn":{quote(invoked_arn)},"traceId":{quote(trace_id)},'
         f'"clientContext":{quote(client_context)},"cognitoIdentity":"",'
         f'"tail":{"true" if tail else "false"},"stream":{"true" if stream else "false"},'
         f'"contentLength":{content_length}}}'
     ).encode()
-    return encode_header(_INVOKE, len(payload)) + payload
-
-
-def encode_beginning(request_id: str) -> bytes:
-    """What each frame of our agent begins with that names the event ``request_id``."""
-    return b'{"requestId":' + encode_basestring_ascii(request_id).encode()
+    return encode_header(_INVOKE, len(beginning) + len(rest)) + beginning + rest
 
 
 def is_plain_response(payload: bytes, beginning: bytes) -> bool:

@@ -31,8 +31,12 @@ OnFailure = Callable[[Request], None]
 """Answers a request whose application raised."""
 
 
-class HttpConnection(asyncio.Protocol):
-    """One client connection."""
+class HttpConnection:
+    """One client connection.
+
+    A driver of ``asyncio.Protocol``, which is no base of it: a class that is compiled has no base
+    that is not.
+    """
 
     def __init__(
         self,

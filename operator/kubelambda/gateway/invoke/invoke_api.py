@@ -20,7 +20,7 @@ from kubelambda.core.ports import EventSink
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.ids import IdSource
-from kubelambda.gateway.invoke.invoke_answer import InvokeAnswers, open_stream
+from kubelambda.gateway.invoke.invoke_answer import Caller, InvokeAnswers, open_stream
 from kubelambda.gateway.invoke.operations import Operation, find_operation
 from kubelambda.gateway.invoke.request_values import (
     read_client_context,
@@ -159,7 +159,8 @@ class InvokeApi:
         context = read_client_context(request)
         if isinstance(context, ApiError):
             return context
-        invocation = Invocation(
+        caller = Caller(self._answers, request)
+        invocation = caller.invocation = Invocation(
             request_id=request_id,
             function=function,
             qualifier=target.qualifier,
@@ -168,7 +169,7 @@ class InvokeApi:
             trace_id=read_trace_id(request) or self._ids.make_trace_id(),
             client_context=context,
             wants_tail=wants_log_tail(request),
-            answer=lambda outcome: self._answers.answer(request, invocation, outcome),
+            answer=caller.answer,
             kind=kind,
         )
         if operation.name == "InvokeWithResponseStream":

@@ -43,8 +43,12 @@ UNREAD_BYTES_MAX = 2 * frames.CONTROL_BYTES_MAX
 _PING, _PONG = int(FrameType.PING), int(FrameType.PONG)
 
 
-class LinkConnection(asyncio.Protocol):
-    """One agent's connection."""
+class LinkConnection:
+    """One agent's connection.
+
+    A driver of ``asyncio.Protocol``, which is no base of it: a class that is compiled has no base
+    that is not.
+    """
 
     def __init__(self, links: Links) -> None:
         self._links = links
@@ -110,6 +114,15 @@ class LinkConnection(asyncio.Protocol):
         if environment is not None:
             environment.lost()
             self._links.detach(environment)
+
+    def eof_received(self) -> None:
+        """The agent has ended its side: there is no half of a link, and its transport closes."""
+
+    def pause_writing(self) -> None:
+        """Nothing waits here: a peer that does not read is cut off by ``send``."""
+
+    def resume_writing(self) -> None:
+        """Nothing has waited."""
 
     def send(self, data: bytes) -> None:
         """Write frames; dropped where the link has ended."""

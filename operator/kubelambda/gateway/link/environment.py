@@ -121,7 +121,7 @@ class Environment:
         invocation.begin()
         late_at = self._begun_at + invocation.function.timeout_s + ANSWER_GRACE_S
         self._deadlines.add(invocation, late_at)
-        self._event.start(invocation)
+        self._event.start(invocation, self._beginning)
 
     def drain(self) -> None:
         """Tell it to finish the event in flight and end."""
@@ -247,10 +247,11 @@ class Environment:
         self._invocation = None
         self._deadlines.discard(invocation)
         self.event_s = self._loop.time() - self._begun_at
-        outcome = self._response.outcome or killed(invocation.request_id)
-        if isinstance(tail, str) and TAIL.fullmatch(tail):
-            outcome = replace(outcome, tail=tail)
-        invocation.finish(outcome)
+        if not invocation.answered:
+            outcome = self._response.outcome or killed(invocation.request_id)
+            if isinstance(tail, str) and TAIL.fullmatch(tail):
+                outcome = replace(outcome, tail=tail)
+            invocation.finish(outcome)
         invocation.release()
 
     def _become_idle(self) -> None:

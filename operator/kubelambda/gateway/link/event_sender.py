@@ -25,11 +25,24 @@ class EventSender:
         self._unsent: deque[bytes] = deque()
         self._credit = 0
 
-    def start(self, invocation: Invocation) -> None:
-        """Send the event of ``invocation``, as far as a full window lets it go at once."""
+    def start(self, invocation: Invocation, beginning: bytes) -> None:
+        """Send the event of ``invocation``, as far as a full window lets it go at once.
+
+        ``beginning`` is what its frames begin with (``event_frames.encode_beginning``).
+        """
         self._credit = frames.WINDOW_BYTES
         self._unsent.clear()
-        head, payload = _encode_head(invocation), invocation.payload
+        payload = invocation.payload
+        head = encode_invoke(
+            beginning,
+            timeout_ms=invocation.function.timeout_s * 1000,
+            invoked_arn=invocation.invoked_arn,
+            trace_id=invocation.trace_id,
+            client_context=invocation.client_context,
+            tail=invocation.wants_tail,
+            stream=invocation.stream is not None,
+            content_length=len(payload),
+        )
         if 0 < len(payload) <= frames.BODY_BYTES_MAX:
             # As a rule: one body frame, which the window lets go.
             self._credit -= len(payload)
@@ -62,16 +75,3 @@ class EventSender:
             ready.append(self._unsent.popleft())
         if ready:
             self._send(b"".join(ready))
-
-
-def _encode_head(invocation: Invocation) -> bytes:
-    return encode_invoke(
-        invocation.request_id,
-        timeout_ms=invocation.function.timeout_s * 1000,
-        invoked_arn=invocation.invoked_arn,
-        trace_id=invocation.trace_id,
-        client_context=invocation.client_context,
-        tail=invocation.wants_tail,
-        stream=invocation.stream is not None,
-        content_length=len(invocation.payload),
-    )

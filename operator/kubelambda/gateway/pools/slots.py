@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_throttle
+from kubelambda.core.capacity.concurrency import classify_throttle
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.pools.function_pool import FunctionPool
@@ -57,7 +57,15 @@ class Slots:
 
     def find_throttle(self, pool: FunctionPool) -> str:
         """Empty where one more invocation may begin, else the throttle's Reason."""
-        return classify_throttle(self._state(pool))
+        function = pool.function
+        if function.reserved_concurrency is not None:
+            recovering = pool.recovering
+            at_peers = self._peer_counts.count_function(function.ref, recovering)
+            in_flight = pool.in_flight + recovering + at_peers
+            return classify_throttle(in_flight, function.reserved_concurrency, 0)
+        account = function.account_id
+        in_account = self._by_account.get(account, 0) + self._peer_counts.count_account(account)
+        return classify_throttle(pool.in_flight, None, in_account)
 
     def take(self, pool: FunctionPool, invocation: Invocation) -> None:
         """Count ``invocation`` until it gives its slot back."""
@@ -96,13 +104,3 @@ class Slots:
         while self._in_flight:
             self._released.clear()
             await self._released.wait()
-
-    def _state(self, pool: FunctionPool) -> ConcurrencyState:
-        function, recovering = pool.function, pool.recovering
-        if function.reserved_concurrency is not None:
-            at_peers = self._peer_counts.count_function(function.ref, recovering)
-            in_flight = pool.in_flight + recovering + at_peers
-            return ConcurrencyState(in_flight, function.reserved_concurrency, 0)
-        account = function.account_id
-        in_account = self._by_account.get(account, 0) + self._peer_counts.count_account(account)
-        return ConcurrencyState(pool.in_flight, None, in_account)

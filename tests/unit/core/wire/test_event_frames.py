@@ -73,7 +73,8 @@ def test_the_template_of_invoke_writes_what_the_encoder_writes(**given: Any) -> 
         "stream": given["stream"],
         "contentLength": given["content_length"],
     }
-    assert encode_invoke(**given) == encode_control(FrameType.INVOKE, fields)
+    beginning = encode_beginning(given.pop("request_id"))
+    assert encode_invoke(beginning, **given) == encode_control(FrameType.INVOKE, fields)
 
 
 @pytest.mark.parametrize(("kind", "fields", "is_plain"), PLAIN)
