@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 const (
@@ -26,7 +28,7 @@ func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) 
 		return nil, nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(authenticate))
-	buffered := bufio.NewReaderSize(conn, readerBytes)
+	buffered := bufio.NewReaderSize(quiet.NewConn(conn), readerBytes)
 	if err := upgrade(conn, buffered, address); err != nil {
 		_ = conn.Close()
 		return nil, nil, err

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 // atOnceBytesMax is what a caller may write by itself.
@@ -93,11 +95,11 @@ func (o *outgoing) writeAtOnce() {
 	}
 	written := 0
 	_ = o.raw.Write(func(fd uintptr) bool {
-		written, _ = syscall.Write(int(fd), data)
+		written, _ = quiet.Write(int(fd), data)
 		return true
 	})
 	// An error is found again, and handled, where the rest is written.
-	o.started = data[max(0, written):]
+	o.started = data[written:]
 	o.lastSent = time.Now()
 }
 

@@ -8,8 +8,12 @@ package logs
 import (
 	"bytes"
 	"io"
+	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 const (
@@ -24,6 +28,7 @@ const (
 // Sink collects lines and writes them out in order, from one goroutine.
 type Sink struct {
 	out     io.Writer
+	raw     syscall.RawConn // nil where nothing can be written without waiting
 	mutex   sync.Mutex
 	changed *sync.Cond
 	pending []byte
@@ -39,6 +44,9 @@ type Sink struct {
 // NewSink writes to out.
 func NewSink(out io.Writer) *Sink {
 	sink := &Sink{out: out}
+	if file, isFile := out.(*os.File); isFile {
+		sink.raw, _ = file.SyscallConn()
+	}
 	sink.changed = sync.NewCond(&sink.mutex)
 	go sink.write()
 	return sink
@@ -197,9 +205,30 @@ func (s *Sink) write() {
 		data := s.pending
 		s.pending, s.writing = nil, true
 		s.mutex.Unlock()
-		_, _ = s.out.Write(data) // a log that nobody reads must not stop the function
+		if rest := s.writeNow(data); len(rest) > 0 {
+			_, _ = s.out.Write(rest) // a log that nobody reads must not stop the function
+		}
 		s.mutex.Lock()
 		s.writing = false
 		s.changed.Broadcast()
 	}
+}
+
+// writeNow writes what out takes without waiting, as it usually does, and gives the rest. Only what waits
+// needs Go's scheduler to watch over it (package quiet).
+func (s *Sink) writeNow(data []byte) []byte {
+	if s.raw == nil {
+		return data
+	}
+	err := s.raw.Control(func(fd uintptr) {
+		count, problem := quiet.WriteNow(int(fd), data)
+		data = data[count:]
+		if problem != nil && problem != syscall.EAGAIN {
+			s.raw = nil
+		}
+	})
+	if err != nil {
+		s.raw = nil
+	}
+	return data
 }

@@ -3,12 +3,12 @@ package runtimeapi
 import (
 	"encoding/base64"
 	"io"
-	"net"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/quiet"
 )
 
 const (
@@ -24,7 +24,7 @@ var knownErrorType = regexp.MustCompile(`^(Runtime|Function)\.[A-Z][a-zA-Z]+$`)
 // call is one request in hand.
 type call struct {
 	server *Server
-	conn   net.Conn
+	conn   *quiet.Conn
 	head   *request
 	body   *bodyReader
 }

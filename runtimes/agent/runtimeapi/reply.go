@@ -5,6 +5,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"kubelambda.io/agent/quiet"
 )
 
 // Reply is what a call of the Runtime API is answered with.
@@ -49,7 +51,7 @@ func textReply(status int, body string) Reply {
 // oneLine keeps a value from ending its header.
 var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 
-func (r Reply) writeTo(conn net.Conn, closing bool) error {
+func (r Reply) writeTo(conn *quiet.Conn, closing bool) error {
 	length := 0
 	for _, piece := range r.Body {
 		length += len(piece)
@@ -71,6 +73,6 @@ func (r Reply) writeTo(conn net.Conn, closing bool) error {
 		return err
 	}
 	buffers := append(net.Buffers{head}, r.Body...)
-	_, err := buffers.WriteTo(conn)
+	_, err := buffers.WriteTo(conn.Conn)
 	return err
 }

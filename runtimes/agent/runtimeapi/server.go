@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"strings"
+
+	"kubelambda.io/agent/quiet"
 )
 
 const (
@@ -56,9 +58,10 @@ func (s *Server) Serve() {
 	}
 }
 
-func (s *Server) serve(conn net.Conn) {
+func (s *Server) serve(accepted net.Conn) {
 	defer func() { <-s.slots }()
-	defer conn.Close()
+	defer accepted.Close()
+	conn := quiet.NewConn(accepted)
 	reader := bufio.NewReaderSize(conn, readerBytes)
 	for {
 		head, err := readRequest(reader)
@@ -80,7 +83,7 @@ func (s *Server) serve(conn net.Conn) {
 	}
 }
 
-func refuse(conn net.Conn, err error) {
+func refuse(conn *quiet.Conn, err error) {
 	switch {
 	case errors.Is(err, errMalformed):
 		_ = textReply(400, "400 Bad Request").writeTo(conn, true)
