@@ -19,6 +19,13 @@ const (
 // causeBytesMax leaves room for it in a control frame, however much of it has to be escaped.
 const causeBytesMax = 128 * 1024
 
+// A response of at most smallBytesMax is sent as one piece; smallHeadBytes is more than its heads usually
+// take.
+const (
+	smallBytesMax  = 8 * 1024
+	smallHeadBytes = 512
+)
+
 // Conn is one authenticated connection to one gateway. Its methods queue and never block, except
 // WaitForRoom.
 type Conn struct {
@@ -47,6 +54,9 @@ func (c *Conn) InitError(errorType string, initMs float64) {
 
 // Respond sends a whole response.
 func (c *Conn) Respond(head ResponseHead, body [][]byte) {
+	if c.respondAtOnce(head, body) {
+		return
+	}
 	frames := make([]outgoingFrame, 0, len(body)+2)
 	frames = append(frames, controlFrame(Response, head))
 	for _, chunk := range body {
@@ -60,6 +70,26 @@ func (c *Conn) Respond(head ResponseHead, body [][]byte) {
 	}
 	end := controlFrame(ResponseEnd, responseEndMessage{RequestID: head.RequestID})
 	c.out.send(append(frames, end)...)
+}
+
+// respondAtOnce sends a small response as one piece where nothing waits before it.
+func (c *Conn) respondAtOnce(head ResponseHead, body [][]byte) bool {
+	total := 0
+	for _, chunk := range body {
+		total += len(chunk)
+	}
+	if total > smallBytesMax {
+		return false
+	}
+	wire := make([]byte, 0, total+smallHeadBytes)
+	wire = appendFramed(wire, Response, func(dst []byte) []byte { return appendResponseHead(dst, head) })
+	for _, chunk := range body {
+		if len(chunk) > 0 {
+			wire = AppendFrame(wire, ResponseBody, chunk)
+		}
+	}
+	wire = appendFramed(wire, ResponseEnd, func(dst []byte) []byte { return appendResponseEnd(dst, head.RequestID) })
+	return c.out.sendAtOnce(wire, total)
 }
 
 // BeginStream sends the head of a response whose body is still being made.
@@ -89,7 +119,17 @@ func (c *Conn) EndStream(requestID, errorType string, cause []byte) {
 }
 
 // Idle says that the environment may be given another event.
-func (c *Conn) Idle(report IdleReport) { c.out.send(controlFrame(Idle, report)) }
+func (c *Conn) Idle(report IdleReport) {
+	if report.Tail == nil {
+		wire := appendFramed(make([]byte, 0, smallHeadBytes), Idle, func(dst []byte) []byte {
+			return appendIdle(dst, report)
+		})
+		if c.out.sendAtOnce(wire, 0) {
+			return
+		}
+	}
+	c.out.send(controlFrame(Idle, report))
+}
 
 // Ping asks for a sign that everything queued before it has arrived.
 func (c *Conn) Ping() { c.out.send(outgoingFrame{header: AppendFrame(nil, Ping, nil)}) }

@@ -96,7 +96,7 @@ func (i *incoming) beginEvent(payload []byte) error {
 		return broken("invoke before invoke_end")
 	}
 	event := &Event{}
-	if err := DecodeControl(payload, &event.EventHead); err != nil {
+	if err := decodeEventHead(payload, &event.EventHead); err != nil {
 		return err
 	}
 	if event.RequestID == "" || event.ContentLength > EventBytesMax {

@@ -71,6 +71,25 @@ func (o *outgoing) send(frames ...outgoingFrame) {
 	o.wake.Broadcast()
 }
 
+// sendAtOnce writes whole frames, bodyBytes of bodies among them, where nothing waits before them and the
+// window has room; false where it has taken nothing.
+func (o *outgoing) sendAtOnce(wire []byte, bodyBytes int) bool {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	switch {
+	case o.closed:
+		return true // as send: there is nobody to tell
+	case o.raw == nil || o.writing || len(o.started) > 0 || len(o.urgent) > 0 || len(o.ordered) > 0 || bodyBytes > o.window:
+		return false
+	}
+	o.window -= bodyBytes
+	o.write(wire)
+	if len(o.started) > 0 {
+		o.wake.Broadcast()
+	}
+	return true
+}
+
 func (o *outgoing) sendUrgent(frame []byte) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
@@ -90,9 +109,13 @@ func (o *outgoing) writeAtOnce() {
 	for _, piece := range o.takeSendable() {
 		data = append(data, piece...)
 	}
-	if len(data) == 0 {
-		return
+	if len(data) > 0 {
+		o.write(data)
 	}
+}
+
+// write writes what the socket takes and keeps the rest for run.
+func (o *outgoing) write(data []byte) {
 	written := 0
 	_ = o.raw.Write(func(fd uintptr) bool {
 		written, _ = quiet.Write(int(fd), data)

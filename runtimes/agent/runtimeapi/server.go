@@ -69,7 +69,7 @@ func (s *Server) serve(accepted net.Conn) {
 			refuse(conn, err)
 			return
 		}
-		if strings.EqualFold(head.headers["expect"], "100-continue") {
+		if strings.EqualFold(head.headers.get("expect"), "100-continue") {
 			_, _ = conn.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 		}
 		call := &call{server: s, conn: conn, head: head, body: newBodyReader(reader, head)}
