@@ -2,8 +2,9 @@ package link
 
 import (
 	"bufio"
-	"net"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 // Timers of docs/link.md, section 6.
@@ -14,6 +15,9 @@ const (
 	readerBytes  = 8 * 1024
 	// heardStep is how exact silence is measured: moving the deadline with each frame would cost.
 	heardStep = time.Second
+	// pollEvery is how often Go's poller has its turn while events follow each other without a pause: it alone
+	// notices connections of other processes, and what else is open.
+	pollEvery = 50 * time.Millisecond
 )
 
 // causeBytesMax leaves room for it in a control frame, however much of it has to be escaped.
@@ -29,14 +33,18 @@ const (
 // Conn is one authenticated connection to one gateway. Its methods queue and never block, except
 // WaitForRoom.
 type Conn struct {
-	net    net.Conn
+	net    *quiet.Conn
 	reader *Reader
 	out    *outgoing
 	done   chan struct{}
 	heard  time.Time
+	// nextEvent forecasts how long it takes from the end of an event to the next; polledAt is when the poller
+	// had its turn last.
+	nextEvent quiet.Forecast
+	polledAt  time.Time
 }
 
-func newConn(conn net.Conn, buffered *bufio.Reader) *Conn {
+func newConn(conn *quiet.Conn, buffered *bufio.Reader) *Conn {
 	return &Conn{
 		net: conn, reader: NewReader(buffered), out: newOutgoing(conn), done: make(chan struct{}),
 	}
@@ -149,12 +157,24 @@ func (c *Conn) Close() {
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-func (c *Conn) next() (Frame, error) {
-	if now := time.Now(); now.Sub(c.heard) > heardStep {
+// next gives the next frame; alone says that nothing is to be done until it comes.
+func (c *Conn) next(alone bool) (Frame, error) {
+	now := time.Now()
+	if now.Sub(c.heard) > heardStep {
 		c.heard = now
 		_ = c.net.SetReadDeadline(now.Add(silenceMax + heardStep))
 	}
-	return c.reader.Next()
+	if !alone || c.reader.source.Buffered() > 0 {
+		return c.reader.Next()
+	}
+	if c.nextEvent.IsShort() && now.Sub(c.polledAt) < pollEvery {
+		c.net.ExpectSoon()
+	} else {
+		c.polledAt = now
+	}
+	frame, err := c.reader.Next()
+	c.nextEvent.Learn(time.Since(now))
+	return frame, err
 }
 
 // pingWhileQuiet sends a ping whenever nothing has been sent for pingAfter.

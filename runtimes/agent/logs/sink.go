@@ -252,7 +252,7 @@ func (s *Sink) writeNow() {
 
 func (s *Sink) tryWrite(fd int) int {
 	count, err := quiet.WriteNow(fd, s.pending)
-	if err != nil && err != syscall.EAGAIN {
+	if err != nil && err != syscall.EAGAIN && err != syscall.EINTR {
 		s.raw = nil // this kernel cannot, for this kind of file
 	}
 	return count

@@ -23,8 +23,8 @@ func ReadProc(path string) []byte {
 	defer closeProc(fd)
 	var text []byte
 	for buffer := make([]byte, fileBytes); ; {
-		count, err := Read(fd, buffer)
-		if err != nil || count == 0 {
+		count := readProc(syscall.SYS_READ, fd, buffer)
+		if count <= 0 {
 			return text
 		}
 		text = append(text, buffer[:count]...)
@@ -41,8 +41,8 @@ func ListProc(path string) []string {
 	var names []string
 	buffer := make([]byte, directoryOf)
 	for {
-		count, err := call(syscall.SYS_GETDENTS64, fd, buffer)
-		if err != nil || count == 0 {
+		count := readProc(syscall.SYS_GETDENTS64, fd, buffer)
+		if count <= 0 {
 			return names
 		}
 		_, _, names = syscall.ParseDirent(buffer[:count], -1, names)
@@ -64,3 +64,13 @@ func openProc(path string, flags int) (int, error) {
 }
 
 func closeProc(fd int) { _, _, _ = syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0) }
+
+// readProc gives the bytes read, 0 at the end and less than 0 for an error.
+func readProc(number uintptr, fd int, buffer []byte) int {
+	count, _, errno := syscall.RawSyscall(
+		number, uintptr(fd), uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)))
+	if errno != 0 {
+		return -1
+	}
+	return int(count)
+}

@@ -13,6 +13,7 @@ import (
 
 const (
 	runtimePrefix   = "/2018-06-01/runtime/"
+	nextPath        = "invocation/next"
 	errorTypeHeader = "lambda-runtime-function-error-type"
 	errorBodyHeader = "lambda-runtime-function-error-body"
 	modeHeader      = "lambda-runtime-function-response-mode"
@@ -41,7 +42,7 @@ func (c *call) answer() (Reply, bool) {
 			return reply, alive
 		}
 		return notFound(), true
-	case path == "invocation/next":
+	case path == nextPath:
 		return c.only("GET", c.next)
 	case path == "init/error":
 		return c.only("POST", c.initError)

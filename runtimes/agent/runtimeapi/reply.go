@@ -70,7 +70,7 @@ func (r Reply) writeTo(conn *quiet.Conn, closing bool) error {
 	}
 	head = strconv.AppendInt(append(head, "Content-Length: "...), int64(length), 10)
 	head = append(head, "\r\n\r\n"...)
-	if length < 4*1024 {
+	if length < largeBytes {
 		for _, piece := range r.Body {
 			head = append(head, piece...)
 		}
@@ -78,6 +78,6 @@ func (r Reply) writeTo(conn *quiet.Conn, closing bool) error {
 		return err
 	}
 	buffers := append(net.Buffers{head}, r.Body...)
-	_, err := buffers.WriteTo(conn.Conn)
+	_, err := buffers.WriteTo(conn)
 	return err
 }

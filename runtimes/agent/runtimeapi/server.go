@@ -62,13 +62,19 @@ func (s *Server) serve(accepted net.Conn) {
 	defer func() { <-s.slots }()
 	defer accepted.Close()
 	conn := quiet.NewConn(accepted)
+	conn.AllowWaits()
+	waits := waits{}
 	reader := bufio.NewReaderSize(conn, readerBytes)
 	for {
+		if waits.areShort() && len(s.slots) == 1 {
+			conn.ExpectSoon() // nobody else is here, and the link has nothing to say before the runtime does
+		}
 		head, err := readRequest(reader)
 		if err != nil {
 			refuse(conn, err)
 			return
 		}
+		waits.end(head)
 		if strings.EqualFold(head.headers.get("expect"), "100-continue") {
 			_, _ = conn.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 		}
@@ -80,6 +86,7 @@ func (s *Server) serve(accepted net.Conn) {
 		if !alive || reply.writeTo(conn, head.close) != nil || head.close {
 			return
 		}
+		waits.begin(head, reply)
 	}
 }
 
