@@ -1,4 +1,4 @@
-"""Forwarder: each relayed event is answered once, whatever the other gateway says or leaves out."""
+"""HttpForwarder, the older form: one answer for each event, whatever the other gateway says."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,8 +11,8 @@ from kubelambda.core.errors import ApiError, throttled
 from kubelambda.core.model.invocation import RESPONSE_BYTES_MAX, Dropped, Outcome
 from kubelambda.core.wire.relay import META_HEADER, POSITIONAL, decode_request
 from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, encode_outcome
-from kubelambda.gateway.peers.forwarder import Forwarder
-from kubelambda.gateway.peers.relay import RelayFailure
+from kubelambda.gateway.peers.http_forwarder import HttpForwarder
+from kubelambda.gateway.peers.relay import OnFailure, Relay, RelayFailure
 from kubelambda.gateway.peers.relay_connection import RelayConnection
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
@@ -23,11 +23,17 @@ PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 FINE = Outcome(b'"fine"')
 
 
+def send(forwarder: HttpForwarder, asked: Asked, owner: Member, on_failure: OnFailure) -> None:
+    relay = Relay(asked.invocation, owner, 7, on_failure)
+    asked.invocation.on_abandoned = relay.abandon
+    forwarder.send(relay)
+
+
 class World:
     """A forwarder with one kept connection to the owner, whose replies the test writes."""
 
     def __init__(self) -> None:
-        self.forwarder = Forwarder(Signatures(b"k" * 32), Supervisor())
+        self.forwarder = HttpForwarder(Signatures(b"k" * 32), Supervisor())
         self.failures: list[RelayFailure] = []
         self.connection, self.transport = self.connect()
 
@@ -40,7 +46,7 @@ class World:
 
     def forward(self, **changes: Any) -> Asked:
         asked = Asked(**changes)
-        self.forwarder.forward(asked.invocation, OWNER, 7, self.failures.append)
+        send(self.forwarder, asked, OWNER, self.failures.append)
         return asked
 
     async def reply(self, *parts: bytes) -> None:
@@ -200,10 +206,10 @@ async def owner() -> AsyncIterator[tuple[Member, list[bytes]]]:
 
 
 async def test_a_connection_is_made_where_none_is_kept(owner: tuple[Member, list[bytes]]) -> None:
-    forwarder = Forwarder(Signatures(b"k" * 32), Supervisor())
+    forwarder = HttpForwarder(Signatures(b"k" * 32), Supervisor())
     answered = asyncio.Event()
     asked = Asked(answer=lambda outcome: answered.set())
-    forwarder.forward(asked.invocation, owner[0], 7, lambda failure: pytest.fail(failure.reason))
+    send(forwarder, asked, owner[0], lambda failure: pytest.fail(failure.reason))
     await answered.wait()
     assert len(owner[1]) == 1
     forwarder.close()
@@ -212,10 +218,10 @@ async def test_a_connection_is_made_where_none_is_kept(owner: tuple[Member, list
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:no", "127.0.0.1"])
 async def test_an_owner_that_cannot_be_dialled_is_told_as_unreachable(address: str) -> None:
     supervisor = Supervisor()
-    forwarder = Forwarder(Signatures(b"k" * 32), supervisor)
+    forwarder = HttpForwarder(Signatures(b"k" * 32), supervisor)
     failures: asyncio.Queue[RelayFailure] = asyncio.Queue()
     asked = Asked()
-    forwarder.forward(asked.invocation, Member("owner", address), 7, failures.put_nowait)
+    send(forwarder, asked, Member("owner", address), failures.put_nowait)
     failure = await failures.get()
     assert failure.unreachable
     assert asked.answers == []
