@@ -24,7 +24,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.catalog.watch_state import Resource, StaleListError, StaleVersionError, WatchState
-from kubelambda.core.backoff import double_delay_s, spread
+from kubelambda.core.backoff import add_jitter, exponential_delay_s
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -143,8 +143,8 @@ class ClusterCatalog:
 
     def _choose_delay(self, failures: int) -> float:
         """Spread, so that gateways that lost the API server together do not return together."""
-        longest_s = double_delay_s(failures - 1, self._retry_s_min, RETRY_S_MAX)
-        return spread(longest_s, random.random())  # noqa: S311
+        longest_s = exponential_delay_s(failures - 1, self._retry_s_min, RETRY_S_MAX)
+        return add_jitter(longest_s, random.random())  # noqa: S311
 
     def _note_listed(self, state: WatchState) -> None:
         self._listed.add(state)

@@ -121,7 +121,7 @@ def _collect_layers(
     documents: Iterable[tuple[Path, Document]], problems: list[Problem], remarks: list[Remark]
 ) -> "_Layers":
     """The layer versions of the files; of two with the same name and version the first stays."""
-    book, taken = _Layers(), set()
+    layers, taken = _Layers(), set()
     for path, document in documents:
         if document.get("kind") != "LambdaLayer":
             continue
@@ -129,7 +129,7 @@ def _collect_layers(
             admitted = LambdaLayer.model_validate(document)
         except ValidationError as error:
             problems.append(Problem(path, describe_errors(error, LambdaLayer)))
-            book.refuse(document, str(problems[-1]))
+            layers.refuse(document, str(problems[-1]))
             continue
         version = build_layer_version(_dump(admitted))
         if version.version_key in taken:
@@ -137,9 +137,9 @@ def _collect_layers(
             problems.append(Problem(path, f"a second layer version {reference}; the first stays"))
             continue
         taken.add(version.version_key)
-        book.put(version)
+        layers.put(version)
         remarks += _remark(path, version.layer.reference, describe_ignored(admitted.spec))
-    return book
+    return layers
 
 
 class _Layers:

@@ -16,7 +16,7 @@ from typing import NoReturn, Protocol
 from kubelambda.config import ControllerSettings, SettingError
 from kubelambda.controller.network.rules import build_network_rules
 from kubelambda.controller.process.assembly import build_parts
-from kubelambda.controller.process.election import ElectionSettings
+from kubelambda.controller.process.election_settings import ElectionSettings
 from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader import Leader
 from kubelambda.core.capacity.token_bucket import TokenBucket

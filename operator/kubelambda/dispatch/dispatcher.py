@@ -42,7 +42,7 @@ from kubelambda.core.asynchronous.settle import (
     put_off,
     settle,
 )
-from kubelambda.core.backoff import spread
+from kubelambda.core.backoff import add_jitter
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.dispatch.leases import HeldLeases
@@ -195,7 +195,7 @@ class Dispatcher:
         if returned.delay_s is None:
             delay_s = plan_delay_s(event, self._chance())
         else:
-            delay_s = spread(returned.delay_s, self._chance())
+            delay_s = add_jitter(returned.delay_s, self._chance())
         settlement = put_off(event, self._clock(), delay_s)
         self._begin_work(returned.key, self._carry_out(returned.key, settlement))
 

@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.backoff import exponential_delay_s
 from kubelambda.process.cancellation import is_ending
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Supervisor:
                 steady.cancel()
             state.restarts += 1
             state.is_down = True
-            delay_s = double_delay_s(state.restarts - 1, self._restart_s_min, RESTART_S_MAX)
+            delay_s = exponential_delay_s(state.restarts - 1, self._restart_s_min, RESTART_S_MAX)
             logger.warning("%s starts again in %.1f s", name, delay_s)
             await asyncio.sleep(delay_s)
             state.is_down = False

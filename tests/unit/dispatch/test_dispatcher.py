@@ -9,7 +9,7 @@ import pytest
 from kubelambda.core.asynchronous.lane import WIDTH_MIN
 from kubelambda.core.asynchronous.lanes import Lanes
 from kubelambda.core.asynchronous.queue import QueuedEvent, QueueUnavailableError
-from kubelambda.core.asynchronous.settle import AGE_S_MAX, Condition
+from kubelambda.core.asynchronous.settle import AGE_S_MAX, DeadLetterCondition
 from kubelambda.core.errors import ApiError, function_deleted, function_not_found, throttled
 from kubelambda.core.model.invocation import Dropped, Outcome
 from unit.dispatch.fakes import SUCCESS, Dispatching, Result, until
@@ -155,7 +155,7 @@ async def test_d1_no_event_is_acknowledged_before_its_successor_is_kept(
         "before ack",
     ]
     (letter,) = await dispatching.memory.read_dead_letters(10)
-    assert letter.condition == Condition.RETRIES_EXHAUSTED
+    assert letter.condition == DeadLetterCondition.RETRIES_EXHAUSTED
 
 
 async def test_d1_what_the_queue_does_not_keep_is_delivered_again(
@@ -410,7 +410,7 @@ async def test_s3_an_event_that_grew_too_old_while_it_waited_is_a_dead_letter(
     dispatching.clock.now += AGE_S_MAX + 1
     await until(lambda: not len(dispatching.memory))
     (letter,) = await dispatching.memory.read_dead_letters(10)
-    assert letter.condition == Condition.EVENT_AGE_EXCEEDED
+    assert letter.condition == DeadLetterCondition.EVENT_AGE_EXCEEDED
 
 
 @pytest.mark.parametrize(

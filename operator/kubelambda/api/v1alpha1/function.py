@@ -89,7 +89,7 @@ class LambdaFunctionSpec(ApiModel):
     )
     vpc_config: VpcConfig | None = Field(None, description="Network of the function.")
     dead_letter_config: DeadLetterConfig | None = Field(
-        None, description="Where events go that failed for good."
+        None, description="The destination of events that failed for good."
     )
     function_event_invoke_config: FunctionEventInvokeConfig | None = Field(
         None, description="Retries and destinations of asynchronous invocations."

@@ -43,7 +43,7 @@ class VpcConfig(ApiModel):
 
 
 class DeadLetterConfig(ApiModel):
-    """Where events go that failed for good."""
+    """The destination of events that failed for good."""
 
     target_arn: Arn | None = Field(None, alias="targetARN")
 

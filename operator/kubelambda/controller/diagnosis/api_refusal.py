@@ -6,7 +6,7 @@ Contract: pure; quotes the API server's own words, without the random name of th
 import re
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.diagnosis.words import cut_text
+from kubelambda.controller.diagnosis.text import cut_text
 from kubelambda.controller.status.problem import Problem
 
 _LIMIT_RANGE = re.compile(

@@ -14,7 +14,7 @@ from kubelambda.controller.diagnosis.api_refusal import classify_refusal
 from kubelambda.controller.diagnosis.pod_advice import explain_start_error
 from kubelambda.controller.diagnosis.scheduler import explain_unscheduled
 from kubelambda.controller.diagnosis.start_report import NO_START_PROBLEM, StartReport
-from kubelambda.controller.diagnosis.words import count_noun
+from kubelambda.controller.diagnosis.text import count_noun
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.controller.status.problem import NO_NOTE, Problem, ReadyNote
 

@@ -5,7 +5,7 @@ Contract: pure; the scheduler's own words, without the part that changes from tr
 
 import re
 
-from kubelambda.controller.diagnosis.words import cut_text
+from kubelambda.controller.diagnosis.text import cut_text
 
 _ADVICE = (
     ("Insufficient memory", "add a node, or lower memorySize"),

@@ -19,7 +19,7 @@ READY_MESSAGE = "Scales from zero on demand."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ReconcileOutcome:
     """What a reconcile found: a problem of the function, or the revision that serves it, or both.
 
     Both, where it can be rendered and its pods do not start.
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def build_status(
-    record: FunctionRecord, outcome: Outcome, *, region: str, now: str
+    record: FunctionRecord, outcome: ReconcileOutcome, *, region: str, now: str
 ) -> dict[str, Any]:
     """The whole status to be; ``record.status`` says it already where there is nothing to write.
 
@@ -63,14 +63,14 @@ def build_status(
     return status | _build_serving_fields(record, outcome)
 
 
-def _name_state(outcome: Outcome) -> str:
+def _name_state(outcome: ReconcileOutcome) -> str:
     """``State`` of the Lambda API."""
     if outcome.problem is None:
         return "Active"
     return "Failed" if outcome.stalled else "Pending"
 
 
-def _build_serving_fields(record: FunctionRecord, outcome: Outcome) -> dict[str, Any]:
+def _build_serving_fields(record: FunctionRecord, outcome: ReconcileOutcome) -> dict[str, Any]:
     """The fields that say what serves the function; without a revision they stay as they are."""
     values = {
         "revision": outcome.revision,

@@ -24,7 +24,7 @@ from kubelambda.controller.function.actions import (
 )
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.deployment_writer import DeploymentWriter
-from kubelambda.controller.function.function_status import Outcome, build_status
+from kubelambda.controller.function.function_status import ReconcileOutcome, build_status
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.plan import FunctionPlan, plan_function
@@ -85,7 +85,7 @@ class FunctionReconciler:
             if error.is_of_ending_namespace:
                 return None
             logger.warning("%s: %s", record.ref, error.message)
-            outcome = Outcome(problem=classify_refusal(error.message))
+            outcome = ReconcileOutcome(problem=classify_refusal(error.message))
             looks = [REFUSED_RETRY_S]
         await self._write_status(record, outcome)
         return min((one for one in looks if one is not None), default=None)
@@ -129,7 +129,7 @@ class FunctionReconciler:
                     await self._client.delete(PODS, *pod.key, uid=pod.uid)
         return None
 
-    async def _write_status(self, record: FunctionRecord, outcome: Outcome) -> None:
+    async def _write_status(self, record: FunctionRecord, outcome: ReconcileOutcome) -> None:
         status = build_status(
             record,
             outcome,

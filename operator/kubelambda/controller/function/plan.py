@@ -14,7 +14,7 @@ from kubelambda.controller.diagnosis.pod_problem import diagnose_pods
 from kubelambda.controller.function.actions import Action
 from kubelambda.controller.function.current_revisions import RenderInputs
 from kubelambda.controller.function.function_problem import find_function_problem
-from kubelambda.controller.function.function_status import Outcome
+from kubelambda.controller.function.function_status import ReconcileOutcome
 from kubelambda.controller.function.object_plan import plan_objects
 from kubelambda.controller.function.observed import ORPHAN_GRACE_S, Observed, find_orphans
 from kubelambda.controller.function.render import Platform, Rendered
@@ -28,7 +28,7 @@ from kubelambda.core.images.config import ResolvedImage
 class FunctionPlan:
     """``actions`` in order, then the status that ``outcome`` stands for."""
 
-    outcome: Outcome
+    outcome: ReconcileOutcome
     actions: tuple[Action, ...] = ()
     revisit_s: float | None = None
     inputs: RenderInputs | None = None
@@ -40,20 +40,20 @@ def plan_function(record: FunctionRecord, observed: Observed, platform: Platform
     layers = resolve_layers(record.layers, observed.layers)
     problem = find_function_problem(record, observed, layers)
     if problem is not None:
-        return FunctionPlan(Outcome(problem=problem))
+        return FunctionPlan(ReconcileOutcome(problem=problem))
     image = observed.image if isinstance(observed.image, ResolvedImage) else None
     runtime = image or observed.runtimes[record.runtime]
     version = image.digest if image else observed.code_version
     inputs = RenderInputs(record, runtime, version, layers)
     rendered = inputs.render(platform)
     diagnosis = diagnose_pods(
-        _select_telling(observed.pods, rendered),
+        _select_pods_to_diagnose(observed.pods, rendered),
         [one.failure for one in observed.deployments if one.revision == rendered.revision],
         observed.now_s,
         of_image=image is not None,
         start=observed.start.of(rendered.revision),
     )
-    outcome = Outcome(
+    outcome = ReconcileOutcome(
         problem=diagnosis.problem,
         note=diagnosis.note,
         revision=rendered.revision,
@@ -78,7 +78,7 @@ def _find_revisit(observed: Observed, diagnosis_s: float | None) -> float | None
     return min([*waits, *([diagnosis_s] if diagnosis_s is not None else [])], default=None)
 
 
-def _select_telling(pods: Sequence[PodRecord], rendered: Rendered) -> list[PodRecord]:
+def _select_pods_to_diagnose(pods: Sequence[PodRecord], rendered: Rendered) -> list[PodRecord]:
     """The pods that tell why the function does not start.
 
     A missing key Secret does not count: the controller makes it again; the spec is not to blame.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from kubelambda.controller.packages.package_problem import Presence
 from kubelambda.controller.records.keys import WorkKey
-from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.backoff import exponential_delay_s
 from kubelambda.core.packages.store import PackagesUnavailableError
 from kubelambda.core.wire.package_lookup import NAMES_MAX, NoPackageStoreError
 
@@ -144,7 +144,7 @@ class KnownPackages:
     def _note_away(self, problem: str) -> None:
         if not self._away:
             logger.warning("cannot ask which packages are there: %s; trying again", problem)
-        delay_s = double_delay_s(self._away, AWAY_S_MIN, AWAY_S_MAX)
+        delay_s = exponential_delay_s(self._away, AWAY_S_MIN, AWAY_S_MAX)
         self._away += 1
         self._away_until = self._clock() + delay_s
 
@@ -162,7 +162,7 @@ class KnownPackages:
                 self._changed(key)
         pause_s = NO_STORE_S
         if presence is Presence.MISSING:
-            pause_s = double_delay_s(wanted.answers, MISSING_S_MIN, MISSING_S_MAX)
+            pause_s = exponential_delay_s(wanted.answers, MISSING_S_MIN, MISSING_S_MAX)
             pause_s = max(pause_s, len(self._wanted) / MISSING_PER_S)
         wanted.presence = presence
         wanted.answers += 1

@@ -35,7 +35,7 @@ from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WorkerMetrics, Workers
 from kubelambda.controller.records.keys import WorkKey, function_key
 from kubelambda.controller.scaling.actuator import Actuator
-from kubelambda.controller.scaling.cold_starts import ColdStarts
+from kubelambda.controller.scaling.cold_start_metrics import ColdStartMetrics
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff
@@ -188,7 +188,7 @@ def _build_image_lookups(shared: _Shared) -> ImageLookups:
 
 
 def _build_scaler(shared: _Shared) -> Scaler:
-    cold_starts = ColdStarts(shared.registry)
+    cold_starts = ColdStartMetrics(shared.registry)
     actuator = Actuator(
         shared.store,
         shared.revisions,

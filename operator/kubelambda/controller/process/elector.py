@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-from kubelambda.controller.process.election import (
+from kubelambda.controller.process.election_settings import (
     SYSTEM_CLOCK,
     ElectionClock,
     ElectionSettings,

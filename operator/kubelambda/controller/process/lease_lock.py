@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from kubelambda.controller.process.election import ElectionClock, ElectionSettings
+from kubelambda.controller.process.election_settings import ElectionClock, ElectionSettings
 from kubelambda.core.coordination.election import LeaseView
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError, NotFoundError

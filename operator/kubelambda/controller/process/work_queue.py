@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
-from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.backoff import exponential_delay_s
 
 KeyT = TypeVar("KeyT")
 
@@ -68,7 +68,7 @@ class WorkQueue(Generic[KeyT]):
         """``key`` failed: add it after a delay, which doubles each time and is returned."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay_s = max(at_least_s, double_delay_s(failures, RETRY_S_MIN, RETRY_S_MAX))
+        delay_s = max(at_least_s, exponential_delay_s(failures, RETRY_S_MIN, RETRY_S_MAX))
         self.add_later(key, delay_s)
         return delay_s
 

@@ -18,7 +18,7 @@ from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.render import Rendered
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.controller.scaling.cold_starts import ColdStarts
+from kubelambda.controller.scaling.cold_start_metrics import ColdStartMetrics
 from kubelambda.controller.scaling.decision import Decision, list_to_resize
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
@@ -42,7 +42,7 @@ class Actuator:
         key_secrets: KeySecrets,
         writer: PodWriter,
         start_backoff: StartBackoff,
-        cold_starts: ColdStarts,
+        cold_starts: ColdStartMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from kubelambda.controller.scaling.decision import Decision
-from kubelambda.controller.scaling.snapshots import FunctionSnapshot, describe_room
+from kubelambda.controller.scaling.snapshots import FunctionSnapshot, build_preemption_load
 from kubelambda.controller.scaling.start_rate_limiter import StartRateLimiter
 from kubelambda.core.capacity.preemption import choose_victims
 from kubelambda.core.capacity.scaling import ScalingPlan, plan_scaling, split_start
@@ -53,7 +53,7 @@ class Decider:
             [
                 (one.snapshot, one.plan.start)
                 for one in decisions
-                if not one.snapshot.load.goes_direct
+                if not one.snapshot.load.makes_pods_directly
             ],
             now,
         )
@@ -70,7 +70,7 @@ def _choose_victims(snapshots: Sequence[FunctionSnapshot]) -> dict[str, tuple[st
     if not any(one.unscheduled and one.load.waiting for one in snapshots):
         return {}
     chosen: dict[str, tuple[str, ...]] = {}
-    for key, pod in choose_victims([describe_room(one) for one in snapshots]):
+    for key, pod in choose_victims([build_preemption_load(one) for one in snapshots]):
         uid = str(key)
         chosen[uid] = (*chosen.get(uid, ()), pod)
     return chosen

@@ -23,7 +23,7 @@ from kubelambda.controller.demand.reported_demand import ReportedDemand
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.records.keys import Key
 from kubelambda.controller.scaling.actuator import Actuator
-from kubelambda.controller.scaling.cold_starts import ColdStarts
+from kubelambda.controller.scaling.cold_start_metrics import ColdStartMetrics
 from kubelambda.controller.scaling.decider import Decider
 from kubelambda.controller.scaling.decision import Decision
 from kubelambda.controller.scaling.replica_drift import ReplicaDrift
@@ -49,7 +49,7 @@ class Scaler:
         start_backoff: StartBackoff,
         link_states: LinkStates,
         gateways: GatewayPresence,
-        cold_starts: ColdStarts,
+        cold_starts: ColdStartMetrics,
         settings: ControllerSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -32,7 +32,7 @@ class FunctionSnapshot:
         return self.revision in self.load.replicas
 
 
-def describe_room(snapshot: FunctionSnapshot) -> PreemptionLoad:
+def build_preemption_load(snapshot: FunctionSnapshot) -> PreemptionLoad:
     """What choosing victims needs to know of this function."""
     holding = [load for pod, load in snapshot.pods if pod.node and not load.failed]
     return PreemptionLoad(

@@ -12,7 +12,7 @@ from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.diagnosis.start_report import StartReport
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.backoff import exponential_delay_s
 from kubelambda.core.capacity.function_load import PodLoad
 from kubelambda.core.capacity.start_failures import StartFailures, record_failure
 
@@ -33,7 +33,7 @@ class _Refusal:
 
     @property
     def delay_s(self) -> float:
-        return double_delay_s(self.count - 1, REFUSED_S_MIN, REFUSED_S_MAX)
+        return exponential_delay_s(self.count - 1, REFUSED_S_MIN, REFUSED_S_MAX)
 
 
 class StartBackoff:

@@ -22,7 +22,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from kubelambda.core.backoff import double_delay_s, spread
+from kubelambda.core.backoff import add_jitter, exponential_delay_s
 
 WIDTH_MIN = 2
 WIDEN_S = 1.0
@@ -233,8 +233,8 @@ class Lane:
         self._widened_at = now
 
     def _pause(self, now: float, chance: float) -> None:
-        pause_s = double_delay_s(self._refusals, PAUSE_S_MIN, PAUSE_S_MAX)
-        self._paused_until = now + spread(pause_s, chance)
+        pause_s = exponential_delay_s(self._refusals, PAUSE_S_MIN, PAUSE_S_MAX)
+        self._paused_until = now + add_jitter(pause_s, chance)
         self._refusals += 1
 
     def _forget_due(self, now: float) -> None:

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.backoff import exponential_delay_s
 
 ENVELOPE_VERSION = 1
 LETTER_VERSION = 1
@@ -134,7 +134,7 @@ def plan_successor(event: QueuedEvent, *, due_at: float, uses_attempt: bool) -> 
 
 def plan_unreadable_delay_s(looks: int) -> float:
     """How long until an unreadable record is looked at again, after ``looks`` times before (Q7)."""
-    return double_delay_s(looks, UNREADABLE_S_MIN, UNREADABLE_S_MAX)
+    return exponential_delay_s(looks, UNREADABLE_S_MIN, UNREADABLE_S_MAX)
 
 
 def encode_header(event: QueuedEvent) -> str:

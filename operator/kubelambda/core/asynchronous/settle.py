@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kubelambda.core.asynchronous.queue import QueuedEvent, plan_successor
-from kubelambda.core.backoff import double_delay_s, spread
+from kubelambda.core.backoff import add_jitter, exponential_delay_s
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Dropped, Outcome
 
@@ -32,7 +32,7 @@ _THROTTLED = 429
 _DETAIL_BYTES_MAX = 1_024
 
 
-class Condition(StrEnum):
+class DeadLetterCondition(StrEnum):
     """Why an event became a dead letter, in AWS's words (spec 3.4)."""
 
     RETRIES_EXHAUSTED = "RetriesExhausted"
@@ -62,7 +62,7 @@ class Wait:
 class Dead:
     """Write a dead letter, then ack."""
 
-    condition: Condition
+    condition: DeadLetterCondition
     detail: str
 
 
@@ -89,29 +89,29 @@ def settle(
 
 def plan_delay_s(event: QueuedEvent, chance: float) -> float:
     """How long an event waits that was put off ``event.deferrals`` times before (S2)."""
-    return spread(double_delay_s(event.deferrals, DEFER_S_MIN, DEFER_S_MAX), chance)
+    return add_jitter(exponential_delay_s(event.deferrals, DEFER_S_MIN, DEFER_S_MAX), chance)
 
 
 def put_off(event: QueuedEvent, now: float, delay_s: float, detail: str = "") -> Again | Dead:
     """Back to the queue for ``delay_s`` without using an attempt; Dead if it is too old (S3)."""
     due_at = now + delay_s
     if due_at - event.accepted_at > AGE_S_MAX:
-        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
+        return Dead(DeadLetterCondition.EVENT_AGE_EXCEEDED, detail)
     return Again(plan_successor(event, due_at=due_at, uses_attempt=False))
 
 
 def check_age(event: QueuedEvent, now: float, detail: str = "") -> Dead | None:
     """Dead where ``event`` is too old to be run at ``now`` (S3)."""
     if now - event.accepted_at > AGE_S_MAX:
-        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
+        return Dead(DeadLetterCondition.EVENT_AGE_EXCEEDED, detail)
     return None
 
 
 def _settle_function_error(event: QueuedEvent, outcome: Outcome, now: float) -> Settlement:
     detail = outcome.payload[:_DETAIL_BYTES_MAX].decode("utf-8", "replace")
     if event.attempt > RETRIES_MAX:
-        return Dead(Condition.RETRIES_EXHAUSTED, detail)
+        return Dead(DeadLetterCondition.RETRIES_EXHAUSTED, detail)
     due_at = now + RETRY_DELAYS_S[event.attempt - 1]
     if due_at - event.accepted_at > AGE_S_MAX:
-        return Dead(Condition.EVENT_AGE_EXCEEDED, detail)
+        return Dead(DeadLetterCondition.EVENT_AGE_EXCEEDED, detail)
     return Again(plan_successor(event, due_at=due_at, uses_attempt=True))

@@ -82,6 +82,6 @@ class FunctionLoad:
     """The ReplicaSet controller has been slow: pods that requests wait for are made directly."""
 
     @property
-    def goes_direct(self) -> bool:
+    def makes_pods_directly(self) -> bool:
         """Whether new pods are made directly now, not through the Deployment."""
         return self.waiting > 0 and (self.is_slow or self.owed_s >= SLOW_S)

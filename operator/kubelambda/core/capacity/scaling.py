@@ -96,7 +96,7 @@ def split_start(
     in place of older revisions can wait for the rate limit.
     """
     asked = plan.replicas.get(load.current, load.replicas.get(load.current, 0))
-    tokens = 0 if load.goes_direct else max(0, deployment_tokens)
+    tokens = 0 if load.makes_pods_directly else max(0, deployment_tokens)
     by_deployment = min(plan.start, tokens)
     target = asked + by_deployment
     unchanged = target == load.replicas.get(load.current, 0)
@@ -125,7 +125,7 @@ def _plan_current(
     owned = [pod for pod in mine if not pod.direct]
     asked = load.replicas.get(load.current, 0)
     over, owed = max(0, len(owned) - asked), max(0, asked - len(owned))
-    if load.start_max == 0 or (load.goes_direct and load.owed_s >= SLOW_S):
+    if load.start_max == 0 or (load.makes_pods_directly and load.owed_s >= SLOW_S):
         # First taken back from the Deployment, then made directly: never both.
         asked, owed = min(asked, len(owned)), 0
     # A ReplicaSet with too many pods deletes Pending ones first.

@@ -7,7 +7,7 @@ were started together and fail together count once.
 
 from dataclasses import dataclass, replace
 
-from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.backoff import exponential_delay_s
 
 BACKOFF_S_MIN = 1.0
 BACKOFF_S_MAX = 300.0
@@ -31,7 +31,7 @@ class StartFailures:
         """How long nothing is started after the latest failure."""
         if self.count == 0:
             return 0.0
-        return double_delay_s(self.count - 1, BACKOFF_S_MIN, BACKOFF_S_MAX)
+        return exponential_delay_s(self.count - 1, BACKOFF_S_MIN, BACKOFF_S_MAX)
 
     def remaining_s(self, now: float) -> float:
         """How long from ``now`` on nothing is started."""

@@ -15,7 +15,7 @@ def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float
         return True
     if len(former.environments) != len(present.environments):
         return True
-    if present.waiting and _lasts_otherwise(former.duration_ms, present.duration_ms):
+    if present.waiting and _has_duration_changed(former.duration_ms, present.duration_ms):
         return True
     return any(
         _differs(one, other, passed_s)
@@ -23,7 +23,7 @@ def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float
     )
 
 
-def _lasts_otherwise(former_ms: float | None, present_ms: float | None) -> bool:
+def _has_duration_changed(former_ms: float | None, present_ms: float | None) -> bool:
     """A change below a factor of two waits for the next other change, to be reported with it."""
     if former_ms is None or present_ms is None:
         return former_ms is not present_ms

@@ -5,7 +5,7 @@ Contract: no clock; ``now`` is given, in seconds.
 
 from dataclasses import dataclass, field
 
-from kubelambda.core.backoff import double_delay_s
+from kubelambda.core.backoff import exponential_delay_s
 from kubelambda.core.model.function import FunctionRef
 
 RETRY_S_MIN = 0.2
@@ -33,7 +33,7 @@ class StartPauses:
     def note_failure(self, ref: FunctionRef, now: float) -> float:
         """Begin a pause; returns its length in seconds."""
         pause = self._pauses.setdefault(ref, _Pause())
-        delay_s = double_delay_s(pause.failures, self.retry_s_min, self.retry_s_max)
+        delay_s = exponential_delay_s(pause.failures, self.retry_s_min, self.retry_s_max)
         pause.failures += 1
         pause.until = now + delay_s
         return delay_s

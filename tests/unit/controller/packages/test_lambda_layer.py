@@ -106,9 +106,9 @@ def test_controller_and_gateway_agree_on_the_configuration() -> None:
     rendered = render_function(record, RUNTIME, PLATFORM, layers=outcome.layers or ())
     pod = rendered.deployment["spec"]["template"]["spec"]
     variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
-    book = LayerRegistry()
-    book.put(build_layer_version(layer))
-    fresh = book.complete(build_function(manifest))
+    registry = LayerRegistry()
+    registry.put(build_layer_version(layer))
+    fresh = registry.complete(build_function(manifest))
     remembering = LayerRegistry().complete(build_function({**manifest, "status": status}))
     assert variables["KUBELAMBDA_CONFIG_DIGEST"] == fresh.config_digest
     assert variables["KUBELAMBDA_CONFIG_DIGEST"] == remembering.config_digest
@@ -165,9 +165,9 @@ def test_a_deleted_layer_that_was_fetched_rolls_nothing(content: dict[str, Any])
     status = build_status(record, before, region="us-east-1", now=NOW)
     LambdaFunction.model_validate({**manifest, "status": status})
     assert "s3cret" not in repr([status, record, list(store.layers.values()), before])
-    book = LayerRegistry()
-    book.put(build_layer_version(layer))
-    fresh = book.complete(build_function(manifest))
+    registry = LayerRegistry()
+    registry.put(build_layer_version(layer))
+    fresh = registry.complete(build_function(manifest))
     left = LayerRegistry().complete(build_function({**manifest, "status": status}))
     assert left.config_digest == fresh.config_digest
     later = read(status=status, **SPEC)

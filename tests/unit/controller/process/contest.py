@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from kubelambda.controller.process.election import ElectionClock, ElectionSettings
+from kubelambda.controller.process.election_settings import ElectionClock, ElectionSettings
 from kubelambda.controller.process.elector import Elector
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.memory import MemoryApi

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kubelambda.controller.main import stand_by_then_lead
-from kubelambda.controller.process.election import ElectionSettings
+from kubelambda.controller.process.election_settings import ElectionSettings
 from kubelambda.controller.process.elector import Elector, LeadershipLostError
 from kubelambda.kube.memory import MemoryApi
 from kubelambda.kube.paths import LEASES

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.process.assembly import LeaderParts, build_parts
-from kubelambda.controller.process.election import ElectionClock, ElectionSettings
+from kubelambda.controller.process.election_settings import ElectionClock, ElectionSettings
 from kubelambda.controller.process.elector import Elector
 from kubelambda.controller.process.leader import Leader
 from kubelambda.controller.process.object_watches import ObjectWatches

@@ -19,7 +19,7 @@ from kubelambda.controller.records.deployment_record import read_deployment
 from kubelambda.controller.records.function_record import FunctionRecord, read_function
 from kubelambda.controller.records.pod_record import read_pod
 from kubelambda.controller.scaling.actuator import Actuator
-from kubelambda.controller.scaling.cold_starts import ColdStarts
+from kubelambda.controller.scaling.cold_start_metrics import ColdStartMetrics
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff
@@ -148,7 +148,7 @@ class SimulatedCluster:
         self.start_backoff = StartBackoff(
             link_states, lambda record: self.changed.append(record.ref.name), self.clock
         )
-        cold_starts = ColdStarts(registry)
+        cold_starts = ColdStartMetrics(registry)
         self.revisions = revisions = CurrentRevisions(PLATFORM)
         for record in self.records:
             inputs = RenderInputs(record, RUNTIME)

@@ -12,8 +12,8 @@ from kubelambda.core.asynchronous.settle import (
     AGE_S_MAX,
     DEFER_S_MAX,
     Again,
-    Condition,
     Dead,
+    DeadLetterCondition,
     Done,
     Settlement,
     Wait,
@@ -67,7 +67,7 @@ def test_s1_a_function_error_is_run_again_after_one_and_two_minutes(
 
 def test_s1_after_three_runs_it_is_dead_with_the_functions_own_words() -> None:
     settled = settle_now(make_event(attempt=3), FAILED)
-    assert settled == Dead(Condition.RETRIES_EXHAUSTED, '{"errorType":"E"}')
+    assert settled == Dead(DeadLetterCondition.RETRIES_EXHAUSTED, '{"errorType":"E"}')
 
 
 @pytest.mark.parametrize("result", [unavailable("away"), Dropped(), UNKNOWN])
@@ -96,7 +96,7 @@ def test_s2_delays_double_up_to_five_minutes_and_are_spread() -> None:
 def test_s3_a_retry_that_would_come_too_late_is_not_waited_for(result: Result) -> None:
     settled = settle_now(make_event(age_s=AGE_S_MAX - 0.4), result)
     assert isinstance(settled, Dead)
-    assert settled.condition is Condition.EVENT_AGE_EXCEEDED
+    assert settled.condition is DeadLetterCondition.EVENT_AGE_EXCEEDED
 
 
 def test_s3_an_event_that_grew_too_old_while_it_waited_is_dead() -> None:
@@ -119,7 +119,7 @@ def test_s4_an_event_whose_function_never_becomes_known_is_put_off_and_then_dead
         if not isinstance(settled, Again):
             break
         event, now = settled.successor, settled.successor.due_at
-    assert settled == Dead(Condition.EVENT_AGE_EXCEEDED, UNKNOWN.message)
+    assert settled == Dead(DeadLetterCondition.EVENT_AGE_EXCEEDED, UNKNOWN.message)
     assert now - NOW > AGE_S_MAX - DEFER_S_MAX
 
 

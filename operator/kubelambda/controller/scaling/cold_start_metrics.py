@@ -29,7 +29,7 @@ class _Start:
     at: float
 
 
-class ColdStarts:
+class ColdStartMetrics:
     """Follows each new pod from the demand for it until its environment is ready."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

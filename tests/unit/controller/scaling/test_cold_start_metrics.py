@@ -5,7 +5,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from kubelambda.controller.scaling.cold_starts import ColdStarts
+from kubelambda.controller.scaling.cold_start_metrics import ColdStartMetrics
 from kubelambda.controller.scaling.snapshots import FunctionSnapshot
 from kubelambda.core.capacity.function_load import FunctionLoad, PodLoad
 from unit.controller.builders import make_pod, read
@@ -32,7 +32,7 @@ def sums(registry: CollectorRegistry) -> dict[str, float]:
 
 def test_each_stage_is_the_time_since_the_one_before() -> None:
     registry = CollectorRegistry()
-    cold_starts = ColdStarts(registry)
+    cold_starts = ColdStartMetrics(registry)
     cold_starts.decided(snapshot())
     cold_starts.made(snapshot(), [POD], 100.0, 100.01)
     scheduled = replace(POD, node="n")
@@ -55,7 +55,7 @@ def test_each_stage_is_the_time_since_the_one_before() -> None:
 
 def test_a_pod_of_a_deployment_is_followed_from_when_replicas_rose() -> None:
     registry = CollectorRegistry()
-    cold_starts = ColdStarts(registry)
+    cold_starts = ColdStartMetrics(registry)
     cold_starts.raised(snapshot(), 100.0, 100.02)
     owned = replace(POD, direct=False)
     cold_starts.observe([snapshot(owned, replace(LOAD, direct=False))], 100.12)
@@ -65,7 +65,7 @@ def test_a_pod_of_a_deployment_is_followed_from_when_replicas_rose() -> None:
 def test_of_what_has_gone_nothing_is_remembered() -> None:
     """Also where no environment of the raised Deployment ever became ready."""
     registry = CollectorRegistry()
-    cold_starts = ColdStarts(registry)
+    cold_starts = ColdStartMetrics(registry)
     cold_starts.raised(snapshot(), 100.0, 100.02)
     cold_starts.forget(set(), set())
     cold_starts.observe([snapshot(replace(POD, direct=False), replace(LOAD, direct=False))], 500.0)
@@ -74,5 +74,5 @@ def test_of_what_has_gone_nothing_is_remembered() -> None:
 
 def test_what_was_there_before_is_no_cold_start() -> None:
     registry = CollectorRegistry()
-    ColdStarts(registry).observe([snapshot(), snapshot(replace(POD, pending=False))], 100.0)
+    ColdStartMetrics(registry).observe([snapshot(), snapshot(replace(POD, pending=False))], 100.0)
     assert sums(registry) == {}
