@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from kubelambda.core.backoff import double_delay_s, spread
+from kubelambda.core.backoff import add_jitter, exponential_delay_s
 from kubelambda.core.wire.trunk_opening import NotSpokenError
 from kubelambda.gateway.peers.http_forwarder import CONNECT_S, HttpForwarder
 from kubelambda.gateway.peers.relay import Relay
@@ -156,7 +156,9 @@ class TrunkRoute:
         self._fail(reason)
 
     def _wait_longer(self) -> None:
-        delay_s = spread(double_delay_s(self._failures, RETRY_S_MIN, RETRY_S_MAX), self._chance())
+        delay_s = add_jitter(
+            exponential_delay_s(self._failures, RETRY_S_MIN, RETRY_S_MAX), self._chance()
+        )
         self._failures += 1
         self._not_before = self._loop.time() + delay_s
 
