@@ -146,5 +146,6 @@ def _check_header(length: int, frame_type: int, stream: int) -> None:
         raise TrunkProtocolError(f"unknown frame type 0x{frame_type:02x}")
     if length > high:
         raise TrunkProtocolError(f"a frame of {length} bytes, over the limit of {high}")
-    if not stream and frame_type < PROOF and frame_type != CREDIT:
-        raise TrunkProtocolError(f"frame 0x{frame_type:02x} without a stream")
+    is_checked = frame_type != CREDIT and frame_type < FIRST_IGNORABLE_TYPE
+    if is_checked and (frame_type < PROOF) != bool(stream):
+        raise TrunkProtocolError(f"frame 0x{frame_type:02x} on stream {stream}")

@@ -57,7 +57,15 @@ class TrunkEnd:
             for frame_type, stream, payload in self._cutter.feed(data):
                 if frame_type in _PAID:
                     self._unreturned += len(payload)
-                self._take_guarded(frame_type, stream, payload)
+                try:
+                    if stream:
+                        self.take(frame_type, stream, payload)
+                    else:
+                        self._take_own(frame_type, payload)
+                except (TrunkProtocolError, MalformedRelayError):
+                    raise
+                except Exception:
+                    logger.exception("frame 0x%02x of stream %d", frame_type, stream)
         except (TrunkProtocolError, MalformedRelayError) as error:
             logger.warning("the trunk with %s ended: %s", self.describe(), error)
             self.abort()
@@ -86,8 +94,16 @@ class TrunkEnd:
         raise NotImplementedError
 
     def take(self, frame_type: int, stream: int, payload: bytes) -> None:
-        """One frame that is not about the connection itself."""
+        """One frame of a stream."""
         raise NotImplementedError
+
+    def take_proof(self, payload: bytes) -> None:
+        """The first frame of the gateway that has dialled."""
+        raise TrunkProtocolError("a proof that was not asked for")
+
+    def take_goaway(self) -> None:
+        """The other gateway is stopping."""
+        raise TrunkProtocolError("only an owner says goodbye")
 
     def open(self) -> None:
         """Both ends have proved themselves, or the other one will with its first frame."""
@@ -99,6 +115,14 @@ class TrunkEnd:
         if not self._pieces:
             self._loop.call_soon(self.flush)
         self._pieces.append(data)
+
+    def write_now(self, data: bytes) -> None:
+        """Hand whole frames to the kernel, after those that have been written before."""
+        if self._pieces:
+            self._pieces.append(data)
+            self.flush()
+        elif self._transport is not None:
+            self._transport.write(data)
 
     def flush(self) -> None:
         """Hand to the kernel what has been written."""
@@ -121,20 +145,15 @@ class TrunkEnd:
         if self._transport is not None:
             self._transport.abort()
 
-    def _take_guarded(self, frame_type: int, stream: int, payload: bytes) -> None:
-        try:
-            if frame_type == frames.PING:
-                self.write(frames.encode_frame(frames.PONG, 0))
-            elif frame_type == frames.CREDIT and not stream:
-                self.sender.add_connection_credit(frames.decode_credit(payload))
-            elif frame_type != frames.PONG:
-                self.take(frame_type, stream, payload)
-        except (TrunkProtocolError, MalformedRelayError):
-            raise
-        except Exception:
-            logger.exception(
-                "frame 0x%02x of stream %d from %s", frame_type, stream, self.describe()
-            )
+    def _take_own(self, frame_type: int, payload: bytes) -> None:
+        if frame_type == frames.CREDIT:
+            self.sender.add_connection_credit(frames.decode_credit(payload))
+        elif frame_type == frames.PING:
+            self.write(frames.encode_frame(frames.PONG, 0))
+        elif frame_type == frames.PROOF:
+            self.take_proof(payload)
+        elif frame_type == frames.GOAWAY:
+            self.take_goaway()
 
     def _wait_for_tick(self) -> None:
         self._tick_at = self._loop.time() + self._ping_s

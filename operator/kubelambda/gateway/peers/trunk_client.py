@@ -204,12 +204,13 @@ class TrunkClient(TrunkEnd):
 
     # answers
 
+    def take_goaway(self) -> None:
+        """The owner is stopping: what runs goes on."""
+        self._leave()
+        self._close_when_done()
+
     def take(self, frame_type: int, number: int, payload: bytes) -> None:
-        """One frame of the owner's."""
-        if frame_type == frames.GOAWAY:
-            self._leave()
-            self._close_when_done()
-            return
+        """One frame of the owner's about an event."""
         stream = self._streams.get(number)
         if stream is None:
             if number > self._last_stream:

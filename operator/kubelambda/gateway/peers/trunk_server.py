@@ -84,8 +84,7 @@ class ServedStream(Outgoing):
         """The event is handed to an environment now: the other gateway is told so first."""
         self.is_begun = True
         if not self.is_over:
-            self.trunk.write(frames.encode_frame(frames.BEGUN, self.stream))
-            self.trunk.flush()
+            self.trunk.write_now(frames.encode_header(frames.BEGUN, self.stream, 0))
 
     def complete(self, outcome: Outcome | ApiError | Dropped) -> None:
         """What became of it."""
@@ -301,10 +300,9 @@ class TrunkServer(TrunkEnd):
     # events
 
     def take(self, frame_type: int, number: int, payload: bytes) -> None:
-        """One frame of the other gateway's."""
+        """One frame of the other gateway's about an event."""
         if not self.is_proved:
-            self._take_proof(frame_type, payload)
-            return
+            raise TrunkProtocolError("it has not proved to be a gateway")
         if frame_type == frames.EVENT:
             self._take_event(number, payload)
             return
@@ -320,9 +318,10 @@ class TrunkServer(TrunkEnd):
         else:
             raise TrunkProtocolError(f"frame 0x{frame_type:02x} has no place in an event")
 
-    def _take_proof(self, frame_type: int, payload: bytes) -> None:
+    def take_proof(self, payload: bytes) -> None:
+        """Take events from here on; TrunkProtocolError where the proof is wrong or a second one."""
         proof = payload.decode("ascii", "replace")
-        if frame_type != frames.PROOF or not self._keeper.is_proof(proof, self._covered):
+        if self.is_proved or not self._keeper.is_proof(proof, self._covered):
             raise TrunkProtocolError("it has not proved to be a gateway")
         self.is_proved = True
         self.open()

@@ -53,9 +53,10 @@ def test_a_frame_of_the_greatest_length_byte_by_byte() -> None:
 
 @pytest.mark.parametrize(("frame_type", "high"), TYPES.items(), ids=lambda one: f"{one:#x}")
 def test_a_frame_over_its_limit_is_refused_from_its_header(frame_type: int, high: int) -> None:
-    FrameCutter().feed(frames.encode_header(frame_type, 1, high))
+    stream = 0 if frame_type == frames.PROOF else 1
+    FrameCutter().feed(frames.encode_header(frame_type, stream, high))
     with pytest.raises(TrunkProtocolError, match="over the limit"):
-        FrameCutter().feed(frames.encode_header(frame_type, 1, high + 1))
+        FrameCutter().feed(frames.encode_header(frame_type, stream, high + 1))
 
 
 def test_an_unknown_type_is_refused_or_where_it_may_be_ignored_skipped() -> None:
@@ -67,7 +68,7 @@ def test_an_unknown_type_is_refused_or_where_it_may_be_ignored_skipped() -> None
 
 @pytest.mark.parametrize("frame_type", [frames.EVENT, frames.BEGUN, frames.DATA, frames.CANCEL])
 def test_an_event_has_a_stream(frame_type: int) -> None:
-    with pytest.raises(TrunkProtocolError, match="without a stream"):
+    with pytest.raises(TrunkProtocolError, match="on stream 0"):
         FrameCutter().feed(encode_frame(frame_type, 0))
 
 
