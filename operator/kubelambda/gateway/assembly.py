@@ -36,6 +36,7 @@ from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.heartbeats import HttpHeartbeats
 from kubelambda.gateway.peers.membership import FindPeers, Membership
 from kubelambda.gateway.peers.router import Router
+from kubelambda.gateway.peers.trunk_listener import TrunkListener
 from kubelambda.gateway.pools.demand_reporter import DemandReporter
 from kubelambda.gateway.pools.pools import Pools
 from kubelambda.gateway.routes import InternalRoutes, PublicRoutes
@@ -151,6 +152,13 @@ class Assembly:
             invoke_api, package_api, given.render_page, takes_uploads=takes_uploads
         )
         self._internal = InternalRoutes(internal_api, package_api)
+        self.trunks = TrunkListener(
+            signatures,
+            address=self.membership.own.address,
+            budget=self.internal_connections.payloads,
+            serve=internal_api.serve_stream,
+            serve_http=self._serve_http,
+        )
 
     def _build_links(self) -> Links:
         settings = self._given.settings
@@ -162,7 +170,7 @@ class Assembly:
             listener=self.pools,
             read_epoch=lambda: self.membership.view.epoch,
             prove_epoch=partial(prove_epoch, self._epoch_key),
-            serve_http=self._serve_http,
+            serve_http=self.trunks.accept,
             ping_s=settings.link_ping_s,
             dead_s=settings.link_dead_s,
         )
@@ -178,7 +186,7 @@ class Assembly:
         return LinkConnection(self.links)
 
     def _serve_http(self, transport: asyncio.Transport, received: bytes) -> None:
-        """A connection of the internal listener has proved to be a request."""
+        """A connection of the internal listener has proved to be a request, and not a trunk."""
         connection = HttpConnection(
             self._internal.serve,
             self._internal.rule_body,

@@ -157,6 +157,7 @@ class Gateway:
         connections.leaving = True
         began, alone = asyncio.get_running_loop().time(), len(assembly.membership.view.members) < 2
         await assembly.membership.leave()
+        assembly.trunks.go_away()
         await asyncio.sleep(self._settings.linger_s)
         for server in self._servers:
             server.close()
@@ -166,6 +167,7 @@ class Gateway:
             async with asyncio.timeout(self._settings.drain_s):
                 await connections.wait_closed()
                 await assembly.pools.wait_released()
+                await assembly.trunks.wait_idle()
         for environment in assembly.pools.environments():
             environment.go_away()
         for link in list(assembly.links.authenticated):
@@ -174,6 +176,7 @@ class Gateway:
             await self._refuse_until(began + STAY_LINGERS * self._settings.linger_s)
         connections.abort()
         assembly.internal_connections.abort()
+        assembly.trunks.abort()
         assembly.forwarder.close()
 
     async def _refuse_until(self, moment: float) -> None:
