@@ -47,6 +47,8 @@ class TrunkRoute:
         self._chance = chance
         self._loop = asyncio.get_running_loop()
         self._trunk: TrunkClient | None = None
+        self._leaving: list[TrunkClient] = []
+        """Trunks that take no new events, and may still have some in flight."""
         self._waiting: list[Relay] = []
         """Events for the trunk that is being opened."""
         self._dialling: asyncio.Task[None] | None = None
@@ -79,6 +81,8 @@ class TrunkRoute:
             self._dialling.cancel()
         if self._trunk is not None:
             self._trunk.abort()
+        for trunk in self._leaving:
+            trunk.abort()
         self._fail("the connection was lost: None")
 
     def _dial_in_time(self) -> None:
@@ -136,6 +140,7 @@ class TrunkRoute:
         if not trunk.takes_events:
             self._failed("cannot connect: the connection was lost")
             return
+        logger.info("a trunk to the gateway at %s is open", self.address)
         self._trunk = trunk
         waiting, self._waiting = self._waiting, []
         for relay in waiting:
@@ -172,6 +177,7 @@ class TrunkRoute:
         if trunk is not self._trunk:
             return
         self._trunk = None
+        self._leaving = [one for one in (*self._leaving, trunk) if one.is_open]
         if self._loop.time() - self._opened_at < STEADY_S:
             self._wait_longer()
         else:

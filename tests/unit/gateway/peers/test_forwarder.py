@@ -182,6 +182,19 @@ async def test_a_gateway_that_is_dead_is_dropped_with_all_that_waits_for_it(
     assert {one.reason for one in failures} == {"the connection was lost: None"}
 
 
+async def test_a_gateway_that_dies_while_it_is_stopping_is_dropped_with_what_it_has(
+    owner: Owner, asker: Asker
+) -> None:
+    owner.answers = False
+    asker.forward(owner.member)
+    while not owner.served:
+        await asyncio.sleep(0.001)
+    owner.listener.go_away()
+    await asyncio.sleep(0.02)
+    asker.forwarder.drop(owner.member.address)
+    assert (await asker.failures.get()).reason == "the connection was lost: None"
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:no", "127.0.0.1"])
 async def test_an_owner_that_cannot_be_dialled_is_told_as_unreachable(
     asker: Asker, address: str

@@ -7,6 +7,7 @@ from kubelambda.core.coordination.membership import Member
 from kubelambda.core.wire.relay import RelayRequest
 from kubelambda.core.wire.trunk_frames import FrameCutter
 from kubelambda.gateway.http.body_budget import BodyBudget
+from kubelambda.gateway.invocation import ResponseStream
 from kubelambda.gateway.peers.relay import Relay, RelayFailure
 from kubelambda.gateway.peers.trunk import TrunkProtocol
 from kubelambda.gateway.peers.trunk_client import TrunkClient
@@ -128,8 +129,9 @@ class Pair:
             end.waiting.clear()
             end.abort()
 
-    def forward(self, **changes: object) -> Asked:
+    def forward(self, stream: ResponseStream | None = None, **changes: object) -> Asked:
         asked = Asked(**changes)
+        asked.invocation.stream = stream
         relay = Relay(asked.invocation, Member("owner", OWNER.address), 7, self.failures.append)
         asked.invocation.on_abandoned = relay.abandon
         self.client.send(relay)
