@@ -1,18 +1,16 @@
 """A closed loop on each side in turn: requests per second, and their CPU time in every process."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from bench.bench_run import BenchRun
 from bench.figures import Figure, Target, take_turns
+from bench.load_program import CpuReader
 from bench.report import Row
 
 ROUNDS_FACTOR = 2
 """Rounds are short here, so that two sides of one find the machine in the same mood, but many."""
-
-CpuReader = Callable[[], float]
-"""Gives the CPU seconds that one process, or several of one kind, have used so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +58,11 @@ def measure_loop(run: BenchRun, loop: Loop, ways: Sequence[Way]) -> list[Row]:
 
 
 def offer(run: BenchRun, loop: Loop, way: Way) -> Seen:
-    before = {name: read() for name, read in way.clocks.items()}
-    offered = run.program.offer(way.url, seconds=loop.seconds, connections=loop.connections)
+    offered = run.program.offer(
+        way.url, seconds=loop.seconds, connections=loop.connections, clocks=way.clocks
+    )
     count = offered.expect(200).count
-    cpu_us = {name: (read() - before[name]) / count * 1e6 for name, read in way.clocks.items()}
+    cpu_us = {name: cpu_s / count * 1e6 for name, cpu_s in offered.cpu_s.items()}
     return Seen(way.side, count / offered.seconds, cpu_us)
 
 

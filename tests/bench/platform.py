@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from bench.bench_run import BenchRun
-from bench.closed_loop import CpuReader, Loop, Way, measure_loop
+from bench.closed_loop import Loop, Way, measure_loop
 from bench.figures import Figure, Target, take_turns
 from bench.gateway_process import MASTER
 from bench.installation import Installation, install, plan_function
-from bench.load_program import LoadProgram, Offered, decode_offered
+from bench.load_program import CpuReader, LoadProgram, Offered, decode_offered
 from bench.processes import Child, find_descendants, read_cpu_s
 from bench.report import Row, not_measured
 from bench.system_calls import NoCounterError, count_calls, find_counter
@@ -131,12 +131,9 @@ def see_agent(driver: Child) -> Seen:
 
 
 def see_platform(run: BenchRun, platform: Platform) -> Seen:
-    before = {name: read() for name, read in platform.clocks.items()}
-    answers = offer(run.program, platform.url).expect(200)
-    cpu_us = {
-        name: (read() - before[name]) / answers.count * 1e6
-        for name, read in platform.clocks.items()
-    }
+    offered = run.program.offer(platform.url, seconds=ROUND_S, rate=RATE, clocks=platform.clocks)
+    answers = offered.expect(200)
+    cpu_us = {name: cpu_s / answers.count * 1e6 for name, cpu_s in offered.cpu_s.items()}
     return Seen(answers.p50_ms, answers.p99_ms, cpu_us)
 
 
