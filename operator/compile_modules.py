@@ -21,6 +21,7 @@ OPTIONS = [
     "--namespace-packages",
     "--ignore-missing-imports",  # dependencies need not be there: what they give is Any
     "--no-incremental",
+    "--disallow-subclassing-any",  # mypyc gives a class with an unknown base a layout that crashes
 ]
 
 
