@@ -9,6 +9,7 @@ they lie. Whatever mypyc or the C compiler refuses ends this with an exit code.
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 from mypyc.build import mypycify
 from setuptools import Distribution
@@ -16,7 +17,6 @@ from setuptools import Distribution
 LIBRARY = "kubelambda"
 """The shared library is called after it: ``kubelambda__mypyc``."""
 OPTIONS = [
-    "--config-file=",  # not the settings of who builds
     "--explicit-package-bases",
     "--namespace-packages",
     "--ignore-missing-imports",  # dependencies need not be there: what they give is Any
@@ -28,8 +28,10 @@ def compile_modules(directory: str, output: str, modules: list[str]) -> None:
     """Compile ``modules`` into ``output``, an absolute path."""
     os.chdir(directory)  # tracebacks name files as they are given
     with tempfile.TemporaryDirectory() as scratch:
+        settings = Path(scratch, "mypy.ini")
+        settings.write_text(build_settings(modules))
         extensions = mypycify(
-            [*OPTIONS, *modules],
+            [f"--config-file={settings}", *OPTIONS, *modules],
             opt_level="3",
             debug_level="0",  # debug information would hold paths
             target_dir=f"{scratch}/c",
@@ -41,6 +43,12 @@ def compile_modules(directory: str, output: str, modules: list[str]) -> None:
         command.build_temp = f"{scratch}/objects"
         command.ensure_finalized()
         command.run()
+
+
+def build_settings(modules: list[str]) -> str:
+    """Refuse classes with a base that is Any: mypyc compiles them, and they crash the process."""
+    names = ",".join(one.removesuffix(".py").replace("/", ".") for one in modules)
+    return f"[mypy]\n[mypy-{names}]\ndisallow_subclassing_any = True\n"
 
 
 if __name__ == "__main__":
