@@ -18,7 +18,7 @@ class ConcurrencyState:
     in_flight: int
     """Invocations of the function, all versions together."""
     reserved: int | None
-    """reservedConcurrentExecutions; None where the function draws on the account."""
+    """reservedConcurrentExecutions; None if the function draws on the account."""
     account_in_flight: int
     """Invocations of the account's functions that have no reservation."""
     account_unreserved: int = ACCOUNT_LIMIT
@@ -26,7 +26,7 @@ class ConcurrencyState:
 
 
 def classify_throttle(state: ConcurrencyState) -> str:
-    """Empty where the invocation may begin, else the throttle's Reason."""
+    """Empty if the invocation may begin, else the throttle's Reason."""
     if state.reserved is not None:
         return RESERVED_EXCEEDED if state.in_flight >= state.reserved else ""
     return ACCOUNT_EXCEEDED if state.account_in_flight >= state.account_unreserved else ""
