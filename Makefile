@@ -26,6 +26,10 @@ run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (POR
 test: venv ## Run all tests that need neither root nor a cluster, side by side (about five minutes on two cores)
 	@hack/test $(PYTEST_ARGS)
 
+.PHONY: test-compiled
+test-compiled: venv ## Compile the hot modules as the image does and run the gateway's tests on that wheel (gcc; minutes, the first time)
+	@hack/test-compiled $(PYTEST_ARGS)
+
 .PHONY: e2e
 e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none (WORKERS=n side by side)
 	@hack/e2e $(PYTEST_ARGS)
@@ -68,8 +72,8 @@ test-clients: venv ## Fetch AWS's SDKs for JavaScript and Go and run them agains
 	@built=$$(hack/client-sdks --install) && KUBELAMBDA_CLIENTS=$$built $(BIN)/pytest tests/conformance/clients $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gateway for one group, see docs/performance.md)
-	@hack/bench $(BENCH)
+bench: venv ## Measure; prints a table (BENCH=gateway: one group; AGAINST=REV: in turns with that revision; docs/performance.md)
+	@hack/bench $(BENCH) $(if $(COMPILED),--compiled) $(if $(AGAINST),--against $(AGAINST)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: venv
 venv:

@@ -4,7 +4,6 @@ Contract: a role's modules are imported by its own command only, so that a gatew
 only the controller needs. A mistake that the user can correct ends with one line and exit code 2.
 """
 
-from importlib.metadata import version as package_version
 from typing import TypeVar
 
 import typer
@@ -21,6 +20,7 @@ from kubelambda.config import (
     GatewaySettings,
     SettingError,
 )
+from kubelambda.telemetry.build_info import read_build_info
 
 SettingsT = TypeVar("SettingsT", ControllerSettings, DispatcherSettings, GatewaySettings)
 
@@ -41,8 +41,8 @@ app.add_typer(crds_app, name="crds")
 
 @app.command()
 def version() -> None:
-    """Print the version of kubelambda."""
-    print(package_version("kubelambda"))
+    """Print the version of kubelambda, and whether it is compiled or pure Python."""
+    print(read_build_info())
 
 
 @app.command(rich_help_panel=ROLES)

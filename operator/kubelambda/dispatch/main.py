@@ -19,6 +19,7 @@ from kubelambda.process.signals import set_on_stop
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection
+from kubelambda.telemetry.build_info import read_build_info
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.logs import configure_logging
 from kubelambda.telemetry.metrics import build_registry
@@ -31,6 +32,7 @@ EXIT_SETTINGS = 2
 def run(settings: DispatcherSettings) -> int:
     """Run a dispatcher to its end; the exit code."""
     configure_logging(settings.log_level)
+    logger.info("dispatcher of kubelambda %s", read_build_info())
     try:
         master_secret = settings.read_master_secret()
         token = settings.read_queue_token()

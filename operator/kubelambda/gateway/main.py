@@ -20,6 +20,7 @@ from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.jetstream_packages import JetStreamPackages
 from kubelambda.stores.nats_connection import NatsConnection
+from kubelambda.telemetry.build_info import read_build_info
 from kubelambda.telemetry.logs import configure_logging
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ EXIT_SETTINGS = 2
 def run(settings: GatewaySettings) -> int:
     """Run a gateway to its end; the exit code."""
     configure_logging(settings.log_level)
+    logger.info("gateway of kubelambda %s", read_build_info())
     try:
         master_secret = settings.read_master_secret()
         queue_token = settings.read_queue_token()

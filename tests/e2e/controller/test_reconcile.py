@@ -59,7 +59,7 @@ def test_objects_deleted_leave_nothing_behind(
         wait_until(lambda kind=kind: not kubectl.items(kind, namespace), f"no {kind} is left")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)  # twenty starts of a controller, each of which a busy machine makes slow
 def test_a_controller_killed_mid_reconcile_converges_without_doubles(
     kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
 ) -> None:
