@@ -44,7 +44,7 @@ MISSING: Mapping[str, str] = {
 
 
 WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"; exec "$@"'
-"""Runs a command, through the wrapper script where there is one (spec 6.5)."""
+"""Runs a command, through the wrapper script if there is one (spec 6.5)."""
 
 LOCALE = {"LC_ALL": "C.UTF-8"}
 """A machine may lack the locale that LANG names, and would then read variables as ASCII."""
@@ -60,7 +60,7 @@ class Bootstrap:
 
     argv: tuple[str, ...]
     warning: str = ""
-    """How this differs from the runtime that was asked for; empty where it does not."""
+    """How this differs from the runtime that was asked for; empty if it does not."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What an image would set in its environment, apart from paths."""
     language: str = "provided"
@@ -180,7 +180,7 @@ def _explain_unknown(runtime: str) -> str:
 
 
 def _compare(language: str, asked: str, version: str) -> str:
-    """A warning where the machine's version differs from the one in the runtime's name."""
+    """A warning if the machine's version differs from the one in the runtime's name."""
     parts = asked.count(".") + 1
     here = ".".join(version.split(".")[:parts])
     if here == asked:

@@ -142,7 +142,7 @@ def _ask(command: list[str]) -> "subprocess.Popen[str]":
 
 
 def _read_version(process: "subprocess.Popen[str]") -> str:
-    """The first version number that it prints; empty where it prints none in time."""
+    """The first version number that it prints; empty if it prints none in time."""
     try:
         output, _ = process.communicate(timeout=ASK_S)
     except subprocess.TimeoutExpired:
