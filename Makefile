@@ -72,8 +72,8 @@ test-clients: venv ## Fetch AWS's SDKs for JavaScript and Go and run them agains
 	@built=$$(hack/client-sdks --install) && KUBELAMBDA_CLIENTS=$$built $(BIN)/pytest tests/conformance/clients $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: venv ## Measure; prints a table, writes bench-results/*.json (BENCH=gateway for one group, see docs/performance.md)
-	@hack/bench $(BENCH)
+bench: venv ## Measure; prints a table (BENCH=gateway: one group; AGAINST=REV: in turns with that revision; docs/performance.md)
+	@hack/bench $(BENCH) $(if $(COMPILED),--compiled) $(if $(AGAINST),--against $(AGAINST)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: venv
 venv:

@@ -47,12 +47,16 @@ func benchmarkWarm(b *testing.B, kind string) {
 		s.control(link.Idle)
 	}
 	b.ReportMetric(float64((cpu(a.pid)-cpuBefore).Microseconds())/float64(b.N), "agent-cpu-µs")
+	reportPercentiles(b, times)
+	b.ReportMetric(fresh, "fresh-KiB")
+	b.ReportMetric(resident(a.pid), "after-KiB")
+}
+
+func reportPercentiles(b *testing.B, times []time.Duration) {
 	slices.Sort(times)
 	b.ReportMetric(float64(times[len(times)/10].Microseconds()), "p10-µs")
 	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs")
-	b.ReportMetric(fresh, "fresh-KiB")
-	b.ReportMetric(resident(a.pid), "after-KiB")
 }
 
 // useBuilt lets the agent be the binary that TEST_AGENT names, where it names one.

@@ -76,7 +76,7 @@ func TestAfterACrashTheNextEventStartsEverythingAgain(t *testing.T) {
 	if got, report := s.do("id-1", "echo again", nil); string(got.body) != "again" || report["status"] != "success" {
 		t.Errorf("got %s %v", got.body, report)
 	}
-	if log := a.log(); strings.Count(log, "other: register 200") != 2 {
+	if log := a.waitForLog("END RequestId: id-1\n"); strings.Count(log, "other: register 200") != 2 {
 		t.Errorf("the log is\n%s", log)
 	}
 }

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,12 +13,14 @@ from pathlib import Path
 from nats.aio.client import Client
 
 import nats
+from bench.bench_run import BenchRun
 from bench.gateway_process import MASTER
-from bench.installation import TESTS, Installation, RunningGateway, install, plan_function
+from bench.installation import Installation, RunningGateway, install, plan_function
 from bench.load_program import Latency, LoadProgram
 from bench.nats import run_nats
 from bench.processes import running
 from bench.report import Rounds, Row, collect
+from bench.trees import Tree
 from kubelambda.stores.jetstream_streams import EVENTS
 
 RATE = 100
@@ -31,6 +32,7 @@ ENVIRONMENTS = 64
 EVENT = ("X-Amz-Invocation-Type: Event",)
 SETTLE_S = 180.0
 CLOSE_S = 2.0
+PROCESS = "dispatcher_process"
 SYNC_WRITES = 200
 TARGETS = {True: 4_000, False: 8_000}
 
@@ -43,26 +45,27 @@ class Accepted:
     disk_ms: Rounds
 
 
-def measure_events(program: LoadProgram) -> list[Row]:
+def measure_events(run: BenchRun) -> list[Row]:
     """The same with fsync of every message and without."""
     rows: list[Row] = []
+    program, tree = run.program, run.tree
     for sync in (True, False):
         with (
             tempfile.TemporaryDirectory() as directory,
             install(program) as installation,
             run_nats(Path(directory), sync=sync) as (_, url),
         ):
-            gateway = start(installation, url)
+            gateway = start(installation, tree, url)
             accepted = accept(program, gateway, Path(directory))
-            rates = [dispatch(program, gateway, url, Path(directory)) for _ in range(ROUNDS - 2)]
+            rates = [dispatch(run, gateway, url, Path(directory)) for _ in range(ROUNDS - 2)]
         rows += [*build_accept_rows(accepted, sync), build_dispatch_row(collect(rates), sync)]
     return rows
 
 
-def start(installation: Installation, queue_url: str) -> RunningGateway:
+def start(installation: Installation, tree: Tree, queue_url: str) -> RunningGateway:
     """One gateway with a queue, and environments that answer at once."""
     given, function = plan_function("echo")
-    (gateway,) = installation.start_gateways(1, [given], {"queue_url": queue_url})
+    (gateway,) = installation.start_gateways(tree, 1, [given], {"queue_url": queue_url})
     installation.start_agents(gateway, function, ENVIRONMENTS)
     return gateway
 
@@ -91,11 +94,9 @@ def time_sync_writes(directory: Path) -> float:
     return collect(taken).median * 1000
 
 
-def dispatch(
-    program: LoadProgram, gateway: RunningGateway, queue_url: str, directory: Path
-) -> float:
+def dispatch(run: BenchRun, gateway: RunningGateway, queue_url: str, directory: Path) -> float:
     """Events per CPU second of a dispatcher that finds a backlog and empties it."""
-    program.offer(
+    run.program.offer(
         gateway.invoke_url("echo"),
         seconds=BACKLOG_S,
         connections=BACKLOG_CONNECTIONS,
@@ -103,9 +104,8 @@ def dispatch(
     ).expect(202)
     secret = directory / "master"
     secret.write_bytes(MASTER)
-    command = [sys.executable, "-m", "bench.dispatcher_process", queue_url]
-    command += [f"127.0.0.1:{gateway.internal_port}", str(secret)]
-    with running(command, {"PYTHONPATH": str(TESTS)}) as dispatcher:
+    command = run.tree.command(PROCESS, queue_url, gateway.link_address, str(secret))
+    with running(command, run.tree.variables(PROCESS)) as dispatcher:
         return asyncio.run(count_per_cpu_s(queue_url, dispatcher.read_cpu_s))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from bench.call_counter import count_calls_if_asked
 from bench.profiling import run_profiled
 from integration.conftest import make_function
 from kubelambda.catalog.index import FunctionIndex
@@ -74,6 +75,7 @@ async def serve(plan: GatewayPlan) -> None:
 
 def main() -> None:
     plan = GatewayPlan(**json.loads(sys.argv[1]))
+    count_calls_if_asked()
     run_profiled("gateway", lambda: uvloop.run(serve(plan)))
 
 

@@ -6,24 +6,21 @@ from the start, so nothing waits for a cold start.
 
 import json
 import socket
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bench.gateway_process import MASTER, GatewayPlan
 from bench.load_program import LoadProgram
 from bench.processes import Child, running
+from bench.trees import Tree
 from integration.conftest import make_function
 from kubelambda.core.coordination.ownership import choose_owner
 from kubelambda.core.model.function import Function
 from kubelambda.core.wire.keys import derive_function_key
 
-TESTS = Path(__file__).resolve().parents[1]
 SOURCE = "def handler(event, context):\n    return event\n"
-ASK_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,11 @@ class RunningGateway:
     public_port: int
     internal_port: int
     scheme: str
+
+    @property
+    def link_address(self) -> str:
+        """Where agents dial in."""
+        return f"127.0.0.1:{self.internal_port}"
 
     def invoke_url(self, function_name: str) -> str:
         host = f"{self.scheme}://127.0.0.1:{self.public_port}"
@@ -52,12 +54,13 @@ class Installation:
 
     def start_gateways(
         self,
+        tree: Tree,
         count: int,
         functions: Sequence[dict[str, Any]],
         settings: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
     ) -> list[RunningGateway]:
-        """``count`` gateways that know each other and ``functions``, all of them members."""
+        """``count`` gateways of ``tree`` that know each other and ``functions``, all members."""
         ports = [(free_port(), free_port()) for _ in range(count)]
         addresses = [f"127.0.0.1:{internal}" for _, internal in ports] if count > 1 else []
         given = settings or {}
@@ -65,9 +68,7 @@ class Installation:
             name = f"gateway-{number}"
             own = {"pod_name": name, "public_port": public, "internal_port": internal}
             plan = GatewayPlan(given | own, list(functions), self.controller, addresses)
-            command = [sys.executable, "-m", "bench.gateway_process", json.dumps(asdict(plan))]
-            path = {"PYTHONPATH": str(TESTS)} | (environment or {})
-            process = self.stack.enter_context(running(command, path))
+            process = self._run(tree, "gateway_process", asdict(plan), environment)
             scheme = "https" if given.get("tls_certificate_file") else "http"
             self.gateways.append(RunningGateway(name, process, public, internal, scheme))
         for one in self.gateways[-count:]:
@@ -79,7 +80,7 @@ class Installation:
     ) -> None:
         """Fake environments of ``function``, linked to ``gateway``, which owns it."""
         plan = {
-            "gateway": f"127.0.0.1:{gateway.internal_port}",
+            "gateway": gateway.link_address,
             "key": derive_function_key(MASTER, function.uid, 1).hex(),
             "namespace": function.ref.namespace,
             "function": function.ref.name,
@@ -90,6 +91,28 @@ class Installation:
         }
         agents = self.stack.enter_context(self.program.serve("agents", json.dumps(plan)))
         agents.read_line()
+
+    def start_environments(
+        self, tree: Tree, given: dict[str, Any], address: str, count: int
+    ) -> list[int]:
+        """Real environments of a function, linked to ``address``; the pids of their agents.
+
+        ``given`` is the function as ``plan_function`` gives it.
+        """
+        plan = {"function": given, "gateway": address, "count": count}
+        ready = self._run(tree, "environments_process", plan).read_line()
+        return [int(pid) for pid in ready.split()[1:]]
+
+    def _run(
+        self,
+        tree: Tree,
+        module: str,
+        plan: dict[str, Any],
+        environment: dict[str, str] | None = None,
+    ) -> Child:
+        command = tree.command(module, json.dumps(plan))
+        variables = tree.variables(module) | (environment or {})
+        return self.stack.enter_context(running(command, variables))
 
     def start_echo(self) -> str:
         """The Go echo server's URL."""

@@ -2,13 +2,16 @@
 
 import json
 import subprocess
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.processes import Child, running
 
+CpuReader = Callable[[], float]
+"""Gives the CPU seconds that one process, or several of one kind, have used so far."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,6 +31,8 @@ class Offered:
     seconds: float
     by_status: dict[str, Latency]
     late_p99_ms: float
+    cpu_s: Mapping[str, float] = field(default_factory=dict)
+    """CPU seconds that each process used meanwhile, making the connections left out."""
 
     @property
     def count(self) -> int:
@@ -63,19 +68,31 @@ class LoadProgram:
         self,
         url: str,
         *,
-        seconds: float,
+        seconds: float = 1,
+        count: int = 0,
         rate: float = 0,
         connections: int = 16,
         body: str = "{}",
         headers: tuple[str, ...] = (),
+        clocks: Mapping[str, CpuReader] | None = None,
     ) -> Offered:
-        """An open loop of ``rate`` requests a second, or with 0 a closed one."""
+        """An open loop of ``rate`` requests a second, or with 0 a closed one.
+
+        With ``count`` a closed loop is that many requests on each connection, after one that warms
+        it up, instead of ``seconds``. ``clocks`` are read when it begins and when it is over.
+        """
         command = [self._path, "send", "-url", url, "-seconds", str(seconds), "-rate", str(rate)]
-        command += ["-connections", str(connections), "-body", body]
+        command += ["-connections", str(connections), "-body", body, "-count", str(count)]
         for header in headers:
             command += ["-header", header]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        return decode_offered(done.stdout)
+        read = clocks or {}
+        with running(command) as sender:
+            sender.read_line()
+            before = {name: clock() for name, clock in read.items()}
+            sender.say("")
+            offered = decode_offered(sender.read_line())
+            cpu_s = {name: clock() - before[name] for name, clock in read.items()}
+        return replace(offered, cpu_s=cpu_s)
 
 
 def decode_offered(text: str) -> Offered:

@@ -14,7 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("row", "value", "spread", "floor", "compared", "target", "verdict")
+COLUMNS = {
+    "name": "row",
+    "value": "value",
+    "spread": "spread",
+    "against": "against",
+    "ratio": "ratio",
+    "ratio_spread": "of the pairs",
+    "floor": "floor",
+    "compared": "compared",
+    "target": "target",
+    "verdict": "verdict",
+}
+"""Attributes of a row and their titles; a column that is empty in every row is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,11 @@ class Row:
     value: str
     spread: str = ""
     """Least and greatest of the rounds."""
+    against: str = ""
+    """The value of the tree that this one is compared with, measured in turns with it."""
+    ratio: str = ""
+    """This tree over that one: the median of the rounds' own ratios."""
+    ratio_spread: str = ""
     floor: str = ""
     """What it is compared with, measured in the same run."""
     compared: str = ""
@@ -81,7 +98,6 @@ def describe_machine() -> dict[str, Any]:
         "processor": _find_processor(),
         "memory_gib": round(memory_kib / 2**20, 1),
         "kernel": platform.release(),
-        "python": platform.python_version(),
         "load": [round(one, 2) for one in os.getloadavg()],
     }
 
@@ -96,19 +112,20 @@ def _find_processor() -> str:
 def format_table(rows: Sequence[Row]) -> str:
     """The rows as aligned columns; below them what was not measured, and why."""
     measured = [row for row in rows if row.number is not None]
-    lines: list[tuple[str, ...]] = [COLUMNS] if measured else []
-    lines += [(row.name, *(str(getattr(row, one)) for one in COLUMNS[1:])) for row in measured]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+    cells = [[str(getattr(row, one)) for one in COLUMNS] for row in measured]
+    columns = [
+        (title, *values)
+        for title, values in zip(COLUMNS.values(), zip(*cells, strict=True), strict=False)
+        if any(values)
     ]
+    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns]
+    table = ["  ".join(line).rstrip() for line in zip(*padded, strict=True)]
     rest = [f"{row.name}: {row.value}" for row in rows if row.number is None]
     return "\n".join(table + ([""] if table and rest else []) + rest)
 
 
 def write_json(directory: Path, before: dict[str, Any], rows: Sequence[Row]) -> Path:
-    """Everything, with the load of the machine before and after."""
+    """Everything; the machine's facts, with its load before and after, come first."""
     directory.mkdir(exist_ok=True)
     path = directory / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
     machine = before | {"load_after": describe_machine()["load"]}

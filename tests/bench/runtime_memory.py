@@ -3,14 +3,13 @@
 For each round a new gateway and a new agent, so that what is found before is that of a small event.
 """
 
-import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bench.bench_run import BenchRun
 from bench.client import Client
-from bench.environments import start_environments
 from bench.installation import install, plan_function
-from bench.load_program import LoadProgram
 from bench.processes import read_memory_mb
 from bench.report import Row, collect
 from conformance.lambda_api.targets import SOURCES
@@ -34,7 +33,7 @@ class Found:
     peak: list[float] = field(default_factory=list)
 
 
-def measure_runtime_memory(program: LoadProgram) -> list[Row]:
+def measure_runtime_memory(run: BenchRun) -> list[Row]:
     """Both cases, and how fast the stream was."""
     rates: list[float] = []
 
@@ -51,8 +50,8 @@ def measure_runtime_memory(program: LoadProgram) -> list[Row]:
         rates.append(count / seconds / 1e6)
 
     takeover = (SOURCES / "takeover.py").read_text()
-    large = measure_case(program, LARGE, b'{"times":0}', answer_large)
-    streamed = measure_case(program, takeover, b'{"act":"pid"}', stream)
+    large = measure_case(run, LARGE, b'{"times":0}', answer_large)
+    streamed = measure_case(run, takeover, b'{"act":"pid"}', stream)
     rate = collect(rates)
     return [
         *build_rows(f"{RESPONSES} responses of 6 MB", large),
@@ -67,32 +66,27 @@ def measure_runtime_memory(program: LoadProgram) -> list[Row]:
 
 
 def measure_case(
-    program: LoadProgram, source: str, small: bytes, load: Callable[[Client], None]
+    run: BenchRun, source: str, small: bytes, load: Callable[[Client], None]
 ) -> dict[str, Found]:
     """Memory around ``load``, which invokes the function "measured"."""
     found = {name: Found() for name in PROCESSES}
-    given, function = plan_function("measured", source=source, memory_mb=1_769, timeout_s=TIMEOUT_S)
-
-    async def run_round() -> None:
-        with install(program) as installation:
-            (gateway,) = installation.start_gateways(1, [given])
-            address = f"127.0.0.1:{gateway.internal_port}"
-            url = f"http://127.0.0.1:{gateway.public_port}"
-            async with start_environments(function, address, 1) as (agent,):
-                pids = dict(zip(PROCESSES, (agent, gateway.process.pid), strict=True))
-                with Client(url) as client:
-                    await asyncio.to_thread(client.invoke, "measured", small)
-                    await asyncio.sleep(REST_S)
-                    for name, pid in pids.items():
-                        found[name].before.append(read_memory_mb(pid, "VmRSS"))
-                    await asyncio.to_thread(load, client)
-                    await asyncio.sleep(REST_S)
-                for name, pid in pids.items():
-                    found[name].after.append(read_memory_mb(pid, "VmRSS"))
-                    found[name].peak.append(read_memory_mb(pid, "VmHWM"))
+    given, _ = plan_function("measured", source=source, memory_mb=1_769, timeout_s=TIMEOUT_S)
 
     for _ in range(ROUNDS):
-        asyncio.run(run_round())
+        with install(run.program) as installation:
+            (gateway,) = installation.start_gateways(run.tree, 1, [given])
+            (agent,) = installation.start_environments(run.tree, given, gateway.link_address, 1)
+            pids = dict(zip(PROCESSES, (agent, gateway.process.pid), strict=True))
+            with Client(f"http://127.0.0.1:{gateway.public_port}") as client:
+                client.invoke("measured", small)
+                time.sleep(REST_S)
+                for name, pid in pids.items():
+                    found[name].before.append(read_memory_mb(pid, "VmRSS"))
+                load(client)
+                time.sleep(REST_S)
+            for name, pid in pids.items():
+                found[name].after.append(read_memory_mb(pid, "VmRSS"))
+                found[name].peak.append(read_memory_mb(pid, "VmHWM"))
     return found
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from bench.bench_run import BenchRun
 from bench.client import Client
 from bench.controller import percentile
-from bench.load_program import LoadProgram
 from bench.report import Row, collect, not_measured
 from bench.runtime_memory import measure_runtime_memory
 from conformance.lambda_api.layers import push
@@ -44,7 +44,7 @@ class Found:
     init: list[float] = field(default_factory=list)
 
 
-def measure_runtimes(program: LoadProgram) -> list[Row]:
+def measure_runtimes(run: BenchRun) -> list[Row]:
     """Every language that is here; then memory with large responses."""
     absent = find_absent(local=True)
     languages = {name: one for name, one in LANGUAGES.items() if name not in absent}
@@ -52,7 +52,7 @@ def measure_runtimes(program: LoadProgram) -> list[Row]:
         translate_failures(),
         tempfile.TemporaryDirectory() as directory,
         closing(LocalTarget(Path(directory))) as target,
-        program.serve("echo") as echo,
+        run.program.serve("echo") as echo,
         Client(target.url) as client,
         Client(f"http://127.0.0.1:{echo.read_line()}") as floor,
     ):
@@ -64,7 +64,7 @@ def measure_runtimes(program: LoadProgram) -> list[Row]:
         start_cold(target, client, specs, found)
         echoed = run_warm(target, client, floor, specs, found)
     with translate_failures():
-        memory = measure_runtime_memory(program)
+        memory = measure_runtime_memory(run)
     return [
         *build_warm_rows(found, echoed),
         *build_cold_rows(found),

@@ -1,75 +1,74 @@
-"""Rows of requests per second and core of a gateway: requests over the CPU time they cost it."""
+"""Figures of one gateway, or of two where one forwards to the other, under a closed loop."""
 
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
-from bench.installation import Installation, install, plan_function
-from bench.load_program import LoadProgram
-from bench.processes import Child
-from bench.report import Rounds, Row, collect, not_measured
+from bench.bench_run import BenchRun
+from bench.closed_loop import Loop, Way, measure_loop
+from bench.figures import Target
+from bench.gateway import NAMES
+from bench.installation import Installation, install, name_owned_by, plan_function
+from bench.report import Row, not_measured
+from bench.trees import Tree
 
 CONNECTIONS = 32
-ROUND_S = 2.0
-ROUNDS = 5
-NOT_BUILT = "SigV4 is not built"
+PROXY = "proxy"
 
 
-def measure_throughput(program: LoadProgram) -> list[Row]:
-    """Plain and TLS, each beside Go's reverse proxy under the same load."""
-    with tempfile.TemporaryDirectory() as directory, install(program) as installation:
-        plain = measure_kind(installation, {}, ())
-        pair = program.make_certificate(Path(directory))
-        files = [str(one) for one in pair]
-        settings = {"tls_certificate_file": files[0], "tls_key_file": files[1]}
-        tls = measure_kind(installation, settings, ("-certificate", files[0], "-key", files[1]))
-    return [
-        build_row("plain", plain, 22_000),
-        not_measured(f"{NAME}, SigV4", NOT_BUILT, "16000/s"),
-        build_row("TLS", tls, 12_000),
-        not_measured(f"{NAME}, SigV4 and TLS", NOT_BUILT, "9000/s"),
-    ]
+def measure_plain(run: BenchRun) -> list[Row]:
+    """One gateway that owns the function, beside Go's reverse proxy."""
+    with install(run.program) as installation:
+        ways = [start_owned(installation, tree, {}) for tree in run.trees]
+        ways.append(start_proxy(installation, "http"))
+        target = Target(1.5, of_floor=True, at_least=True)
+        return measure_loop(run, Loop("plain", CONNECTIONS, floor=PROXY, target=target), ways)
 
 
-NAME = "gateway requests per second and core"
+def measure_tls(run: BenchRun) -> list[Row]:
+    """The same with TLS on both, kept connections."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        certificate, key = (str(one) for one in run.program.make_certificate(directory))
+        settings = {"tls_certificate_file": certificate, "tls_key_file": key}
+        installation = stack.enter_context(install(run.program))
+        ways = [start_owned(installation, tree, settings) for tree in run.trees]
+        arguments = ("-certificate", certificate, "-key", key)
+        ways.append(start_proxy(installation, "https", *arguments))
+        target = Target(1.2, of_floor=True, at_least=True)
+        rows = measure_loop(run, Loop("TLS", CONNECTIONS, floor=PROXY, target=target), ways)
+    return [*rows, not_measured("SigV4, plain and TLS: requests per CPU second", "not built")]
 
 
-def measure_kind(
-    installation: Installation, settings: dict[str, str], proxy_arguments: tuple[str, ...]
-) -> tuple[Rounds, Rounds]:
-    """Requests per CPU second of the gateway and of the proxy, in turn."""
+def measure_forwarded(run: BenchRun) -> list[Row]:
+    """A gateway that is asked for another one's function: the CPU of both."""
+    with install(run.program) as installation:
+        ways = [start_forwarded(installation, tree) for tree in run.trees]
+        ways.append(start_proxy(installation, "http"))
+        return measure_loop(run, Loop("forwarded", CONNECTIONS, floor=PROXY), ways)
+
+
+def measure_throughput(run: BenchRun) -> list[Row]:
+    """All of them."""
+    return [*measure_plain(run), *measure_tls(run), *measure_forwarded(run)]
+
+
+def start_owned(installation: Installation, tree: Tree, settings: dict[str, str]) -> Way:
     given, function = plan_function("echo")
-    (gateway,) = installation.start_gateways(1, [given], settings)
+    (gateway,) = installation.start_gateways(tree, 1, [given], settings)
     installation.start_agents(gateway, function, CONNECTIONS)
-    proxy, address = installation.start_proxy(installation.start_echo(), *proxy_arguments)
-    ways: list[tuple[Child, str]] = [
-        (gateway.process, gateway.invoke_url("echo")),
-        (proxy, f"{gateway.scheme}://{address}"),
-    ]
-    found: list[list[float]] = [[], []]
-    for number in range(ROUNDS + 1):
-        for way, (process, url) in enumerate(ways):
-            rate = count_per_cpu_s(installation.program, process, url)
-            if number:
-                found[way].append(rate)
-    return collect(found[0]), collect(found[1])
+    clocks = {"gateway": gateway.process.read_cpu_s}
+    return Way(tree.side, gateway.invoke_url("echo"), clocks)
 
 
-def count_per_cpu_s(program: LoadProgram, process: Child, url: str) -> float:
-    """Requests answered per CPU second of ``process``, closed loop."""
-    before = process.read_cpu_s()
-    offered = program.offer(url, seconds=ROUND_S, connections=CONNECTIONS)
-    return offered.expect(200).count / (process.read_cpu_s() - before)
+def start_forwarded(installation: Installation, tree: Tree) -> Way:
+    given, function = plan_function(name_owned_by(NAMES[0], NAMES))
+    owner, asked = installation.start_gateways(tree, 2, [given])
+    installation.start_agents(owner, function, CONNECTIONS)
+    clocks = {"asked gateway": asked.process.read_cpu_s, "owner": owner.process.read_cpu_s}
+    return Way(tree.side, asked.invoke_url(function.function_name), clocks)
 
 
-def build_row(kind: str, found: tuple[Rounds, Rounds], target: int) -> Row:
-    gateway, proxy = found
-    return Row(
-        name=f"{NAME}, {kind}",
-        value=gateway.text("/s", 0),
-        spread=gateway.spread(0),
-        floor=f"proxy {proxy.text('/s', 0)}",
-        compared=f"{gateway.over(proxy).median:.2f} x",
-        target=f"{target}/s",
-        met=gateway.median >= target,
-        number=gateway.median,
-    )
+def start_proxy(installation: Installation, scheme: str, *arguments: str) -> Way:
+    proxy, address = installation.start_proxy(installation.start_echo(), *arguments)
+    return Way(PROXY, f"{scheme}://{address}", {PROXY: proxy.read_cpu_s})

@@ -28,7 +28,7 @@ def test_every_pod_passes_restricted_pod_security(render: Render, variant: tuple
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_secrets_can_be_created_and_nothing_else(render: Render, variant: tuple[str, ...]) -> None:
-    """FAULTS section 4, rule 3: who may read, list, watch or patch Secrets can learn them."""
+    """Rule A3: who may read, list, watch or patch Secrets can learn them."""
     found = [rule for rule in rules(render(*variant)) if "secrets" in rule["resources"]]
     assert found
     assert all(rule["verbs"] == ["create"] for rule in found)
@@ -89,7 +89,7 @@ def test_an_existing_master_secret_is_mounted_and_none_is_made(render: Render) -
 
 
 def test_only_gateway_and_dispatcher_hold_the_token_of_the_queue(render: Render) -> None:
-    """FAULTS rule 4.8: nobody else can read or write events."""
+    """Rule A8: nobody else can read or write events."""
     holders = {
         template["metadata"]["labels"]["app.kubernetes.io/component"]
         for template in pod_templates(render())

@@ -1,4 +1,4 @@
-"""Two and three gateways: ownership, forwarding, redirects, and what a change does (DESIGN 3.3)."""
+"""Two and three gateways: ownership, forwarding, redirects, and what a change does."""
 
 import asyncio
 import base64
@@ -138,7 +138,7 @@ async def test_a_stream_passes_a_second_gateway(gateways: Gateways) -> None:
 async def test_a_reservation_holds_over_all_gateways(
     gateways: Gateways, count: int, tmp_path: Path
 ) -> None:
-    """FAULTS P7: the limit is the function's, not each gateway's; a throttle comes at once."""
+    """P7: the limit is the function's, not each gateway's; a throttle comes at once."""
     await start(gateways, count)
     function = gateways.put("limited", SLEEP, reserved_concurrency=2, timeout_s=30)
     event = {"seconds": 2, "file": str(tmp_path / "runs")}
@@ -188,7 +188,7 @@ async def test_environments_find_a_gateway_again_after_all_were_restarted(
 
 
 async def test_a_gateway_that_leaves_loses_nothing(gateways: Gateways, tmp_path: Path) -> None:
-    """FAULTS P5: running events finish on it, later ones go elsewhere, none is refused."""
+    """P5: running events finish on it, later ones go elsewhere, none is refused."""
     await start(gateways, 3)
     slow = put_owned_by(gateways, "gateway-2", SLEEP, timeout_s=30)
     functions = [gateways.put(f"echo-{number}", ECHO) for number in range(6)]

@@ -1,4 +1,4 @@
-"""Hostile and unusual HTTP at the public listener (FAULTS section 5, F14, F15)."""
+"""Hostile and unusual HTTP at the public listener (rule A11, F14, F15)."""
 
 import pytest
 
@@ -107,7 +107,7 @@ async def test_a_chunked_body_without_length_is_cut_at_the_limit(
     ],
 )
 async def test_what_is_no_operation_is_404(installation: Installation, request_line: bytes) -> None:
-    """FAULTS rule 4.6: the public listener answers 404 to internal routes."""
+    """Rule A6: the public listener answers 404 to internal routes."""
     answer = await installation.converse(request_line + HOST + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 404")
     assert b"UnknownOperationException" in answer

@@ -51,12 +51,21 @@ async def test_a_layer_whose_object_has_gone_rolls_nothing_and_serves_new_enviro
     await store.put(SHA256, ARCHIVE)
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
     source = SOURCE.replace(
-        "return mine", "import os, time\n    time.sleep(0.3)\n    return str(os.getpid()) + mine"
+        "return mine",
+        # Waits until an environment serves the event beside it, so that neither serves both.
+        "import os, pathlib, time\n"
+        "    met = pathlib.Path(event['meet'])\n"
+        "    (met / str(os.getpid())).touch()\n"
+        "    while len(list(met.iterdir())) < event['environments']: time.sleep(0.01)\n"
+        "    return str(os.getpid()) + mine",
     )
+    (tmp_path / "meet").mkdir()
+    alone = {"meet": str(tmp_path / "meet"), "environments": 1}
     installation.put("kept", source, layers=(INSIDE,))
-    first = (await installation.invoke("kept"))["Payload"]
+    first = (await installation.invoke("kept", alone))["Payload"]
     installation.put("kept", source, layers=(FETCHED,))
-    answers = await asyncio.gather(*(installation.invoke("kept") for _ in range(2)))
+    both = alone | {"environments": 2}
+    answers = await asyncio.gather(*(installation.invoke("kept", both) for _ in range(2)))
     payloads = {one["Payload"] for one in answers}
     assert first in payloads, "the environment that was there goes on"
     assert len(payloads) == 2, "a new one has fetched the layer"

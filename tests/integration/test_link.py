@@ -113,7 +113,7 @@ async def link_idle(installation: Installation, **changes: Any) -> Peer:
 
 
 async def test_a_wrong_proof_is_turned_away(installation: Installation) -> None:
-    """FAULTS rule 4.6: every internal hop is authenticated."""
+    """Rule A6: every internal hop is authenticated."""
     function = put_unstarted(installation)
     peer = await Peer.dial(installation)
     await peer.greet(function, key=b"x" * 32)
@@ -182,7 +182,7 @@ async def test_a_broken_rule_before_the_proof_ends_the_connection(
 async def test_a_link_that_is_lost_in_the_middle_is_signal_killed(
     installation: Installation,
 ) -> None:
-    """Spec 2.5 and DESIGN 3.1: 200 with Runtime.ExitError, never a 5xx once it has begun."""
+    """Spec 2.5: 200 with Runtime.ExitError, never a 5xx once it has begun."""
     peer = await link_idle(installation)
     call = asyncio.create_task(installation.invoke("peer", 1))
     await peer.take_event()
@@ -208,7 +208,7 @@ async def test_a_response_to_another_request_ends_the_link(installation: Install
 async def test_an_agent_that_is_silent_past_the_deadline_is_answered_for_and_keeps_its_slot(
     installation: Installation,
 ) -> None:
-    """DESIGN 3.2: at deadline + 250 ms the gateway answers itself; the slot stays taken."""
+    """At deadline + 250 ms the gateway answers itself; the slot stays taken."""
     peer = await link_idle(installation, timeout_s=1, reserved_concurrency=1)
     call = asyncio.create_task(installation.invoke("peer", 1))
     event = await peer.take_event()
@@ -312,7 +312,7 @@ async def test_a_leaving_agent_is_drained_and_gets_no_more_events(
 async def test_a_request_that_finds_no_environment_gets_503_with_a_reason(
     make_installation: Any,
 ) -> None:
-    """DESIGN 3.3: below the limit it waits for a cold start; after start_wait_s it is told."""
+    """Below the limit it waits for a cold start; after start_wait_s it is told."""
     installation = await make_installation(start_wait_s=0.3)
     put_unstarted(installation)
     with pytest.raises(installation.client.exceptions.ServiceException, match="started within"):

@@ -38,6 +38,7 @@ from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
+from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
 from ports import free_port
 
@@ -97,7 +98,9 @@ class Controller:
         self._intake = Intake(store, queue.add)
         lookup = HttpPackageLookup(gateway_address, MASTER)
         packages = KnownPackages(lookup.ask, queue.add, time.monotonic)
-        images = ImageLookups(lambda _: asyncio.sleep(0), lambda _: None, time.monotonic)
+        images = ImageLookups(
+            lambda _: asyncio.sleep(0), lambda _: None, time.monotonic, Supervisor()
+        )
         client: Any = api
         platform = Platform(SETTINGS, MASTER)
         backoff = StartBackoff(LinkStates(), lambda _: None, time.monotonic)

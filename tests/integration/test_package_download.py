@@ -71,7 +71,7 @@ async def test_a_package_that_was_never_uploaded_is_not_found(port: int) -> None
     ids=["none", "no proof", "other", "absent", "other package", "old", "generation"],
 )
 async def test_anybody_else_is_401(port: int, header: str) -> None:
-    """FAULTS rules 4.6 and P6: no path from one function to what another one names."""
+    """Rules A6 and P6: no path from one function to what another one names."""
     assert await ask(port, NAME, header) == (401, b"")
 
 
@@ -104,6 +104,6 @@ async def test_a_layer_that_stands_in_its_object_is_given_from_there(
 
 
 async def test_a_name_that_is_no_sha256_never_reaches_the_file_system(port: int) -> None:
-    """FAULTS rule 4.7."""
+    """Rule A7."""
     for name in ("..%2F..%2Fetc%2Fpasswd", "../../etc/passwd", NAME.upper()):
         assert (await ask(port, name, authorize("uid-mine", name)))[0] == 401

@@ -103,7 +103,7 @@ async def test_a_gateway_that_is_not_there_is_no_answer() -> None:
 async def test_only_the_installations_own_processes_are_told(
     make_installation: MakeInstallation, tmp_path: Path
 ) -> None:
-    """FAULTS rule 4.6: which packages there are is nobody else's business."""
+    """Rule A6: which packages there are is nobody else's business."""
     store = DirectoryPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
     address = find_address(installation)

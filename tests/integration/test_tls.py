@@ -39,7 +39,7 @@ async def test_an_invocation_over_tls(make_installation: MakeInstallation, tmp_p
 async def test_hostile_requests_are_answered_and_closed_over_tls_as_well(
     make_installation: MakeInstallation, tmp_path: Path
 ) -> None:
-    """FAULTS section 5: a refusal does not need a half-closed connection."""
+    """Rule A11: a refusal does not need a half-closed connection."""
     files = CertificateFiles(tmp_path)
     installation = await make_installation(**files.settings())
     request = b"POST /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"

@@ -32,6 +32,13 @@ MODULE = re.compile(r"[a-z_]+(?:\.[a-z0-9_]+)+")
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+PROMISE = re.compile(r"^\| ([PFA]\d+) \| [^|]+ \| `([\w./-]+)` `(\w+)` \|$", re.MULTILINE)
+"""A row of docs/promises.md: id, file and test."""
+NAMED = re.compile(
+    r"\b([PF]\d{1,2})\b|\b[Rr]ules? (A\d+)\b|\b(?:def t|T)est_?([pfPF]\d+)(?=[_A-Z])"
+)
+"""An id where it is named: in prose, or in the name of a test of Python or Go."""
+NAMING = ("operator/**/*.py", "tests/**/*.py", "runtimes/agent/**/*.go", "docs/**/*.md")
 ROW = re.compile(r"^\| [^|]+ \| `([\w./-]+)` \| `([^`|]+)` \|$", re.MULTILINE)
 
 documents = pytest.mark.parametrize(
@@ -160,4 +167,30 @@ def test_the_table_of_rooms_has_every_room() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     described = text[text.index("## The rooms") : text.index("## Rules we keep")]
     rooms = [str(path.parent.relative_to(PACKAGE)) for path in PACKAGE.rglob("*/__init__.py")]
+    agent = ROOT / "runtimes" / "agent"
+    rooms += {str(path.parent.relative_to(ROOT)) for path in agent.glob("*/*.go")}
     assert [room for room in rooms if room != "." and f"`{room}`" not in described] == []
+
+
+def test_the_table_of_promises_names_tests_that_exist() -> None:
+    rows = PROMISE.findall((ROOT / "docs" / "promises.md").read_text())
+    assert len(rows) > 30
+    wrong = [
+        (identifier, name, test)
+        for identifier, name, test in rows
+        if not re.search(rf"(?:def|func) {test}\b", (ROOT / name).read_text())
+    ]
+    assert wrong == []
+
+
+def test_each_promise_and_fault_that_is_named_has_a_row() -> None:
+    known = {row[0] for row in PROMISE.findall((ROOT / "docs" / "promises.md").read_text())}
+    unknown = {
+        (identifier, str(path.relative_to(ROOT)))
+        for pattern in NAMING
+        for path in ROOT.glob(pattern)
+        if "release_0" not in path.parts
+        for found in NAMED.findall(path.read_text())
+        if (identifier := "".join(found).upper()) not in known
+    }
+    assert unknown == set()

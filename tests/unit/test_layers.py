@@ -69,5 +69,5 @@ def test_a_violation_of_the_layers_is_refused(tmp_path: Path, file: str, line: s
 
 
 def test_there_is_no_package_that_would_shadow_the_operator_module() -> None:
-    """DESIGN section 4: operator/__init__.py would hide the standard library's operator."""
+    """``operator/__init__.py`` would hide the standard library's operator."""
     assert not (ROOT / "operator" / "__init__.py").exists()

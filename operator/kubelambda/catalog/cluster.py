@@ -144,7 +144,7 @@ class ClusterCatalog:
     def _choose_delay(self, failures: int) -> float:
         """Spread, so that gateways that lost the API server together do not return together."""
         longest_s = exponential_delay_s(failures - 1, self._retry_s_min, RETRY_S_MAX)
-        return add_jitter(longest_s, random.random())  # noqa: S311
+        return add_jitter(longest_s, random.random())  # noqa: S311  # jitter, no secret
 
     def _note_listed(self, state: WatchState) -> None:
         self._listed.add(state)

@@ -137,16 +137,19 @@ def _build_election_settings(settings: ControllerSettings) -> ElectionSettings:
 
 
 async def _first_of(work: Coroutine[None, None, None], stop: asyncio.Event) -> bool:
-    """Wait for ``work`` or ``stop``; True when the work was first."""
+    """Wait for ``work`` or ``stop``; True when the work was first. Raises what it raises."""
     task = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if task.done():
+    try:
+        await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+        is_first = task.done()
+    finally:
+        task.cancel()
+        stopping.cancel()
+        await asyncio.gather(task, stopping, return_exceptions=True)
+    if is_first:
         task.result()
-        return True
-    task.cancel()
-    return False
+    return is_first
 
 
 def _choose_identity(pod_name: str) -> str:

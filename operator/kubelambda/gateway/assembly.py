@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.coordination.membership import Member
@@ -35,6 +36,7 @@ from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.heartbeats import HttpHeartbeats
 from kubelambda.gateway.peers.membership import FindPeers, Membership
 from kubelambda.gateway.peers.router import Router
+from kubelambda.gateway.peers.trunk_listener import TrunkListener
 from kubelambda.gateway.pools.demand_reporter import DemandReporter
 from kubelambda.gateway.pools.pools import Pools
 from kubelambda.gateway.routes import InternalRoutes, PublicRoutes
@@ -150,6 +152,13 @@ class Assembly:
             invoke_api, package_api, given.render_page, takes_uploads=takes_uploads
         )
         self._internal = InternalRoutes(internal_api, package_api)
+        self.trunks = TrunkListener(
+            signatures,
+            address=self.membership.own.address,
+            budget=self.internal_connections.payloads,
+            serve=internal_api.serve_stream,
+            serve_http=self._serve_http,
+        )
 
     def _build_links(self) -> Links:
         settings = self._given.settings
@@ -161,7 +170,7 @@ class Assembly:
             listener=self.pools,
             read_epoch=lambda: self.membership.view.epoch,
             prove_epoch=partial(prove_epoch, self._epoch_key),
-            serve_http=self._serve_http,
+            serve_http=self.trunks.accept,
             ping_s=settings.link_ping_s,
             dead_s=settings.link_dead_s,
         )
@@ -172,12 +181,12 @@ class Assembly:
             self._public.serve, self._public.rule_body, self.connections, answer_failure
         )
 
-    def build_internal(self) -> asyncio.Protocol:
+    def build_internal(self) -> LinkConnection:
         """A connection of the internal listener: an agent, until it proves to be a request."""
         return LinkConnection(self.links)
 
     def _serve_http(self, transport: asyncio.Transport, received: bytes) -> None:
-        """A connection of the internal listener has proved to be a request."""
+        """A connection of the internal listener has proved to be a request, and not a trunk."""
         connection = HttpConnection(
             self._internal.serve,
             self._internal.rule_body,
@@ -185,7 +194,7 @@ class Assembly:
             answer_failure,
             keeps_half_closed=False,  # who relays an event gives it up so
         )
-        transport.set_protocol(connection)
+        transport.set_protocol(cast("asyncio.Protocol", connection))
         connection.connection_made(transport)
         connection.data_received(received)
 

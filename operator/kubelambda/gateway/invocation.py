@@ -6,7 +6,6 @@ Lives on the event loop.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from kubelambda.core.errors import ApiError
@@ -52,38 +51,85 @@ class ResponseStream(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Invocation:
-    """What one caller wants of one function. ``answer`` is called once, on the loop."""
+class Slot(Protocol):
+    """What an invocation counts for against the limits of concurrency."""
 
-    request_id: str
-    function: Function
-    qualifier: str
-    """As the caller gave it."""
-    invoked_arn: str
-    payload: bytes = field(repr=False)
-    trace_id: str
-    client_context: str
-    wants_tail: bool
-    answer: Answer = field(repr=False)
-    kind: str = "RequestResponse"
-    """AWS's InvocationType."""
-    stream: ResponseStream | None = None
-    """Where the caller wants the response while it is being made."""
-    hops: int = 0
-    """How many gateways have handled it before this one."""
-    may_repeat: bool = False
-    """The same request id may have been handed over before: look for its result first."""
-    on_begun: Callable[[], None] | None = None
-    """Called right before it is handed to an environment."""
-    answered: bool = False
-    begun: bool = False
-    """Handed to an environment: from here on nothing is a 5xx any more."""
-    timer: asyncio.TimerHandle | None = None
-    on_released: Callable[[], None] | None = None
-    """Gives the slot back; set when the invocation is counted."""
-    on_abandoned: Callable[[], None] | None = None
-    """Set by whoever holds it: what to do when the caller has gone."""
+    def release(self) -> None:
+        """Give it back."""
+        ...
+
+
+class Invocation:
+    """What one caller wants of one function. ``answer`` is called once, on the loop.
+
+    ``qualifier`` is as the caller gave it, ``kind`` is AWS's InvocationType. ``hops`` says how many
+    gateways have handled it before this one. ``may_repeat``: the same request id may have been
+    handed over before, so look for its result first. ``on_begun`` is called right before it is
+    handed to an environment.
+    """
+
+    __slots__ = (
+        "answer",
+        "answered",
+        "begun",
+        "client_context",
+        "function",
+        "hops",
+        "invoked_arn",
+        "kind",
+        "may_repeat",
+        "on_abandoned",
+        "on_begun",
+        "payload",
+        "qualifier",
+        "request_id",
+        "slot",
+        "stream",
+        "timer",
+        "trace_id",
+        "wants_tail",
+    )
+
+    def __init__(
+        self,
+        request_id: str,
+        function: Function,
+        qualifier: str,
+        invoked_arn: str,
+        payload: bytes,
+        trace_id: str,
+        client_context: str,
+        wants_tail: bool,
+        answer: Answer,
+        kind: str = "RequestResponse",
+        hops: int = 0,
+        may_repeat: bool = False,
+        on_begun: Callable[[], None] | None = None,
+    ) -> None:
+        self.request_id = request_id
+        self.function = function
+        self.qualifier = qualifier
+        self.invoked_arn = invoked_arn
+        self.payload = payload
+        self.trace_id = trace_id
+        self.client_context = client_context
+        self.wants_tail = wants_tail
+        self.answer = answer
+        self.kind = kind
+        self.stream: ResponseStream | None = None
+        """Where the caller wants the response while it is being made."""
+        self.hops = hops
+        self.may_repeat = may_repeat
+        self.on_begun = on_begun
+        self.answered = False
+        self.begun = False
+        """Handed to an environment: from here on nothing is a 5xx any more."""
+        self.timer: asyncio.TimerHandle | None = None
+        """Runs while it waits for an environment."""
+        self.slot: Slot | None = None
+        """Set when it is counted."""
+        self.on_abandoned: Callable[[], None] | None = None
+        """Set by whoever holds it: what to do when the caller has gone."""
 
     def begin(self) -> None:
         """It is handed to an environment now."""
@@ -93,7 +139,8 @@ class Invocation:
 
     def finish(self, outcome: Outcome | ApiError | Dropped) -> None:
         """Answer the caller, unless that has been done."""
-        self.stop_timer()
+        if self.timer is not None:
+            self.stop_timer()
         if not self.answered:
             self.answered = True
             answer, self.answer = self.answer, _drop
@@ -120,9 +167,9 @@ class Invocation:
 
     def release(self) -> None:
         """Give the slot back, once: it never began, or its environment is idle or dead."""
-        on_released, self.on_released = self.on_released, None
-        if on_released is not None:
-            on_released()
+        slot, self.slot = self.slot, None
+        if slot is not None:
+            slot.release()
 
     def leave(self) -> None:
         """The caller has gone; a response that is being made is not held up by him any more."""

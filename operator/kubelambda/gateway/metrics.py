@@ -4,9 +4,11 @@ Contract: labels are bounded (outcomes), never names of functions or callers.
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.registry import Collector
 
 from kubelambda.telemetry.metrics import COLD_START_BUCKETS
 
@@ -19,16 +21,50 @@ def ignore_stage(stage: ColdStartStage, seconds: float) -> None:
     """Measure nothing."""
 
 
+class RequestCounter(Collector):
+    """Requests answered, by outcome; looks in the registry like any other counter.
+
+    Requests are counted in a dictionary and added to the counter when metrics are read, since
+    counting with prometheus_client takes four calls and a lock.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._counter = Counter(
+            "kubelambda_gateway_requests_total",
+            "Requests answered, by outcome",
+            ["outcome"],
+            registry=None,
+        )
+        self._uncollected: dict[str, int] = {}
+        registry.register(self)
+
+    def count(self, outcome: str) -> None:
+        """One request answered."""
+        if outcome in self._uncollected:
+            self._uncollected[outcome] += 1
+        else:
+            self._counter.labels(outcome)  # which begins the time series
+            self._uncollected[outcome] = 1
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them so far."""
+        for outcome, count in self._uncollected.items():
+            self._counter.labels(outcome).inc(count)
+            self._uncollected[outcome] = 0
+        return self._counter.collect()
+
+    def describe(self) -> Iterable[Metric]:
+        """Their name, by which a registry knows that it is taken."""
+        return self._counter.describe()
+
+
 class GatewayMetrics:
     """Counters and gauges in the registry of the process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Counter(
-            "kubelambda_gateway_requests_total",
-            "Requests answered, by outcome",
-            ["outcome"],
-            registry=registry,
-        )
+        self._requests = RequestCounter(registry)
+        self.count = self._requests.count
+        """One request answered, by its outcome."""
         self.in_flight = Gauge(
             "kubelambda_gateway_invocations_in_flight",
             "Invocations that hold a slot",
@@ -69,7 +105,3 @@ class GatewayMetrics:
     def count_cut(self, reason: str) -> None:
         """One client cut."""
         self.clients_cut.labels(reason).inc()
-
-    def count(self, outcome: str) -> None:
-        """One request answered."""
-        self.requests.labels(outcome).inc()

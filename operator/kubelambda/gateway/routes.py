@@ -4,6 +4,8 @@ Contract: decided by the method and the raw path alone, before the body is read.
 on both listeners. What no application knows is refused by the last of them, in its own words.
 """
 
+from functools import cache
+
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.request_reader import BodyRule
@@ -43,7 +45,7 @@ class PublicRoutes:
         """How the body of such a request is read."""
         if is_upload(method, path):
             return BodyRule(PACKAGE_BYTES_MAX if self._takes_uploads else 0, is_upload=True)
-        return BodyRule(limit_body(method, path, headers))
+        return _rule_of(limit_body(method, path, headers))
 
 
 class InternalRoutes:
@@ -64,4 +66,10 @@ class InternalRoutes:
 
     def rule_body(self, method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:
         """How the body of such a request is read."""
-        return BodyRule(limit_internal_body(method, path, headers))
+        return _rule_of(limit_internal_body(method, path, headers))
+
+
+@cache
+def _rule_of(bytes_max: int) -> BodyRule:
+    """There are as many as limits: half a dozen."""
+    return BodyRule(bytes_max)

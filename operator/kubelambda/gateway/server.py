@@ -13,6 +13,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from kubelambda.config import GatewaySettings
 from kubelambda.core.coordination.membership import Member, View
@@ -24,6 +25,7 @@ from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.tls import TlsFiles
 from kubelambda.gateway.http.tls_listener import TlsListener
 from kubelambda.gateway.invoke.front_page import RenderPage
+from kubelambda.gateway.link.connection import LinkConnection
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.peers.membership import FindPeers
 from kubelambda.process.supervisor import Supervisor
@@ -127,10 +129,11 @@ class Gateway:
         return self._assembly.membership.view if self._assembly is not None else View()
 
     async def _listen(
-        self, build: Callable[[], asyncio.Protocol], listening: socket.socket
+        self, build: Callable[[], HttpConnection | LinkConnection], listening: socket.socket
     ) -> None:
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(build, sock=listening, backlog=BACKLOG))
+        factory = cast("Callable[[], asyncio.Protocol]", build)
+        self._servers.append(await loop.create_server(factory, sock=listening, backlog=BACKLOG))
 
     def _listen_tls(
         self, build: Callable[[], HttpConnection], listening: socket.socket, tls: TlsFiles
@@ -154,6 +157,7 @@ class Gateway:
         connections.leaving = True
         began, alone = asyncio.get_running_loop().time(), len(assembly.membership.view.members) < 2
         await assembly.membership.leave()
+        assembly.trunks.go_away()
         await asyncio.sleep(self._settings.linger_s)
         for server in self._servers:
             server.close()
@@ -163,6 +167,7 @@ class Gateway:
             async with asyncio.timeout(self._settings.drain_s):
                 await connections.wait_closed()
                 await assembly.pools.wait_released()
+                await assembly.trunks.wait_idle()
         for environment in assembly.pools.environments():
             environment.go_away()
         for link in list(assembly.links.authenticated):
@@ -171,6 +176,7 @@ class Gateway:
             await self._refuse_until(began + STAY_LINGERS * self._settings.linger_s)
         connections.abort()
         assembly.internal_connections.abort()
+        assembly.trunks.abort()
         assembly.forwarder.close()
 
     async def _refuse_until(self, moment: float) -> None:

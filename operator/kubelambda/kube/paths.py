@@ -1,6 +1,6 @@
 """Resources of the API server that this installation touches, and their URL paths.
 
-Contract: pure. Names and namespaces are data (FAULTS rule 4.7): they are percent-encoded here and
+Contract: pure. Names and namespaces are data (rule A7): they are percent-encoded here and
 nowhere else.
 """
 

@@ -24,20 +24,16 @@ Identity = tuple[int, ...] | None
 
 
 async def watch_files(
-    paths: Sequence[Path],
-    stop: asyncio.Event,
-    *,
-    on_change: Callable[[], None],
-    on_tick: Callable[[], None],
+    paths: Sequence[Path], *, on_change: Callable[[], None], on_tick: Callable[[], None]
 ) -> None:
-    """Watch until ``stop`` is set."""
+    """Watch until cancelled."""
     watched = _identify(paths)
-    while not stop.is_set():
+    while True:
         try:
-            await _watch(paths, watched, stop, on_change, on_tick)
+            await _watch(paths, watched, on_change, on_tick)
         except OSError as error:
             logger.warning("cannot watch the files: %s; looking at them every second", error)
-            await _wait(stop)
+            await asyncio.sleep(TICK_MS / 1000)
         present = _identify(paths)
         if present != watched:
             watched = present
@@ -47,18 +43,16 @@ async def watch_files(
 async def _watch(
     paths: Sequence[Path],
     watched: Sequence[Identity],
-    stop: asyncio.Event,
     on_change: Callable[[], None],
     on_tick: Callable[[], None],
 ) -> None:
     """Return once another file or directory is at one of ``paths``: it needs a watch of its own."""
     existing = [path for path in paths if path.exists()]
     if not existing:
-        await _wait(stop)
+        await asyncio.sleep(TICK_MS / 1000)
         return
     events = awatch(
         *existing,
-        stop_event=stop,
         debounce=_DEBOUNCE_MS,
         step=_STEP_MS,
         rust_timeout=TICK_MS,
@@ -69,12 +63,6 @@ async def _watch(
             if _identify(paths) != watched:
                 return
             _call(on_change if changes else on_tick)
-
-
-async def _wait(stop: asyncio.Event) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(TICK_MS / 1000):
-            await stop.wait()
 
 
 def _call(callback: Callable[[], None]) -> None:

@@ -107,10 +107,11 @@ async def _serve_until_stopped(
 ) -> None:
     stop = asyncio.Event()
     set_on_stop(stop)
-    watching = asyncio.create_task(
-        watch_files(files.paths, stop, on_change=files.reload, on_tick=files.look_for_packages)
-    )
     supervisor, metrics = Supervisor(), DispatchMetrics(CollectorRegistry())
+    supervisor.keep(
+        "the watch of the files",
+        lambda: watch_files(files.paths, on_change=files.reload, on_tick=files.look_for_packages),
+    )
     dispatcher = Dispatcher(queue, invoker, metrics, time.time, supervisor=supervisor)
     dispatcher.open()
     draining = asyncio.create_task(_drain_on(stop, dispatcher))
@@ -118,9 +119,10 @@ async def _serve_until_stopped(
         await gateway.serve_until(stop)
     finally:
         stop.set()
-        await draining
-        await watching
-        await supervisor.close()
+        try:
+            await draining  # before ``stop`` it only waits: what it raises is raised here
+        finally:
+            await supervisor.close()
 
 
 def _load_first(files: FunctionFiles) -> None:

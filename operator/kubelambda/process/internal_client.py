@@ -81,8 +81,7 @@ class OpenReply:
 class InternalClient:
     """Sends requests; ``close`` at the end, or use it as an asynchronous context manager.
 
-    ``timeout_s`` limits ``post`` from the beginning to the last byte of the reply. With
-    ``reply_is_signed`` a 200 without a good signature is no reply that ``post`` can use.
+    With ``reply_is_signed`` a 200 without a good signature is no reply that ``post`` can use.
     """
 
     def __init__(
@@ -90,14 +89,15 @@ class InternalClient:
         signatures: Signatures,
         *,
         reply_bytes_max: int,
-        timeout_s: float | None = None,
         reply_is_signed: bool = False,
+        connect_s: float = CONNECT_S,
     ) -> None:
         self._signatures = signatures
         self._reply_bytes_max = reply_bytes_max
-        self._timeout_s = timeout_s
         self._reply_is_signed = reply_is_signed
+        self._connect_s = connect_s
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,14 +111,23 @@ class InternalClient:
         await self.close()
 
     async def post(
-        self, base_url: str, path: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS
+        self,
+        base_url: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        timeout_s: float,
     ) -> InternalReply:
-        """Send ``body`` to ``path`` below ``base_url``, and read the reply."""
+        """Send ``body`` to ``path`` below ``base_url``, and read the reply.
+
+        ``timeout_s`` limits it from the beginning to the last byte of the reply.
+        """
         signature = self._signatures.sign(path, body)
         signed = {**headers, SIGNATURE_HEADER: signature}
         try:
             async with (
-                asyncio.timeout(self._timeout_s),
+                asyncio.timeout(timeout_s),
                 self._send(base_url + path, body, signed, None) as open_reply,
             ):
                 parts = [part async for part in open_reply.iter_parts()]
@@ -144,7 +153,8 @@ class InternalClient:
             yield reply
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; requests that come later fail unsent."""
+        self._is_closed = True
         if self._session is not None:
             await self._session.close()
             await asyncio.sleep(0)  # the transports close in the next turn of the loop
@@ -153,6 +163,8 @@ class InternalClient:
     async def _send(
         self, url: str, body: bytes, headers: Mapping[str, str], silence_s: float | None
     ) -> AsyncIterator[OpenReply]:
+        if self._is_closed:
+            raise InternalRequestError("the client is closed", is_unsent=True)
         try:
             async with asyncio.timeout(silence_s):
                 response = await self._open_session().post(
@@ -173,7 +185,7 @@ class InternalClient:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
                 connector=aiohttp.TCPConnector(limit=0, socket_factory=open_socket),
                 trust_env=False,
                 max_field_size=HEADER_BYTES_MAX,
@@ -194,4 +206,6 @@ def _wrap(error: Exception) -> InternalRequestError:
     if isinstance(error, aiohttp.ClientConnectorError):
         is_refused = isinstance(error.os_error, ConnectionRefusedError)
         return InternalRequestError(str(error), is_unsent=True, is_refused=is_refused)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return InternalRequestError(str(error), is_unsent=True)
     return InternalRequestError(repr(error))

@@ -7,6 +7,8 @@ covers the signature of its request too, so that no old reply can be played back
 before its signature has been checked: the caller sees to that.
 """
 
+import hashlib
+import hmac
 import time
 from collections.abc import Callable
 
@@ -43,6 +45,17 @@ class Signatures:
         """Whether ``signature`` was made by ``sign_reply`` for this very reply, lately."""
         covered = _join(path, request_signature)
         return verify_request(self._key, signature, "REPLY", covered, body, int(self._now()))
+
+    def prove(self, text: str) -> str:
+        """A proof that this process has the key, for ``text``, which holds a nonce of who asks.
+
+        It has no time, so that no clock matters; and no ``text`` is a signed request's.
+        """
+        return hmac.new(self._key, f"proof\n{text}".encode(), hashlib.sha256).hexdigest()
+
+    def is_proof(self, proof: str, text: str) -> bool:
+        """Whether ``prove`` made ``proof`` for ``text``; takes as long for any wrong one."""
+        return hmac.compare_digest(self.prove(text).encode(), proof.encode())
 
 
 def _join(path: str, more: str) -> str:

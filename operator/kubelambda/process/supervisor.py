@@ -2,16 +2,16 @@
 
 Contract, in rules that the tests name:
 
-- P1 a kept task that ends without being asked to, by an exception or by returning, is logged with
+- T1 a kept task that ends without being asked to, by an exception or by returning, is logged with
   its name and started again after a delay that doubles up to RESTART_S_MAX; one that has run for
   STEADY_S starts from the shortest delay again. Something that it awaited and that was cancelled
-  is an exception like any other; so it is in P3.
-- P2 while a kept task is down, or has been restarted RESTARTS_UNREADY times without becoming
+  is an exception like any other; so it is in T3.
+- T2 while a kept task is down, or has been restarted RESTARTS_UNREADY times without becoming
   steady, ``check_ready`` says so; after RESTARTS_FATAL such restarts ``check_live`` does, so that
   the kubelet starts the process anew.
-- P3 spawned work that raises is logged, and its ``on_error`` is called: whoever waits for an answer
+- T3 spawned work that raises is logged, and its ``on_error`` is called: whoever waits for an answer
   gets one.
-- P4 ``close`` cancels all of it and returns when it has ended.
+- T4 ``close`` cancels all of it and returns when it has ended.
 
 Lives on one event loop.
 """
@@ -69,9 +69,9 @@ class Supervisor:
     ) -> asyncio.Task[None]:
         """Run ``work`` once; where it raises, log it and call ``on_error`` with the exception."""
         task = self._start(self._run_once(name, work, on_error), name)
-        task.add_done_callback(
-            lambda _: work.close()
-        )  # where it was cancelled before its first step
+        # A task that is cancelled before its first step never starts ``work``: without this, Python
+        # would warn that it was never awaited.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     def check_ready(self) -> str:

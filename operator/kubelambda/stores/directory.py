@@ -1,7 +1,7 @@
 """Packages in a directory: the store of local mode, and every gateway's cache.
 
 Contract: ``core.packages.store.PackageStore``. A package is one file, named by its SHA-256. It is
-written and synced under another name and then renamed, so it appears whole (P2) and durable (P1).
+written and synced under another name and then renamed, so it appears whole (K2) and durable (K1).
 Files are read and written in threads.
 """
 

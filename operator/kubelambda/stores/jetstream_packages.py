@@ -1,7 +1,7 @@
 """The package store of a cluster: an object store of NATS JetStream.
 
 Contract: ``core.packages.store.PackageStore``. An object is named by its SHA-256; nats-py writes
-its chunks first and its description last, so one that was cut off is never found (P2).
+its chunks first and its description last, so one that was cut off is never found (K2).
 """
 
 import asyncio

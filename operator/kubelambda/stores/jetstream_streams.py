@@ -2,7 +2,7 @@
 
 Contract: a work-queue stream holds events that are due and, as scheduled messages, those that are
 not yet; a second stream holds the dead letters. Subjects are made of hashes, since names are data
-(FAULTS rule 4.7). Declaring is safe to repeat.
+(rule A7). Declaring is safe to repeat.
 """
 
 import hashlib

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// hostileArchives are the shapes of FAULTS F18 that the other tests of this package do not make.
+// hostileArchives are the shapes of F18 that the other tests of this package do not make.
 func hostileArchives(t testing.TB) map[string][]byte {
 	text := entry{name: "a", text: "text"}
 	return map[string][]byte{

@@ -126,6 +126,13 @@ func (e *Environment) Detached(conn *link.Conn) {
 	}
 }
 
+// Rests says that nothing of the environment has anything to do or to say: no event, no extensions.
+func (e *Environment) Rests() bool {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	return e.phase == idle && !e.cleaning && e.runtime != nil && len(e.generation.registry.Members()) == 0
+}
+
 // Abandon closes conn after the event in flight.
 func (e *Environment) Abandon(conn *link.Conn) {
 	e.mutex.Lock()

@@ -29,6 +29,8 @@ type Handler interface {
 	Configure(configuration Configuration) error
 	// Invoke hands over one whole event.
 	Invoke(event Event) error
+	// Rests says that there is nothing to do until the gateway sends something.
+	Rests() bool
 	// Leave means: finish the event in flight and end. reason is empty for a drain.
 	Leave(now bool, reason string)
 	// Alive means that everything sent before the last Conn.Ping has arrived.

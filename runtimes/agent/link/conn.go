@@ -2,8 +2,9 @@ package link
 
 import (
 	"bufio"
-	"net"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 // Timers of docs/link.md, section 6.
@@ -14,22 +15,36 @@ const (
 	readerBytes  = 8 * 1024
 	// heardStep is how exact silence is measured: moving the deadline with each frame would cost.
 	heardStep = time.Second
+	// pollEvery is how often Go's poller has its turn while events follow each other without a pause: it alone
+	// notices connections of other processes, and what else is open.
+	pollEvery = 50 * time.Millisecond
 )
 
 // causeBytesMax leaves room for it in a control frame, however much of it has to be escaped.
 const causeBytesMax = 128 * 1024
 
+// A response of at most smallBytesMax is sent as one piece; smallHeadBytes is more than its heads usually
+// take.
+const (
+	smallBytesMax  = 8 * 1024
+	smallHeadBytes = 512
+)
+
 // Conn is one authenticated connection to one gateway. Its methods queue and never block, except
 // WaitForRoom.
 type Conn struct {
-	net    net.Conn
+	net    *quiet.Conn
 	reader *Reader
 	out    *outgoing
 	done   chan struct{}
 	heard  time.Time
+	// nextEvent forecasts how long it takes from the end of an event to the next; polledAt is when the poller
+	// had its turn last.
+	nextEvent quiet.Forecast
+	polledAt  time.Time
 }
 
-func newConn(conn net.Conn, buffered *bufio.Reader) *Conn {
+func newConn(conn *quiet.Conn, buffered *bufio.Reader) *Conn {
 	return &Conn{
 		net: conn, reader: NewReader(buffered), out: newOutgoing(conn), done: make(chan struct{}),
 	}
@@ -47,6 +62,9 @@ func (c *Conn) InitError(errorType string, initMs float64) {
 
 // Respond sends a whole response.
 func (c *Conn) Respond(head ResponseHead, body [][]byte) {
+	if c.respondAtOnce(head, body) {
+		return
+	}
 	frames := make([]outgoingFrame, 0, len(body)+2)
 	frames = append(frames, controlFrame(Response, head))
 	for _, chunk := range body {
@@ -60,6 +78,26 @@ func (c *Conn) Respond(head ResponseHead, body [][]byte) {
 	}
 	end := controlFrame(ResponseEnd, responseEndMessage{RequestID: head.RequestID})
 	c.out.send(append(frames, end)...)
+}
+
+// respondAtOnce sends a small response as one piece where nothing waits before it.
+func (c *Conn) respondAtOnce(head ResponseHead, body [][]byte) bool {
+	total := 0
+	for _, chunk := range body {
+		total += len(chunk)
+	}
+	if total > smallBytesMax {
+		return false
+	}
+	wire := make([]byte, 0, total+smallHeadBytes)
+	wire = appendFramed(wire, Response, func(dst []byte) []byte { return appendResponseHead(dst, head) })
+	for _, chunk := range body {
+		if len(chunk) > 0 {
+			wire = AppendFrame(wire, ResponseBody, chunk)
+		}
+	}
+	wire = appendFramed(wire, ResponseEnd, func(dst []byte) []byte { return appendResponseEnd(dst, head.RequestID) })
+	return c.out.sendAtOnce(wire, total)
 }
 
 // BeginStream sends the head of a response whose body is still being made.
@@ -89,7 +127,17 @@ func (c *Conn) EndStream(requestID, errorType string, cause []byte) {
 }
 
 // Idle says that the environment may be given another event.
-func (c *Conn) Idle(report IdleReport) { c.out.send(controlFrame(Idle, report)) }
+func (c *Conn) Idle(report IdleReport) {
+	if report.Tail == nil {
+		wire := appendFramed(make([]byte, 0, smallHeadBytes), Idle, func(dst []byte) []byte {
+			return appendIdle(dst, report)
+		})
+		if c.out.sendAtOnce(wire, 0) {
+			return
+		}
+	}
+	c.out.send(controlFrame(Idle, report))
+}
 
 // Ping asks for a sign that everything queued before it has arrived.
 func (c *Conn) Ping() { c.out.send(outgoingFrame{header: AppendFrame(nil, Ping, nil)}) }
@@ -109,12 +157,24 @@ func (c *Conn) Close() {
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-func (c *Conn) next() (Frame, error) {
-	if now := time.Now(); now.Sub(c.heard) > heardStep {
+// next gives the next frame; alone says that nothing is to be done until it comes.
+func (c *Conn) next(alone bool) (Frame, error) {
+	now := time.Now()
+	if now.Sub(c.heard) > heardStep {
 		c.heard = now
 		_ = c.net.SetReadDeadline(now.Add(silenceMax + heardStep))
 	}
-	return c.reader.Next()
+	if !alone || c.reader.source.Buffered() > 0 {
+		return c.reader.Next()
+	}
+	if c.nextEvent.IsShort() && now.Sub(c.polledAt) < pollEvery {
+		c.net.ExpectSoon()
+	} else {
+		c.polledAt = now
+	}
+	frame, err := c.reader.Next()
+	c.nextEvent.Learn(time.Since(now))
+	return frame, err
 }
 
 // pingWhileQuiet sends a ping whenever nothing has been sent for pingAfter.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 const (
@@ -19,12 +21,13 @@ const (
 )
 
 // dial opens a TCP connection to address and upgrades it to the link.
-func dial(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) {
+func dial(ctx context.Context, address string) (*quiet.Conn, *bufio.Reader, error) {
 	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: setUserTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	dialled, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, nil, err
 	}
+	conn := quiet.NewConn(dialled)
 	_ = conn.SetDeadline(time.Now().Add(authenticate))
 	buffered := bufio.NewReaderSize(conn, readerBytes)
 	if err := upgrade(conn, buffered, address); err != nil {

@@ -83,6 +83,14 @@ func AppendFrame(dst []byte, t Type, payload []byte) []byte {
 	return append(dst, payload...)
 }
 
+// appendFramed appends a frame whose payload is what write appends.
+func appendFramed(dst []byte, t Type, write func(dst []byte) []byte) []byte {
+	begin := len(dst)
+	dst = write(appendHeader(dst, t, 0))
+	binary.BigEndian.PutUint32(dst[begin:], uint32(len(dst)-begin-headerBytes))
+	return dst
+}
+
 func appendHeader(dst []byte, t Type, payloadBytes int) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(payloadBytes+1))
 	return append(dst, byte(t))

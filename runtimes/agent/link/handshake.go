@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 // redirected says that another gateway owns this function.
@@ -36,11 +37,12 @@ func (c *Client) open(ctx context.Context, address string) (*Conn, error) {
 		return nil, err
 	}
 	_ = raw.SetDeadline(time.Time{})
+	raw.AllowWaits()
 	conn.reader.Authenticated = true
 	return conn, nil
 }
 
-func (c *Client) authenticate(raw net.Conn, buffered *bufio.Reader) (*Conn, error) {
+func (c *Client) authenticate(raw *quiet.Conn, buffered *bufio.Reader) (*Conn, error) {
 	conn := newConn(raw, buffered)
 	var challenge challengeMessage
 	if err := conn.expect(Challenge, &challenge); err != nil {

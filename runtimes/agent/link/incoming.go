@@ -1,5 +1,7 @@
 package link
 
+import "runtime"
+
 // EventBytesMax bounds what the agent keeps of one event; the gateway's own limit is lower.
 const EventBytesMax = 16 * 1024 * 1024
 
@@ -16,7 +18,7 @@ type incoming struct {
 
 func (i *incoming) run() error {
 	for {
-		frame, err := i.conn.next()
+		frame, err := i.conn.next(i.event == nil && i.handler.Rests())
 		if err != nil {
 			return err
 		}
@@ -96,7 +98,7 @@ func (i *incoming) beginEvent(payload []byte) error {
 		return broken("invoke before invoke_end")
 	}
 	event := &Event{}
-	if err := DecodeControl(payload, &event.EventHead); err != nil {
+	if err := decodeEventHead(payload, &event.EventHead); err != nil {
 		return err
 	}
 	if event.RequestID == "" || event.ContentLength > EventBytesMax {
@@ -132,5 +134,7 @@ func (i *incoming) endEvent() error {
 		return broken("contentLength %d, but %d bytes", event.ContentLength, i.received)
 	}
 	i.event = nil
-	return i.handler.Invoke(event)
+	err := i.handler.Invoke(event)
+	runtime.Gosched() // the runtime's connection has the event; often it is answered when we go on
+	return err
 }

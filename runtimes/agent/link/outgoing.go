@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"net"
 	"sync"
-	"syscall"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 // atOnceBytesMax is what a caller may write by itself.
@@ -17,8 +18,7 @@ const atOnceBytesMax = 16 * 1024
 // Frames of one event keep their order, so bodies that wait for credit hold back what follows them;
 // urgent frames (ping, pong, credit) pass both.
 type outgoing struct {
-	conn     net.Conn
-	raw      syscall.RawConn // nil where the connection has none
+	conn     *quiet.Conn
 	mutex    sync.Mutex
 	wake     *sync.Cond
 	started  []byte // the end of what a caller could not write whole
@@ -37,12 +37,9 @@ type outgoingFrame struct {
 	isBody  bool
 }
 
-func newOutgoing(conn net.Conn) *outgoing {
+func newOutgoing(conn *quiet.Conn) *outgoing {
 	out := &outgoing{conn: conn, window: WindowBytes, lastSent: time.Now()}
 	out.wake = sync.NewCond(&out.mutex)
-	if tcp, isTCP := conn.(*net.TCPConn); isTCP {
-		out.raw, _ = tcp.SyscallConn()
-	}
 	return out
 }
 
@@ -69,6 +66,25 @@ func (o *outgoing) send(frames ...outgoingFrame) {
 	o.wake.Broadcast()
 }
 
+// sendAtOnce writes whole frames, bodyBytes of bodies among them, where nothing waits before them and the
+// window has room; false where it has taken nothing.
+func (o *outgoing) sendAtOnce(wire []byte, bodyBytes int) bool {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	switch {
+	case o.closed:
+		return true // as send: there is nobody to tell
+	case o.writing || len(o.started) > 0 || len(o.urgent) > 0 || len(o.ordered) > 0 || bodyBytes > o.window:
+		return false
+	}
+	o.window -= bodyBytes
+	o.write(wire)
+	if len(o.started) > 0 {
+		o.wake.Broadcast()
+	}
+	return true
+}
+
 func (o *outgoing) sendUrgent(frame []byte) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
@@ -81,23 +97,22 @@ func (o *outgoing) sendUrgent(frame []byte) {
 
 // writeAtOnce saves the caller's peer the wait for another goroutine's turn; it never blocks.
 func (o *outgoing) writeAtOnce() {
-	if o.raw == nil || o.writing || len(o.started) > 0 || o.queuedBytes() > atOnceBytesMax {
+	if o.writing || len(o.started) > 0 || o.queuedBytes() > atOnceBytesMax {
 		return
 	}
 	var data []byte
 	for _, piece := range o.takeSendable() {
 		data = append(data, piece...)
 	}
-	if len(data) == 0 {
-		return
+	if len(data) > 0 {
+		o.write(data)
 	}
-	written := 0
-	_ = o.raw.Write(func(fd uintptr) bool {
-		written, _ = syscall.Write(int(fd), data)
-		return true
-	})
+}
+
+// write writes what the socket takes and keeps the rest for run.
+func (o *outgoing) write(data []byte) {
 	// An error is found again, and handled, where the rest is written.
-	o.started = data[max(0, written):]
+	o.started = data[o.conn.WriteSome(data):]
 	o.lastSent = time.Now()
 }
 

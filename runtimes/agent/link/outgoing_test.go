@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 // connect gives both ends of a TCP connection; ours has a sender.
@@ -16,10 +18,12 @@ func connect(t *testing.T) (*outgoing, net.Conn) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	ours, err := net.Dial("tcp", listener.Addr().String())
+	dialled, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
+	ours := quiet.NewConn(dialled)
+	ours.AllowWaits()
 	theirs, err := listener.Accept()
 	if err != nil {
 		t.Fatal(err)

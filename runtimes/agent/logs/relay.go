@@ -4,6 +4,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"kubelambda.io/agent/quiet"
 )
 
 const relayBytes = 16 * 1024
@@ -109,7 +111,7 @@ func (r *Relay) readOnce(fd int) int {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for {
-		count, err := syscall.Read(fd, r.buffer)
+		count, err := quiet.Read(fd, r.buffer)
 		switch {
 		case err == syscall.EINTR:
 			continue

@@ -8,8 +8,12 @@ package logs
 import (
 	"bytes"
 	"io"
+	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"kubelambda.io/agent/quiet"
 )
 
 const (
@@ -18,12 +22,17 @@ const (
 
 	pendingBytesMax = 256 * 1024
 	lineBytesMax    = 256 * 1024
-	soon            = 10 * time.Millisecond
+	// writeEvery is the least time between two writes, and so the longest that a line waits for one.
+	writeEvery = 10 * time.Millisecond
+	// writeBytes are written at once.
+	writeBytes = 32 * 1024
 )
 
-// Sink collects lines and writes them out in order, from one goroutine.
+// Sink collects lines and writes them out in order: at once where nothing was written lately, else with
+// others, within writeEvery. What the reader does not take at once is written by a goroutine.
 type Sink struct {
 	out     io.Writer
+	raw     syscall.RawConn // nil where nothing can be written without waiting
 	mutex   sync.Mutex
 	changed *sync.Cond
 	pending []byte
@@ -32,15 +41,24 @@ type Sink struct {
 	keeps   func(line []byte) bool
 	tail    []byte
 	hasTail bool
+	// blocked says that the goroutine is to write; writing that it does.
+	blocked bool
 	writing bool
-	soon    *time.Timer
+	wroteAt time.Time
+	due     *time.Timer
+	isDue   bool
 }
 
 // NewSink writes to out.
 func NewSink(out io.Writer) *Sink {
 	sink := &Sink{out: out}
+	if file, isFile := out.(*os.File); isFile {
+		sink.raw, _ = file.SyscallConn()
+	}
 	sink.changed = sync.NewCond(&sink.mutex)
-	go sink.write()
+	sink.due = time.AfterFunc(writeEvery, sink.writeDue)
+	sink.due.Stop()
+	go sink.run()
 	return sink
 }
 
@@ -65,11 +83,7 @@ func (s *Sink) SystemSoon(lines string) {
 	defer s.mutex.Unlock()
 	s.endPartial()
 	s.keep([]byte(lines))
-	if s.soon == nil {
-		s.soon = time.AfterFunc(soon, s.changed.Broadcast)
-	} else {
-		s.soon.Reset(soon)
-	}
+	s.writeWithin(writeEvery)
 }
 
 // BeginTail starts keeping the last TailBytes of what is written.
@@ -100,6 +114,7 @@ func (s *Sink) Flush(patience time.Duration) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.endPartial()
+	s.writeNow()
 	for (len(s.pending) > 0 || s.writing) && patience > 0 {
 		s.changed.Wait()
 	}
@@ -171,9 +186,15 @@ func (s *Sink) commitKept(lines []byte) {
 }
 
 func (s *Sink) commit(data []byte) {
-	if len(data) > 0 {
-		s.keep(data)
-		s.changed.Broadcast()
+	if len(data) == 0 {
+		return
+	}
+	s.keep(data)
+	wait := writeEvery - time.Since(s.wroteAt)
+	if wait > 0 && len(s.pending) < writeBytes {
+		s.writeWithin(wait)
+	} else {
+		s.writeNow()
 	}
 }
 
@@ -187,11 +208,62 @@ func (s *Sink) keep(data []byte) {
 	}
 }
 
-func (s *Sink) write() {
+// writeWithin has what is pending written in time, with what comes until then.
+func (s *Sink) writeWithin(wait time.Duration) {
+	if !s.isDue {
+		s.isDue = true
+		s.due.Reset(wait)
+	}
+}
+
+func (s *Sink) writeDue() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.isDue = false
+	s.writeNow()
+}
+
+// writeNow writes what the reader takes without waiting, which is all as a rule, and leaves the rest to the
+// goroutine: only what waits needs Go's scheduler to watch over it (package quiet).
+func (s *Sink) writeNow() {
+	if s.blocked || len(s.pending) == 0 {
+		return
+	}
+	if s.isDue {
+		s.isDue = false
+		s.due.Stop()
+	}
+	s.wroteAt = time.Now()
+	count := 0
+	if s.raw != nil && s.raw.Control(func(fd uintptr) { count = s.tryWrite(int(fd)) }) != nil {
+		s.raw = nil
+	}
+	if count == len(s.pending) {
+		s.pending = s.pending[:0]
+		if cap(s.pending) > 2*writeBytes {
+			s.pending = nil
+		}
+		return
+	}
+	s.pending = s.pending[count:]
+	s.blocked = true
+	s.changed.Broadcast()
+}
+
+func (s *Sink) tryWrite(fd int) int {
+	count, err := quiet.WriteNow(fd, s.pending)
+	if err != nil && err != syscall.EAGAIN && err != syscall.EINTR {
+		s.raw = nil // this kernel cannot, for this kind of file
+	}
+	return count
+}
+
+// run writes what has to wait for the reader.
+func (s *Sink) run() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for {
-		for len(s.pending) == 0 {
+		for !s.blocked {
 			s.changed.Wait()
 		}
 		data := s.pending
@@ -200,6 +272,7 @@ func (s *Sink) write() {
 		_, _ = s.out.Write(data) // a log that nobody reads must not stop the function
 		s.mutex.Lock()
 		s.writing = false
+		s.blocked = len(s.pending) > 0
 		s.changed.Broadcast()
 	}
 }

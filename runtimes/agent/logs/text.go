@@ -74,22 +74,29 @@ func crashText(requestID, message, errorType string) string {
 
 // End gives END and REPORT; the fields of REPORT end in tabs, also the last one.
 func (textFormat) End(_ time.Time, report Report) string {
-	var line strings.Builder
-	fmt.Fprintf(&line, "END RequestId: %s\nREPORT RequestId: %s\tDuration: %.2f ms\t"+
-		"Billed Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-		report.RequestID, report.RequestID, report.DurationMs, report.BilledMs,
-		report.MemorySizeMB, report.MaxMemoryMB)
+	line := make([]byte, 0, 320)
+	line = append(append(line, "END RequestId: "...), report.RequestID...)
+	line = append(append(line, "\nREPORT RequestId: "...), report.RequestID...)
+	line = appendMs(append(line, "\tDuration: "...), report.DurationMs)
+	line = strconv.AppendInt(append(line, "\tBilled Duration: "...), report.BilledMs, 10)
+	line = strconv.AppendInt(append(line, " ms\tMemory Size: "...), int64(report.MemorySizeMB), 10)
+	line = strconv.AppendInt(append(line, " MB\tMax Memory Used: "...), report.MaxMemoryMB, 10)
+	line = append(line, " MB\t"...)
 	if report.InitMs != nil {
-		line.WriteString("Init Duration: " + strconv.FormatFloat(*report.InitMs, 'f', 2, 64) + " ms\t")
+		line = append(appendMs(append(line, "Init Duration: "...), *report.InitMs), '\t')
 	}
 	switch {
 	case report.Status == "timeout":
-		line.WriteString("Status: timeout")
+		line = append(line, "Status: timeout"...)
 	case report.Status != success && !report.Handled:
-		line.WriteString("Status: " + report.Status + "\tError Type: " + report.ErrorType)
+		line = append(line, "Status: "+report.Status+"\tError Type: "+report.ErrorType...)
 	}
-	line.WriteByte('\n')
-	return line.String()
+	return string(append(line, '\n'))
+}
+
+// appendMs appends milliseconds with two decimals and their unit.
+func appendMs(line []byte, ms float64) []byte {
+	return append(strconv.AppendFloat(line, ms, 'f', 2, 64), " ms"...)
 }
 
 // Billed is the whole milliseconds of an event and, where it was the first, of its init.

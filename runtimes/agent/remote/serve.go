@@ -1,6 +1,6 @@
 // Package remote fetches a package of code from an address that a tenant has chosen.
 //
-// Contract: FAULTS F19. https only, no redirect to another host, no address but a public one after
+// Contract: F19. https only, no redirect to another host, no address but a public one after
 // resolving, and the address that was checked is the one that is dialled; hosts that the installation
 // allows may be private and plain http. A limit of bytes and of time. What a URL gives is what its
 // SHA-256 names, or it is an error. Errors are words for the function's owner: they name hosts, never

@@ -18,7 +18,7 @@ type bodyReader struct {
 	remaining int64
 	chunked   bool
 	ended     bool
-	trailers  map[string]string
+	trailers  headers
 }
 
 func newBodyReader(reader *bufio.Reader, head *request) *bodyReader {
@@ -102,8 +102,8 @@ func (b *bodyReader) endPiece() error {
 }
 
 func (b *bodyReader) beginChunk() error {
-	budget := headBytesMax
-	line, err := readLine(b.reader, &budget)
+	lines := &lines{reader: b.reader, budget: headBytesMax}
+	line, err := lines.next()
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (b *bodyReader) beginChunk() error {
 		return nil
 	}
 	b.ended = true
-	b.trailers, err = readHeaders(b.reader, &budget)
+	b.trailers, err = readHeaders(lines)
 	return err
 }
 

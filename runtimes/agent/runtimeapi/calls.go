@@ -3,16 +3,17 @@ package runtimeapi
 import (
 	"encoding/base64"
 	"io"
-	"net"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"kubelambda.io/agent/link"
+	"kubelambda.io/agent/quiet"
 )
 
 const (
 	runtimePrefix   = "/2018-06-01/runtime/"
+	nextPath        = "invocation/next"
 	errorTypeHeader = "lambda-runtime-function-error-type"
 	errorBodyHeader = "lambda-runtime-function-error-body"
 	modeHeader      = "lambda-runtime-function-response-mode"
@@ -24,7 +25,7 @@ var knownErrorType = regexp.MustCompile(`^(Runtime|Function)\.[A-Z][a-zA-Z]+$`)
 // call is one request in hand.
 type call struct {
 	server *Server
-	conn   net.Conn
+	conn   *quiet.Conn
 	head   *request
 	body   *bodyReader
 }
@@ -41,7 +42,7 @@ func (c *call) answer() (Reply, bool) {
 			return reply, alive
 		}
 		return notFound(), true
-	case path == "invocation/next":
+	case path == nextPath:
 		return c.only("GET", c.next)
 	case path == "init/error":
 		return c.only("POST", c.initError)
@@ -80,7 +81,7 @@ func (c *call) next() (Reply, bool) {
 }
 
 func describe(event link.Event) Reply {
-	reply := Reply{Status: 200, Body: event.Body}
+	reply := Reply{Status: 200, Body: event.Body, Headers: make([][2]string, 0, 7)}
 	deadline := strconv.FormatInt(event.DeadlineMs, 10)
 	for _, header := range [...][2]string{
 		{"Content-Type", contentJSON},
@@ -100,7 +101,7 @@ func describe(event link.Event) Reply {
 
 func (c *call) response(requestID string) (Reply, bool) {
 	environment := c.server.Environment
-	sink, refusal := environment.BeginResponse(requestID, c.head.headers[modeHeader])
+	sink, refusal := environment.BeginResponse(requestID, c.head.headers.get(modeHeader))
 	if refusal != nil {
 		return *refusal, true
 	}
@@ -113,25 +114,25 @@ func (c *call) response(requestID string) (Reply, bool) {
 }
 
 func (c *call) readOutcome(sink StreamSink) Outcome {
-	outcome := Outcome{ContentType: c.head.headers["content-type"]}
+	outcome := Outcome{ContentType: c.head.headers.get("content-type")}
 	if sink != nil {
 		outcome.Kind = c.relay(sink)
 	} else {
 		outcome.Body, outcome.Kind = c.body.collect(ResponseBytesMax)
 	}
-	if outcome.Kind == Whole && c.body.trailers[errorTypeHeader] != "" {
+	if outcome.Kind == Whole && c.body.trailers.get(errorTypeHeader) != "" {
 		outcome.Kind, outcome.Body = Failed, nil
 		outcome.Failure = trailerFailure(c.body.trailers)
 	}
 	return outcome
 }
 
-func trailerFailure(trailers map[string]string) Failure {
-	body, err := base64.StdEncoding.DecodeString(trailers[errorBodyHeader])
+func trailerFailure(trailers headers) Failure {
+	body, err := base64.StdEncoding.DecodeString(trailers.get(errorBodyHeader))
 	if err != nil {
 		body = nil
 	}
-	return Failure{Type: normaliseErrorType(trailers[errorTypeHeader]), Body: body}
+	return Failure{Type: normaliseErrorType(trailers.get(errorTypeHeader)), Body: body}
 }
 
 func (c *call) relay(sink StreamSink) OutcomeKind {
@@ -175,11 +176,11 @@ func (c *call) readFailure() (Failure, bool) {
 	for _, piece := range pieces {
 		body = append(body, piece...)
 	}
-	if c.head.headers["content-type"] == causeContentType {
+	if c.head.headers.get("content-type") == causeContentType {
 		body = stripCause(body)
 	}
 	return Failure{
-		Type:     normaliseErrorType(c.head.headers[errorTypeHeader]),
+		Type:     normaliseErrorType(c.head.headers.get(errorTypeHeader)),
 		Body:     body,
 		TooLarge: kind == TooLarge,
 	}, true

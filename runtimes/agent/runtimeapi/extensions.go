@@ -73,7 +73,7 @@ func (c *call) answerExtension() (Reply, bool, bool) {
 }
 
 func (c *call) register() (Reply, bool) {
-	name := c.head.headers[extensionNameHeader]
+	name := c.head.headers.get(extensionNameHeader)
 	if name == "" {
 		refusal := extensions.Refusal{Type: extensions.InvalidName, Message: "Empty extension name"}
 		return RefusedExtension(refusal), true
@@ -102,7 +102,7 @@ func (c *call) register() (Reply, bool) {
 }
 
 func (c *call) accepts(feature string) bool {
-	features := strings.Split(c.head.headers[featureHeader], ",")
+	features := strings.Split(c.head.headers.get(featureHeader), ",")
 	return slices.ContainsFunc(features, func(name string) bool {
 		return strings.TrimSpace(name) == feature
 	})
@@ -121,7 +121,7 @@ func (c *call) failExtension(exiting bool) Reply {
 	if refusal != nil {
 		return *refusal
 	}
-	errorType := c.head.headers[extensionErrorHeader]
+	errorType := c.head.headers.get(extensionErrorHeader)
 	if errorType == "" {
 		return RefusedExtension(extensions.Refusal{
 			Type:    extensions.MissingHeader,
@@ -144,7 +144,7 @@ func (c *call) subscribe(api telemetry.API) (Reply, bool) {
 }
 
 func (c *call) identifier() (string, *Reply) {
-	identifier := c.head.headers[identifierHeader]
+	identifier := c.head.headers.get(identifierHeader)
 	if refusal := extensions.CheckIdentifier(identifier); refusal != nil {
 		reply := RefusedExtension(*refusal)
 		return "", &reply

@@ -5,6 +5,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"kubelambda.io/agent/quiet"
 )
 
 // Reply is what a call of the Runtime API is answered with.
@@ -22,8 +24,10 @@ var statusTexts = map[int]string{
 	431: "Request Header Fields Too Large", 500: "Internal Server Error",
 }
 
+var accepted = jsonReply(202, `{"status":"OK"}`)
+
 // Accepted answers a posted response or error.
-func Accepted() Reply { return jsonReply(202, `{"status":"OK"}`) }
+func Accepted() Reply { return accepted }
 
 // Refusal answers with an error of spec/lambda.md, section 1.7.
 func Refusal(status int, errorType, message string) Reply {
@@ -49,21 +53,24 @@ func textReply(status int, body string) Reply {
 // oneLine keeps a value from ending its header.
 var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 
-func (r Reply) writeTo(conn net.Conn, closing bool) error {
+func (r Reply) writeTo(conn *quiet.Conn, closing bool) error {
 	length := 0
 	for _, piece := range r.Body {
 		length += len(piece)
 	}
-	head := make([]byte, 0, 512)
-	head = append(head, "HTTP/1.1 "+strconv.Itoa(r.Status)+" "+statusTexts[r.Status]+"\r\n"...)
+	head := make([]byte, 0, 1024)
+	head = strconv.AppendInt(append(head, "HTTP/1.1 "...), int64(r.Status), 10)
+	head = append(append(append(head, ' '), statusTexts[r.Status]...), "\r\n"...)
 	for _, header := range r.Headers {
-		head = append(head, header[0]+": "+oneLine.Replace(header[1])+"\r\n"...)
+		head = append(append(head, header[0]...), ": "...)
+		head = append(append(head, oneLine.Replace(header[1])...), "\r\n"...)
 	}
 	if closing {
 		head = append(head, "Connection: close\r\n"...)
 	}
-	head = append(head, "Content-Length: "+strconv.Itoa(length)+"\r\n\r\n"...)
-	if length < 4*1024 {
+	head = strconv.AppendInt(append(head, "Content-Length: "...), int64(length), 10)
+	head = append(head, "\r\n\r\n"...)
+	if length < largeBytes {
 		for _, piece := range r.Body {
 			head = append(head, piece...)
 		}

@@ -7,6 +7,7 @@ package runtimeapi
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -23,63 +24,83 @@ var (
 	errHeadTooLong = errors.New("request head too long")
 )
 
-// request is the head of one request; names of headers are in lower case.
+// request is the head of one request.
 type request struct {
 	method        string
 	path          string
-	headers       map[string]string
+	headers       headers
 	contentLength int64
 	chunked       bool
 	close         bool
 }
 
+// headers are those of a request, or trailers, in their order.
+type headers []struct{ name, value string }
+
+// get gives the value of a header; of several of one name the last, and "" where there is none.
+func (h headers) get(name string) string {
+	value, _ := h.find(name)
+	return value
+}
+
+func (h headers) find(name string) (value string, found bool) {
+	for at := len(h) - 1; at >= 0; at-- {
+		if len(h[at].name) == len(name) && strings.EqualFold(h[at].name, name) {
+			return h[at].value, true
+		}
+	}
+	return "", false
+}
+
 // readRequest reads one request head; io.EOF when the client has closed between requests.
 func readRequest(reader *bufio.Reader) (*request, error) {
-	budget := headBytesMax
-	line, err := readLine(reader, &budget)
+	lines := newLines(reader)
+	line, err := lines.next()
 	if err != nil {
 		return nil, err
 	}
-	parts := strings.Split(line, " ")
-	if len(parts) != 3 || !strings.HasPrefix(parts[2], "HTTP/1.") {
+	method, rest, _ := strings.Cut(line, " ")
+	target, version, found := strings.Cut(rest, " ")
+	if !found || strings.Contains(version, " ") || !strings.HasPrefix(version, "HTTP/1.") {
 		return nil, errMalformed
 	}
-	path, _, _ := strings.Cut(parts[1], "?")
-	parsed := &request{method: parts[0], path: path, close: parts[2] == "HTTP/1.0"}
-	if parsed.headers, err = readHeaders(reader, &budget); err != nil {
+	path, _, _ := strings.Cut(target, "?")
+	parsed := &request{method: method, path: path, close: version == "HTTP/1.0"}
+	if parsed.headers, err = readHeaders(lines); err != nil {
 		return nil, err
 	}
+	lines.end()
 	return parsed, parsed.readFraming()
 }
 
-func readHeaders(reader *bufio.Reader, budget *int) (map[string]string, error) {
-	headers := make(map[string]string, 8)
+func readHeaders(lines *lines) (headers, error) {
+	found := make(headers, 0, 8)
 	for range headerCountMax {
-		line, err := readLine(reader, budget)
+		line, err := lines.next()
 		if err != nil || line == "" {
-			return headers, err
+			return found, err
 		}
-		name, value, found := strings.Cut(line, ":")
-		if !found || name == "" || strings.TrimSpace(name) != name {
+		name, value, isHeader := strings.Cut(line, ":")
+		if !isHeader || name == "" || strings.TrimSpace(name) != name {
 			return nil, errMalformed
 		}
-		headers[strings.ToLower(name)] = strings.TrimSpace(value)
+		found = append(found, struct{ name, value string }{name, strings.TrimSpace(value)})
 	}
 	return nil, errHeadTooLong
 }
 
 func (r *request) readFraming() error {
-	if strings.EqualFold(r.headers["connection"], "close") {
+	if strings.EqualFold(r.headers.get("connection"), "close") {
 		r.close = true
 	}
-	if encoding, found := r.headers["transfer-encoding"]; found {
+	if encoding, found := r.headers.find("transfer-encoding"); found {
 		r.chunked = true
 		if !strings.EqualFold(encoding, "chunked") {
 			return errMalformed
 		}
 		return nil
 	}
-	text, found := r.headers["content-length"]
+	text, found := r.headers.find("content-length")
 	if !found {
 		return nil
 	}
@@ -89,6 +110,46 @@ func (r *request) readFraming() error {
 	}
 	r.contentLength = int64(length)
 	return nil
+}
+
+// lines reads the lines of one head, without their ends.
+type lines struct {
+	reader *bufio.Reader
+	// text is what is left of a head that has come in one piece: one string for all of its lines.
+	text   string
+	used   int
+	budget int
+}
+
+var headEnd = []byte("\r\n\r\n")
+
+func newLines(reader *bufio.Reader) *lines {
+	found := &lines{reader: reader, budget: headBytesMax}
+	if _, err := reader.Peek(1); err != nil {
+		return found // next meets it again
+	}
+	buffered, _ := reader.Peek(reader.Buffered())
+	if end := bytes.Index(buffered, headEnd); end >= 0 {
+		found.text = string(buffered[:end+len(headEnd)])
+	}
+	return found
+}
+
+// next gives the next line, an empty one at the end of the head.
+func (l *lines) next() (string, error) {
+	if l.text == "" {
+		return readLine(l.reader, &l.budget)
+	}
+	line, rest, _ := strings.Cut(l.text, "\n")
+	l.used += len(line) + 1
+	l.text = rest
+	return strings.TrimRight(line, "\r"), nil
+}
+
+// end is due after the last line: what is left of text belongs to the body.
+func (l *lines) end() {
+	_, _ = l.reader.Discard(l.used)
+	l.text, l.used = "", 0
 }
 
 // readLine reads up to a line feed, without the line's end, taking its length from budget.

@@ -23,8 +23,8 @@ func TestARequestIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if head.method != "POST" || head.path != "/a/b" || len(head.headers["x-long"]) != 1<<20 {
-		t.Errorf("got %s %s and %d bytes", head.method, head.path, len(head.headers["x-long"]))
+	if head.method != "POST" || head.path != "/a/b" || len(head.headers.get("x-long")) != 1<<20 {
+		t.Errorf("got %s %s and %d bytes", head.method, head.path, len(head.headers.get("x-long")))
 	}
 	if pieces, kind := body.collect(5); kind != Whole || string(pieces[0]) != "hello" {
 		t.Errorf("got %q %v", pieces, kind)
@@ -66,7 +66,7 @@ func TestAChunkedBodyIsJoinedAndItsTrailersRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	pieces, kind := body.collect(100)
-	if kind != Whole || string(pieces[0]) != "hello there" || body.trailers[errorTypeHeader] != "T" {
+	if kind != Whole || string(pieces[0]) != "hello there" || body.trailers.get(errorTypeHeader) != "T" {
 		t.Errorf("got %q %v %v", pieces, kind, body.trailers)
 	}
 }

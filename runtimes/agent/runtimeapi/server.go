@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"strings"
+
+	"kubelambda.io/agent/quiet"
 )
 
 const (
@@ -56,17 +58,24 @@ func (s *Server) Serve() {
 	}
 }
 
-func (s *Server) serve(conn net.Conn) {
+func (s *Server) serve(accepted net.Conn) {
 	defer func() { <-s.slots }()
-	defer conn.Close()
+	defer accepted.Close()
+	conn := quiet.NewConn(accepted)
+	conn.AllowWaits()
+	waits := waits{}
 	reader := bufio.NewReaderSize(conn, readerBytes)
 	for {
+		if waits.areShort() && len(s.slots) == 1 {
+			conn.ExpectSoon() // nobody else is here, and the link has nothing to say before the runtime does
+		}
 		head, err := readRequest(reader)
 		if err != nil {
 			refuse(conn, err)
 			return
 		}
-		if strings.EqualFold(head.headers["expect"], "100-continue") {
+		waits.end(head)
+		if strings.EqualFold(head.headers.get("expect"), "100-continue") {
 			_, _ = conn.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 		}
 		call := &call{server: s, conn: conn, head: head, body: newBodyReader(reader, head)}
@@ -77,10 +86,11 @@ func (s *Server) serve(conn net.Conn) {
 		if !alive || reply.writeTo(conn, head.close) != nil || head.close {
 			return
 		}
+		waits.begin(head, reply)
 	}
 }
 
-func refuse(conn net.Conn, err error) {
+func refuse(conn *quiet.Conn, err error) {
 	switch {
 	case errors.Is(err, errMalformed):
 		_ = textReply(400, "400 Bad Request").writeTo(conn, true)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"kubelambda.io/agent/quiet"
 )
 
 const childOOMScore = "1000"
@@ -50,13 +52,9 @@ func descendants(pid int) []int {
 
 func children(pid int) []int {
 	tasks := "/proc/" + strconv.Itoa(pid) + "/task"
-	threads, err := os.ReadDir(tasks)
-	if err != nil {
-		return nil
-	}
 	var found []int
-	for _, thread := range threads {
-		text, _ := os.ReadFile(tasks + "/" + thread.Name() + "/children")
+	for _, thread := range quiet.ListProc(tasks) {
+		text := quiet.ReadProc(tasks + "/" + thread + "/children")
 		for _, field := range strings.Fields(string(text)) {
 			if child, err := strconv.Atoi(field); err == nil {
 				found = append(found, child)
@@ -68,14 +66,8 @@ func children(pid int) []int {
 
 // others gives every process of the pod but the agent.
 func others() []int {
-	directory, err := os.Open("/proc")
-	if err != nil {
-		return nil
-	}
-	defer directory.Close()
-	names, _ := directory.Readdirnames(-1)
 	var found []int
-	for _, name := range names {
+	for _, name := range quiet.ListProc("/proc") {
 		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() {
 			found = append(found, pid)
 		}
@@ -100,9 +92,8 @@ func (s *Supervisor) AnonymousBytes() int64 {
 }
 
 func anonymousPages(pid int) int64 {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
-	fields := strings.Fields(string(text))
-	if err != nil || len(fields) < 3 {
+	fields := strings.Fields(string(quiet.ReadProc("/proc/" + strconv.Itoa(pid) + "/statm")))
+	if len(fields) < 3 {
 		return 0
 	}
 	resident, _ := strconv.ParseInt(fields[1], 10, 64)

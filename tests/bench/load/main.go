@@ -20,13 +20,14 @@ var commands = map[string]func([]string) error{
 	"controller":  runController,
 	"drive":       runDrive,
 	"echo":        runEcho,
+	"hold":        runHold,
 	"proxy":       runProxy,
 	"send":        runSend,
 }
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fail(fmt.Errorf("want one of agents, certificate, controller, drive, echo, proxy, send"))
+		fail(fmt.Errorf("want one of agents, certificate, controller, drive, echo, hold, proxy, send"))
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
 		fail(err)

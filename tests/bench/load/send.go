@@ -1,24 +1,32 @@
 package main
 
 import (
+	"bufio"
 	"flag"
+	"fmt"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 )
+
+// openConnections are made ahead for an open loop; it makes more where all of them are busy.
+const openConnections = 8
 
 type headerList []string
 
 func (h *headerList) String() string         { return "" }
 func (h *headerList) Set(value string) error { *h = append(*h, value); return nil }
 
-// runSend offers load to one URL: an open loop with -rate, else a closed one over -connections.
+// runSend offers load to one URL: an open loop with -rate, else a closed one over -connections. Once its
+// connections are made and have served a request each it prints "ready"; it begins when it is sent a line.
 func runSend(arguments []string) error {
 	flags := flag.NewFlagSet("send", flag.ExitOnError)
 	to := flags.String("url", "", "where to POST")
 	rate := flags.Float64("rate", 0, "requests a second; 0 for a closed loop")
 	connections := flags.Int("connections", 16, "connections of a closed loop")
 	seconds := flags.Float64("seconds", 1, "for how long")
+	count := flags.Int("count", 0, "of a closed loop: this many requests on each connection, however long it takes")
 	body := flags.String("body", "{}", "each request's body")
 	var headers headerList
 	flags.Var(&headers, "header", "one more header; may be given several times")
@@ -30,9 +38,19 @@ func runSend(arguments []string) error {
 	s := &sender{target: target, request: buildRequest(target, []byte(*body), headers)}
 	length := time.Duration(*seconds * float64(time.Second))
 	if *rate > 0 {
+		*connections = openConnections
+	}
+	s.record = newRecord()
+	s.warm(*connections)
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	s.record = newRecord()
+	if *rate > 0 {
 		return printJSON(s.open(*rate, length))
 	}
-	return printJSON(s.closed(*connections, length))
+	return printJSON(s.closed(length, *count))
 }
 
 type sender struct {
@@ -71,9 +89,6 @@ func (s *sender) dial() *client {
 }
 
 func (s *sender) open(rate float64, length time.Duration) result {
-	s.record = newRecord()
-	s.warm(8)
-	s.record = newRecord()
 	late := pace(rate, length, s.sendOne)
 	end := time.Now()
 	s.flying.Wait()
@@ -123,22 +138,19 @@ func (s *sender) receive(one *client) {
 	s.mutex.Unlock()
 }
 
-func (s *sender) closed(connections int, length time.Duration) result {
-	s.record = newRecord()
-	s.warm(connections)
-	s.record = newRecord()
+func (s *sender) closed(length time.Duration, count int) result {
 	end := time.Now().Add(length)
 	for _, one := range s.free {
 		s.flying.Add(1)
-		go s.repeat(one, end)
+		go s.repeat(one, end, count)
 	}
 	s.flying.Wait()
 	return s.record.result(time.Now())
 }
 
-func (s *sender) repeat(one *client, end time.Time) {
+func (s *sender) repeat(one *client, end time.Time, count int) {
 	defer s.flying.Done()
-	for time.Now().Before(end) {
+	for number := 0; number < count || count == 0 && time.Now().Before(end); number++ {
 		if one.send() != nil {
 			s.record.add(0, 0)
 			return

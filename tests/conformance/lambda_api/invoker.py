@@ -8,16 +8,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from conformance.lambda_api.targets import Target
 
+T = TypeVar("T")
 ANSWER_S = 30
 """How long a function may take to answer as a test wants it."""
 LOG_S = 60
 """How long a line may take from an environment to who reads its log."""
+FREE_S = 60
+"""How long an environment may take to ask for its next event."""
+ONE_ENVIRONMENT = {"reservedConcurrentExecutions": 1}
+"""Spec of a function of which a test wants every event in the same environment; call it by
+``call_when_free``. Without it a request that comes right after an answer may start a second one,
+since an environment is free only when its runtime has asked for the next event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,24 @@ class Invoker:
             log = self.target.read_log(name)
         return log
 
+    def call_when_free(self, function: str, event: Any = None, **arguments: Any) -> Answer:
+        """Invoke a function of ONE_ENVIRONMENT."""
+        return retry_while_throttled(lambda: self(function, event, **arguments))
+
     def __call__(self, function: str, event: Any = None, **arguments: Any) -> Answer:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         raw = self.client.invoke(FunctionName=function, Payload=payload, **arguments)
         return Answer(raw["Payload"].read(), raw)
+
+
+def retry_while_throttled(call: Callable[[], T]) -> T:
+    """What ``call`` returns once its function has a free slot, for FREE_S at most."""
+    end = time.monotonic() + FREE_S
+    while True:
+        try:
+            return call()
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code != "TooManyRequestsException" or time.monotonic() > end:
+                raise
+            time.sleep(0.05)

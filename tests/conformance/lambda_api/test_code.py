@@ -1,4 +1,4 @@
-"""Every form that code can come in gives the same function: DESIGN, section 2."""
+"""Every form that code can come in gives the same function."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Code from URLs and from S3, fetched in the function's own environment: FAULTS F11, F19, F22."""
+"""Code from URLs and from S3, fetched in the function's own environment: F11, F19, F22."""
 
 import hashlib
 import os

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.lambda_api.invoker import Answer, Invoker
+from conformance.lambda_api.invoker import ONE_ENVIRONMENT, Answer, Invoker
 
 # One test here asks for it; it begins with the first.
 pytestmark = pytest.mark.usefixtures("slow")
@@ -87,15 +87,15 @@ def test_7_an_oom_kill_is_signal_killed_and_the_next_call_works(invoker: Invoker
 
 
 def test_7_an_exception_is_the_clients_json_and_the_environment_stays(invoker: Invoker) -> None:
-    arn = invoker.put("endings")
+    arn = invoker.put("endings", **ONE_ENVIRONMENT)
     before = invoker(arn, {"ending": "none"}).value
-    answer = invoker(arn, {"ending": "raise"})
+    answer = invoker.call_when_free(arn, {"ending": "raise"})
     assert answer.is_error
     assert list(answer.value) == ["errorMessage", "errorType", "requestId", "stackTrace"]
     assert answer.value["errorMessage"] == "no"
     assert answer.value["errorType"] == "Refused"
     assert answer.value["requestId"] == answer.request_id
-    assert invoker(arn, {"ending": "none"}).value["pid"] == before["pid"]
+    assert invoker.call_when_free(arn, {"ending": "none"}).value["pid"] == before["pid"]
 
 
 def test_7_a_result_that_is_no_json_is_a_marshal_error(invoker: Invoker) -> None:

@@ -1,4 +1,4 @@
-"""Layers from URLs and from S3, fetched in the function's own environment: FAULTS F19, F22."""
+"""Layers from URLs and from S3, fetched in the function's own environment: F19, F22."""
 
 import hashlib
 from typing import Any

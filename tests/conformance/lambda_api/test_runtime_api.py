@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from botocore.exceptions import ClientError
 
-from conformance.lambda_api.invoker import Answer, Invoker
+from conformance.lambda_api.invoker import ONE_ENVIRONMENT, Answer, Invoker
 
 # One test here asks for it; it begins with the first.
 pytestmark = pytest.mark.usefixtures("slow")
@@ -70,24 +70,14 @@ def test_3_a_chunked_response_with_trailers_is_accepted(invoker: Invoker) -> Non
 def test_4_the_caller_is_answered_before_next_and_the_slot_stays_taken_until_then(
     invoker: Invoker,
 ) -> None:
-    arn = invoker.put("takeover", timeout=20, reservedConcurrentExecutions=1)
+    arn = invoker.put("takeover", timeout=20, **ONE_ENVIRONMENT)
     first = invoker(arn, {"act": "pid"})
-    assert invoker(arn, {"act": "linger", "seconds": 5}).value == "answered"
+    lingering = invoker.call_when_free(arn, {"act": "linger", "seconds": 5})
+    assert lingering.value == "answered"
     with pytest.raises(ClientError) as throttled:
         invoker(arn, {"act": "pid"})
     assert throttled.value.response["Error"]["Code"] == "TooManyRequestsException"
-    assert invoke_when_free(invoker, arn).value == first.value
-
-
-def invoke_when_free(invoker: Invoker, arn: str) -> Answer:
-    end = time.monotonic() + 30
-    while True:
-        try:
-            return invoker(arn, {"act": "pid"})
-        except ClientError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
+    assert invoker.call_when_free(arn, {"act": "pid"}).value == first.value
 
 
 def test_5_a_second_response_is_403_an_unknown_id_400_and_the_loop_goes_on(

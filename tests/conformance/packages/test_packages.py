@@ -92,7 +92,7 @@ def name_of(content: bytes) -> str:
 
 
 @pytest.mark.parametrize("size", [0, 1, 131_072, 5_000_001])
-async def test_p1_a_package_comes_back_as_it_was_put(
+async def test_k1_a_package_comes_back_as_it_was_put(
     store: PackageStore, tmp_path: Path, size: int
 ) -> None:
     content = secrets.token_bytes(size)
@@ -104,14 +104,14 @@ async def test_p1_a_package_comes_back_as_it_was_put(
     assert (tmp_path / "copy").read_bytes() == content
 
 
-async def test_p1_the_largest_package_passes(store: PackageStore, tmp_path: Path) -> None:
+async def test_k1_the_largest_package_passes(store: PackageStore, tmp_path: Path) -> None:
     content = secrets.token_bytes(1 << 20) * (PACKAGE_BYTES_MAX >> 20)
     await store.put(name_of(content), content)
     await store.fetch(name_of(content), tmp_path / "copy")
     assert name_of((tmp_path / "copy").read_bytes()) == name_of(content)
 
 
-async def test_p3_content_under_another_name_is_refused(
+async def test_k3_content_under_another_name_is_refused(
     store: PackageStore, tmp_path: Path
 ) -> None:
     name = name_of(b"wanted")
@@ -171,7 +171,7 @@ async def test_a_server_that_comes_back_empty_is_made_ready_anew(
 
 
 @pytest.mark.parametrize("step", ["write", "flush", "fsync", "rename"])
-async def test_p2_a_put_that_is_killed_at_any_step_leaves_no_package(
+async def test_k2_a_put_that_is_killed_at_any_step_leaves_no_package(
     tmp_path: Path, step: str
 ) -> None:
     """A process of its own is ended at the step; the next put succeeds."""

@@ -11,7 +11,7 @@ import pytest
 
 from conformance.conftest import INSTALL
 from conformance.lambda_api.code_site import build_way_to
-from conformance.lambda_api.invoker import Answer, Invoker
+from conformance.lambda_api.invoker import ONE_ENVIRONMENT, Answer, Invoker
 from conformance.lambda_api.targets import TARGET
 from conformance.runtimes.gate import Gate
 from conformance.runtimes.languages import LANGUAGES, NODE_SDK, Code, Language, find_absent
@@ -32,7 +32,7 @@ class Row:
     pool: ThreadPoolExecutor
     code: Code = field(init=False)
     arn: str = field(init=False)
-    """A function that answers the scenarios."""
+    """A function that answers the scenarios, each event in the same environment."""
     timed_out: Future[tuple[Answer, Answer]] = field(init=False)
     """What takes its time, begun with the row: a timeout after 3 s, and the next invocation."""
     _of_test: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Row:
     def __post_init__(self) -> None:
         self.code = self._build("code", self.language.code)
         self.timed_out = self.pool.submit(self._run_into_timeout)
-        self.arn = self._put(environment={"variables": {"GREETING": GREETING}})
+        self.arn = self._put(environment={"variables": {"GREETING": GREETING}}, **ONE_ENVIRONMENT)
 
     def put(self, **spec: Any) -> str:
         """Another function of the same code, for one test."""
@@ -88,7 +88,7 @@ class Row:
     def ask(self, question: str, *, arn: str = "", **event: Any) -> Answer:
         """Invoke with the members in the order given."""
         asked = {name: event.pop(name) for name in ("LogType", "ClientContext") if name in event}
-        return self.invoker(arn or self.arn, {"ask": question, **event}, **asked)
+        return self.invoker.call_when_free(arn or self.arn, {"ask": question, **event}, **asked)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from conformance.lambda_api.invoker import ONE_ENVIRONMENT
 from conformance.runtimes.conftest import Row
 
 PYTHON = pytest.mark.parametrize("row", ["python"], indirect=True)
@@ -148,12 +149,12 @@ def test_a_handler_that_rejects_with_nothing_has_failed_and_the_environment_stay
     row: Row, thrown: str
 ) -> None:
     app = f"let n = 0\nexports.handler = async (e) => {{ n += 1; if (e) throw {thrown}; return n }}"
-    arn = row.put(handler="app.handler", code={"inline": {"app.js": app}})
+    arn = row.put(handler="app.handler", code={"inline": {"app.js": app}}, **ONE_ENVIRONMENT)
     answer = row.invoker(arn, {})
     assert answer.is_error
     if row.name == "nodejs24":
         assert answer.value["errorMessage"] == thrown
-    assert row.invoker(arn, 0).value == 2
+    assert row.invoker.call_when_free(arn, 0).value == 2
 
 
 @RUBY

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from conformance.lambda_api.invoker import retry_while_throttled
 from conformance.lambda_api.test_streaming import invoke_streaming
 from conformance.runtimes.conftest import GREETING, TIMEOUT_S, Row
 from conformance.runtimes.gate import Gate
@@ -221,14 +222,15 @@ def test_parts_of_a_response_arrive_before_the_handler_has_ended(row: Row, gate:
 def test_a_whole_response_is_streamed_to_a_caller_who_wants_a_stream(row: Row) -> None:
     """Spec 2.3."""
     event = {"ask": "text", "length": 1_000_000}
-    streamed = invoke_streaming(row.invoker, row.arn, event)
+    streamed = retry_while_throttled(lambda: invoke_streaming(row.invoker, row.arn, event))
     assert json.loads(streamed.body) == "z" * 1_000_000
     assert (streamed.end, streamed.count) == ({}, 1)
 
 
 def test_an_error_is_told_in_the_end_of_a_stream(row: Row) -> None:
     """Spec 2.3: for an error that was posted, not sent in mid-stream, ``Unhandled``."""
-    streamed = invoke_streaming(row.invoker, row.arn, {"ask": "raise"})
+    event = {"ask": "raise"}
+    streamed = retry_while_throttled(lambda: invoke_streaming(row.invoker, row.arn, event))
     assert streamed.body == b""
     assert streamed.end["ErrorCode"] == "Unhandled"
     assert json.loads(streamed.end["ErrorDetails"])["errorType"] == row.language.error_type

@@ -1,6 +1,6 @@
-"""FAULTS F33 on a cluster: what hands change is put right, and busy environments are undisturbed.
+"""F33 on a cluster: what hands change is put right, and busy environments are undisturbed.
 
-The whole table of kind and deed is in tests/unit/controller/function/test_hands.py; here is what
+The whole tables of kind and deed are tests/unit/controller/function/test_*_by_hand.py; here is what
 only a real API server, controller manager and kubelet can show.
 """
 

@@ -20,7 +20,7 @@ from e2e.kubectl import Kubectl
 def test_two_writes_for_a_new_function_one_for_a_change_none_at_restart(
     kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
 ) -> None:
-    """DESIGN 5, counted for 100 functions; besides, one NetworkPolicy for the namespace."""
+    """Counted for 100 functions; besides, one NetworkPolicy for the namespace."""
     count = 100
     controller = make_controller("one")
     controller.start()
@@ -63,7 +63,7 @@ def test_objects_deleted_leave_nothing_behind(
 def test_a_controller_killed_mid_reconcile_converges_without_doubles(
     kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
 ) -> None:
-    """FAULTS F3: killed 20 times while functions keep coming; one of each object per function."""
+    """F3: killed 20 times while functions keep coming; one of each object per function."""
     controller = make_controller("one")
     per_round, rounds = 4, 20
     for number in range(rounds):
@@ -87,7 +87,7 @@ def test_a_controller_killed_mid_reconcile_converges_without_doubles(
 def test_a_stopped_leader_is_replaced_and_ends_when_it_wakes(
     kubectl: Kubectl, namespace: str, make_controller: Any, wait_until: Any
 ) -> None:
-    """FAULTS F4: the resumed one finds its term over before it writes anything."""
+    """F4: the resumed one finds its term over before it writes anything."""
     first, second = make_controller("first"), make_controller("second")
     first.start()
     wait_until(lambda: first.logged("first leads now"), "the first leads")

@@ -78,7 +78,7 @@ def test_nothing_leaves_the_machine(
 def test_a_running_function_has_its_cpu_share_and_its_cgroup_says_so(
     functions: Functions, wait_until: Callable[..., Any]
 ) -> None:
-    """DESIGN 3.1: full CPU during init, then resized in place to memory/1769, without a restart."""
+    """Full CPU during init, then resized in place to memory/1769, without a restart."""
     arn = functions.apply(build_function("sized", memorySize=512))
     functions.invoke(arn, {})
     share_millis = round(512 * 1000 / 1769)

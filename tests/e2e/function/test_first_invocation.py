@@ -128,7 +128,7 @@ def test_deleting_a_function_leaves_nothing_behind(
 def test_a_function_reaches_its_gateway_and_no_private_address(
     functions: Functions, kubectl: Kubectl
 ) -> None:
-    """DESIGN 3.8: DNS, gateway and public addresses; not the API server, not other pods."""
+    """DNS, gateway and public addresses; not the API server, not other pods."""
     arn = functions.apply(build_function("probe", PROBE, timeout=20))
     functions.invoke(arn, {})
     controller = kubectl.items("pods", "kubelambda", "app.kubernetes.io/component=controller")[0]
@@ -148,7 +148,7 @@ def test_a_function_reaches_its_gateway_and_no_private_address(
 
 
 def test_the_public_listener_knows_no_internal_route(gateway_url: str) -> None:
-    """FAULTS rule 4.6: separate listeners; the public one answers 404 to internal routes."""
+    """Rule A6: separate listeners; the public one answers 404 to internal routes."""
     for path in ("/link/v1", "/metrics", "/healthz", "/v1/demand"):
         request = urllib.request.Request(gateway_url + path)
         with pytest.raises(urllib.error.HTTPError) as refused:

@@ -1,4 +1,4 @@
-"""/tmp over ephemeralStorage.size on the cluster (DESIGN 3.1)."""
+"""/tmp over ephemeralStorage.size on the cluster."""
 
 import json
 from collections.abc import Callable

@@ -30,7 +30,7 @@ def handler(event, context):
 def test_gateways_scaled_from_1_to_3_to_1_under_load_fail_no_request(
     functions: Functions, gateway_url: str, release: Release
 ) -> None:
-    """P5, DESIGN 3.3: functions move to other gateways, with their environments, unnoticed."""
+    """P5: functions move to other gateways, with their environments, unnoticed."""
     release.scale("gateway", 1)
     arns = [functions.apply(build_function(f"moved-{number}")) for number in range(4)]
     for arn in arns:

@@ -62,7 +62,7 @@ def test_an_uninstall_ends_and_leaves_nothing_terminating(
 def test_namespaced_mode_serves_its_namespace_without_a_cluster_role(
     kubectl: Kubectl, namespace: str, gateway_url: str
 ) -> None:
-    """FAULTS rule 4.9: no cluster-wide object but the CRDs, and functions work.
+    """Rule A9: no cluster-wide object but the CRDs, and functions work.
 
     Without a volume too, which the installation says as loudly as that it has no priority classes.
     """

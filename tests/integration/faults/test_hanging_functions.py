@@ -97,7 +97,7 @@ async def hang_and_go_on(installation: Installation, scratch: Path, how: str) ->
     name = f"hang-{how.replace(' ', '-')}"
     module = Path(raw_runtime.__file__).read_text()
     code = InlineFiles({"app.py": HANG, "raw_runtime.py": module})
-    installation.put(name, "", code=code, timeout_s=1)
+    installation.put(name, "", code=code, timeout_s=3)
     hanging, clean = scratch / f"hanging {how}", scratch / f"clean {how}"
     answer = await installation.invoke(name, {"how": how, "pids": str(hanging)})
     assert (how, answer["Payload"]["errorType"]) == (how, "Sandbox.Timedout")

@@ -1,4 +1,4 @@
-"""F16: heads that lie, by clients and by functions. FAULTS section 5 itself is in test_http.py."""
+"""F16: heads that lie, by clients and by functions. Rule A11 itself is in test_http.py."""
 
 import asyncio
 import base64
@@ -236,7 +236,7 @@ async def test_f16_the_heads_of_answers_are_built_anew_whatever_a_function_sends
 async def test_f16_a_log_tail_that_is_no_base64_does_not_become_a_header(
     installation: Installation,
 ) -> None:
-    """F16, FAULTS rule 4.10: what an agent says of its function's log is hostile too."""
+    """F16, rule A10: what an agent says of its function's log is hostile too."""
     function = put_unstarted(installation)
     peer = await Peer.dial(installation)
     await peer.become_idle(function)

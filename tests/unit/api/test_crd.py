@@ -58,7 +58,7 @@ def test_checked_in_crds_are_what_the_models_give(directory: Path) -> None:
 
 
 def test_no_field_reaches_into_a_pod_or_another_namespace() -> None:
-    """FAULTS section 4, rules 1 and 2: a second forgotten field is how others were broken."""
+    """Rules A1 and A2: a second forgotten field is how others were broken."""
     for path, _ in iter_schemas():
         last = path.rpartition(".")[2].lower()
         assert not [word for word in FORBIDDEN if word in last], path

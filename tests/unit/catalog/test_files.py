@@ -44,7 +44,7 @@ def test_a_config_map_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_a_config_map_of_another_namespace_is_not_taken(tmp_path: Path) -> None:
-    """FAULTS rule 4.2: no reference reaches another namespace."""
+    """Rule A2: no reference reaches another namespace."""
     other = CONFIG_MAP.replace("{name: app}", "{name: app, namespace: other}")
     functions, problems = load(tmp_path, FUNCTION, other)
     assert not functions

@@ -54,7 +54,7 @@ def test_a_leader_renews_at_least_twice_before_its_lease_runs_out() -> None:
 
 @pytest.mark.parametrize("content", ["", "short", " " * 64])
 def test_a_master_secret_that_is_no_secret_is_fatal(tmp_path: Path, content: str) -> None:
-    """FAULTS rule 4.6: a present-but-empty key is fatal, never "auth off"."""
+    """Rule A6: a present-but-empty key is fatal, never "auth off"."""
     secret = tmp_path / "secret"
     secret.write_text(content)
     settings = GatewaySettings(master_secret_file=secret)

@@ -40,6 +40,7 @@ from kubelambda.kube.paths import (
 )
 from kubelambda.kube.resources.labels import MANAGED_SELECTOR
 from kubelambda.kube.resources.network_policy import NetworkRules
+from kubelambda.process.supervisor import Supervisor
 
 NAMESPACE = "apps"
 RULES = NetworkRules([{"podSelector": {}}], 9001, ("10.0.0.0/8",))
@@ -97,7 +98,7 @@ class ControlledCluster:
         self.revisions = CurrentRevisions(PLATFORM)
         self.key_secrets = KeySecrets(self.api, self._clock)
         packages = KnownPackages(self._know_all, self._enqueue, self._clock)
-        images = ImageLookups(_know_no_image, lambda _: None, self._clock)
+        images = ImageLookups(_know_no_image, lambda _: None, self._clock, Supervisor())
         backoff = StartBackoff(LinkStates(), lambda _: None, self._clock)
         self.functions = FunctionReconciler(
             self.api,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kubelambda.core import errors
-from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_throttle
+from kubelambda.core.capacity.concurrency import classify_throttle
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import killed, timed_out
 
@@ -87,4 +87,4 @@ def test_a_limit_throttles_with_its_own_reason(
     in_flight: int, reserved: int | None, account: int, reason: str
 ) -> None:
     """Spec 4.4: a reservation counts alone, others share the account."""
-    assert classify_throttle(ConcurrencyState(in_flight, reserved, account)) == reason
+    assert classify_throttle(in_flight, reserved, account) == reason

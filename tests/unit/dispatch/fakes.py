@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from kubelambda.core.asynchronous.lanes import Lanes
 from kubelambda.core.asynchronous.queue import DeadLetter, Lease, QueuedEvent, decode_event
-from kubelambda.core.errors import ApiError
+from kubelambda.core.errors import ApiError, throttled
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
@@ -18,6 +18,8 @@ from kubelambda.stores.memory import MemoryQueue
 
 Result = Outcome | ApiError | Dropped
 SUCCESS = Outcome(b"1")
+FAILED = Outcome(b'{"errorType":"E"}', function_error=True)
+THROTTLED = throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
 
 
 class Clock:

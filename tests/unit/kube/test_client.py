@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815  # the library's names
 
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  # the library's name
         del format, arguments
 
 
@@ -132,7 +132,7 @@ async def test_a_list_of_nothing_may_say_null(
 async def test_the_fence_stops_every_write_and_no_read(
     server: Recorder, registry: CollectorRegistry
 ) -> None:
-    """FAULTS F4: a leader that was stopped and resumed sends nothing any more."""
+    """F4: a leader that was stopped and resumed sends nothing any more."""
 
     def fence() -> None:
         raise FencedError("over")

@@ -22,11 +22,11 @@ def test_paths(path: str, expected: str) -> None:
 
 
 def test_names_are_data() -> None:
-    """FAULTS rule 4.7: a name cannot leave its place in the path."""
+    """Rule A7: a name cannot leave its place in the path."""
     assert build_path(PODS, "a/b", "../c?x") == "/api/v1/namespaces/a%2Fb/pods/..%2Fc%3Fx"
 
 
 def test_an_empty_namespace_never_means_all() -> None:
-    """FAULTS rule 4.2."""
+    """Rule A2."""
     with pytest.raises(ValueError, match="empty namespace"):
         build_path(PODS, "")

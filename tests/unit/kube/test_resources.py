@@ -70,7 +70,7 @@ def test_no_pod_has_a_service_account_token() -> None:
 
 
 def test_a_direct_pod_is_the_functions_own_and_never_starts_again() -> None:
-    """DESIGN 3.1: owned by the function object, which does not wait for it when it goes."""
+    """Owned by the function object, which does not wait for it when it goes."""
     owner = build_owner_reference("hello", "uid-1")
     pod = build_direct_pod(
         namespace="apps",
@@ -86,7 +86,7 @@ def test_a_direct_pod_is_the_functions_own_and_never_starts_again() -> None:
 
 
 def test_hands_on_a_template_cost_no_environment_before_the_changed_one_is_ready() -> None:
-    """By then the template is as it was (FAULTS F33)."""
+    """By then the template is as it was (F33)."""
     deployment = build_deployment(
         namespace="apps",
         name="hello-r",
@@ -133,7 +133,7 @@ def test_secrets_are_references_only() -> None:
 
 
 def test_a_changed_secret_reaches_the_agent_as_a_file_that_the_kubelet_keeps_up_to_date() -> None:
-    """FAULTS rule 4.3: no process of ours reads Secrets, so the kubelet has to tell of changes."""
+    """Rule A3: no process of ours reads Secrets, so the kubelet has to tell of changes."""
     (volume,) = (one for one in SPEC["volumes"] if one["name"] == "values")
     items = {"items": [{"key": "k", "path": "TOKEN"}], "optional": True}
     level = {"items": [{"key": "k", "path": "LEVEL"}], "optional": True}

@@ -14,10 +14,10 @@ from kubelambda.local.environments.needed_paths import find_prefix, list_needed_
 from kubelambda.local.machine import Machine
 
 
-def plan(directory: Path, *needed: Path, code: Path | None = None) -> dict[Path, Mount]:
+def plan(directory: Path, *needed: Path) -> dict[Path, Mount]:
     """By place; the dictionary keeps the order."""
     make_directories(directory)
-    mounts = plan_mounts(directory, (TASK, OPT, TMP), code, needed)
+    mounts = plan_mounts(directory, (TASK, OPT, TMP), needed)
     return {one.place: one for one in mounts}
 
 
@@ -41,13 +41,6 @@ def test_a_machine_without_var_task_keeps_all_else_of_var(tmp_path: Path) -> Non
     assert mounts[own / "task"].source == tmp_path / "env" / "task"
     assert mounts[TASK.parent].source == own
     assert {one.name for one in own.iterdir()} >= {one.name for one in TASK.parent.iterdir()}
-
-
-def test_code_in_place_takes_the_place_of_the_task_root(tmp_path: Path) -> None:
-    code = tmp_path / "project"
-    sources = [one.source for one in plan(tmp_path / "env", code=code).values()]
-    assert code in sources
-    assert tmp_path / "env" / "task" not in sources
 
 
 def test_what_is_needed_below_a_covered_place_stays_there_closed_to_writing(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,19 @@ async def test_as_many_are_started_as_wait(harness: Harness) -> None:
     await wait_for(lambda: len(harness.started()) == 2)
     await harness.demand(1, hello_1="busy", hello_2="busy")
     await wait_for(lambda: len(harness.started()) == 3)
+
+
+async def test_no_more_are_started_than_the_function_may_have_at_once(harness: Harness) -> None:
+    """A request that waits beside the busy environment waits for that one: another would be idle.
+
+    A new owner of the function does not know the running environment before it has dialled in.
+    """
+    harness.index.put(replace(FUNCTION, reserved_concurrency=1))
+    harness.use(STAYS)
+    await harness.demand(2)
+    await wait_for(lambda: len(harness.started()) == 1)
+    await harness.demand(1, hello_1="busy")
+    assert len(harness.environments._running) == 1
 
 
 async def test_what_is_left_of_a_deleted_function_does_not_count_for_its_successor(

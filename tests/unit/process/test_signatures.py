@@ -45,7 +45,7 @@ def signed(at: float = NOW_S, key: bytes = KEY) -> Signatures:
 
 @pytest.mark.parametrize("changes", [one for _, one in CHANGED], ids=[name for name, _ in CHANGED])
 def test_a_request_that_differs_from_what_was_signed_is_told(changes: dict[str, object]) -> None:
-    """FAULTS rule 4.6."""
+    """Rule A6."""
     sent = Sent()
     signature = signed().sign(sent.path, sent.body, sent.meta)
     assert signed(NOW_S + SIGNATURE_AGE_S_MAX).verify(signature, sent.path, sent.body, sent.meta)

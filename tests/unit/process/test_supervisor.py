@@ -37,7 +37,7 @@ async def until(condition: Callable[[], object]) -> None:
     [ValueError("odd"), asyncio.CancelledError(), None],
     ids=["raises", "is cancelled from within", "returns"],
 )
-async def test_p1_a_kept_task_that_ends_is_logged_and_started_again(
+async def test_t1_a_kept_task_that_ends_is_logged_and_started_again(
     error: BaseException | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor, failing = Supervisor(restart_s_min=0.001), Failing(2, error)
@@ -48,7 +48,7 @@ async def test_p1_a_kept_task_that_ends_is_logged_and_started_again(
     assert [record.getMessage().startswith("the sweep") for record in caplog.records] == [True] * 2
 
 
-async def test_p2_readiness_says_which_task_is_down_and_forgets_it_when_it_is_steady() -> None:
+async def test_t2_readiness_says_which_task_is_down_and_forgets_it_when_it_is_steady() -> None:
     supervisor, failing = Supervisor(restart_s_min=0.05, steady_s=0.1), Failing(1, OSError("gone"))
     supervisor.keep("the sweep", failing.run)
     await until(lambda: supervisor.check_ready() != "")
@@ -58,7 +58,7 @@ async def test_p2_readiness_says_which_task_is_down_and_forgets_it_when_it_is_st
     await supervisor.close()
 
 
-async def test_p2_a_task_that_never_becomes_steady_ends_readiness_and_then_the_process() -> None:
+async def test_t2_a_task_that_never_becomes_steady_ends_readiness_and_then_the_process() -> None:
     supervisor, failing = Supervisor(restart_s_min=0.0), Failing(RESTARTS_FATAL, OSError("gone"))
     supervisor.keep("the sweep", failing.run)
     await until(lambda: failing.starts > RESTARTS_UNREADY)
@@ -74,7 +74,7 @@ async def test_p2_a_task_that_never_becomes_steady_ends_readiness_and_then_the_p
     [LookupError("no such thing"), asyncio.CancelledError()],
     ids=["raises", "is cancelled from within"],
 )
-async def test_p3_spawned_work_that_fails_answers_whoever_waits(error: BaseException) -> None:
+async def test_t3_spawned_work_that_fails_answers_whoever_waits(error: BaseException) -> None:
     supervisor, heard = Supervisor(), []
 
     async def fail() -> None:
@@ -86,7 +86,7 @@ async def test_p3_spawned_work_that_fails_answers_whoever_waits(error: BaseExcep
     await supervisor.close()
 
 
-async def test_p4_what_close_has_cancelled_is_no_failure() -> None:
+async def test_t4_what_close_has_cancelled_is_no_failure() -> None:
     supervisor, heard = Supervisor(), []
     supervisor.spawn("an upload", asyncio.sleep(3600), heard.append)
     await asyncio.sleep(0)
@@ -94,7 +94,7 @@ async def test_p4_what_close_has_cancelled_is_no_failure() -> None:
     assert heard == []
 
 
-async def test_p4_close_cancels_kept_and_spawned_work_and_waits_for_it() -> None:
+async def test_t4_close_cancels_kept_and_spawned_work_and_waits_for_it() -> None:
     supervisor, ended = Supervisor(), []
 
     async def wait(name: str) -> None:
@@ -111,7 +111,7 @@ async def test_p4_close_cancels_kept_and_spawned_work_and_waits_for_it() -> None
     assert sorted(ended) == ["kept", "spawned"]
 
 
-async def test_p4_work_that_was_spawned_right_before_the_end_is_closed_with_it() -> None:
+async def test_t4_work_that_was_spawned_right_before_the_end_is_closed_with_it() -> None:
     """Python would warn of a coroutine that was never awaited."""
     supervisor = Supervisor()
     work = asyncio.sleep(60)

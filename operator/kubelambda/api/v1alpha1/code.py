@@ -1,7 +1,7 @@
 """Where a function's code comes from: exactly one source.
 
 Contract: what AWS's FunctionCode says, plus sources that only a cluster has; pure. Layers share the
-fields and rules of what is fetched. Limits: DESIGN section 2, spec/lambda.md section 6.2.
+fields and rules of what is fetched. Limits: spec/lambda.md section 6.2.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 Contract: lives on one event loop; no I/O. An object leaves only when its deletion was seen, or when
 a complete list that began later does not contain it; never because of an empty or failed answer
-(FAULTS F5).
+(F5).
 """
 
 from collections.abc import Callable, Sequence

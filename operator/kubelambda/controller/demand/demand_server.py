@@ -1,7 +1,7 @@
 """The port on which gateways post their demand.
 
 Contract: a body of more than BODY_BYTES_MAX is refused before anything else, a request without a
-valid signature before it is parsed (FAULTS section 3 and rule 4.6). The answer names the
+valid signature before it is parsed (rule A6). The answer names the
 environments of the posting gateway that are to be drained, and the report that is held of it
 (rule D1 of ``core.wire.demand``).
 """

@@ -4,12 +4,12 @@ Contract: lives on one event loop; time comes in. While gateways are silent noth
 nothing may be decided, until the API server says that no gateway is alive.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 from kubelambda.controller.demand.gateway_pods import GatewayPresence
 from kubelambda.controller.demand.reported_demand import ReportedDemand
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -28,20 +28,17 @@ class GatewayLiveness:
         reported: ReportedDemand,
         now: float,
         changed: Callable[[], None],
+        supervisor: Supervisor,
     ) -> None:
         self._gateways = gateways
         self._reported = reported
         self._changed = changed
+        self._supervisor = supervisor
         self._heard_at = now
         self._ask_at = 0.0
-        self._asking: asyncio.Task[None] | None = None
+        self._is_asking = False
         self.none_alive = False
         """No gateway is alive, as far as the API server knows."""
-
-    @property
-    def tasks(self) -> list[asyncio.Task[None]]:
-        """The question that is on its way, if there is one."""
-        return [self._asking] if self._asking else []
 
     def wait_from(self, now: float) -> None:
         """Begin to measure the silence at ``now``."""
@@ -56,9 +53,9 @@ class GatewayLiveness:
         """True while a gateway reports or none is alive; may begin to ask for them."""
         if self._reported.has_reports:
             return True
-        if now - self._heard_at >= SILENT_S and now >= self._ask_at and self._asking is None:
-            self._ask_at = now + ASK_S
-            self._asking = asyncio.create_task(self._ask())
+        if now - self._heard_at >= SILENT_S and now >= self._ask_at and not self._is_asking:
+            self._ask_at, self._is_asking = now + ASK_S, True
+            self._supervisor.spawn("asking whether a gateway is alive", self._ask())
         return self.none_alive
 
     async def _ask(self) -> None:
@@ -69,5 +66,5 @@ class GatewayLiveness:
                 logger.warning("no gateway is alive; environments that nobody can use are removed")
             self.none_alive = none_alive
         finally:
-            self._asking = None
+            self._is_asking = False
             self._changed()

@@ -17,6 +17,7 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import Key
 from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageRequest, ResolvedImage
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,16 @@ class ImageLookups:
     """Looks images up; calls ``changed`` with the key of each function whose answer has come."""
 
     def __init__(
-        self, resolve: Resolve, changed: Callable[[Key], None], clock: Callable[[], float]
+        self,
+        resolve: Resolve,
+        changed: Callable[[Key], None],
+        clock: Callable[[], float],
+        supervisor: Supervisor,
     ) -> None:
         self._resolve = resolve
         self._changed = changed
         self._clock = clock
+        self._supervisor = supervisor
         self._entries: dict[Key, _Entry] = {}
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
 
@@ -63,14 +69,13 @@ class ImageLookups:
         if isinstance(entry.outcome, ResolvedImage):
             return entry.outcome, None
         if entry.task is None and self._clock() >= entry.due:
-            entry.task = asyncio.create_task(self._ask(key, entry, record.image))
+            name = "looking up the image of " + "/".join(key)
+            entry.task = self._supervisor.spawn(name, self._ask(key, entry, record.image))
         task = entry.task
         if task is not None:
             await asyncio.wait({task}, timeout=PATIENCE_S)
             if not task.done() or isinstance(entry.outcome, ResolvedImage):
                 return entry.outcome, None
-            if not task.cancelled():
-                task.result()  # raises what the task raised: a bug, which the caller logs
         return entry.outcome, max(0.0, entry.due - self._clock())
 
     def forget(self, key: Key) -> None:

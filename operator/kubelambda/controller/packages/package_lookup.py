@@ -36,12 +36,11 @@ class HttpPackageLookup:
         Each question opens a connection: so questions spread over the gateways, and none goes to a
         gateway that has ended.
         """
-        client = InternalClient(
-            self._signatures, timeout_s=LOOKUP_S, reply_bytes_max=LOOKUP_BYTES_MAX
-        )
+        body = encode_lookup(names)
+        client = InternalClient(self._signatures, reply_bytes_max=LOOKUP_BYTES_MAX)
         try:
             async with client:
-                reply = await client.post(self._base_url, LOOKUP_PATH, encode_lookup(names))
+                reply = await client.post(self._base_url, LOOKUP_PATH, body, timeout_s=LOOKUP_S)
             if reply.status == _NO_STORE:
                 raise NoPackageStoreError
             if reply.status != 200:

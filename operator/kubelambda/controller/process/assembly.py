@@ -43,6 +43,7 @@ from kubelambda.kube.api import KubeApi
 from kubelambda.kube.connection import Connection
 from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.signatures import Signatures
+from kubelambda.process.supervisor import Supervisor
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """This machine's name for what registries call otherwise; nodes are taken to be like it."""
@@ -60,6 +61,8 @@ class LeaderParts:
     packages: KnownPackages
     resync: Resync
     watches: ObjectWatches
+    supervisor: Supervisor
+    """Owns what the others have begun beside their own work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class _Shared:
     packages: KnownPackages
     link_states: LinkStates
     start_backoff: StartBackoff
+    supervisor: Supervisor
 
 
 def build_parts(
@@ -104,6 +108,7 @@ def build_parts(
         packages=shared.packages,
         resync=Resync(client, store, intake, namespaces),
         watches=ObjectWatches(client, connect_kopf, store, intake, runtimes, namespaces),
+        supervisor=shared.supervisor,
     )
 
 
@@ -133,6 +138,7 @@ def _build_shared(
             lambda record: queue.add(function_key(record.ref.namespace, record.ref.name)),
             time.monotonic,
         ),
+        supervisor=Supervisor(),
     )
 
 
@@ -184,6 +190,7 @@ def _build_image_lookups(shared: _Shared) -> ImageLookups:
         lambda request: resolve_image(request, allowed, architecture),
         lambda key: shared.queue.add(function_key(*key)),
         time.monotonic,
+        shared.supervisor,
     )
 
 
@@ -206,4 +213,5 @@ def _build_scaler(shared: _Shared) -> Scaler:
         GatewayPods(shared.client, shared.settings.namespace),
         cold_starts,
         shared.settings,
+        shared.supervisor,
     )

@@ -8,9 +8,10 @@ Contract, in the order of time:
 3. The part "watches" takes the leader's label, lists every object into the store, and then follows
    them with kopf. Workers and scaler find nothing to do before the store has functions, and those
    are listed last.
-4. After ``stop``, or when the first part ends by itself, all parts are cancelled together and the
-   demand port closes. A part that ends by itself, with or without an error, ends the leadership:
-   without it the process would do half of its work for ever. ``lead`` then raises.
+4. After ``stop``, or when the first part ends by itself, all parts are cancelled together, then
+   what they had begun, and the demand port closes. A part that ends by itself, with or without an
+   error, ends the leadership: without it the process would do half of its work for ever. ``lead``
+   then raises.
 5. ``hand_over``, whatever ended ``lead``, gives up the label and, last of all, the Lease: when a
    standby may take it, nothing of ours begins a write any more.
 """
@@ -56,6 +57,7 @@ class Leader:
         try:
             await run_parts(self._list_parts(stop), stop)
         finally:
+            await self._parts.supervisor.close()
             await self._parts.demand_server.close()
 
     async def hand_over(self) -> None:

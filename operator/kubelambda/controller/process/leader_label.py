@@ -1,4 +1,4 @@
-"""The label by which the internal Service finds the leader's pod (DESIGN 3.8).
+"""The label by which the internal Service finds the leader's pod.
 
 Contract: idempotent. Outside a cluster, where this process has no pod, it only logs that. A new
 leader removes the label from every other pod, since the old leader may be dead or stopped.

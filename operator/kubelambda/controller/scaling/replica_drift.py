@@ -1,4 +1,4 @@
-"""Replicas that somebody other than the scaler has set, and what they were before (FAULTS F33).
+"""Replicas that somebody other than the scaler has set, and what they were before (F33).
 
 Contract: lives on one event loop; no I/O. Remembers the replicas that the scaler last set on each
 Deployment, to which others' changes are put back. After a restart nothing is remembered: surplus

@@ -30,6 +30,7 @@ from kubelambda.controller.scaling.replica_drift import ReplicaDrift
 from kubelambda.controller.scaling.snapshot_builder import SnapshotBuilder
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.wire.demand import DemandReply, DemandReport, Drain
+from kubelambda.process.supervisor import Supervisor
 
 TICK_S = 1.0
 SOON_S = 0.05
@@ -51,6 +52,7 @@ class Scaler:
         gateways: GatewayPresence,
         cold_starts: ColdStartMetrics,
         settings: ControllerSettings,
+        supervisor: Supervisor,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -59,15 +61,18 @@ class Scaler:
         self._link_states = link_states
         self._cold_starts = cold_starts
         self._idle_s = settings.idle_timeout_s
+        self._supervisor = supervisor
         self._clock = clock
         self._wake = asyncio.Event()
         self._snapshot_builder = SnapshotBuilder(store, revisions, link_states, start_backoff)
         self._replica_drift = ReplicaDrift()
         self._reported = ReportedDemand()
-        self._gateways = GatewayLiveness(gateways, self._reported, clock(), self._wake.set)
+        self._gateways = GatewayLiveness(
+            gateways, self._reported, clock(), self._wake.set, supervisor
+        )
         self._decider = Decider(settings.deployment_scale_per_s, settings.direct_pods_per_s)
-        self._working: dict[str, asyncio.Task[None]] = {}
-        """Decisions that are being carried out, by the function's uid."""
+        self._working: set[str] = set()
+        """Uids of functions whose last decision is being carried out."""
         self._missed: set[str] = set()
         """Uids of functions that evaluations have left out since then."""
         self._soon: asyncio.TimerHandle | None = None
@@ -93,27 +98,18 @@ class Scaler:
             self._soon = loop.call_later(SOON_S, self._wake.set)
 
     async def run(self) -> None:
-        """Scale for ever."""
+        """Scale for ever; what was begun ends with the supervisor."""
         self._gateways.wait_from(self._clock())
-        try:
-            while True:
-                self._wake.clear()
-                self.evaluate()
-                try:
-                    async with asyncio.timeout(TICK_S):
-                        await self._wake.wait()
-                        # Reports that arrive together are evaluated together.
-                        await asyncio.sleep(0)
-                except TimeoutError:
-                    continue
-        finally:
-            for task in self._tasks:
-                task.cancel()
-
-    async def settle(self) -> None:
-        """Return when everything that was begun has ended; for tests and trials."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
+        while True:
+            self._wake.clear()
+            self.evaluate()
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
+                    # Reports that arrive together are evaluated together.
+                    await asyncio.sleep(0)
+            except TimeoutError:
+                continue
 
     def evaluate(self) -> None:
         """Evaluate all functions once, and begin what was decided."""
@@ -143,10 +139,6 @@ class Scaler:
             self.evaluate_soon()
         self._forget(now)
 
-    @property
-    def _tasks(self) -> list[asyncio.Task[None]]:
-        return [*self._working.values(), *self._gateways.tasks]
-
     def _begin(self, decision: Decision, now: float) -> None:
         """Carry it out beside the others, so that a slow write delays no other function."""
         if decision.is_empty:
@@ -154,8 +146,9 @@ class Scaler:
         if decision.plan.start and decision.snapshot.load.waiting:
             self._cold_starts.decided(decision.snapshot)
         uid = decision.snapshot.record.uid
-        task = asyncio.create_task(self._carry_out(decision, now))
-        self._working[uid] = task
+        name = f"scaling {decision.snapshot.record.ref}"
+        self._working.add(uid)
+        task = self._supervisor.spawn(name, self._carry_out(decision, now))
         task.add_done_callback(lambda _: self._end(uid))
 
     async def _carry_out(self, decision: Decision, now: float) -> None:
@@ -164,7 +157,7 @@ class Scaler:
             self.evaluate_soon()
 
     def _end(self, uid: str) -> None:
-        del self._working[uid]
+        self._working.discard(uid)
         if uid in self._missed:
             self._missed.discard(uid)
             self._wake.set()

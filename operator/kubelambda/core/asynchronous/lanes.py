@@ -2,14 +2,14 @@
 
 Contract: decisions only; time and random numbers come in. Rules, named in the tests:
 
-- F1 a lane may run half as many events as the other lanes leave of RUNNING_MAX, so that there is
+- L7 a lane may run half as many events as the other lanes leave of RUNNING_MAX, so that there is
   always room for one more function.
-- F2 likewise a lane may keep half as many waiting events as the others leave of WAITING_MAX. Events
+- L8 likewise a lane may keep half as many waiting events as the others leave of WAITING_MAX. Events
   beyond that go back to the queue, the youngest first, unless the lane works off its backlog within
   PATIENCE_S.
-- F3 an event that goes back is due when the lane is expected to need it, judged by how fast the
+- L9 an event that goes back is due when the lane is expected to need it, judged by how fast the
   lane works; never later than RETURN_S_MAX while its function makes progress.
-- F4 a lane that has had no event for FORGET_S is forgotten, and what it has learnt with it.
+- L10 a lane that has had no event for FORGET_S is forgotten, and what it has learnt with it.
 """
 
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ class Lanes:
             yield from self.take_of(function, now)
 
     def give_back(self, now: float) -> list[Returned]:
-        """Remove the events that exceed a lane's share; they go back to the queue (F2, F3)."""
+        """Remove the events that exceed a lane's share; they go back to the queue (L8, L9)."""
         returned: list[Returned] = []
         for lane in self._lanes.values():
             while self._is_over_its_share(lane) and _is_slow(lane, now):
@@ -115,7 +115,7 @@ class Lanes:
         return returned
 
     def forget_idle(self, now: float) -> None:
-        """Forget lanes that have had no event for a while (F4)."""
+        """Forget lanes that have had no event for a while (L10)."""
         for function, lane in list(self._lanes.items()):
             if now - lane.active_at > FORGET_S and lane.is_idle(now):
                 del self._lanes[function]

@@ -1,4 +1,4 @@
 """Limits and numbers: concurrency, environments of a function, rates, limits of clients.
 
-Contract: pure decisions; counts and times come in as arguments (DESIGN 3.4 and 4.2).
+Contract: pure decisions; counts and times come in as arguments.
 """

@@ -4,29 +4,24 @@ Contract: pure. Concurrency counts invocations in flight, including those that w
 start. Beyond a limit the answer is a throttle at once; nothing is queued.
 """
 
-from dataclasses import dataclass
-
 ACCOUNT_LIMIT = 1000
 RESERVED_EXCEEDED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 ACCOUNT_EXCEEDED = "ConcurrentInvocationLimitExceeded"
 
 
-@dataclass(frozen=True, slots=True)
-class ConcurrencyState:
-    """What counts at the moment of a request."""
+def classify_throttle(
+    in_flight: int,
+    reserved: int | None,
+    account_in_flight: int,
+    account_unreserved: int = ACCOUNT_LIMIT,
+) -> str:
+    """Empty where one more invocation of a function may begin, else the throttle's Reason.
 
-    in_flight: int
-    """Invocations of the function, all versions together."""
-    reserved: int | None
-    """reservedConcurrentExecutions; None where the function draws on the account."""
-    account_in_flight: int
-    """Invocations of the account's functions that have no reservation."""
-    account_unreserved: int = ACCOUNT_LIMIT
-    """The account's limit less the sum of its reservations."""
-
-
-def classify_throttle(state: ConcurrencyState) -> str:
-    """Empty where the invocation may begin, else the throttle's Reason."""
-    if state.reserved is not None:
-        return RESERVED_EXCEEDED if state.in_flight >= state.reserved else ""
-    return ACCOUNT_EXCEEDED if state.account_in_flight >= state.account_unreserved else ""
+    ``in_flight`` counts its invocations, all versions together. ``reserved`` is its
+    reservedConcurrentExecutions, or None where it draws on the account: of that, then,
+    ``account_in_flight`` are the invocations of functions without a reservation, and
+    ``account_unreserved`` is its limit less the sum of its reservations.
+    """
+    if reserved is not None:
+        return RESERVED_EXCEEDED if in_flight >= reserved else ""
+    return ACCOUNT_EXCEEDED if account_in_flight >= account_unreserved else ""

@@ -1,4 +1,4 @@
-"""How many environments the work of one function can use (DESIGN 4.2).
+"""How many environments the work of one function can use.
 
 Contract: pure. Lambda starts one environment for each request that finds none. So do we where the
 duration of events is unknown or longer than BATCH_S. Short events share environments: one that is

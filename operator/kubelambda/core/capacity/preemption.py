@@ -1,4 +1,4 @@
-"""Which idle environments are removed when the cluster is full and requests wait (DESIGN 4.2).
+"""Which idle environments are removed when the cluster is full and requests wait.
 
 Contract: pure; all functions come in, the pods to drain (victims) come out. Rules, named in the
 tests:

@@ -1,4 +1,4 @@
-"""How many environments a function should have, and how to get there (DESIGN 3.4).
+"""How many environments a function should have, and how to get there.
 
 Contract: pure and level-based; a ``FunctionLoad`` comes in, a ``ScalingPlan`` comes out. Planning
 again after a plan was carried out changes nothing. A *direct* pod is owned by the function itself,
@@ -43,11 +43,6 @@ class ScalingPlan:
     """Pods whose environment is dead, and direct victims that have left."""
     withdraw: tuple[str, ...] = ()
     """Direct pods to delete unless they have begun to run meanwhile (S8)."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.replicas or self.start or self.drain or self.delete or self.withdraw)
 
 
 def plan_scaling(load: FunctionLoad, idle_timeout_s: float) -> ScalingPlan:

@@ -1,4 +1,4 @@
-"""Leader election by a Lease: who may take it, and until when (FAULTS F4).
+"""Leader election by a Lease: who may take it, and until when (F4).
 
 Contract: pure; time comes in. A holder counts as alive while its Lease keeps changing. That is
 judged by our own clock, from the moment at which we saw the last change, so the clocks of two

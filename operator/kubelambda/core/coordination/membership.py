@@ -1,4 +1,4 @@
-"""Which gateways there are, and how all of them come to agree on it (DESIGN 3.3).
+"""Which gateways there are, and how all of them come to agree on it.
 
 Contract: pure; time comes in. A view is a numbered list of members; its number is its epoch. Rules,
 named in the tests:

@@ -1,8 +1,8 @@
 """Revisions: the hash of a rendered pod spec, and the names that carry it.
 
 Contract: pure. An existing pod template is never changed (that would kill busy pods), so whatever
-changes the pod spec, our own part included, makes another revision with a Deployment of its own
-(DESIGN 3.1). Labels carry uids and hashes, never names.
+changes the pod spec, our own part included, makes another revision with a Deployment of its own.
+Labels carry uids and hashes, never names.
 """
 
 import hashlib

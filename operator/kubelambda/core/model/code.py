@@ -2,7 +2,7 @@
 
 Contract: plain values; whoever needs to know which source it is matches on the type. The members of
 the link's configure frame, ``encode_code``, are part of configuration digests: they stay as they
-are. Sources: DESIGN section 2, docs/link.md section 4.
+are. Source: docs/link.md section 4.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,6 @@ class InlineZip:
     """A zip that stands in the object itself, in base64."""
 
     base64: str
-
-
-@dataclass(frozen=True, slots=True)
-class LocalDirectory:
-    """A directory of this machine, which local mode serves in place."""
-
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,6 @@ class ContainerImage:
 Code = (
     InlineFiles
     | InlineZip
-    | LocalDirectory
     | UploadedPackage
     | UrlPackage
     | S3Package
@@ -115,8 +107,6 @@ def encode_code(code: Code) -> dict[str, Any]:
             member = ("inline", dict(files))
         case InlineZip(base64):
             member = ("zip", base64)
-        case LocalDirectory(path):
-            member = ("directory", path)
         case UploadedPackage(sha256):
             member = ("package", sha256)
         case UrlPackage():

@@ -92,7 +92,6 @@ class FunctionStatus(ObjectStatus):
 
     revision: str = ""
     key_secret_name: str = ""
-    runtime_image: str = ""
     code_sha256: str = ""
     resolved_image_uri: str = ""
     image: ImageStatus | None = None
@@ -118,7 +117,6 @@ def read_function_status(status: Any) -> FunctionStatus:
         written=fields,
         revision=fields.get("revision", ""),
         key_secret_name=fields.get("keySecretName", ""),
-        runtime_image=fields.get("runtimeImage", ""),
         code_sha256=fields.get("codeSha256", ""),
         resolved_image_uri=fields.get("resolvedImageUri", ""),
         image=_read_image(fields.get("imageConfig")),

@@ -8,6 +8,7 @@ builds a path or a pattern from them.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from kubelambda.core.errors import (
@@ -28,6 +29,9 @@ REFERENCE_PATTERN = (
 QUALIFIER_CHARACTERS_MAX = 128
 QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 """What their Qualifier has to match; more than any version or alias can be called."""
+REMEMBERED_TARGETS = 1_024
+"""Each of at most REMEMBERED_BYTES, so 1 MB at most, whatever callers ask for."""
+REMEMBERED_BYTES = 512
 _QUALIFIER = re.compile(QUALIFIER_PATTERN)
 _REFERENCE = re.compile(
     r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?"
@@ -57,6 +61,12 @@ def parse_target(raw_segment: bytes, query_qualifier: str, region: str) -> Targe
     A well-formed name or qualifier that no function can have, such as one of 65 characters, is a
     target too: the function is then not found.
     """
+    if len(raw_segment) + len(query_qualifier) > REMEMBERED_BYTES:
+        return _parse(raw_segment, query_qualifier, region)
+    return _remember(raw_segment, query_qualifier, region)
+
+
+def _parse(raw_segment: bytes, query_qualifier: str, region: str) -> Target | ApiError:
     text = unquote_to_bytes(raw_segment).decode("utf-8", "replace")
     matched = _REFERENCE.fullmatch(text)
     violations = [*_check_reference(text, matched), *_check_qualifier(query_qualifier)]
@@ -68,6 +78,9 @@ def parse_target(raw_segment: bytes, query_qualifier: str, region: str) -> Targe
     if inline and query_qualifier and inline != query_qualifier:
         return qualifier_mismatch()
     return Target(matched["name"], matched["account"] or "", inline or query_qualifier)
+
+
+_remember = lru_cache(REMEMBERED_TARGETS)(_parse)
 
 
 def _check_reference(text: str, matched: re.Match[str] | None) -> Iterator[Violation]:

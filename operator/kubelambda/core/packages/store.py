@@ -5,9 +5,9 @@ Contract: the port ``PackageStore``; its drivers are in ``stores`` and pass one 
 bytes: a name never means two contents, and repeating an upload changes nothing. Rules, named in the
 tests:
 
-- P1 ``put`` returns when the package is durable; ``fetch`` gives exactly those bytes, or raises.
-- P2 a package is never found in part: a put that was killed leaves none.
-- P3 content that does not match its name is refused before anything is kept.
+- K1 ``put`` returns when the package is durable; ``fetch`` gives exactly those bytes, or raises.
+- K2 a package is never found in part: a put that was killed leaves none.
+- K3 content that does not match its name is refused before anything is kept.
 
 Limits: spec/lambda.md, section 6.2.
 """
@@ -33,7 +33,7 @@ class PackageStore(Protocol):
     """Where packages are kept."""
 
     async def put(self, sha256: str, content: bytes) -> None:
-        """Keep ``content`` (P1, P2, P3); ValueError where it is not what ``sha256`` names."""
+        """Keep ``content`` (K1, K2, K3); ValueError where it is not what ``sha256`` names."""
         ...
 
     async def has(self, sha256: str) -> bool:
@@ -51,6 +51,6 @@ def is_sha256(text: str) -> bool:
 
 
 def check_content(sha256: str, content: bytes) -> None:
-    """ValueError where ``sha256`` does not name ``content`` (P3)."""
+    """ValueError where ``sha256`` does not name ``content`` (K3)."""
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(f"the content is not what its name {sha256} says")

@@ -2,7 +2,7 @@
 
 Contract: the payload itself is never changed or kept. Refused: anything but UTF-8, NaN and
 Infinity, lone surrogates, nesting over 1,000. Accepted: any JSON value, duplicate keys, numbers of
-any length (FAULTS F17). ``check_small`` is for payloads up to SMALL_BYTES; ``iter_check`` yields
+any length (F17). ``check_small`` is for payloads up to SMALL_BYTES; ``iter_check`` yields
 between slices, each of at most TOKENS_PER_SLICE tokens and about SLICE_BYTES bytes, however long a
 single string, number or run of blanks is.
 """
@@ -32,15 +32,17 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _SPACE = re.compile(rb"[ \t\n\r]{0,65536}+")
 _DIGITS = re.compile(rb"[0-9]{0,65536}+")
 # Part of a string; a surrogate is one only as half of a pair. At most some 64 KiB a match.
+# Possessive quantifiers ("}+") stand on single characters only: on a group, Python before 3.11.5
+# matches wrongly (gh-106052). Parts begin with no quote, so a string gives none of them back.
 _PART = (
     rb'(?:[^"\\\x00-\x1f]{1,256}+|\\(?:["\\/bfnrt]|u(?:[0-9abcefABCEF][0-9a-fA-F]{3}'
     rb"|[dD][0-7][0-9a-fA-F]{2}|[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})))"
 )
-_STRING_PART = re.compile(_PART + rb"{1,256}+")
+_STRING_PART = re.compile(_PART + rb"{1,256}")
 # A string or a number that is too long for one match is only begun by it.
 _TOKEN = re.compile(
     rb"[ \t\n\r]{0,999}+(?:"
-    rb'(?P<string>"' + _PART + rb'{0,256}+")'
+    rb'(?P<string>"' + _PART + rb'{0,256}")'
     rb'|(?P<long_string>")'
     rb"|(?P<number>-?(?:0|[1-9][0-9]{0,999}+)(?:\.[0-9]{1,999}+)?(?:[eE][+-]?[0-9]{1,999}+)?)"
     rb"(?![0-9.eE])"

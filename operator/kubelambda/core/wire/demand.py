@@ -2,7 +2,7 @@
 
 ``POST /v1/demand`` on the controller's internal Service, signed as in ``core.wire.keys`` with the
 key ``derive_key(master, "kubelambda/internal")``. Each gateway reports waiting requests and
-environments of the functions it owns, on change and every second (DESIGN 3.3). A report never says
+environments of the functions it owns, on change and every second. A report never says
 "one more": it replaces what was said of a function before, so repeating it does no harm.
 
 - D1 a report is whole, or it holds what has changed since an earlier one (``base``). A controller

@@ -9,6 +9,7 @@ checked.
 import hashlib
 import hmac
 import json
+import struct
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
@@ -59,9 +60,11 @@ class FrameType(IntEnum):
 
 
 BODY_TYPES = frozenset({FrameType.INVOKE_BODY, FrameType.RESPONSE_BODY})
-_KNOWN_TYPES = frozenset(int(frame_type) for frame_type in FrameType)
-
-
+_HEADER = struct.Struct(">IB")
+_LIMITS: Mapping[int, int] = {
+    int(one): BODY_BYTES_MAX + 1 if one in BODY_TYPES else CONTROL_BYTES_MAX for one in FrameType
+}
+"""How long a frame of each known type may be once the peer is authenticated."""
 _AGENT_NUMBERS: Mapping[int, Mapping[str, float]] = {
     FrameType.HELLO: {"remainingMs": MILLISECONDS_MAX},
     FrameType.INIT_DONE: {"initMs": MILLISECONDS_MAX},
@@ -88,9 +91,14 @@ class ProtocolError(Exception):
     """The peer broke the rules of docs/link.md; the connection cannot go on."""
 
 
+def encode_header(frame_type: int, payload_bytes: int) -> bytes:
+    """What stands before a payload of so many bytes."""
+    return _HEADER.pack(payload_bytes + 1, frame_type)
+
+
 def encode_frame(frame_type: int, payload: bytes = b"") -> bytes:
     """One frame on the wire."""
-    return (len(payload) + 1).to_bytes(_HEADER_BYTES, "big") + bytes((frame_type,)) + payload
+    return _HEADER.pack(len(payload) + 1, frame_type) + payload
 
 
 def encode_control(frame_type: int, fields: Mapping[str, Any]) -> bytes:
@@ -161,29 +169,43 @@ class FrameDecoder:
 
     def __init__(self) -> None:
         self.authenticated = False
-        self._buffer = bytearray()
+        self._kept = bytearray()
+        """The beginning of a frame whose rest has not come; as a rule there is none."""
+        self._wanted_bytes = 0
+        """How long ``_kept`` has to be before it is worth another look."""
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Add ``data``; yield each whole frame as (type, payload), but none of an unknown type."""
-        self._buffer += data
-        while len(self._buffer) > _HEADER_BYTES:
-            length = int.from_bytes(self._buffer[:_HEADER_BYTES], "big")
-            frame_type = self._buffer[_HEADER_BYTES]
-            self._check_header(length, frame_type)
-            end = _HEADER_BYTES + length
-            if len(self._buffer) < end:
+        if self._kept:
+            self._kept += data
+            if len(self._kept) < self._wanted_bytes:
                 return
-            payload = bytes(self._buffer[_HEADER_BYTES + 1 : end])
-            del self._buffer[:end]
-            if frame_type in _KNOWN_TYPES:
-                yield frame_type, payload
-        if len(self._buffer) == _HEADER_BYTES and not any(self._buffer):
+            data, self._kept = bytes(self._kept), bytearray()
+        start, size, wanted = 0, len(data), _HEADER_BYTES
+        while size - start > _HEADER_BYTES:
+            length, frame_type = _HEADER.unpack_from(data, start)
+            if not (self.authenticated and 0 < length <= _LIMITS.get(frame_type, 0)):
+                self._check_header(length, frame_type)
+            end = start + _HEADER_BYTES + length
+            if end > size:
+                wanted = end - start
+                break
+            if frame_type in _LIMITS:
+                yield frame_type, data[start + _HEADER.size : end]
+            start = end
+        if start < size:
+            self._keep(data[start:], wanted)
+
+    def _keep(self, rest: bytes, wanted_bytes: int) -> None:
+        if len(rest) == _HEADER_BYTES and not any(rest):
             raise ProtocolError("frame of length 0")
+        self._kept += rest
+        self._wanted_bytes = wanted_bytes
 
     def _check_header(self, length: int, frame_type: int) -> None:
         if length == 0:
             raise ProtocolError("frame of length 0")
-        if frame_type < FIRST_IGNORABLE_TYPE and frame_type not in _KNOWN_TYPES:
+        if frame_type < FIRST_IGNORABLE_TYPE and frame_type not in _LIMITS:
             raise ProtocolError(f"unknown frame type 0x{frame_type:02x}")
         if not self.authenticated:
             limit = UNAUTHENTICATED_BYTES_MAX

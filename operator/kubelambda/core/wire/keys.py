@@ -1,7 +1,7 @@
 """Keys derived from the installation's master secret, and signed requests between our processes.
 
 Contract: pure functions of bytes. An empty or short master secret is an error, never "auth off"
-(FAULTS rule 4.6). HKDF is RFC 5869 with SHA-256; keys for functions follow docs/link.md, section 3.
+(rule A6). HKDF is RFC 5869 with SHA-256; keys for functions follow docs/link.md, section 3.
 """
 
 import hashlib

@@ -25,8 +25,7 @@ Contract: pure; requests here, outcomes in ``relay_outcome``: values in, texts o
 import base64
 import binascii
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubelambda.core.wire.checked_values import (
     TEXT_CHARS_MAX,
@@ -55,9 +54,11 @@ class MalformedRelayError(ValueError):
     """The header is not what this module writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class RelayRequest:
-    """Everything about an event but its payload. ``function_name`` is AWS's name for it."""
+class RelayRequest(NamedTuple):
+    """Everything about an event but its payload. ``function_name`` is AWS's name for it.
+
+    A tuple, since a frozen dataclass of this size takes five times as long to make.
+    """
 
     request_id: str
     namespace: str

@@ -7,6 +7,9 @@ cannot have them any more; only closing the connection then tells the client tha
 
 from dataclasses import dataclass
 
+Headers = list[tuple[str, str]] | str
+"""Names and values; or the lines of a head, each with its line end, from who writes them at once.
+"""
 NO_CONTENT = 204
 REASONS = {
     200: "OK",
@@ -31,9 +34,7 @@ REASONS = {
     505: "HTTP Version Not Supported",
 }
 LAST_CHUNK = b"0\r\n\r\n"
-_STATUS_LINES = {
-    status: f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in REASONS.items()
-}
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {reason}\r\n" for status, reason in REASONS.items()}
 
 
 class AnswerLengthError(Exception):
@@ -42,7 +43,7 @@ class AnswerLengthError(Exception):
 
 def encode_head(
     status: int,
-    headers: list[tuple[str, str]],
+    headers: Headers,
     body_bytes: int | None,
     keep_alive: bool,
     *,
@@ -52,14 +53,19 @@ def encode_head(
 
     None: its length is not known yet; it ends by its last chunk or with the connection.
     """
-    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    lines = headers if isinstance(headers, str) else write_lines(headers)
     if chunked:
-        lines.append("Transfer-Encoding: chunked\r\n")
+        lines += "Transfer-Encoding: chunked\r\n"
     elif status != NO_CONTENT and body_bytes is not None:
-        lines.append(f"Content-Length: {body_bytes}\r\n")
+        lines += f"Content-Length: {body_bytes}\r\n"
     if not keep_alive:
-        lines.append("Connection: close\r\n")
-    return _STATUS_LINES[status] + "".join(lines).encode("latin-1") + b"\r\n"
+        lines += "Connection: close\r\n"
+    return f"{_STATUS_LINES[status]}{lines}\r\n".encode("latin-1")
+
+
+def write_lines(headers: list[tuple[str, str]]) -> str:
+    """The lines of a head."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers])
 
 
 def may_have_body(method: bytes, status: int) -> bool:

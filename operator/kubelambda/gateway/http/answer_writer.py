@@ -12,11 +12,12 @@ from collections.abc import Callable
 from kubelambda.gateway.http.answer_encoding import (
     AnswerBody,
     AnswerLengthError,
+    Headers,
     encode_head,
     may_have_body,
 )
 from kubelambda.gateway.http.outbox import Outbox
-from kubelambda.gateway.http.request import Headers, Request
+from kubelambda.gateway.http.request import Request
 
 logger = logging.getLogger(__name__)
 

@@ -6,20 +6,18 @@ ADDRESS_SHARES times what is left over. Small bodies have ``small_bytes`` beyond
 which large ones cannot take. Pure bookkeeping, no I/O.
 """
 
-from dataclasses import dataclass, field
-
 ADDRESS_SHARES = 3
 """One address alone may hold three quarters, a second one three quarters of the rest, and so on."""
 
 
-@dataclass(slots=True)
 class BodyBudget:
     """One kind of body: payloads in memory, or packages on disk."""
 
-    bytes_max: int
-    small_bytes: int = 0
-    held_bytes: int = 0
-    by_address: dict[str, int] = field(default_factory=dict)
+    def __init__(self, bytes_max: int, small_bytes: int = 0) -> None:
+        self.bytes_max = bytes_max
+        self.small_bytes = small_bytes
+        self.held_bytes = 0
+        self.by_address: dict[str, int] = {}
 
     def hold(self, address: str, count: int, *, is_small: bool = False) -> bool:
         """Charge ``count`` bytes to ``address``; False where there is no room for them."""
@@ -43,24 +41,27 @@ class BodyBudget:
             self.by_address.pop(address, None)
 
 
-@dataclass(slots=True, eq=False)
 class HeldBody:
     """What one body holds of ``budget``, until ``release``."""
 
-    budget: BodyBudget
-    address: str
-    is_small: bool = False
-    held_bytes: int = 0
+    __slots__ = ("_address", "_budget", "_is_small", "held_bytes")
+
+    def __init__(self, budget: BodyBudget, address: str, is_small: bool = False) -> None:
+        self._budget = budget
+        self._address = address
+        self._is_small = is_small
+        self.held_bytes = 0
 
     def add(self, count: int) -> bool:
         """Charge ``count`` bytes more; False where there is no room for them."""
-        if not self.budget.hold(self.address, count, is_small=self.is_small):
+        if not self._budget.hold(self._address, count, is_small=self._is_small):
             return False
         self.held_bytes += count
         return True
 
     def release(self) -> None:
         """Give everything back; a second call changes nothing."""
-        held, self.held_bytes = self.held_bytes, 0
+        held = self.held_bytes
         if held:
-            self.budget.let_go(self.address, held)
+            self.held_bytes = 0
+            self._budget.let_go(self._address, held)

@@ -31,8 +31,12 @@ OnFailure = Callable[[Request], None]
 """Answers a request whose application raised."""
 
 
-class HttpConnection(asyncio.Protocol):
-    """One client connection."""
+class HttpConnection:
+    """One client connection.
+
+    A driver of ``asyncio.Protocol``, which is no base of it: a class that is compiled has no base
+    that is not.
+    """
 
     def __init__(
         self,
@@ -214,10 +218,13 @@ class HttpConnection(asyncio.Protocol):
         if len(self._queue) >= PIPELINE_MAX:
             request.release()
             raise RefusedError(400, "too many pipelined requests")
-        self._queue.append(request)
         if request.unread:
             self._last_request = True
-        self._serve_next()
+        answers = self.answers
+        if self._queue or answers.request or answers.is_closing or self._outbox.is_paused:
+            self._queue.append(request)
+        else:
+            self._serve(request)
 
     # one request at a time
 
@@ -253,7 +260,8 @@ class HttpConnection(asyncio.Protocol):
             self._close()
         elif not (self.answers.is_closing or self._outbox.is_paused):
             self._clock.start_idle()
-            self._serve_next()
+            if self._queue or self._refusal or self._owes_invitation or self._reading_paused:
+                self._serve_next()
 
     def _notify(self, request: Request, callback: Callable[[], None] | None) -> None:
         """Call what ``request`` asked for; where that fails, only this request fails."""

@@ -7,13 +7,11 @@ charged to its client until it is answered or released.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from kubelambda.gateway.http.answer_encoding import Headers
 from kubelambda.gateway.http.body_budget import HeldBody
 from kubelambda.gateway.http.spool import Spool
-
-Headers = list[tuple[str, str]]
 
 
 class Answers(Protocol):
@@ -44,41 +42,75 @@ class Answers(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
 class Request:
     """One complete request. Header names are lower-case; ``path`` is raw, still encoded."""
 
-    method: bytes
-    path: bytes
-    query: bytes
-    headers: dict[bytes, bytes]
-    body: bytes
-    answers: Answers
-    keep_alive: bool
-    request_id: str = ""
-    """The id that its answers carry; set by the application that gives it one."""
-    over_limit: int | None = None
-    """The limit that the body exceeded, which may be 0; the body was not kept."""
-    unread: bool = False
-    """Part of the body was left unread: the answer is the last of its connection."""
-    upload: Spool | None = None
-    """The body of a large upload, in place of ``body``."""
-    held: HeldBody | None = None
-    http_version: str = "1.1"
-    has_begun: bool = False
-    """Set by ``begin``: its status has gone out."""
-    gone: bool = False
-    """Set when the client has left before it was answered."""
-    on_gone: Callable[[], None] | None = None
-    on_writable: Callable[[], None] | None = None
-    """Called when a client that had fallen behind a streamed answer has caught up."""
+    __slots__ = (
+        "answers",
+        "body",
+        "gone",
+        "has_begun",
+        "headers",
+        "held",
+        "http_version",
+        "keep_alive",
+        "method",
+        "on_gone",
+        "on_writable",
+        "over_limit",
+        "path",
+        "query",
+        "request_id",
+        "unread",
+        "upload",
+    )
 
-    def respond(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
+    def __init__(
+        self,
+        method: bytes,
+        path: bytes,
+        query: bytes,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        answers: Answers,
+        keep_alive: bool,
+        over_limit: int | None = None,
+        unread: bool = False,
+        upload: Spool | None = None,
+        held: HeldBody | None = None,
+        http_version: str = "1.1",
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.answers = answers
+        self.keep_alive = keep_alive
+        self.request_id = ""
+        """The id that its answers carry; set by the application that gives it one."""
+        self.over_limit = over_limit
+        """The limit that the body exceeded, which may be 0; the body was not kept."""
+        self.unread = unread
+        """Part of the body was left unread: the answer is the last of its connection."""
+        self.upload = upload
+        """The body of a large upload, in place of ``body``."""
+        self.held = held
+        self.http_version = http_version
+        self.has_begun = False
+        """Set by ``begin``: its status has gone out."""
+        self.gone = False
+        """Set when the client has left before it was answered."""
+        self.on_gone: Callable[[], None] | None = None
+        self.on_writable: Callable[[], None] | None = None
+        """Called when a client that had fallen behind a streamed answer has caught up."""
+
+    def respond(self, status: int, headers: Headers, body: bytes = b"") -> None:
         """Answer; dropped where the request was answered before, or its client has left."""
         self.release()
         self.answers.respond(self, status, headers, body)
 
-    def begin(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None:
+    def begin(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Begin an answer whose body follows by ``send`` and ``end``; chunked without length."""
         self.release()
         self.answers.begin(self, status, headers, length)

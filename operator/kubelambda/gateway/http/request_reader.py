@@ -5,8 +5,8 @@ at the first broken rule. A body over its limit is not kept: one of up to DRAIN_
 its end, and the connection goes on; a longer one is handed over as ``unread``. After that, and
 after an error, nothing more is read, so that no part of a body is ever taken for a request.
 
-Refuses every row of FAULTS section 5 with 400 or 431; limits the head, the body and what stands
-between chunks. llhttp lets through a missing or doubled Host, large and many headers, and other
+Refuses every head of rule A11 with 400 or 431; limits the head, the body and what stands between
+chunks. llhttp lets through a missing or doubled Host, large and many headers, and other
 codings beside ``chunked``: those checks are made here. Trailers are ignored, and offers to change
 protocols are refused. Does no I/O and has no timer: ``deadline`` says when the client is too slow.
 """
@@ -15,8 +15,7 @@ import asyncio
 import enum
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import httptools
 
@@ -34,8 +33,7 @@ LENGTH_DIGITS_MAX = 19
 SINGLE_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
-@dataclass(frozen=True, slots=True)
-class BodyRule:
+class BodyRule(NamedTuple):
     """What the body of a request may be."""
 
     bytes_max: int
@@ -88,6 +86,10 @@ class _Phase(enum.Enum):
     STOPPED = enum.auto()
 
 
+_BETWEEN, _HEAD, _BODY, _STOPPED = _Phase
+_NO_BODY = BodyRule(0)
+
+
 class _UnreadError(Exception):
     """Ends the parser's work in the middle of a body that nobody wants."""
 
@@ -101,17 +103,20 @@ class RequestReader:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
-        self._phase = _Phase.BETWEEN
+        self._phase = _BETWEEN
         self._head_bytes = 0
         self._messages = 0
         self.deadline = math.inf
         """When the client will have been too slow; infinite while nothing is expected of it."""
+        self._method = b""
+        self._path = self._query = b""
+        self._version = ""
         self._clear()
 
     def _clear(self) -> None:
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._rule = BodyRule(0)
+        self._rule = _NO_BODY
         self._body: bytes | bytearray = b""
         self._body_bytes = 0
         self._framing_bytes = 0
@@ -122,7 +127,7 @@ class RequestReader:
     @property
     def is_in_request(self) -> bool:
         """Whether part of a request has come whose rest is missing."""
-        return self._phase in (_Phase.HEAD, _Phase.BODY)
+        return self._phase in (_HEAD, _BODY)
 
     @property
     def is_behind(self) -> bool:
@@ -131,23 +136,28 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Parse; RefusedError at the first broken rule, after which nothing more is read."""
-        if self._phase is _Phase.STOPPED:
+        if self._phase is _STOPPED:
             return
-        if self._phase is not _Phase.BODY:
+        phase, messages, body_bytes = self._phase, self._messages, self._body_bytes
+        if phase is not _BODY:
             self._head_bytes += len(data)
-        before = (self._phase, self._messages, self._body_bytes)
         try:
             self._parse(data)
             self._check_head_size()
-            if before == (_Phase.BODY, self._messages, self._body_bytes):
-                self._count_framing(len(data))
+            is_same_phase = self._phase is phase and self._messages == messages
+            if is_same_phase and phase is _BODY:
+                self._go_on_with_body(len(data), self._body_bytes - body_bytes)
         except BaseException:
             self.stop()
             raise
+        if self._phase is _BETWEEN:
+            self.deadline = math.inf
+        elif not is_same_phase:
+            self.restart_clock()
 
     def stop(self) -> None:
         """Read nothing any more; what has come of a request is forgotten."""
-        self._phase = _Phase.STOPPED
+        self._phase = _STOPPED
         self.deadline = math.inf
         if self._held is not None:
             self._held.release()
@@ -158,9 +168,9 @@ class RequestReader:
     def restart_clock(self) -> None:
         """Begin its time anew: until now the client could not send, or was not asked to."""
         now = self._loop.time()
-        if self._phase is _Phase.HEAD:
+        if self._phase is _HEAD:
             self.deadline = now + self._limits.head_timeout_s
-        elif self._phase is _Phase.BODY:
+        elif self._phase is _BODY:
             self.deadline = now + self._limits.body_timeout_s
 
     def _parse(self, data: bytes) -> None:
@@ -180,9 +190,8 @@ class RequestReader:
     def on_message_begin(self) -> None:
         """A request line is coming."""
         self._clear()
-        self._phase = _Phase.HEAD
+        self._phase = _HEAD
         self._messages += 1
-        self.deadline = self._loop.time() + self._limits.head_timeout_s
 
     def on_url(self, url: bytes) -> None:
         """Part of the request target."""
@@ -194,7 +203,7 @@ class RequestReader:
         """One header; a second one is refused where it would decide about framing or routing."""
         if len(name) + len(value) > HEADER_BYTES_MAX:
             raise RefusedError(431, "a header is too large")
-        if self._phase is not _Phase.HEAD:
+        if self._phase is not _HEAD:
             return  # a trailer: what it might say was decided by the head
         if len(self._headers) >= HEADERS_MAX:
             raise RefusedError(431, "too many headers")
@@ -205,12 +214,13 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         """Decide whether the body is wanted before any of it is kept."""
+        self._method = self._parser.get_method()
+        self._version = self._parser.get_http_version()
         self._check_head()
-        path = self._target.partition(b"?")[0]
-        self._rule = self._get_rule(self._parser.get_method(), path, self._headers)
-        self._phase = _Phase.BODY
+        self._path, _, self._query = self._target.partition(b"?")
+        self._rule = self._get_rule(self._method, self._path, self._headers)
+        self._phase = _BODY
         self._head_bytes = 0
-        self.deadline = self._loop.time() + self._limits.body_timeout_s
         announced = _read_length(self._headers)
         waits = self._waits_for_invitation()
         is_unwelcome = waits and announced is None and self._rule.bytes_max == 0
@@ -228,7 +238,6 @@ class RequestReader:
         """Part of the body, counted against its limit and against that of all bodies."""
         self._body_bytes += len(body)
         self._framing_bytes = 0
-        self.deadline = self._limits.move_body_deadline(self.deadline, self._loop.time(), len(body))
         if self._over_limit is None and self._body_bytes > self._rule.bytes_max:
             self._forget_body()
             self._over_limit = self._rule.bytes_max
@@ -240,15 +249,14 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The whole request is here."""
         self._hand_over()
-        self._phase = _Phase.BETWEEN
-        self.deadline = math.inf
+        self._phase = _BETWEEN
 
     def _check_head_size(self) -> None:
-        if self._phase is _Phase.HEAD and self._head_bytes > HEAD_BYTES_MAX:
+        if self._phase is _HEAD and self._head_bytes > HEAD_BYTES_MAX:
             raise RefusedError(431, "the request's head is too large")
 
     def _check_head(self) -> None:
-        headers, version = self._headers, self._parser.get_http_version()
+        headers, version = self._headers, self._version
         if version not in ("1.0", "1.1"):
             raise RefusedError(505, "only HTTP/1.1 is spoken here")
         if not headers.get(b"host") and version == "1.1":
@@ -265,7 +273,7 @@ class RequestReader:
     def _waits_for_invitation(self) -> bool:
         """Whether the client may wait for 100 Continue, which HTTP/1.0 does not know."""
         expects = self._headers.get(b"expect", b"").strip().lower() == b"100-continue"
-        return expects and self._parser.get_http_version() != "1.0"
+        return expects and self._version != "1.0"
 
     def _keep(self, body: bytes) -> None:
         if self._held is None or not self._held.add(len(body)):
@@ -295,11 +303,17 @@ class RequestReader:
             self._spool.close()
             self._spool = None
 
-    def _count_framing(self, count: int) -> None:
-        """Count chunk extensions and trailers, which the parser keeps in memory until they end."""
-        self._framing_bytes += count
-        if self._framing_bytes > HEAD_BYTES_MAX:
-            raise RefusedError(431, "too much between the chunks of the body")
+    def _go_on_with_body(self, count: int, body_count: int) -> None:
+        """Of a body that had begun ``count`` bytes more have come, ``body_count`` without framing.
+
+        Chunk extensions and trailers are counted, since the parser keeps them until they end.
+        """
+        now = self._loop.time()
+        self.deadline = self._limits.move_body_deadline(self.deadline, now, body_count)
+        if not body_count:
+            self._framing_bytes += count
+            if self._framing_bytes > HEAD_BYTES_MAX:
+                raise RefusedError(431, "too much between the chunks of the body")
 
     def _leave_unread(self) -> None:
         self._hand_over(unread=True)
@@ -307,20 +321,19 @@ class RequestReader:
         raise _UnreadError
 
     def _hand_over(self, *, unread: bool = False) -> None:
-        path, _, query = self._target.partition(b"?")
         request = Request(
-            method=self._parser.get_method(),
-            path=path,
-            query=query,
-            headers=self._headers,
-            body=bytes(self._body),
-            answers=self._receiver.answers,
-            keep_alive=self._parser.should_keep_alive() and not unread,
-            over_limit=self._over_limit,
-            unread=unread,
-            upload=self._spool,
-            held=self._held,
-            http_version=self._parser.get_http_version(),
+            self._method,
+            self._path,
+            self._query,
+            self._headers,
+            bytes(self._body),
+            self._receiver.answers,
+            self._parser.should_keep_alive() and not unread,
+            self._over_limit,
+            unread,
+            self._spool,
+            self._held,
+            self._version,
         )
         self._body, self._spool, self._held = b"", None, None
         self._receiver.receive(request)

@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.process.supervisor import Supervisor
@@ -69,7 +70,7 @@ class TlsListener:
     async def _shake_hands(self, connection: HttpConnection, client: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                lambda: connection,
+                lambda: cast("asyncio.Protocol", connection),
                 client,
                 ssl=self._get_context(),
                 ssl_handshake_timeout=HANDSHAKE_S,

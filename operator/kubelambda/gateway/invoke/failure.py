@@ -9,7 +9,7 @@ import uuid
 
 from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
-from kubelambda.gateway.http.request import Headers, Request
+from kubelambda.gateway.http.request import Request
 
 
 def answer_failure(request: Request) -> None:
@@ -19,7 +19,7 @@ def answer_failure(request: Request) -> None:
 
 def answer_error(request: Request, error: ApiError) -> None:
     """Answer with ``error`` as the Lambda API words it."""
-    headers: Headers = [
+    headers = [
         ("Content-Type", "application/json"),
         ("x-amzn-RequestId", request.request_id or str(uuid.uuid4())),
         ("x-amzn-ErrorType", error.code),

@@ -12,7 +12,8 @@ watch may lag behind.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Protocol
 
 from kubelambda.core import errors
 from kubelambda.core.coordination.membership import (
@@ -40,9 +41,10 @@ from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.invoke.signed import is_signed, read_signature
-from kubelambda.gateway.invoke.streaming import EventStream
+from kubelambda.gateway.invoke.streaming import AnswerInParts, EventStream
 from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH
 from kubelambda.gateway.peers.membership import Membership
+from kubelambda.gateway.peers.trunk_server import ServedStream, StreamedAnswer
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
@@ -123,11 +125,19 @@ class InternalApi:
         except MalformedRelayError:
             request.respond(400, [])
             return
-        event = _Event(request, relayed, request.body, open_answer(request, relayed))
+        event = _Event(request, request, relayed, request.body, open_answer(request, relayed))
+        self._take_safely(event)
+
+    def serve_stream(self, meta: RelayRequest, payload: bytes, stream: ServedStream) -> None:
+        """Run an event that has come over a trunk."""
+        in_parts: AnswerInParts = StreamedAnswer(stream)
+        self._take_safely(_Event(stream, in_parts, meta, payload, stream))
+
+    def _take_safely(self, event: "_Event") -> None:
         try:
             self._take(event)
         except Exception:
-            logger.exception("request %s cannot be served", relayed.request_id)
+            logger.exception("request %s cannot be served", event.meta.request_id)
             fail(event.answer)
 
     def _take(self, event: "_Event") -> None:
@@ -186,8 +196,8 @@ class InternalApi:
         return self._resolver.resolve_in(meta.namespace, target, meta.function_uid)
 
     def _begin(self, event: "_Event", function: Function) -> None:
-        request, meta = event.request, event.meta
-        if request.gone:
+        meta = event.meta
+        if event.source.gone:
             return
         invocation = Invocation(
             request_id=meta.request_id,
@@ -198,37 +208,63 @@ class InternalApi:
             trace_id=meta.trace_id,
             client_context=meta.client_context,
             wants_tail=meta.wants_tail,
-            answer=lambda outcome: _answer(event, invocation, outcome),
+            answer=event.take_outcome,
             hops=meta.hops,
             may_repeat=meta.may_repeat,
             on_begun=event.answer.begin,
         )
         if meta.stream:
             headers = [(OUTCOME_HEADER, STREAM_OUTCOMES[meta.version])]
-            invocation.stream = EventStream(request, headers)
-        request.on_gone = invocation.leave
+            event.stream = invocation.stream = EventStream(event.in_parts, headers)
+        event.source.on_gone = invocation.leave
         self._submit(invocation)
 
 
-@dataclass(frozen=True, slots=True)
+class EventSource(Protocol):
+    """Where a relayed event came from: a request, or a stream of a trunk."""
+
+    on_gone: Callable[[], None] | None
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        ...
+
+    def drop(self) -> None:
+        """Answer nothing, or nothing more."""
+        ...
+
+
 class _Event:
     """One relayed event and its answer. The payload is kept here: an answer that has begun lets
     the request's body go.
     """
 
-    request: Request
-    meta: RelayRequest
-    payload: bytes
-    answer: RelayAnswer
+    __slots__ = ("answer", "in_parts", "meta", "payload", "source", "stream")
 
+    def __init__(
+        self,
+        source: EventSource,
+        in_parts: AnswerInParts,
+        meta: RelayRequest,
+        payload: bytes,
+        answer: RelayAnswer,
+    ) -> None:
+        self.source = source
+        self.in_parts = in_parts
+        self.meta = meta
+        self.payload = payload
+        self.answer = answer
+        self.stream: EventStream | None = None
+        """Where the answer is an event stream."""
 
-def _answer(event: _Event, invocation: Invocation, outcome: Outcome | ApiError | Dropped) -> None:
-    """Answer; an answer that fails is logged, and whoever brings the outcome goes on."""
-    try:
-        if isinstance(outcome, Outcome) and invocation.stream is not None:
-            invocation.stream.complete(outcome)
-        else:
-            event.answer.complete(outcome)
-    except Exception:
-        logger.exception("request %s cannot be answered", event.meta.request_id)
-        event.request.drop()
+    def take_outcome(self, outcome: Outcome | ApiError | Dropped) -> None:
+        """Answer; an answer that fails is logged, and whoever brings the outcome goes on."""
+        try:
+            if isinstance(outcome, Outcome) and self.stream is not None:
+                self.stream.complete(outcome)
+            else:
+                self.answer.complete(outcome)
+        except Exception:
+            logger.exception("request %s cannot be answered", self.meta.request_id)
+            self.source.drop()

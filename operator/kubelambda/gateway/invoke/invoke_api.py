@@ -8,7 +8,6 @@ durable. Source: spec/lambda.md, sections 2.1, 2.2 and 2.4.
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -20,7 +19,8 @@ from kubelambda.core.payload import json_check
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
-from kubelambda.gateway.invoke.invoke_answer import InvokeAnswers, open_stream
+from kubelambda.gateway.invoke.ids import IdSource
+from kubelambda.gateway.invoke.invoke_answer import Caller, InvokeAnswers, open_stream
 from kubelambda.gateway.invoke.operations import Operation, find_operation
 from kubelambda.gateway.invoke.request_values import (
     read_client_context,
@@ -55,10 +55,11 @@ class InvokeApi:
         self._answers = InvokeAnswers(count)
         self._events = events
         self._supervisor = supervisor
+        self._ids = IdSource()
 
     def serve(self, request: Request) -> None:
         """Answer ``request``, now or when its function has."""
-        request_id = request.request_id = str(uuid.uuid4())
+        request_id = request.request_id = self._ids.make_request_id()
         operation = find_operation(request.method, request.path)
         if operation is None:
             self._answers.refuse(request, errors.unknown_operation())
@@ -158,16 +159,17 @@ class InvokeApi:
         context = read_client_context(request)
         if isinstance(context, ApiError):
             return context
-        invocation = Invocation(
+        caller = Caller(self._answers, request)
+        invocation = caller.invocation = Invocation(
             request_id=request_id,
             function=function,
             qualifier=target.qualifier,
             invoked_arn=function.arn(self._region, target.qualifier),
             payload=request.body or b"{}",
-            trace_id=read_trace_id(request),
+            trace_id=read_trace_id(request) or self._ids.make_trace_id(),
             client_context=context,
             wants_tail=wants_log_tail(request),
-            answer=lambda outcome: self._answers.answer(request, invocation, outcome),
+            answer=caller.answer,
             kind=kind,
         )
         if operation.name == "InvokeWithResponseStream":

@@ -4,11 +4,15 @@ Contract: pure; the function's name stays as it came, encoded, and is checked by
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from kubelambda.core.model.invocation import SYNC_REQUEST_BYTES_MAX
 
 ASYNC_REQUEST_BYTES_MAX = 1_048_576
+REMEMBERED_PATHS = 1_024
+"""Each of at most REMEMBERED_BYTES, so 1 MB at most, whatever callers ask for."""
+REMEMBERED_BYTES = 512
 Name = Literal["Invoke", "InvokeWithResponseStream", "InvokeAsync"]
 _TEMPLATES: tuple[tuple[Name, bytes, bytes], ...] = (
     ("Invoke", b"/2015-03-31/functions/", b"/invocations"),
@@ -33,6 +37,10 @@ def find_operation(method: bytes, path: bytes) -> Operation | None:
     """The operation; None for anything else."""
     if method != b"POST":
         return None
+    return _find(path) if len(path) > REMEMBERED_BYTES else _remember(path)
+
+
+def _find(path: bytes) -> Operation | None:
     for name, prefix, suffix in _TEMPLATES:
         if path.startswith(prefix):
             end = path.removesuffix(b"/") if name == "InvokeAsync" else path
@@ -40,6 +48,9 @@ def find_operation(method: bytes, path: bytes) -> Operation | None:
             is_whole = end.endswith(suffix) and len(end) > len(prefix) + len(suffix)
             return Operation(name, segment) if is_whole and b"/" not in segment else None
     return None
+
+
+_remember = lru_cache(REMEMBERED_PATHS)(_find)
 
 
 def limit_body(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> int:

@@ -6,8 +6,6 @@ ignores is left out. Source: spec/lambda.md, section 2.2.
 
 import base64
 import re
-import secrets
-import time
 from urllib.parse import parse_qs
 
 from kubelambda.core import errors
@@ -28,7 +26,10 @@ _TRACE_ID = re.compile(r"[A-Za-z0-9=;:._\-]{1,512}")
 def read_invocation_type(request: Request, operation: Operation) -> str | ApiError:
     """AWS's InvocationType; the operation's usual one where the request names none."""
     allowed = INVOCATION_TYPES[operation.name]
-    kind = _header(request, b"x-amz-invocation-type") or allowed[0]
+    given = request.headers.get(b"x-amz-invocation-type")
+    if not given:
+        return allowed[0]
+    kind = given.decode("latin-1")
     if operation.name == "InvokeAsync" or kind in allowed:
         return allowed[0] if operation.name == "InvokeAsync" else kind
     return errors.invalid_parameter(
@@ -46,9 +47,10 @@ def read_qualifier(request: Request) -> str:
 
 def read_client_context(request: Request) -> str | ApiError:
     """The JSON text that the base64 of X-Amz-Client-Context stands for."""
-    header = _header(request, b"x-amz-client-context")
-    if not header:
+    given = request.headers.get(b"x-amz-client-context")
+    if not given:
         return ""
+    header = given.decode("latin-1")
     if len(header) > CLIENT_CONTEXT_BYTES_MAX:
         return errors.invalid_parameter("Client context must be at most 3583 bytes of base64")
     try:
@@ -64,21 +66,14 @@ def read_client_context(request: Request) -> str | ApiError:
 
 
 def read_trace_id(request: Request) -> str:
-    """The caller's trace header; a new one where there is none that may be passed on."""
-    given = _header(request, b"x-amzn-trace-id")
-    return given if _TRACE_ID.fullmatch(given) else make_trace_id()
+    """The caller's trace header; empty where there is none that may be passed on."""
+    given = request.headers.get(b"x-amzn-trace-id")
+    if not given:
+        return ""
+    header = given.decode("latin-1")
+    return header if _TRACE_ID.fullmatch(header) else ""
 
 
 def wants_log_tail(request: Request) -> bool:
     """Whether the caller wants the end of the log with the answer."""
-    return _header(request, b"x-amz-log-type") == "Tail"
-
-
-def make_trace_id() -> str:
-    """A trace header as the platform makes one where the caller sent none."""
-    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
-    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
-
-
-def _header(request: Request, name: bytes) -> str:
-    return request.headers.get(name, b"").decode("latin-1")
+    return request.headers.get(b"x-amz-log-type") == b"Tail"

@@ -44,9 +44,9 @@ class Resolver:
             self._catalog.find(namespace, target.function_name) if namespace is not None else None
         )
         is_other = function is not None and function_uid not in ("", function.uid)
-        if function is None or is_other or not target.is_latest:
+        if function is None or is_other or (target.qualifier and not target.is_latest):
             return self._build_absence(namespace, target, function_uid)
-        if function.cannot_run:
+        if function.stalled_reason and function.cannot_run:
             return errors.stalled(function.stalled_reason, function.stalled_message)
         return function if function.ready else errors.pending()
 

@@ -7,16 +7,40 @@ caller that has gone is no reason to hold the function up. Source: spec/lambda.m
 
 import json
 from collections.abc import Callable
+from typing import Protocol
 
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire.event_stream import CHUNK_BYTES_MAX, encode_chunk, encode_complete
-from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.http.answer_encoding import Headers
+
+
+class AnswerInParts(Protocol):
+    """Where an event stream goes: a request's answer, or a stream between two gateways."""
+
+    on_writable: Callable[[], None] | None
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for it any more."""
+        ...
+
+    def begin(self, status: int, headers: Headers) -> None:
+        """Begin the answer."""
+        ...
+
+    def send(self, data: bytes) -> bool:
+        """Send a part; False: wait for ``on_writable`` before the next one."""
+        ...
+
+    def end(self) -> None:
+        """Nothing follows."""
+        ...
 
 
 class EventStream:
     """The answer to one streaming request; a driver of ``invocation.ResponseStream``."""
 
-    def __init__(self, request: Request, headers: list[tuple[str, str]]) -> None:
+    def __init__(self, request: AnswerInParts, headers: Headers) -> None:
         self._request = request
         self._headers = headers
         self._begun = False

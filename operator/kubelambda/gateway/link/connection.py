@@ -40,11 +40,15 @@ AUTHENTICATE_S = 5.0
 """When an agent is to come again whose function has too many links."""
 UNREAD_BYTES_MAX = 2 * frames.CONTROL_BYTES_MAX
 """More than an agent is owed at any time: its configuration, or an event's head and a window."""
-_LIVENESS = frozenset({FrameType.PING, FrameType.PONG})
+_PING, _PONG = int(FrameType.PING), int(FrameType.PONG)
 
 
-class LinkConnection(asyncio.Protocol):
-    """One agent's connection."""
+class LinkConnection:
+    """One agent's connection.
+
+    A driver of ``asyncio.Protocol``, which is no base of it: a class that is compiled has no base
+    that is not.
+    """
 
     def __init__(self, links: Links) -> None:
         self._links = links
@@ -89,7 +93,11 @@ class LinkConnection(asyncio.Protocol):
                 data = self._open(data)
             if self._decoder is not None:
                 for frame_type, payload in self._decoder.feed(data):
-                    self._receive(frame_type, payload)
+                    environment = self._environment
+                    if environment is None or frame_type in (_PING, _PONG):
+                        self._receive(frame_type, payload)
+                    else:
+                        environment.receive(frame_type, payload)
         except ProtocolError as error:
             logger.warning("link from %s ended: %s", self._describe(), error)
             self._abort()
@@ -106,6 +114,15 @@ class LinkConnection(asyncio.Protocol):
         if environment is not None:
             environment.lost()
             self._links.detach(environment)
+
+    def eof_received(self) -> None:
+        """The agent has ended its side: there is no half of a link, and its transport closes."""
+
+    def pause_writing(self) -> None:
+        """Nothing waits here: a peer that does not read is cut off by ``send``."""
+
+    def resume_writing(self) -> None:
+        """Nothing has waited."""
 
     def send(self, data: bytes) -> None:
         """Write frames; dropped where the link has ended."""
@@ -147,15 +164,14 @@ class LinkConnection(asyncio.Protocol):
             self._links.serve_http(self._transport, received)
 
     def _receive(self, frame_type: int, payload: bytes) -> None:
-        if self._environment is not None and frame_type not in _LIVENESS:
-            self._environment.receive(frame_type, payload)
-        elif self._retired and frame_type not in _LIVENESS:
-            return
-        elif frame_type == FrameType.PING:
+        """Take a sign of life, or a frame from before the welcome."""
+        if frame_type == _PING:
             self.send(frames.encode_frame(FrameType.PONG))
+        elif frame_type == _PONG or self._retired:
+            return
         elif frame_type == FrameType.HELLO and self._hello is None:
             self._receive_hello(decode_hello(frames.decode_agent_control(frame_type, payload)))
-        elif frame_type != FrameType.PONG:
+        else:
             raise ProtocolError(f"frame 0x{frame_type:02x} has no place before welcome")
 
     def _receive_hello(self, hello: Hello) -> None:
@@ -221,7 +237,8 @@ class LinkConnection(asyncio.Protocol):
 
     def _begin(self, hello: Hello, decision: Welcomed) -> None:
         identity = hello.identity
-        environment = Environment(identity, self._links.listener, self.send, self.close)
+        links = self._links
+        environment = Environment(identity, links.listener, self.send, self.close, links.deadlines)
         self._environment = environment
         self._links.attach(environment)
         if decision.configure is not None:

@@ -12,10 +12,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
-from kubelambda.core.model.invocation import killed, timed_out
+from kubelambda.core.model.invocation import killed
 from kubelambda.core.wire import frames
+from kubelambda.core.wire.event_frames import (
+    encode_beginning,
+    is_plain_end,
+    is_plain_idle,
+    is_plain_response,
+)
 from kubelambda.core.wire.frames import FrameType, ProtocolError
 from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.link.event_deadlines import EventDeadlines
 from kubelambda.gateway.link.event_sender import EventSender
 from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.link.response import IncomingResponse
@@ -27,6 +34,13 @@ FINISHING_S = 0.1
 """How long a runtime may take to ask for its next event: one period of its CPU quota."""
 TAIL = re.compile(r"[A-Za-z0-9+/]{0,5462}={0,2}")
 """Base64 of at most 4,096 bytes; it becomes a header of the answer."""
+_RESPONSE, _RESPONSE_BODY, _RESPONSE_END, _IDLE = (
+    int(FrameType.RESPONSE),
+    int(FrameType.RESPONSE_BODY),
+    int(FrameType.RESPONSE_END),
+    int(FrameType.IDLE),
+)
+"""Plain numbers, since an IntEnum's member takes twice as long to compare."""
 
 
 class EnvironmentListener(Protocol):
@@ -54,6 +68,7 @@ class Environment:
         listener: EnvironmentListener,
         send: Callable[[bytes], None],
         close: Callable[[], None],
+        deadlines: EventDeadlines,
     ) -> None:
         self.identity = identity
         self.state: State = "starting"
@@ -67,24 +82,16 @@ class Environment:
         self._listener = listener
         self._send = send
         self._close = close
+        self._deadlines = deadlines
         self._loop = asyncio.get_running_loop()
         self._invocation: Invocation | None = None
         self.recovered_request = ""
         """The event of another gateway that it runs, or whose result it keeps (docs/link.md, 7)."""
+        self._beginning = b""
+        """What the agent's frames about the event in flight begin with."""
         self._event = EventSender(send)
         self._response = IncomingResponse(send, None)
         self._begun_at = self._answered_at = 0.0
-        self._handlers: dict[int, Callable[[bytes], None]] = {
-            FrameType.INIT_DONE: self._on_init_done,
-            FrameType.INIT_ERROR: self._on_init_error,
-            FrameType.RESPONSE: self._on_response,
-            FrameType.RESPONSE_BODY: self._on_response_body,
-            FrameType.RESPONSE_END: self._on_response_end,
-            FrameType.IDLE: self._on_idle,
-            FrameType.CREDIT: self._on_credit,
-            FrameType.LOG: self._on_ignored,
-            FrameType.LEAVING: self._on_leaving,
-        }
 
     # what the gateway wants
 
@@ -107,14 +114,14 @@ class Environment:
         """Send an event: to an idle environment, or to one that has recovered this very event."""
         self.state = "busy"
         self._invocation = invocation
+        self._beginning = encode_beginning(invocation.request_id)
         self.recovered_request = ""
         self._response = IncomingResponse(self._send, invocation.stream)
         self._begun_at = self._loop.time()
         invocation.begin()
-        invocation.timer = self._loop.call_later(
-            invocation.function.timeout_s + ANSWER_GRACE_S, _time_out, invocation
-        )
-        self._event.start(invocation)
+        late_at = self._begun_at + invocation.function.timeout_s + ANSWER_GRACE_S
+        self._deadlines.add(invocation, late_at)
+        self._event.start(invocation, self._beginning)
 
     def drain(self) -> None:
         """Tell it to finish the event in flight and end."""
@@ -141,16 +148,23 @@ class Environment:
 
     def receive(self, frame_type: int, payload: bytes) -> None:
         """One frame; ProtocolError where it has no place here."""
-        handler = self._handlers.get(frame_type)
-        if handler is None:
-            raise ProtocolError(f"frame 0x{frame_type:02x} has no place after welcome")
-        handler(payload)
+        if frame_type == _RESPONSE:
+            self._on_response(payload)
+        elif frame_type == _RESPONSE_BODY:
+            self._response.add(payload)
+        elif frame_type == _RESPONSE_END:
+            self._on_response_end(payload)
+        elif frame_type == _IDLE:
+            self._on_idle(payload)
+        else:
+            self._receive_other(frame_type, payload)
 
     def lost(self) -> None:
         """The link has ended: an event in flight ends as if the runtime had been killed."""
         self.leaving = True
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
+            self._deadlines.discard(invocation)
             invocation.finish(self._response.outcome or killed(invocation.request_id))
             invocation.release()
 
@@ -173,16 +187,18 @@ class Environment:
         """The event in flight, if it is one of this gateway's."""
         return self._invocation
 
-    def _on_credit(self, payload: bytes) -> None:
-        self._event.add_credit(frames.decode_credit(payload))
-
-    def _on_init_done(self, payload: bytes) -> None:
-        frames.decode_agent_control(FrameType.INIT_DONE, payload)
-        self._end_init()
-
-    def _on_init_error(self, payload: bytes) -> None:
-        frames.decode_agent_control(FrameType.INIT_ERROR, payload)
-        self._end_init()
+    def _receive_other(self, frame_type: int, payload: bytes) -> None:
+        if frame_type == FrameType.CREDIT:
+            self._event.add_credit(frames.decode_credit(payload))
+        elif frame_type in (FrameType.INIT_DONE, FrameType.INIT_ERROR):
+            frames.decode_agent_control(frame_type, payload)
+            self._end_init()
+        elif frame_type == FrameType.LEAVING:
+            frames.decode_control(payload)
+            self.drain()
+            self._listener.environment_changed(self)
+        elif frame_type != FrameType.LOG:  # log forwarding is reserved
+            raise ProtocolError(f"frame 0x{frame_type:02x} has no place after welcome")
 
     def _end_init(self) -> None:
         if self.state != "starting":
@@ -190,51 +206,53 @@ class Environment:
         self._become_idle()
 
     def _on_response(self, payload: bytes) -> None:
+        if self._invocation is not None and is_plain_response(payload, self._beginning):
+            self._response.open(function_error=False, is_streaming=False)
+            return
         fields = frames.decode_control(payload)
         self._expect_in_flight(fields)
-        self._response.open(fields)
-
-    def _on_response_body(self, payload: bytes) -> None:
-        self._response.add(payload)
+        self._response.open(
+            function_error=fields.get("functionError") is True,
+            is_streaming=fields.get("mode") == "streaming",
+        )
 
     def _on_response_end(self, payload: bytes) -> None:
-        fields = frames.decode_control(payload)
-        self._expect_in_flight(fields)
-        outcome = self._response.close(fields)
-        self._answered_at = self._loop.time()
         invocation = self._invocation
+        if invocation is not None and is_plain_end(payload, self._beginning):
+            outcome = self._response.close("")
+        else:
+            fields = frames.decode_control(payload)
+            self._expect_in_flight(fields)
+            outcome = self._response.close(fields.get("error") or fields.get("errorType") or "")
+        self._answered_at = self._loop.time()
         if invocation is not None and not invocation.wants_tail:
             invocation.finish(outcome)
 
     def _on_idle(self, payload: bytes) -> None:
-        fields = frames.decode_agent_control(FrameType.IDLE, payload)
-        if self.state != "busy":
-            raise ProtocolError("idle without an event")
-        invocation, self._invocation = self._invocation, None
-        if invocation is not None:
-            self.event_s = self._loop.time() - self._begun_at
-            self._finish_with_tail(invocation, fields)
+        invocation = self._invocation
+        if invocation is not None and is_plain_idle(payload, self._beginning):
+            self._end_event(invocation, None)
+        else:
+            fields = frames.decode_agent_control(FrameType.IDLE, payload)
+            if self.state != "busy":
+                raise ProtocolError("idle without an event")
+            if invocation is not None:
+                if fields.get("requestId") != invocation.request_id:
+                    raise ProtocolError("idle names another event")
+                self._end_event(invocation, fields.get("tail"))
         self.recovered_request = ""
         self._become_idle()
 
-    def _finish_with_tail(self, invocation: Invocation, fields: dict[str, Any]) -> None:
-        if fields.get("requestId") != invocation.request_id:
-            self._invocation = invocation
-            raise ProtocolError("idle names another event")
-        outcome = self._response.outcome or killed(invocation.request_id)
-        tail = fields.get("tail")
-        if isinstance(tail, str) and TAIL.fullmatch(tail):
-            outcome = replace(outcome, tail=tail)
-        invocation.finish(outcome)
+    def _end_event(self, invocation: Invocation, tail: Any) -> None:
+        self._invocation = None
+        self._deadlines.discard(invocation)
+        self.event_s = self._loop.time() - self._begun_at
+        if not invocation.answered:
+            outcome = self._response.outcome or killed(invocation.request_id)
+            if isinstance(tail, str) and TAIL.fullmatch(tail):
+                outcome = replace(outcome, tail=tail)
+            invocation.finish(outcome)
         invocation.release()
-
-    def _on_leaving(self, payload: bytes) -> None:
-        frames.decode_control(payload)
-        self.drain()
-        self._listener.environment_changed(self)
-
-    def _on_ignored(self, _: bytes) -> None:
-        """Log forwarding is reserved."""
 
     def _become_idle(self) -> None:
         first = self.state == "starting"
@@ -247,7 +265,3 @@ class Environment:
         wanted = self._invocation.request_id if self._invocation else self.recovered_request
         if self.state != "busy" or fields.get("requestId") != wanted:
             raise ProtocolError("a response to no event in flight")
-
-
-def _time_out(invocation: Invocation) -> None:
-    invocation.finish(timed_out(invocation.request_id, invocation.function.timeout_s))

@@ -6,13 +6,14 @@ credit for. Frames that may go together go in one write, since each write costs 
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from kubelambda.core.wire import frames
+from kubelambda.core.wire.event_frames import encode_invoke
 from kubelambda.core.wire.frames import FrameType
 from kubelambda.gateway.invocation import Invocation
 
 FRAME_HEAD_BYTES = 5
+_INVOKE_BODY = int(FrameType.INVOKE_BODY)
 _INVOKE_END = frames.encode_control(FrameType.INVOKE_END, {})
 
 
@@ -24,12 +25,32 @@ class EventSender:
         self._unsent: deque[bytes] = deque()
         self._credit = 0
 
-    def start(self, invocation: Invocation) -> None:
-        """Send the event of ``invocation``, as far as a full window lets it go at once."""
+    def start(self, invocation: Invocation, beginning: bytes) -> None:
+        """Send the event of ``invocation``, as far as a full window lets it go at once.
+
+        ``beginning`` is what its frames begin with (``event_frames.encode_beginning``).
+        """
         self._credit = frames.WINDOW_BYTES
         self._unsent.clear()
-        self._unsent.append(frames.encode_control(FrameType.INVOKE, _invoke_fields(invocation)))
-        self._unsent.extend(frames.iter_body_frames(FrameType.INVOKE_BODY, invocation.payload))
+        payload = invocation.payload
+        head = encode_invoke(
+            beginning,
+            timeout_ms=invocation.function.timeout_s * 1000,
+            invoked_arn=invocation.invoked_arn,
+            trace_id=invocation.trace_id,
+            client_context=invocation.client_context,
+            tail=invocation.wants_tail,
+            stream=invocation.stream is not None,
+            content_length=len(payload),
+        )
+        if 0 < len(payload) <= frames.BODY_BYTES_MAX:
+            # As a rule: one body frame, which the window lets go.
+            self._credit -= len(payload)
+            body_head = frames.encode_header(_INVOKE_BODY, len(payload))
+            self._send(b"".join((head, body_head, payload, _INVOKE_END)))
+            return
+        self._unsent.append(head)
+        self._unsent.extend(frames.iter_body_frames(FrameType.INVOKE_BODY, payload))
         self._unsent.append(_INVOKE_END)
         self._send_allowed()
 
@@ -54,17 +75,3 @@ class EventSender:
             ready.append(self._unsent.popleft())
         if ready:
             self._send(b"".join(ready))
-
-
-def _invoke_fields(invocation: Invocation) -> dict[str, Any]:
-    return {
-        "requestId": invocation.request_id,
-        "timeoutMs": invocation.function.timeout_s * 1000,
-        "invokedArn": invocation.invoked_arn,
-        "traceId": invocation.trace_id,
-        "clientContext": invocation.client_context,
-        "cognitoIdentity": "",
-        "tail": invocation.wants_tail,
-        "stream": invocation.stream is not None,
-        "contentLength": len(invocation.payload),
-    }

@@ -111,6 +111,8 @@ class HelloDecider:
     def reconsider(self, ref: FunctionRef) -> None:
         """The function at ``ref`` has appeared or changed."""
         for parked in list(self._parked.get(ref, {}).values()):
+            if id(parked.hello) not in self._parked.get(ref, {}):
+                continue  # an answer before it has ended its connection, or answered it
             decision = self._decide_now(parked.hello)
             if decision is not None:
                 self.forget(parked.hello)

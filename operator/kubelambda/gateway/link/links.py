@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from kubelambda.gateway.link.environment import Environment, EnvironmentListener
+from kubelambda.gateway.link.event_deadlines import EventDeadlines
 from kubelambda.gateway.link.hello import Hello
 from kubelambda.gateway.link.hello_decision import HelloDecision
 
@@ -64,6 +65,8 @@ class Links:
     ping_s: float = PING_S
     dead_s: float = DEAD_S
     links_per_function_max: int = LINKS_PER_FUNCTION_MAX
+    deadlines: EventDeadlines = field(default_factory=EventDeadlines)
+    """Of the events in flight on all links."""
     authenticated: set[Link] = field(default_factory=set)
     unauthenticated_by_address: Counter[str] = field(default_factory=Counter)
     links_by_uid: Counter[str] = field(default_factory=Counter)

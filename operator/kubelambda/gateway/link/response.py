@@ -18,6 +18,18 @@ CREDIT_BYTES = 131_072
 class IncomingResponse:
     """``stream`` takes the response while it is being made; None where no caller wants that."""
 
+    __slots__ = (
+        "_bytes",
+        "_function_error",
+        "_is_open",
+        "_is_streamed",
+        "_parts",
+        "_send",
+        "_stream",
+        "_unreturned_credit",
+        "outcome",
+    )
+
     def __init__(self, send: Callable[[bytes], None], stream: ResponseStream | None) -> None:
         self._send = send
         self._stream = stream
@@ -29,13 +41,13 @@ class IncomingResponse:
         self._unreturned_credit = 0
         self.outcome: Outcome | None = None
 
-    def open(self, fields: dict[str, Any]) -> None:
-        """The head has come."""
+    def open(self, *, function_error: bool, is_streaming: bool) -> None:
+        """The head has come; a caller who takes no stream gets the response at its end."""
         if self._is_open or self.outcome is not None:
             raise ProtocolError("a second response")
         self._is_open = True
-        self._function_error = fields.get("functionError") is True
-        if self._stream is not None and fields.get("mode") == "streaming":
+        self._function_error = function_error
+        if self._stream is not None and is_streaming:
             self._is_streamed = True
             self._stream.on_writable = self._return_credit
             self._stream.begin()
@@ -55,13 +67,12 @@ class IncomingResponse:
         if self._unreturned_credit >= CREDIT_BYTES:
             self._return_credit()
 
-    def close(self, fields: dict[str, Any]) -> Outcome:
-        """The end has come; the outcome of the event."""
+    def close(self, error: Any) -> Outcome:
+        """The end has come; the outcome of the event. ``error`` is what a stream broke off with."""
         if not self._is_open:
             raise ProtocolError("the end of no response")
         self._is_open = False
         if self._is_streamed:
-            error = fields.get("error") or fields.get("errorType") or ""
             if not isinstance(error, str) or len(error) > RESPONSE_BYTES_MAX:
                 raise ProtocolError("a malformed end of a response")
             self.outcome = Outcome(error.encode(), bool(error), streamed=True)

@@ -45,7 +45,8 @@ class LayerKeeper:
                 self._waiting.put_nowait(layer)
                 await asyncio.sleep(self._retry_s)
             except ValueError as error:
-                logger.error("layer %s cannot be kept: %s", layer.reference, error)  # noqa: TRY400
+                message = "layer %s cannot be kept: %s"
+                logger.error(message, layer.reference, error)  # noqa: TRY400  # it says all
             except BaseException:
                 self._waiting.put_nowait(layer)  # ``run`` may be called again
                 raise

@@ -1,58 +1,49 @@
-"""Relaying invocations to the gateway that owns their function, over connections that are kept.
+"""Sending invocations to the gateways that own their functions: one trunk to each of them.
 
-Contract: ``core.wire.relay``. One request in flight per connection (``relay_connection``);
-IDLE_CONNECTIONS_MAX idle connections are kept for each gateway. What becomes of a relay is told as
-``relay`` says. When the caller has gone the connection is closed, and the owner understands.
-
-An owner that is gone is noticed by its heartbeats (``drop``), a lost node by the kernel. A gateway
-of the release before reads events in version 0 only; it gets each so after it has answered 400.
+Contract: docs/forwarding.md; what becomes of each is told as ``relay`` says. A gateway whose
+heartbeats have stopped is dropped (``drop``); one that is silent, or whose node is lost, is noticed
+by the trunk itself. Gateways of the release before get the older form (``trunk_route``).
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 
 from kubelambda.core.coordination.membership import Member
-from kubelambda.core.wire.keys import SIGNATURE_HEADER
-from kubelambda.core.wire.relay import META_HEADER, RELAY_PATH, RelayRequest, encode_request
 from kubelambda.gateway.invocation import Invocation
+from kubelambda.gateway.peers.http_forwarder import HttpForwarder
 from kubelambda.gateway.peers.relay import OnFailure, Relay
-from kubelambda.gateway.peers.relay_connection import RelayConnection
+from kubelambda.gateway.peers.trunk_route import TrunkRoute
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
-CONNECT_S = 2.0
-IDLE_CONNECTIONS_MAX = 256
-
 
 class Forwarder:
-    """Keeps connections to other gateways."""
+    """Keeps a way to each of the other gateways."""
 
-    def __init__(self, signatures: Signatures, supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        signatures: Signatures,
+        supervisor: Supervisor,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._signatures = signatures
         self._supervisor = supervisor
-        self._idle: dict[str, list[RelayConnection]] = {}
-        self._open: set[RelayConnection] = set()
+        self._chance = chance
+        self._older = HttpForwarder(signatures, supervisor)
+        self._routes: dict[str, TrunkRoute] = {}
         self._loop = asyncio.get_running_loop()
 
     def forward(
         self, invocation: Invocation, owner: Member, epoch: int, on_failure: OnFailure
     ) -> None:
         """Send it to ``owner``; the outcome goes to the invocation, a failure to ``on_failure``."""
-        meta = _describe(invocation, epoch)
-        relay = Relay(invocation, owner, meta, on_failure)
+        relay = Relay(invocation, owner, epoch, on_failure)
         invocation.on_abandoned = relay.abandon
-        self.send(relay)
-
-    def send(self, relay: Relay) -> None:
-        """Send it over a connection that is kept, or over a new one."""
-        idle = self._idle.get(relay.owner.address)
-        if idle:
-            idle.pop().send(relay)
-            return
-        name = f"dialling {relay.owner.name} for request {relay.invocation.request_id}"
-        self._supervisor.spawn(
-            name, self._dial(relay), lambda error: relay.fail(repr(error), unreachable=False)
-        )
+        route = self._routes.get(owner.address)
+        if route is None:
+            route = self._open_route(owner.address)
+        route.send(relay)
 
     def later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Call back, unless the process ends before."""
@@ -60,71 +51,18 @@ class Forwarder:
 
     def drop(self, address: str) -> None:
         """The gateway at ``address`` is dead: whoever waits for it is told so."""
-        for connection in [one for one in self._open if one.address == address]:
-            connection.close()
+        self._older.drop(address)
+        route = self._routes.pop(address, None)
+        if route is not None:
+            route.close()
 
     def close(self) -> None:
         """Close all connections."""
-        for connection in list(self._open):
-            connection.close()
+        self._older.close()
+        for route in list(self._routes.values()):
+            route.close()
 
-    async def _dial(self, relay: Relay) -> None:
-        host, _, port = relay.owner.address.rpartition(":")
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                _, connection = await self._loop.create_connection(
-                    lambda: RelayConnection(self, relay.owner.address), host, int(port)
-                )
-        except (OSError, TimeoutError, ValueError) as error:
-            relay.fail(f"cannot connect: {error}", unreachable=True)
-            return
-        connection.send(relay)
-
-    def encode(self, relay: Relay) -> bytes:
-        """The request as it goes over the wire, in the version that its owner reads."""
-        body = relay.invocation.payload
-        meta = encode_request(relay.meta, relay.version)
-        signature = self._signatures.sign(RELAY_PATH, body, meta)
-        head = (
-            f"POST {RELAY_PATH} HTTP/1.1\r\nHost: gateway\r\n{META_HEADER}: {meta}\r\n"
-            f"{SIGNATURE_HEADER}: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
-
-    def opened(self, connection: RelayConnection) -> None:
-        """A connection was made."""
-        self._open.add(connection)
-
-    def give_back(self, connection: RelayConnection) -> None:
-        """A connection can take another request."""
-        idle = self._idle.setdefault(connection.address, [])
-        if len(idle) < IDLE_CONNECTIONS_MAX:
-            idle.append(connection)
-        else:
-            connection.close()
-
-    def forget(self, connection: RelayConnection) -> None:
-        """A connection is gone."""
-        self._open.discard(connection)
-        idle = self._idle.get(connection.address, [])
-        if connection in idle:
-            idle.remove(connection)
-        if not idle:
-            self._idle.pop(connection.address, None)
-
-
-def _describe(invocation: Invocation, epoch: int) -> RelayRequest:
-    return RelayRequest(
-        request_id=invocation.request_id,
-        namespace=invocation.function.ref.namespace,
-        function_name=invocation.function.function_name,
-        function_uid=invocation.function.uid,
-        qualifier=invocation.qualifier,
-        trace_id=invocation.trace_id,
-        client_context=invocation.client_context,
-        wants_tail=invocation.wants_tail,
-        may_repeat=invocation.may_repeat,
-        stream=invocation.stream is not None,
-        epoch=epoch,
-        hops=invocation.hops + 1,
-    )
+    def _open_route(self, address: str) -> TrunkRoute:
+        route = TrunkRoute(address, self._signatures, self._supervisor, self._older, self._chance)
+        self._routes[address] = route
+        return route

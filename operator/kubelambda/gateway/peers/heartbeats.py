@@ -26,17 +26,16 @@ class HttpHeartbeats:
 
     def __init__(self, signatures: Signatures) -> None:
         self._client = InternalClient(
-            signatures,
-            timeout_s=EXCHANGE_S,
-            reply_bytes_max=HEARTBEAT_BYTES_MAX,
-            reply_is_signed=True,
+            signatures, reply_bytes_max=HEARTBEAT_BYTES_MAX, reply_is_signed=True
         )
 
     async def exchange(self, address: str, heartbeat: Heartbeat) -> Heartbeat:
         """Deliver ``heartbeat`` to ``address``; the other's own in reply."""
         body = encode_heartbeat(heartbeat)
         try:
-            reply = await self._client.post(f"http://{address}", HEARTBEAT_PATH, body)
+            reply = await self._client.post(
+                f"http://{address}", HEARTBEAT_PATH, body, timeout_s=EXCHANGE_S
+            )
             if reply.status != 200:
                 raise PeerUnreachableError(f"{address} answered {reply.status}")
             return decode_heartbeat(reply.body)

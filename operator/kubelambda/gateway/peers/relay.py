@@ -29,23 +29,46 @@ OnFailure = Callable[[RelayFailure], None]
 
 
 class Closable(Protocol):
-    """The connection that a relay uses."""
+    """The connection, or the stream of one, that a relay uses."""
 
     def close(self) -> None:
-        """Close it at once."""
+        """End it at once."""
         ...
 
 
-@dataclass(slots=True, eq=False)
 class Relay:
-    """One invocation on its way to its owner."""
+    """One invocation on its way to its owner; ``epoch`` is of the view that names the owner."""
 
-    invocation: Invocation
-    owner: Member
-    meta: RelayRequest
-    on_failure: OnFailure
-    version: int = VERSION
-    connection: Closable | None = None
+    __slots__ = ("connection", "epoch", "invocation", "on_failure", "owner", "version")
+
+    def __init__(
+        self, invocation: Invocation, owner: Member, epoch: int, on_failure: OnFailure
+    ) -> None:
+        self.invocation = invocation
+        self.owner = owner
+        self.epoch = epoch
+        self.on_failure = on_failure
+        self.version = VERSION
+        """Of the older form's metadata."""
+        self.connection: Closable | None = None
+
+    def describe(self) -> RelayRequest:
+        """What the owner has to know, but the payload."""
+        invocation = self.invocation
+        return RelayRequest(
+            request_id=invocation.request_id,
+            namespace=invocation.function.ref.namespace,
+            function_name=invocation.function.function_name,
+            function_uid=invocation.function.uid,
+            qualifier=invocation.qualifier,
+            trace_id=invocation.trace_id,
+            client_context=invocation.client_context,
+            wants_tail=invocation.wants_tail,
+            may_repeat=invocation.may_repeat,
+            stream=invocation.stream is not None,
+            epoch=self.epoch,
+            hops=invocation.hops + 1,
+        )
 
     def finish(self, outcome: Outcome | ApiError | Dropped) -> None:
         """The owner has answered, or nobody can know what became of the event (Dropped)."""

@@ -25,7 +25,7 @@ PROCESSING, OK, UNREADABLE = 102, 200, 400
 
 
 class ConnectionKeeper(Protocol):
-    """Who keeps the connections to other gateways (``forwarder.Forwarder``)."""
+    """Who keeps the connections to other gateways (``http_forwarder.HttpForwarder``)."""
 
     def send(self, relay: Relay) -> None:
         """Send it over any connection to its owner."""

@@ -36,7 +36,7 @@ class Router:
         owner = self._membership.find_owner(invocation.function.ref)
         if owner is None:
             invocation.finish(errors.unavailable("the gateways have not found each other yet"))
-        elif owner == self._membership.own:
+        elif owner is self._membership.own or owner == self._membership.own:
             self._pools.submit(invocation)
         elif invocation.hops >= HOPS_MAX:
             invocation.finish(errors.misdirected())

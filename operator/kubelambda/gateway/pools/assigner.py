@@ -78,7 +78,7 @@ class Assigner:
 
     def _accept(self, pool: FunctionPool, invocation: Invocation) -> None:
         """Count it; hand it to an idle environment, or let it wait."""
-        self._count(pool, invocation)
+        self._slots.take(pool, invocation)
         environment = pool.take_idle()
         if environment is not None:
             _hand_over(environment, invocation)
@@ -93,15 +93,6 @@ class Assigner:
         self._notify(pool.function.ref)
         if self._count_finishing(pool):
             self._loop.call_later(FINISHING_S, self._notify, pool.function.ref)
-
-    def _count(self, pool: FunctionPool, invocation: Invocation) -> None:
-        """Take a slot for it."""
-
-        def on_released() -> None:
-            self.accept_parked(pool)
-            self._drop_if_empty(pool)
-
-        self._slots.take(pool, invocation, on_released)
 
     def _park(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
         """Let it wait, uncounted, for an environment that has answered and is about to be idle.
@@ -130,7 +121,7 @@ class Assigner:
         environment = pool.take_recovered(invocation.request_id)
         if environment is None:
             return False
-        self._count(pool, invocation)
+        self._slots.take(pool, invocation)
         _hand_over(environment, invocation)
         return True
 

@@ -29,14 +29,16 @@ class HttpDemandSink:
     def __init__(self, url: str, master_secret: bytes) -> None:
         self._base_url = url.rstrip("/")
         self._client = InternalClient(
-            Signatures.derive(master_secret), timeout_s=POST_S, reply_bytes_max=REPLY_BYTES_MAX
+            Signatures.derive(master_secret), reply_bytes_max=REPLY_BYTES_MAX
         )
 
     async def report(self, report: DemandReport) -> DemandReply:
         """One POST; DemandError where the controller does not take it."""
         body = await _encode(report)
         try:
-            reply = await self._client.post(self._base_url, DEMAND_PATH, body, _JSON)
+            reply = await self._client.post(
+                self._base_url, DEMAND_PATH, body, _JSON, timeout_s=POST_S
+            )
             if reply.status != 200:
                 raise DemandError(f"the controller answered {reply.status}")
             return decode_reply(reply.body)

@@ -25,7 +25,7 @@ class FunctionPool:
 
     function: Function
     environments: set[Environment] = field(default_factory=set)
-    idle: list[Environment] = field(default_factory=list)
+    idle: dict[Environment, None] = field(default_factory=dict)
     """In the order of their last use."""
     waiting: deque[Invocation] = field(default_factory=deque)
     parked: deque[Invocation] = field(default_factory=deque)
@@ -48,6 +48,8 @@ class FunctionPool:
     @property
     def recovering(self) -> int:
         """Environments that are busy with another gateway's event."""
+        if not self.recovered:
+            return 0
         return sum(environment.is_recovering for environment in self.recovered)
 
     def take_pending(self) -> list[Invocation]:
@@ -61,8 +63,7 @@ class FunctionPool:
         """Its link is gone."""
         self.environments.discard(environment)
         self.recovered.discard(environment)
-        if environment in self.idle:
-            self.idle.remove(environment)
+        self.idle.pop(environment, None)
 
     def find_refusal(self) -> ApiError | None:
         """Why no request can be served; None where one can, now or after a wait.
@@ -70,7 +71,9 @@ class FunctionPool:
         An environment that is there serves, whatever keeps others from starting.
         """
         function = self.function
-        cannot_start = bool(function.stalled_reason) and function.stall is Stall.CANNOT_START
+        if not function.stalled_reason:
+            return None
+        cannot_start = function.stall is Stall.CANNOT_START
         if function.cannot_run or (cannot_start and not self.has_current):
             return stalled(function.stalled_reason, function.stalled_message)
         return None
@@ -107,8 +110,7 @@ class FunctionPool:
         """The environment that runs this very event, or keeps its result."""
         for environment in self.recovered:
             if environment.recovered_request == request_id and not environment.leaving:
-                if environment in self.idle:
-                    self.idle.remove(environment)
+                self.idle.pop(environment, None)
                 self.recovered.discard(environment)
                 return environment
         return None
@@ -124,9 +126,10 @@ class FunctionPool:
 
     def take_idle(self) -> Environment | None:
         """The current environment that was used last, no longer idle."""
-        for position in range(len(self.idle) - 1, -1, -1):
-            if self.is_current(self.idle[position]):
-                return self.idle.pop(position)
+        for environment in reversed(self.idle):
+            if self.is_current(environment):
+                del self.idle[environment]
+                return environment
         return None
 
     def _estimate_ms(self, now: float) -> float | None:

@@ -42,7 +42,7 @@ class Pools:
         observe_stage: Callable[[ColdStartStage, float], None] = ignore_stage,
     ) -> None:
         self._notify = notify
-        self._slots = Slots(peer_counts)
+        self._slots = Slots(peer_counts, self._follow_release)
         self._assigner = Assigner(
             self._slots, start_wait_s=start_wait_s, notify=notify, drop_if_empty=self._drop_if_empty
         )
@@ -94,7 +94,7 @@ class Pools:
         pool = self._pool_of.get(environment)
         if pool is None or environment.leaving:
             return
-        if not environment.recovered_request:
+        if pool.recovered and not environment.recovered_request:
             pool.recovered.discard(environment)
         if first or pool.waiting:
             self._notify(pool.function.ref)
@@ -102,9 +102,9 @@ class Pools:
             self._observe_start(environment)
         elif environment.event_s is not None:
             pool.note_event(environment.event_s)
-        if environment not in pool.idle:
-            pool.idle.append(environment)
-        self._assigner.hand_out(pool)
+        pool.idle[environment] = None
+        if pool.waiting:
+            self._assigner.hand_out(pool)
 
     def _observe_start(self, environment: Environment) -> None:
         configured_at = environment.configured_at
@@ -124,8 +124,7 @@ class Pools:
         """It is leaving: no more events for it."""
         pool = self._pool_of.get(environment)
         if pool is not None:
-            if environment in pool.idle:
-                pool.idle.remove(environment)
+            pool.idle.pop(environment, None)
             self._assigner.refuse_hopeless(pool)
             self._notify(environment.identity.ref)
 
@@ -134,7 +133,7 @@ class Pools:
         pool = self._pools.get(ref)
         for environment in list(pool.idle) if pool else ():
             if pool and environment.identity.pod == pod:
-                pool.idle.remove(environment)
+                del pool.idle[environment]
                 environment.drain()
 
     def update(self, function: Function) -> None:
@@ -256,6 +255,12 @@ class Pools:
             pool = self._pools[function.ref] = FunctionPool(function)
         pool.function = function
         return pool
+
+    def _follow_release(self, pool: FunctionPool) -> None:
+        """A slot of ``pool`` has come back."""
+        if pool.parked:
+            self._assigner.accept_parked(pool)
+        self._drop_if_empty(pool)
 
     def _drop_if_empty(self, pool: FunctionPool) -> None:
         empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)

@@ -6,11 +6,10 @@ name. Lives on the event loop.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from kubelambda.core.capacity.concurrency import ConcurrencyState, classify_throttle
+from kubelambda.core.capacity.concurrency import classify_throttle
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.pools.function_pool import FunctionPool
@@ -28,41 +27,69 @@ class PeerCounts(Protocol):
         ...
 
 
-class Slots:
-    """The slots of all pools of a gateway."""
+class TakenSlot:
+    """The slot of one invocation; a driver of ``invocation.Slot``."""
 
-    def __init__(self, peer_counts: PeerCounts) -> None:
+    __slots__ = ("_account", "_pool", "_slots")
+
+    def __init__(self, slots: "Slots", pool: FunctionPool, account: str) -> None:
+        self._slots = slots
+        self._pool = pool
+        self._account = account
+        """Empty where it does not count for the account."""
+
+    def release(self) -> None:
+        """Give it back, as it was taken: the function may have changed since."""
+        self._slots.give_back(self._pool, self._account)
+
+
+class Slots:
+    """The slots of all pools of a gateway; ``on_released`` is called when one has come back."""
+
+    def __init__(
+        self, peer_counts: PeerCounts, on_released: Callable[[FunctionPool], None]
+    ) -> None:
         self._peer_counts = peer_counts
+        self._on_released = on_released
         self._in_flight = 0
-        self._by_account: Counter[str] = Counter()
+        self._by_account: dict[str, int] = {}
         self._released = asyncio.Event()
 
     def find_throttle(self, pool: FunctionPool) -> str:
         """Empty where one more invocation may begin, else the throttle's Reason."""
-        return classify_throttle(self._state(pool))
+        function = pool.function
+        if function.reserved_concurrency is not None:
+            recovering = pool.recovering
+            at_peers = self._peer_counts.count_function(function.ref, recovering)
+            in_flight = pool.in_flight + recovering + at_peers
+            return classify_throttle(in_flight, function.reserved_concurrency, 0)
+        account = function.account_id
+        in_account = self._by_account.get(account, 0) + self._peer_counts.count_account(account)
+        return classify_throttle(pool.in_flight, None, in_account)
 
-    def take(
-        self, pool: FunctionPool, invocation: Invocation, on_released: Callable[[], None]
-    ) -> None:
-        """Count ``invocation`` until it gives its slot back; ``on_released`` is called then."""
+    def take(self, pool: FunctionPool, invocation: Invocation) -> None:
+        """Count ``invocation`` until it gives its slot back."""
         # LIMIT: an account's count at other gateways is up to half a second old (no leases yet).
-        account = pool.function.account_id if pool.function.reserved_concurrency is None else None
+        account = pool.function.account_id if pool.function.reserved_concurrency is None else ""
         pool.in_flight += 1
         self._in_flight += 1
-        if account is not None:
-            self._by_account[account] += 1
+        if account:
+            self._by_account[account] = self._by_account.get(account, 0) + 1
+        invocation.slot = TakenSlot(self, pool, account)
 
-        def release() -> None:
-            pool.in_flight -= 1
-            self._in_flight -= 1
-            if account is not None:
-                self._by_account[account] -= 1
-                if not self._by_account[account]:
-                    del self._by_account[account]
+    def give_back(self, pool: FunctionPool, account: str) -> None:
+        """An invocation of ``pool``, which counted for ``account`` if any, is over."""
+        pool.in_flight -= 1
+        self._in_flight -= 1
+        if account:
+            left = self._by_account[account] - 1
+            if left:
+                self._by_account[account] = left
+            else:
+                del self._by_account[account]
+        if not self._in_flight:
             self._released.set()
-            on_released()
-
-        invocation.on_released = release
+        self._on_released(pool)
 
     def count(self) -> int:
         """How many slots are taken."""
@@ -77,13 +104,3 @@ class Slots:
         while self._in_flight:
             self._released.clear()
             await self._released.wait()
-
-    def _state(self, pool: FunctionPool) -> ConcurrencyState:
-        function, recovering = pool.function, pool.recovering
-        if function.reserved_concurrency is not None:
-            at_peers = self._peer_counts.count_function(function.ref, recovering)
-            in_flight = pool.in_flight + recovering + at_peers
-            return ConcurrencyState(in_flight, function.reserved_concurrency, 0)
-        account = function.account_id
-        in_account = self._by_account[account] + self._peer_counts.count_account(account)
-        return ConcurrencyState(pool.in_flight, None, in_account)

@@ -1,4 +1,4 @@
-"""The pod of a function environment (DESIGN 3.1).
+"""The pod of a function environment.
 
 Contract: pure. Restricted Pod Security, no service account token, a read-only root. A function's
 author can choose nothing but what ``FunctionPod`` holds. The environment variables are the contract

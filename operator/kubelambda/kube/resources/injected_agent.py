@@ -1,4 +1,4 @@
-"""How the agent gets into a pod whose image is not ours (DESIGN 3.1, image functions).
+"""How the agent gets into a pod whose image is not ours (image functions).
 
 Contract: pure. An init container from the agent's image copies the agent into a volume that the
 function's container mounts read-only; the agent is that container's command and starts what the

@@ -1,6 +1,6 @@
 """Labels, annotations and names by which the installation's objects find each other.
 
-Contract: labels carry uids and hashes only (DESIGN 2), so that no user's name becomes a selector.
+Contract: labels carry uids and hashes only, so that no user's name becomes a selector.
 """
 
 FUNCTION_UID = "kubelambda.io/function-uid"

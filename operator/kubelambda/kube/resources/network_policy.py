@@ -1,4 +1,4 @@
-"""The NetworkPolicy of ordinary functions, one per namespace (DESIGN 3.8).
+"""The NetworkPolicy of ordinary functions, one per namespace.
 
 Contract: pure. Egress to DNS, to the gateway's internal port and to public addresses; no ingress.
 """

@@ -29,10 +29,10 @@ from kubelambda.local.environments.needed_paths import list_needed_paths
 from kubelambda.local.environments.start_pauses import StartPauses
 from kubelambda.local.environments.variables import (
     AgentVariables,
-    find_code_in_place,
     select_inherited,
 )
 from kubelambda.local.machine import Machine
+from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class LocalEnvironments:
     pauses: StartPauses = field(default_factory=StartPauses)
     _running: dict[str, LocalEnvironment] = field(default_factory=dict)
     _started_count: int = 0
+    _supervisor: Supervisor = field(default_factory=Supervisor)
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -117,7 +118,10 @@ class LocalEnvironments:
         busy = sum(
             one.state == "busy" and one.config_digest == digest for one in demand.environments
         )
-        for _ in range(busy + demand.waiting - running):
+        wanted = busy + demand.waiting
+        if function.reserved_concurrency is not None:
+            wanted = min(wanted, function.reserved_concurrency)
+        for _ in range(wanted - running):
             try:
                 await self._start(function)
             except OSError as error:
@@ -156,7 +160,8 @@ class LocalEnvironments:
             pod, function.ref, function.uid, function.config_digest, process, directory
         )
         self._running[pod] = environment
-        watcher = asyncio.create_task(self._remove_when_ended(environment))
+        name = f"waiting for the end of {pod}"
+        watcher = self._supervisor.spawn(name, self._remove_when_ended(environment))
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
@@ -165,7 +170,7 @@ class LocalEnvironments:
     ) -> asyncio.subprocess.Process:
         make_directories(directory)
         variables = AgentVariables(self.gateway_address, self.master_secret, self.inherited)
-        paths = self._prepare_paths(function, directory, bootstrap)
+        paths = self._prepare_paths(directory, bootstrap)
         return await asyncio.create_subprocess_exec(
             *self.isolation.command,
             self.agent,
@@ -175,12 +180,10 @@ class LocalEnvironments:
             start_new_session=True,
         )
 
-    def _prepare_paths(
-        self, function: Function, directory: Path, bootstrap: Bootstrap
-    ) -> EnvironmentPaths:
+    def _prepare_paths(self, directory: Path, bootstrap: Bootstrap) -> EnvironmentPaths:
         programs = [self.agent, *map(Path, bootstrap.directories)]
         needed = list_needed_paths(self.machine, programs, select_inherited(self.inherited))
-        return self.isolation.prepare(directory, find_code_in_place(function), needed)
+        return self.isolation.prepare(directory, needed)
 
     async def _remove_when_ended(self, environment: LocalEnvironment) -> None:
         code = await environment.process.wait()

@@ -35,20 +35,13 @@ class Mount:
         }
 
 
-def plan_mounts(
-    directory: Path, covered: Sequence[Path], code: Path | None, needed: Iterable[Path]
-) -> list[Mount]:
+def plan_mounts(directory: Path, covered: Sequence[Path], needed: Iterable[Path]) -> list[Mount]:
     """The mounts of the environment at ``directory``; makes the places to mount on.
 
     ``covered`` are those of TASK, OPT and TMP that the environment has for itself. Paths of the
-    machine below them that are ``needed`` stay visible, read-only. ``code`` is a directory that is
-    used in place.
+    machine below them that are ``needed`` stay visible, read-only.
     """
-    own = {
-        TASK: code or directory / "task",
-        OPT: directory / "opt",
-        TMP: directory / "tmp",
-    }
+    own = {TASK: directory / "task", OPT: directory / "opt", TMP: directory / "tmp"}
     kept = [
         Mount(path, own[place] / path.relative_to(place), read_only=True)
         for place in (OPT, TMP)

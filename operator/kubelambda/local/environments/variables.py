@@ -8,9 +8,7 @@ begins with S3_PREFIX; nothing else.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from kubelambda.core.model.code import LocalDirectory
 from kubelambda.core.model.function import Function
 from kubelambda.core.packages.language_paths import Roots, build_local_paths
 from kubelambda.core.wire.keys import derive_function_key
@@ -82,11 +80,6 @@ def select_inherited(user_environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: user_environment[name] for name in INHERITED_VARIABLES if name in user_environment
     }
-
-
-def find_code_in_place(function: Function) -> Path | None:
-    """The directory whose files are used where they are, instead of being copied."""
-    return Path(function.code.path) if isinstance(function.code, LocalDirectory) else None
 
 
 def _build_language_paths(

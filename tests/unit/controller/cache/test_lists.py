@@ -163,7 +163,7 @@ async def test_what_is_deleted_unseen_leaves_with_the_next_complete_list() -> No
 
 
 async def test_a_list_that_fails_removes_nothing() -> None:
-    """FAULTS F5; the other kinds are compared all the same."""
+    """F5; the other kinds are compared all the same."""
     undisturbed = Listing(fill_api())
     await undisturbed.fill()
     before = len(undisturbed.api.calls)

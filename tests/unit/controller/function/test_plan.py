@@ -51,7 +51,7 @@ def test_a_new_function_gets_its_secret_and_no_deployment() -> None:
 
 
 def test_a_crash_after_the_secret_makes_the_same_secret_again() -> None:
-    """FAULTS F3: the name is derived, so a second POST meets the first one's object."""
+    """F3: the name is derived, so a second POST meets the first one's object."""
     record = read()
     names = {render_function(record, RUNTIME, PLATFORM).key_secret_name for _ in range(2)}
     assert len(names) == 1

@@ -1,6 +1,6 @@
 """Work that may wait comes one after the other at a pace."""
 
-from kubelambda.controller.function.rate_limiter import KeyedRateLimiter
+from kubelambda.controller.function.rate_limiter import FORGET_S, KeyedRateLimiter
 from kubelambda.core.capacity.token_bucket import TokenBucket
 
 
@@ -25,9 +25,11 @@ def test_a_turn_is_used_up_when_it_has_come() -> None:
     assert turns.wait_s("a", 100.0) == 1.0
 
 
-def test_a_turn_that_is_given_up_is_asked_for_anew() -> None:
+def test_a_turn_that_nobody_comes_back_for_is_forgotten() -> None:
+    """Its object is gone: what is remembered of it would stay for ever."""
     turns = KeyedRateLimiter(TokenBucket(1.0, 1.0))
     turns.wait_s("a", 100.0)
-    assert turns.wait_s("b", 100.0) == 1.0
-    turns.give_up("b")
-    assert turns.wait_s("b", 100.0) == 2.0
+    assert turns.wait_s("gone", 100.0) == 1.0
+    assert turns.wait_s("late", 100.0) == 2.0
+    assert turns.wait_s("late", 101.0 + FORGET_S) == 0.0
+    assert not turns._due

@@ -145,7 +145,7 @@ def test_a_resolved_image_is_written_and_remembered() -> None:
     ids=["another image", "another command", "another digest"],
 )
 def test_an_image_that_hands_wrote_into_the_status_is_not_run(edit: dict[str, Any]) -> None:
-    """FAULTS F33: the registry is asked anew instead."""
+    """F33: the registry is asked anew instead."""
     outcome = plan_function(RECORD, observe_image(RECORD), PLATFORM).outcome
     status = build_status(RECORD, outcome, region="us-east-1", now=NOW)
     for field, value in edit.items():

@@ -17,6 +17,7 @@ from kubelambda.controller.records.keys import Key
 from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageConfig, ImageRequest, ResolvedImage
 from kubelambda.core.model.code import encode_code
+from kubelambda.process.supervisor import Supervisor
 from unit.controller.builders import (
     IMAGE,
     NOW,
@@ -40,7 +41,9 @@ class Desk:
         self.now = 100.0
         self.gate = asyncio.Event()
         self.gate.set()
-        self.images = ImageLookups(self.resolve, self.changed.append, lambda: self.now)
+        self.images = ImageLookups(
+            self.resolve, self.changed.append, lambda: self.now, Supervisor()
+        )
 
     async def resolve(self, request: ImageRequest) -> Resolution:
         self.asked.append(request)
@@ -146,10 +149,11 @@ async def test_a_function_that_is_gone_is_forgotten() -> None:
     assert len(desk.answers) == 2
 
 
-async def test_a_bug_is_the_callers_to_log_and_does_not_stick() -> None:
+async def test_a_bug_is_logged_and_does_not_stick(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk()
-    with pytest.raises(IndexError):
-        await desk.images.look(record())
+    assert await desk.images.look(record()) == (subject.PENDING, subject.RETRY_S_MIN)
+    assert "looking up the image of apps/hello failed" in caplog.text
+    assert "IndexError" in caplog.text
     desk.answers = [IMAGE]
-    desk.now += subject.RETRY_S_MAX
+    desk.now += subject.RETRY_S_MIN
     assert await desk.images.look(record()) == (IMAGE, None)

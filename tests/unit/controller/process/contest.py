@@ -17,7 +17,7 @@ DURATION_S, RENEW_S = 4.0, 1.0
 TAKEOVER_S = 5.0
 """What the installation promises after a crash."""
 TURNS = 40
-"""KeyedRateLimiter of the event loop in which everybody who can go on has gone on."""
+"""Turns of the event loop in which everybody who can go on has gone on."""
 
 
 class ManualClock:

@@ -1,4 +1,4 @@
-"""Who leads, over an API server in memory and a clock that the test moves (FAULTS F4)."""
+"""Who leads, over an API server in memory and a clock that the test moves (F4)."""
 
 import asyncio
 from collections.abc import AsyncIterator

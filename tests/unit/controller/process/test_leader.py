@@ -153,6 +153,28 @@ async def test_the_lease_is_renewed_while_the_first_lists_take_long() -> None:
 
 
 @on_jumping_loop
+async def test_what_was_begun_beside_the_parts_has_ended_before_the_lease_is_given_up() -> None:
+    """Else it might write while a standby leads."""
+    api = MemoryApi()
+    process, stop = Process(api, "one"), asyncio.Event()
+    holders: list[str] = []
+
+    async def write_slowly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            holders.append(holder(api))
+
+    living = asyncio.create_task(process.live(stop))
+    await process.watches.followed.wait()
+    process.parts.supervisor.spawn("scaling", write_slowly())
+    await asyncio.sleep(1)
+    stop.set()
+    await living
+    assert (holders, holder(api)) == (["one"], "")
+
+
+@on_jumping_loop
 async def test_after_a_stop_the_label_goes_first_and_the_lease_last() -> None:
     api = MemoryApi()
     process, stop = Process(api, "one"), asyncio.Event()

@@ -1,4 +1,4 @@
-"""FAULTS F4: whatever is stopped, frozen or unreachable, never do two processes lead at once.
+"""F4: whatever is stopped, frozen or unreachable, never do two processes lead at once.
 
 Each process here is an elector with its renewals. It may be frozen and resumed at each of its
 awaits, as SIGSTOP and SIGCONT do, or killed and started again; the API server may be away.

@@ -1,4 +1,4 @@
-"""FAULTS F3: a controller that is killed after any of its requests; the next one ends the same way.
+"""F3: a controller that is killed after any of its requests; the next one ends the same way.
 
 Each scenario runs once undisturbed; then once for each of its requests, after which the process is
 gone with all that it knew, and another one looks at everything.

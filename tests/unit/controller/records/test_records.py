@@ -11,7 +11,7 @@ from unit.controller.builders import PLATFORM, make_function, observed_deploymen
 
 
 def test_code_and_environment_values_do_not_stay_in_memory() -> None:
-    """DESIGN 6: a digest of them stays, so that a change is seen."""
+    """A digest of them stays, so that a change is seen."""
     manifest = make_function(environment={"variables": {"TOKEN": "TOP-SECRET-VALUE"}})
     record = read_function(manifest)
     everything = repr([getattr(record, name) for name in record.__slots__])

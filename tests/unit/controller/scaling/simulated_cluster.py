@@ -28,6 +28,7 @@ from kubelambda.kube.memory import Call, Event, MemoryApi
 from kubelambda.kube.paths import DEPLOYMENTS, PODS
 from kubelambda.kube.resources import labels
 from unit.controller.builders import PLATFORM, RUNTIME, make_function
+from unit.controller.scaling.settling_supervisor import SettlingSupervisor
 
 STEP_S = 0.1
 IDLE_S = 20.0
@@ -118,6 +119,7 @@ class SimulatedCluster:
         )
         self.fails = False
         self.are_gateways_up = True
+        self.supervisor = SettlingSupervisor()
         self.records = [
             read_function(make_function(name, uid=f"uid-{name}", **spec)) for name in names
         ]
@@ -171,6 +173,7 @@ class SimulatedCluster:
             self.presence,
             cold_starts,
             self.settings,
+            self.supervisor,
             self.clock,
         )
 
@@ -234,7 +237,7 @@ class SimulatedCluster:
             for drain in self.scaler.take_report(report).drains:
                 self._drain(drain)
         self.scaler.evaluate()
-        await self.scaler.settle()
+        await self.supervisor.settle()
         self._play_replica_sets()
         self._schedule()
         self._play_kubelet()

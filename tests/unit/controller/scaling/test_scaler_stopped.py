@@ -1,4 +1,4 @@
-"""FAULTS F3: a scaler that is killed after any of its requests; the next one comes to the same end.
+"""F3: a scaler that is killed after any of its requests; the next one comes to the same end.
 
 Each scenario runs once undisturbed; then once for each of its requests, after which the process is
 gone with all that it knew, and another one reads the cluster anew.

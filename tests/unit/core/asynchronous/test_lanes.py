@@ -1,4 +1,4 @@
-"""Rules L1 to L6 of core.lane and F1 to F4 of core.lanes, on a simulated clock."""
+"""Rules L1 to L6 of core.lane and L7 to L10 of core.lanes, on a simulated clock."""
 
 import pytest
 from hypothesis import given, settings
@@ -103,7 +103,7 @@ def test_l3_a_function_without_slots_is_asked_rarely_and_found_free_soon() -> No
     assert len(simulation.done_at) == 50
 
 
-def test_f2_a_neighbour_is_served_beside_thousands_of_throttled_events() -> None:
+def test_l8_a_neighbour_is_served_beside_thousands_of_throttled_events() -> None:
     simulation = simulate(
         noisy=SimulatedFunction(work_s=1.0, reservation=1), quiet=SimulatedFunction(work_s=0.1)
     )
@@ -115,7 +115,7 @@ def test_f2_a_neighbour_is_served_beside_thousands_of_throttled_events() -> None
     assert max(at for key, at in simulation.done_at.items() if "quiet" in key) < 25.0
 
 
-def test_f2_a_neighbour_is_served_beside_thousands_of_events_that_cannot_run() -> None:
+def test_l8_a_neighbour_is_served_beside_thousands_of_events_that_cannot_run() -> None:
     simulation = simulate(
         noisy=SimulatedFunction(work_s=1.0, reservation=0), quiet=SimulatedFunction(work_s=0.1)
     )
@@ -126,7 +126,7 @@ def test_f2_a_neighbour_is_served_beside_thousands_of_events_that_cannot_run() -
     assert sum(key.startswith("quiet") for key in simulation.done_at) == 20
 
 
-def test_f3_what_goes_back_is_not_put_off_for_long_while_its_function_makes_progress() -> None:
+def test_l9_what_goes_back_is_not_put_off_for_long_while_its_function_makes_progress() -> None:
     simulation = simulate(slow=SimulatedFunction(work_s=1.0, reservation=1))
     simulation.offer("slow", 1_500)
     simulation.run_until(1_600.0)
@@ -136,7 +136,7 @@ def test_f3_what_goes_back_is_not_put_off_for_long_while_its_function_makes_prog
     assert all(one is not None and one <= RETURN_S_MAX for one in late)
 
 
-def test_f1_there_is_room_for_one_more_function_beside_any() -> None:
+def test_l7_there_is_room_for_one_more_function_beside_any() -> None:
     simulation = simulate(
         greedy=SimulatedFunction(work_s=900.0), other=SimulatedFunction(work_s=0.1)
     )
@@ -211,7 +211,7 @@ def test_l6_a_throttled_event_is_the_oldest_again() -> None:
     assert lane.take(0.3, 1_000) == first
 
 
-def test_f4_a_lane_without_events_is_forgotten() -> None:
+def test_l10_a_lane_without_events_is_forgotten() -> None:
     lanes = Lanes()
     lanes.add("f", "event", 0.0, 10, 0.0)
     (key,) = lanes.take(0.0)

@@ -140,7 +140,7 @@ def test_every_event_ends_or_goes_on_and_never_both(results: list[tuple[Result, 
             now += 1.0
             continue
         if not isinstance(settled, Again):
-            assert isinstance(settled, Dead) or result in {Outcome(b"1"), DELETED}
+            assert isinstance(settled, Dead) or result in (Outcome(b"1"), DELETED)
             break
         assert settled.successor.due_at > now
         assert settled.successor.message_id != event.message_id

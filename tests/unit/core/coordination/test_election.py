@@ -1,4 +1,4 @@
-"""Who leads, and for how long it may write (FAULTS F4)."""
+"""Who leads, and for how long it may write (F4)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Payloads that are no JSON, and payloads that are, oddly (FAULTS F17)."""
+"""Payloads that are no JSON, and payloads that are, oddly (F17)."""
 
 REFUSED = {
     "nothing": b"",

@@ -1,12 +1,14 @@
-"""Payloads are JSON or refused; both ways of checking give one verdict (FAULTS F17)."""
+"""Payloads are JSON or refused; both ways of checking give one verdict (F17)."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubelambda.core.payload import json_check
 from kubelambda.core.payload.json_check import SLICE_BYTES, NotJsonError, check_small, iter_check
 from unit.core.payload.json_corpus import ACCEPTED, REFUSED
 
@@ -112,3 +114,16 @@ WRONG = {
 def test_f17_what_is_wrong_far_inside_a_token_is_found(payload: bytes) -> None:
     for check in CHECKS:
         assert not verdict(check, payload)
+
+
+POSSESSIVE_GROUP = re.compile(r"\)(?:[*+?]|\{[\d,]*\})\+")
+
+
+PATTERNS = {name: one for name, one in vars(json_check).items() if isinstance(one, re.Pattern)}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+def test_the_check_does_not_depend_on_a_patch_release(pattern: re.Pattern[bytes]) -> None:
+    """gh-106052: before Python 3.11.5 a possessive quantifier on a group may match wrongly."""
+    text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode()
+    assert not POSSESSIVE_GROUP.search(text)

@@ -23,7 +23,7 @@ PATH = "/v1/demand"
 
 @pytest.mark.parametrize("master", [b"", b"x", bytes(31)])
 def test_a_missing_or_short_master_secret_is_an_error(master: bytes) -> None:
-    """FAULTS rule 4.6: never "auth off"."""
+    """Rule A6: never "auth off"."""
     with pytest.raises(WeakMasterSecretError):
         derive_key(master, "info")
 

@@ -50,9 +50,9 @@ def test_no_more_than_the_maximum_is_held_and_somebody_new_always_finds_room(
         if releases:
             bodies.pop(0).release()
         assert budget.held_bytes == sum(one.held_bytes for one in bodies) < MAX
-        assert HeldBody(budget, "somebody new").add(1)
-        bodies.append(HeldBody(budget, "somebody new", held_bytes=1))
-        bodies.pop().release()
+        newcomer = HeldBody(budget, "somebody new")
+        assert newcomer.add(1)
+        newcomer.release()
     for body in bodies:
         body.release()
     assert budget.by_address == {}

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from typing import Any, get_args
 
 import pytest
@@ -19,8 +18,6 @@ from kubelambda.gateway.invoke.request_values import (
     read_trace_id,
     wants_log_tail,
 )
-
-NEW_TRACE_ID = re.compile(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0")
 
 
 def make_request(query: bytes = b"", **headers: bytes) -> Request:
@@ -106,10 +103,9 @@ def test_a_callers_trace_header_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize("given", [b"", b"Root=1\xff", b'Root="1"', b"a" * 513, b"a b"])
-def test_a_trace_header_that_cannot_be_passed_on_is_replaced(given: bytes) -> None:
-    first, second = (read_trace_id(make_request(x_amzn_trace_id=given)) for _ in range(2))
-    assert NEW_TRACE_ID.fullmatch(first)
-    assert first != second
+def test_a_trace_header_that_cannot_be_passed_on_is_left_out(given: bytes) -> None:
+    """The request gets one of the platform's then (test_ids)."""
+    assert not read_trace_id(make_request(x_amzn_trace_id=given))
 
 
 @pytest.mark.parametrize(("given", "wanted"), [(b"Tail", True), (b"None", False), (b"", False)])

@@ -152,12 +152,10 @@ class FakeAgent:
         return [(kind, json.loads(payload)) for kind, payload in said if kind not in NO_CONTROL]
 
     def begin_event(self) -> None:
-        """Become idle, and be given an event whose timer the test does not wait for."""
+        """Become idle, and be given an event."""
         self.greet()
         self.send(FrameType.INIT_DONE, {"initMs": 1})
-        invocation = make_invocation(lambda _: None)
-        self.environment.invoke(invocation)
-        invocation.stop_timer()
+        self.environment.invoke(make_invocation(lambda _: None))
 
     @property
     def environment(self) -> Environment:

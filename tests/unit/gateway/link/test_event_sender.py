@@ -4,9 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubelambda.core.wire import frames
+from kubelambda.core.wire.event_frames import encode_beginning
 from kubelambda.core.wire.frames import FrameDecoder, FrameType
 from kubelambda.gateway.link.event_sender import EventSender
 from unit.gateway.link.fake_agent import make_invocation
+
+BEGINNING = encode_beginning("r-1")
 
 
 class Written:
@@ -37,7 +40,7 @@ def test_no_more_is_sent_than_the_agent_gives_credit_for(size: int, grants: list
     payload = (bytes(range(251)) * (size // 251 + 1))[:size]
     written = Written()
     sender = EventSender(written.write)
-    sender.start(make_invocation(lambda _: None, payload))
+    sender.start(make_invocation(lambda _: None, payload), BEGINNING)
     allowed = frames.WINDOW_BYTES
     assert len(written.body) <= allowed
     for credit in grants:
@@ -56,17 +59,17 @@ def test_no_more_is_sent_than_the_agent_gives_credit_for(size: int, grants: list
 def test_what_is_left_of_an_event_that_is_over_is_not_sent_with_the_next() -> None:
     written = Written()
     sender = EventSender(written.write)
-    sender.start(make_invocation(lambda _: None, b"x" * (2 * frames.WINDOW_BYTES)))
+    sender.start(make_invocation(lambda _: None, b"x" * (2 * frames.WINDOW_BYTES)), BEGINNING)
     sender.stop()
     sender.add_credit(frames.WINDOW_BYTES)
     assert FrameType.INVOKE_END not in written.types
     written.frames.clear()
-    sender.start(make_invocation(lambda _: None, b"next"))
+    sender.start(make_invocation(lambda _: None, b"next"), BEGINNING)
     assert written.types == [FrameType.INVOKE, FrameType.INVOKE_BODY, FrameType.INVOKE_END]
     assert written.body == b"next"
 
 
 def test_a_small_event_is_one_write() -> None:
     writes: list[bytes] = []
-    EventSender(writes.append).start(make_invocation(lambda _: None, b"{}"))
+    EventSender(writes.append).start(make_invocation(lambda _: None, b"{}"), BEGINNING)
     assert len(writes) == 1

@@ -216,6 +216,35 @@ async def test_an_answer_that_fails_takes_no_other_agents_answer_with_it() -> No
     assert not world.hello_decider._parked
 
 
+async def test_an_agent_that_hangs_up_while_another_is_answered_is_not_answered_itself() -> None:
+    world = World()
+    waiting: list[Hello] = []
+
+    def hang_up_the_other(decision: HelloDecision) -> None:
+        world.decided.append(decision)
+        world.hello_decider.forget(waiting[1])
+
+    waiting.append(world.greet(pod="first", answer=hang_up_the_other))
+    waiting.append(world.greet(pod="second"))
+    world.index.put(make_function())
+    world.hello_decider.reconsider(REF)
+    assert len(world.decided) == len(world.opened) == 1
+
+
+async def test_an_answer_that_changes_the_catalog_answers_nobody_twice() -> None:
+    world = World()
+
+    def reconsider(decision: HelloDecision) -> None:
+        world.decided.append(decision)
+        world.hello_decider.reconsider(REF)
+
+    world.greet(pod="first", answer=reconsider)
+    world.greet(pod="second")
+    world.index.put(make_function())
+    world.hello_decider.reconsider(REF)
+    assert len(world.decided) == len(world.opened) == 2
+
+
 async def test_what_another_function_waits_for_stays_parked() -> None:
     world = World()
     world.greet(ref=FunctionRef("shop", "other"), uid="other")

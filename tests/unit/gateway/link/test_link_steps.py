@@ -90,7 +90,7 @@ class Life:
 
     def be_invoked(self) -> None:
         invocation = make_invocation(self.answers.append)
-        invocation.on_released = self._count_released
+        invocation.slot = self
         self.agent.environment.invoke(invocation)
 
     def begin_the_response(self) -> None:
@@ -117,7 +117,9 @@ class Life:
         assert not links.links_by_uid
         assert self.gateway.attached == self.gateway.detached
         assert all(one.invocation is None for one in self.gateway.detached)
-        assert count_timers() == 0
+        assert not links.deadlines._late_at
+        of_the_gateway = links.deadlines._timer is not None
+        assert count_timers() == of_the_gateway, "at most the one look at all deadlines"
 
     def return_again(self) -> None:
         self.agent, self._state = FakeAgent(self.gateway), "unconfigured"
@@ -127,7 +129,7 @@ class Life:
         assert self.agent.environment.state == "idle"
         self.agent.hang_up()
 
-    def _count_released(self) -> None:
+    def release(self) -> None:
         self.released += 1
 
 
@@ -184,6 +186,8 @@ def test_nothing_is_left_of_a_link_that_ends_after_any_step(state: str, steps: l
         assert len(life.gateway.attached) == linked, "whoever waited for the catalog has hung up"
         life.return_again()
         life.assert_nothing_is_left()
+        await asyncio.sleep(make_function().timeout_s + 1)
+        assert count_timers() == 0
 
     run_jumping(live())
 

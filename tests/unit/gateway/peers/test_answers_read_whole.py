@@ -50,8 +50,10 @@ async def answering(
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    yield f"127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    try:
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def make_heartbeat(functions: int) -> Heartbeat:
@@ -60,7 +62,10 @@ def make_heartbeat(functions: int) -> Heartbeat:
 
 
 @pytest.mark.parametrize("functions", [0, 1, 1_000])
-async def test_a_heartbeat_that_comes_in_pieces_is_read_whole(functions: int) -> None:
+async def test_a_heartbeat_that_comes_in_pieces_is_read_whole(
+    functions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubelambda.gateway.peers.heartbeats.EXCHANGE_S", 30.0)
     reply = make_heartbeat(functions)
 
     async def build(request: web.Request) -> tuple[bytes, str]:
@@ -70,8 +75,10 @@ async def test_a_heartbeat_that_comes_in_pieces_is_read_whole(functions: int) ->
 
     heartbeats = HttpHeartbeats(SIGNATURES)
     async with answering(build) as address:
-        assert await heartbeats.exchange(address, SENDER) == reply
-        await heartbeats.close()
+        try:
+            assert await heartbeats.exchange(address, SENDER) == reply
+        finally:
+            await heartbeats.close()
 
 
 async def test_a_heartbeat_over_the_limit_is_no_heartbeat() -> None:

@@ -10,6 +10,7 @@ from kubelambda.core.wire.demand import FunctionDemand
 from kubelambda.core.wire.frames import FrameType, encode_control
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import Environment
+from kubelambda.gateway.link.event_deadlines import EventDeadlines
 from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.pools.pools import Pools
 
@@ -53,7 +54,7 @@ class Agent:
         identity = Identity(function.ref, function.uid, pod, pod, "r", function.config_digest)
         self._pools = pools
         self.told: list[FrameType] = []
-        self.environment = Environment(identity, pools, self._take, lambda: None)
+        self.environment = Environment(identity, pools, self._take, lambda: None, EventDeadlines())
 
     def _take(self, frames: bytes) -> None:
         while frames:

@@ -1,0 +1,432 @@
+"""The end of a trunk that was dialled: it takes another gateway's events and sends their answers.
+
+Contract: docs/forwarding.md. Nothing is taken before the other gateway has proved itself. BEGUN has
+been handed to the kernel when ``ServedStream.begin`` returns, so before the environment gets the
+event. When the connection ends, the caller of every event on it has gone. The bytes of payloads are
+charged to a budget until their events are answered; an event that finds no room is refused.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from kubelambda.core.capacity.client_limits import SMALL_BODY_BYTES
+from kubelambda.core.errors import ApiError
+from kubelambda.core.model.invocation import Dropped, Outcome
+from kubelambda.core.wire import trunk_frames as frames
+from kubelambda.core.wire import trunk_opening
+from kubelambda.core.wire.relay import MalformedRelayError, RelayRequest
+from kubelambda.core.wire.trunk_flow import Incoming, Outgoing
+from kubelambda.core.wire.trunk_frames import TrunkProtocolError
+from kubelambda.core.wire.trunk_messages import decode_event_head, encode_outcome_head
+from kubelambda.gateway.http.answer_encoding import Headers
+from kubelambda.gateway.peers.trunk import PING_S, TrunkEnd
+
+logger = logging.getLogger(__name__)
+
+STREAMS_MAX: Final = 10_000
+"""Events of one gateway that are in flight here; one more is refused."""
+MALFORMED: Final = 400
+MISDIRECTED: Final = 421
+NO_ROOM: Final = 503
+_ACCEPTING: Final = "accepting"
+_DIALLING: Final = "dialling"
+
+
+class ServedStream(Outgoing):
+    """One event of the other gateway's, and its answer; a driver of ``relay_answer.RelayAnswer``.
+
+    ``gone``: its caller has gone, so nobody waits for its answer. What is answered after that, or
+    after its one answer, is dropped.
+    """
+
+    __slots__ = (
+        "gone",
+        "held",
+        "incoming",
+        "is_answered",
+        "is_begun",
+        "missing",
+        "on_gone",
+        "on_writable",
+        "pieces",
+        "request",
+        "trunk",
+        "was_full",
+    )
+
+    def __init__(self, trunk: "TrunkServer", stream: int, request: RelayRequest) -> None:
+        super().__init__(stream)
+        self.trunk = trunk
+        self.request = request
+        self.incoming = Incoming()
+        self.pieces: list[bytes] = []
+        self.missing = 0
+        """So many bytes of its payload are still to come."""
+        self.held = 0
+        """So many are charged to the budget."""
+        self.is_begun = False
+        self.is_answered = False
+        """Its last frame is written, or waits for credit."""
+        self.was_full = False
+        """The event stream's maker was told to wait."""
+        self.gone = False
+        self.on_gone: Callable[[], None] | None = None
+        self.on_writable: Callable[[], None] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be answered any more."""
+        return self.gone or self.is_answered
+
+    def begin(self) -> None:
+        """The event is handed to an environment now: the other gateway is told so first."""
+        self.is_begun = True
+        if not self.is_over:
+            self.trunk.write_now(frames.encode_header(frames.BEGUN, self.stream, 0))
+
+    def complete(self, outcome: Outcome | ApiError | Dropped) -> None:
+        """What became of it."""
+        if not self.is_over:
+            self.trunk.answer(self, outcome)
+
+    def drop(self) -> None:
+        """Answer nothing, or nothing more: nobody knows how it ended."""
+        if not self.is_over:
+            self.trunk.break_off(self, frames.encode_frame(frames.LOST, self.stream))
+
+    def sent_all(self) -> None:
+        """The other gateway has been sent what was waiting."""
+        if self.is_answered:
+            self.trunk.discard(self)
+        elif self.was_full and not self.gone:
+            self.was_full = False
+            if self.on_writable is not None:
+                self.on_writable()
+
+
+class StreamedAnswer:
+    """The event stream that answers one event; a driver of ``streaming.AnswerInParts``."""
+
+    def __init__(self, stream: ServedStream) -> None:
+        self._stream = stream
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._stream.gone
+
+    @property
+    def on_writable(self) -> Callable[[], None] | None:
+        """Called when more is taken, after ``send`` said no."""
+        return self._stream.on_writable
+
+    @on_writable.setter
+    def on_writable(self, callback: Callable[[], None] | None) -> None:
+        self._stream.on_writable = callback
+
+    def begin(self, status: int, headers: Headers) -> None:
+        """The answer is an event stream; the other gateway's client gets its own head."""
+        stream = self._stream
+        if not stream.is_over:
+            stream.trunk.write(frames.encode_frame(frames.STREAM, stream.stream))
+
+    def send(self, data: bytes) -> bool:
+        """Send a part; False: wait for ``on_writable`` before the next one."""
+        stream = self._stream
+        if stream.is_over:
+            return False
+        stream.was_full = not stream.trunk.sender.send_part(stream, data)
+        return not stream.was_full
+
+    def end(self) -> None:
+        """Nothing follows."""
+        stream = self._stream
+        if not stream.is_over:
+            stream.trunk.end_stream(stream)
+
+
+class Budget(Protocol):
+    """What the payloads of all events may hold (``gateway.http.body_budget``)."""
+
+    def hold(self, address: str, count: int, *, is_small: bool = False) -> bool:
+        """Charge ``count`` bytes to ``address``; False where there is no room for them."""
+        ...
+
+    def let_go(self, address: str, count: int) -> None:
+        """Give ``count`` bytes of ``address`` back."""
+        ...
+
+
+class TrunkKeeper(Protocol):
+    """What the trunks of a gateway have in common (``trunk_listener.TrunkListener``)."""
+
+    @property
+    def address(self) -> str:
+        """By which other gateways dial this one."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """For the payloads of their events."""
+        ...
+
+    def prove(self, text: str) -> str:
+        """A proof of this gateway."""
+        ...
+
+    def is_proof(self, proof: str, text: str) -> bool:
+        """Whether another gateway has made ``proof``."""
+        ...
+
+    def serve(self, request: RelayRequest, payload: bytes, stream: ServedStream) -> None:
+        """Run an event."""
+        ...
+
+    def proved(self, trunk: "TrunkServer") -> None:
+        """The other gateway has proved itself."""
+        ...
+
+    def ended(self, trunk: "TrunkServer") -> None:
+        """The connection is gone, or is no trunk."""
+        ...
+
+    def emptied(self) -> None:
+        """A trunk has no event in flight any more."""
+        ...
+
+    def serve_http(self, transport: asyncio.Transport, received: bytes) -> None:
+        """A connection that began with ``received`` is no trunk."""
+        ...
+
+
+class TrunkServer(TrunkEnd):
+    """From the gateway at the address ``peer``, which has no port."""
+
+    def __init__(self, keeper: TrunkKeeper, peer: str, ping_s: float = PING_S) -> None:
+        super().__init__(ping_s)
+        self._keeper = keeper
+        self.peer = peer
+        self._opening = b""
+        self._covered = ""
+        """What the other gateway's proof has to cover."""
+        self.is_proved = False
+        self._last_stream = 0
+        self._streams: dict[int, ServedStream] = {}
+
+    def describe(self) -> str:
+        """The other gateway, for a log."""
+        return self.peer
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no event is in flight and no answer is on its way."""
+        return not self._streams
+
+    # opening
+
+    def receive(self, data: bytes) -> None:
+        """Bytes of the other gateway: its opening, then frames."""
+        if self._covered:
+            super().receive(data)
+            return
+        self._opening += data
+        is_opening = trunk_opening.is_opening(self._opening)
+        if is_opening is None or self._transport is None or self._transport.is_closing():
+            return
+        if not is_opening:
+            self._keeper.ended(self)
+            self._keeper.serve_http(self._transport, self._opening)
+            return
+        try:
+            split = trunk_opening.split_head(self._opening)
+        except trunk_opening.MalformedOpeningError:
+            self._refuse("431 Request Header Fields Too Large")
+            return
+        if split is not None:
+            head, rest = split
+            self._opening = b""
+            if self._answer_opening(head) and rest:
+                super().receive(rest)
+
+    def _answer_opening(self, head: bytes) -> bool:
+        keeper = self._keeper
+        try:
+            address, dialled, offered = trunk_opening.decode_opening(head)
+        except trunk_opening.MalformedOpeningError:
+            self._refuse("400 Bad Request")
+            return False
+        protocol = trunk_opening.choose_protocol(offered)
+        if protocol is None:
+            self._refuse("426 Upgrade Required")
+            return False
+        if address != keeper.address:
+            self._refuse("421 Misdirected Request")
+            return False
+        accepted = secrets.token_hex(trunk_opening.NONCE_CHARS // 2)
+
+        def cover(role: str) -> str:
+            return trunk_opening.describe_opening(
+                role,
+                address=address,
+                protocol=protocol,
+                offered=offered,
+                dialled=dialled,
+                accepted=accepted,
+            )
+
+        self._covered = cover(_DIALLING)
+        proof = keeper.prove(cover(_ACCEPTING))
+        self.write(trunk_opening.encode_acceptance(protocol, accepted, proof))
+        self.flush()
+        return True
+
+    def _refuse(self, status: str) -> None:
+        self.write(trunk_opening.encode_refusal(status))
+        self.close()
+
+    def go_away(self) -> None:
+        """No new events, please."""
+        self.write(frames.encode_frame(frames.GOAWAY, 0))
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection is gone: whoever waited has gone."""
+        super().lost(error)
+        for stream in list(self._streams.values()):
+            self._leave(stream)
+        self._keeper.ended(self)
+
+    # events
+
+    def take(self, frame_type: int, number: int, payload: bytes) -> None:
+        """One frame of the other gateway's about an event."""
+        if not self.is_proved:
+            raise TrunkProtocolError("it has not proved to be a gateway")
+        if frame_type == frames.EVENT:
+            self._take_event(number, payload)
+            return
+        stream = self._streams.get(number)
+        if stream is None:
+            return  # answered, or cancelled before it was sent
+        if frame_type == frames.DATA:
+            self._take_data(stream, payload)
+        elif frame_type == frames.CREDIT:
+            self.sender.add_stream_credit(stream, frames.decode_credit(payload))
+        elif frame_type == frames.CANCEL:
+            self._leave(stream)
+        else:
+            raise TrunkProtocolError(f"frame 0x{frame_type:02x} has no place in an event")
+
+    def take_proof(self, payload: bytes) -> None:
+        """Take events from here on; TrunkProtocolError where the proof is wrong or a second one."""
+        proof = payload.decode("ascii", "replace")
+        if self.is_proved or not self._keeper.is_proof(proof, self._covered):
+            raise TrunkProtocolError("it has not proved to be a gateway")
+        self.is_proved = True
+        self.open()
+        self._keeper.proved(self)
+
+    def _take_event(self, number: int, payload: bytes) -> None:
+        if number <= self._last_stream:
+            raise TrunkProtocolError(f"stream {number} is not new")
+        self._last_stream = number
+        try:
+            request, start, count = decode_event_head(payload)
+        except MalformedRelayError:
+            self.write(frames.encode_refusal(number, MALFORMED))
+            return
+        if len(self._streams) >= STREAMS_MAX:
+            self.write(frames.encode_refusal(number, NO_ROOM))
+            return
+        stream = ServedStream(self, number, request)
+        self._streams[number] = stream
+        stream.missing = count
+        body = payload[start:]
+        if len(body) != count:
+            self._add_piece(stream, body)
+        elif not count or self._hold(stream, count):
+            stream.missing = 0
+            self._keeper.serve(request, body, stream)
+
+    def _take_data(self, stream: ServedStream, payload: bytes) -> None:
+        if not stream.missing:
+            raise TrunkProtocolError("part of a payload that was whole")
+        self._add_piece(stream, payload)
+        if not stream.gone and stream.missing:
+            credit = stream.incoming.take_credit()
+            if credit:
+                self.write(frames.encode_credit(stream.stream, credit))
+
+    def _add_piece(self, stream: ServedStream, piece: bytes) -> None:
+        count = len(piece)
+        if count > stream.missing or not stream.incoming.receive(count):
+            raise TrunkProtocolError("more of a payload than was announced or allowed")
+        stream.missing -= count
+        if count and not self._hold(stream, count):
+            return
+        stream.pieces.append(piece)
+        if not stream.missing:
+            body, stream.pieces = b"".join(stream.pieces), []
+            self._keeper.serve(stream.request, body, stream)
+
+    def _hold(self, stream: ServedStream, count: int) -> bool:
+        is_small = stream.held + count + stream.missing <= SMALL_BODY_BYTES
+        if self._keeper.budget.hold(self.peer, count, is_small=is_small):
+            stream.held += count
+            return True
+        self.break_off(stream, frames.encode_refusal(stream.stream, NO_ROOM))
+        return False
+
+    # answers
+
+    def answer(self, stream: ServedStream, outcome: Outcome | ApiError | Dropped) -> None:
+        """Send the outcome, which is the last of the stream."""
+        if isinstance(outcome, Dropped):
+            stream.drop()
+        elif isinstance(outcome, ApiError) and outcome.status == MISDIRECTED:
+            self.break_off(stream, frames.encode_refusal(stream.stream, MISDIRECTED))
+        else:
+            stream.is_answered = True
+            head, body = encode_outcome_head(outcome)
+            self.sender.send_message(stream, frames.OUTCOME, head, body)
+            self._release(stream)
+            if not stream.is_waiting:
+                self.discard(stream)
+
+    def end_stream(self, stream: ServedStream) -> None:
+        """An event stream is complete: its end follows what is waiting of it."""
+        stream.is_answered = True
+        self.sender.send_end(stream, frames.encode_frame(frames.END, stream.stream))
+        self._release(stream)
+
+    def break_off(self, stream: ServedStream, frame: bytes) -> None:
+        """``frame`` is the last of the stream; what is waiting of it is not sent."""
+        stream.is_answered = True
+        self.write(frame)
+        self.discard(stream)
+
+    def discard(self, stream: ServedStream) -> None:
+        """Nothing more is sent or received on it; a second call changes nothing."""
+        stream.forget()
+        self._release(stream)
+        if self._streams.pop(stream.stream, None) is not None and not self._streams:
+            self._keeper.emptied()
+
+    def _release(self, stream: ServedStream) -> None:
+        held, stream.held = stream.held, 0
+        stream.pieces = []
+        if held:
+            self._keeper.budget.let_go(self.peer, held)
+
+    def _leave(self, stream: ServedStream) -> None:
+        """The caller has gone."""
+        stream.gone = True
+        self.discard(stream)
+        on_gone, stream.on_gone = stream.on_gone, None
+        try:
+            if on_gone is not None:
+                on_gone()
+        except Exception:
+            logger.exception("request %s cannot be left", stream.request.request_id)
