@@ -1,7 +1,7 @@
 """Which build of kubelambda this process runs: its version, and whether it is compiled.
 
 Contract: needs nothing but the standard library. Compiled and pure Python behave alike; whoever
-compares times or memory must know which one it was (docs/adr/0009).
+compares times or memory must know which one it was (docs/adr/0010).
 """
 
 from dataclasses import dataclass
