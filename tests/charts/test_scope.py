@@ -48,7 +48,7 @@ def test_runtimes_are_the_same_in_both_scopes(render: Render) -> None:
     runtimes = of_kind(render(), "LambdaRuntime")
     names = [LambdaRuntime.model_validate(runtime).metadata.name for runtime in runtimes]
     nodes = {"nodejs22.x", "nodejs24.x"}
-    wanted = {"python3.13", "java21", "ruby3.3", "provided.al2023", "provided.al2"}
+    wanted = {"python3.13", "java21", "ruby3.3", "dotnet8", "provided.al2023", "provided.al2"}
     assert set(names) == wanted | nodes
     data = named(render(*NAMESPACED), "ConfigMap", "kubelambda-runtimes")["data"]
     assert [yaml.safe_load(data[f"{name}.yaml"]) for name in names] == runtimes
@@ -60,7 +60,6 @@ def test_runtimes_are_the_same_in_both_scopes(render: Render) -> None:
 def test_a_runtime_can_be_added_and_left_out(render: Render) -> None:
     objects = render(
         "runtimes.python3_13.enabled=false",
-        "runtimes.dotnet8.enabled=true",
         "runtimes.other.identifier=other1",
         "runtimes.other.image=x",
     )
@@ -70,4 +69,4 @@ def test_a_runtime_can_be_added_and_left_out(render: Render) -> None:
     }
     assert "python3.13" not in found
     assert found["provided.al2023"] == []
-    assert found["other1"] == found["dotnet8"] == ["/var/runtime/bootstrap"]
+    assert found["other1"] == found["java21"] == ["/var/runtime/bootstrap"]

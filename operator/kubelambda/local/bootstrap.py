@@ -33,13 +33,13 @@ NAMES: Mapping[str, str] = {
     "nodejs": "Node.js",
     "java": "Java",
     "ruby": "Ruby",
-    "dotnet": "mono",
+    "dotnet": ".NET",
 }
 MISSING: Mapping[str, str] = {
     "nodejs": "the program node",
     "java": "the program java",
     "ruby": "the program ruby",
-    "dotnet": "the program mono, which stands in for .NET",
+    "dotnet": "the program dotnet (`make local-runtimes` fetches it)",
 }
 
 
@@ -69,7 +69,7 @@ class Bootstrap:
     runtime_directory: str = ""
     """What takes the place of /var/runtime."""
     lang_directory: str = ""
-    """What takes the place of /var/lang, where ``make node-runtimes`` built the runtime."""
+    """What takes the place of /var/lang, where the interpreter was fetched or built."""
     modules: str = ""
     """Where the libraries are that the image bundles."""
 
@@ -112,10 +112,11 @@ def _plan_language(known: re.Match[str], handler: str, machine: Machine) -> Boot
     return Bootstrap(
         argv=_build_command(language, interpreter, handler, machine),
         warning=_compare(language, asked, version),
-        variables=_list_variables(language, directory),
+        variables=_list_variables(language, directory, machine),
         language=language,
         versions=_name_versions(language, asked, version),
         runtime_directory=directory,
+        lang_directory=machine.fetched.get(language, ""),
         modules=machine.modules.get(language, ""),
     )
 
@@ -131,11 +132,22 @@ def _build_command(
     return ("/bin/sh", "-c", WRAPPED, "bootstrap", *command)
 
 
-def _list_variables(language: str, directory: str) -> dict[str, str]:
+def _list_variables(language: str, directory: str, machine: Machine) -> dict[str, str]:
     own = {"LAMBDA_RUNTIME_DIR": directory}
+    if language == "dotnet":
+        own |= _list_dotnet_variables(machine)
     if language in FRAMING:
         own |= LOG_FRAMES
     return own if language == "python" else own | LOCALE
+
+
+def _list_dotnet_variables(machine: Machine) -> dict[str, str]:
+    own = {}
+    if "dotnet" in machine.fetched:
+        own["DOTNET_ROOT"] = f"{machine.fetched['dotnet']}/bin"
+    if not machine.has_icu:
+        own["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "true"  # else no program starts
+    return own
 
 
 def _name_versions(language: str, asked: str, running: str) -> tuple[str, ...]:
@@ -171,6 +183,6 @@ def _compare(language: str, asked: str, version: str) -> str:
     """A warning if the machine's version differs from the one in the runtime's name."""
     parts = asked.count(".") + 1
     here = ".".join(version.split(".")[:parts])
-    if language != "dotnet" and here == asked:
+    if here == asked:
         return ""
     return f"runs on this machine's {NAMES[language]} {here}"
