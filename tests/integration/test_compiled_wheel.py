@@ -86,10 +86,20 @@ def test_equal_sources_give_an_equal_compiled_wheel_also_by_way_of_the_sdist(
     assert loaded.endswith(".so")
 
 
-def test_a_module_that_cannot_be_compiled_fails_the_build(tmp_path: Path) -> None:
+REFUSED = {
+    "a wrong type": "\n\ndef broken() -> int:\n    return 'no number'\n",
+    "a class whose base is not known": "\n\nimport unknown\n\n\nclass Broken(unknown.Base):\n    x = 1\n",
+    "a coroutine with a function in it": "\n\nasync def broken(x: int) -> object:\n    return lambda: x\n",
+}
+
+
+@pytest.mark.parametrize("addition", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_compiled_or_would_be_compiled_wrongly_fails_the_build(
+    addition: str, tmp_path: Path
+) -> None:
     tree = copy_tree(tmp_path / "tree", TWO)
     with (tree / "operator" / "kubelambda" / TWO[0]).open("a") as module:
-        module.write("\n\ndef broken() -> int:\n    return 'no number'\n")
+        module.write(addition)
     done = build(tree, "--wheel")
     assert done.returncode != 0
     assert "core/errors.py" in done.stderr
