@@ -3,8 +3,8 @@
 Contract: each ``MODULE`` is a file below ``DIRECTORY``, which holds ``kubelambda``. In ``OUTPUT`` a
 small extension module is written for each, where the import system looks for it, and one shared
 library with the code of all of them beside ``kubelambda``. Equal sources give equal files, wherever
-they lie. Whatever mypyc or the C compiler refuses ends this with an exit code, and so does what mypyc
-is known to compile wrongly.
+they lie. Whatever mypyc or the C compiler refuses ends this with an exit code, and so does what
+mypyc is known to compile wrongly.
 """
 
 import ast

@@ -87,9 +87,9 @@ def test_equal_sources_give_an_equal_compiled_wheel_also_by_way_of_the_sdist(
 
 
 REFUSED = {
-    "a wrong type": "\n\ndef broken() -> int:\n    return 'no number'\n",
-    "a class whose base is not known": "\n\nimport unknown\n\n\nclass Broken(unknown.Base):\n    x = 1\n",
-    "a coroutine with a function in it": "\n\nasync def broken(x: int) -> object:\n    return lambda: x\n",
+    "a wrong type": "def broken() -> int: return 'no number'",
+    "a class whose base is not known": "import unknown\nclass Broken(unknown.Base): pass",
+    "a coroutine with a function in it": "async def broken(x: int) -> object: return lambda: x",
 }
 
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_compiled_or_would_be_compiled_wrongly_fails_the_build(
 ) -> None:
     tree = copy_tree(tmp_path / "tree", TWO)
     with (tree / "operator" / "kubelambda" / TWO[0]).open("a") as module:
-        module.write(addition)
+        module.write(f"\n\n{addition}\n")
     done = build(tree, "--wheel")
     assert done.returncode != 0
     assert "core/errors.py" in done.stderr
