@@ -60,7 +60,7 @@ build_with_buildah() { # image archive Dockerfile context [build argument]
   [ -e /etc/pip.conf ] && mounts+=(-v /etc/pip.conf:/etc/pip.conf:ro)
   local tries=3
   until "${BUILDAH[@]}" bud --quiet --isolation chroot --network host --pull-never --layers \
-    "${mounts[@]}" --build-arg BASE="$BASE" ${5:+--build-arg "$5"} -t "$image" -f "$file" "$context" >"$archive.log" 2>&1; do
+    "${mounts[@]}" --build-arg BASE="$BASE" --build-arg SDK="$BASE" ${5:+--build-arg "$5"} -t "$image" -f "$file" "$context" >"$archive.log" 2>&1; do
     # buildah starts itself from a sealed copy in memory, which the kernel refuses now and then.
     tries=$((tries - 1))
     if [ "$tries" = 0 ] || ! grep -q "sealing memfd" "$archive.log"; then

@@ -82,7 +82,7 @@ class PackageBuildHook(BuildHookInterface):
 
 def read_pins(lock: Path, *names: str) -> list[str]:
     """``name==version`` of the packages and of all that they need, as uv.lock has them."""
-    packages = {one["name"]: one for one in tomllib.loads(lock.read_text())["package"]}
+    packages = {package["name"]: package for package in tomllib.loads(lock.read_text())["package"]}
     pins: dict[str, str] = {}
     waiting = list(names)
     while waiting:

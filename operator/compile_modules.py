@@ -71,7 +71,7 @@ def refuse_closures_in_coroutines(module: str) -> None:
 
 def build_settings(modules: list[str]) -> str:
     """Refuse classes with a base that is Any: mypyc compiles them, and they crash the process."""
-    names = ",".join(one.removesuffix(".py").replace("/", ".") for one in modules)
+    names = ",".join(module.removesuffix(".py").replace("/", ".") for module in modules)
     return f"[mypy]\n[mypy-{names}]\ndisallow_subclassing_any = True\n"
 
 

@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say what was skipped, by what would run it."""
     skipped = terminalreporter.stats.get("skipped", [])
-    lines = describe_not_run(one.longrepr[2].removeprefix("Skipped: ") for one in skipped)
+    lines = describe_not_run(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     if lines:
         terminalreporter.section("Not run")
         for line in lines:

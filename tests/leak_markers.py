@@ -26,4 +26,4 @@ REFERENCE = {"name": "PASSWORD", "secretKeyRef": {"name": "db", "key": "password
 
 def find_marked_lines(text: str, markers: Iterable[str]) -> list[str]:
     """The lines that hold one of ``markers``."""
-    return [line for line in text.splitlines() if any(one in line for one in markers)]
+    return [line for line in text.splitlines() if any(marker in line for marker in markers)]

@@ -25,5 +25,5 @@ class Groups(LoadScopeScheduling):
 def make_scheduler(
     config: pytest.Config, log: Any, name_group: Callable[[str], str]
 ) -> Groups | None:
-    """For the hook pytest_xdist_make_scheduler; None where another `--dist` is asked for."""
+    """For the hook pytest_xdist_make_scheduler; None if another `--dist` is asked for."""
     return Groups(config, log, name_group) if config.getvalue("dist") == "loadgroup" else None

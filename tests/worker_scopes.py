@@ -30,7 +30,7 @@ def find_scope(nodeid: str) -> str:
 
 def find_place(nodeid: str) -> int:
     """The lower, the earlier it is begun."""
-    fitting = [one for one in ORDER if nodeid.startswith(one)]
+    fitting = [prefix for prefix in ORDER if nodeid.startswith(prefix)]
     return ORDER.index(max(fitting, key=len))
 
 

@@ -1,26 +1,23 @@
 using System;
-using System.IO;
-using System.Text;
-using System.Web.Script.Serialization;
 using System.Collections.Generic;
+using System.IO;
+using System.Text.Json;
 
 namespace Example
 {
     public class Hello
     {
-        // Streams need no serializer; with Amazon.Lambda.Core in the package any type does.
+        // Streams need no serializer; with Amazon.Lambda.Core and a serializer in the package any type does.
         public Stream Greet(Stream input)
         {
-            var json = new JavaScriptSerializer();
-            var asked = json.Deserialize<Dictionary<string, string>>(new StreamReader(input).ReadToEnd());
-            string name;
-            if (!asked.TryGetValue("name", out name))
+            var asked = JsonSerializer.Deserialize<Dictionary<string, string>>(input);
+            if (!asked.TryGetValue("name", out var name))
             {
                 name = "world";
             }
             Console.WriteLine("greeting " + name);
             var message = Environment.GetEnvironmentVariable("GREETING") + ", " + name + "!";
-            return new MemoryStream(Encoding.UTF8.GetBytes(json.Serialize(new { message })));
+            return new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(new { message }));
         }
     }
 }

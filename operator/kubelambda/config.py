@@ -49,23 +49,23 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read every field that the environment sets; SettingError for what cannot be read."""
         values = {}
-        for one in fields(cls):
-            variable = _PREFIX + one.name.upper()
+        for field in fields(cls):
+            variable = _PREFIX + field.name.upper()
             if variable in environment:
-                values[one.name] = _parse(variable, environment[variable], one.default)
+                values[field.name] = _parse(variable, environment[variable], field.default)
         settings = cls(**values)
         settings.check()
         return settings
 
     def check(self) -> None:
-        """Raise SettingError where values contradict each other."""
+        """Raise SettingError if values contradict each other."""
         if self.scope not in ("Cluster", "Namespaced"):
             raise SettingError(f"{_PREFIX}SCOPE is {self.scope!r}; it wants Cluster or Namespaced")
         if self.scope == "Namespaced" and not self.watch_namespaces:
             raise SettingError(f"{_PREFIX}WATCH_NAMESPACES is empty; scope Namespaced wants one")
 
     def read_master_secret(self) -> bytes:
-        """The master secret; SettingError where it is absent or short: there is no "auth off"."""
+        """The master secret; SettingError if it is absent or short: there is no "auth off"."""
         try:
             secret = self.master_secret_file.read_bytes().strip()
         except OSError as error:
@@ -139,7 +139,7 @@ class ControllerSettings(Settings):
     """host or host:port that code.url and S3 endpoints may name although private or plain http."""
 
     def check(self) -> None:
-        """Raise SettingError where values contradict each other."""
+        """Raise SettingError if values contradict each other."""
         super(ControllerSettings, self).check()
         self.read_allowed_registries()
         if not 0 < self.lease_renew_s <= self.lease_duration_s / 2:
@@ -168,7 +168,7 @@ class QueueSettings(Settings):
     """Replicas of the streams; 3 wants a NATS cluster of three."""
 
     def read_queue_token(self) -> str:
-        """The token; SettingError where the file is named and absent or empty."""
+        """The token; SettingError if the file is named and absent or empty."""
         if not self.queue_token_file:
             return ""
         try:
@@ -192,7 +192,7 @@ class DispatcherSettings(QueueSettings):
     """How long a stopping dispatcher waits for running events; the rest is run elsewhere."""
 
     def check(self) -> None:
-        """Raise SettingError where values contradict each other."""
+        """Raise SettingError if values contradict each other."""
         super(DispatcherSettings, self).check()
         if not self.queue_url:
             raise SettingError(f"{_PREFIX}QUEUE_URL is empty; it wants the URL of NATS")
@@ -243,7 +243,7 @@ class GatewaySettings(QueueSettings, ClientLimits):
     """An agent that was silent for so long is dead; agents themselves ping every 5 s."""
 
     def check(self) -> None:
-        """Raise SettingError where values contradict each other."""
+        """Raise SettingError if values contradict each other."""
         super(GatewaySettings, self).check()
         if bool(self.tls_certificate_file) != bool(self.tls_key_file):
             raise SettingError(

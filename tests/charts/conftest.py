@@ -33,7 +33,7 @@ def run_helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def try_template(*settings: str) -> subprocess.CompletedProcess[str]:
     """`helm template` of release kubelambda in namespace kl; a setting may be path=[JSON list]."""
-    flags = ("--set-json" if "=[" in one else "--set" for one in settings)
+    flags = ("--set-json" if "=[" in setting else "--set" for setting in settings)
     sets = [part for pair in zip(flags, settings, strict=True) for part in pair]
     return run_helm(
         "template", "kubelambda", str(CHART), "-n", "kl", "--kube-version", KUBE_VERSION, *sets
@@ -50,7 +50,7 @@ def render() -> Render:
             done = try_template(*settings)
             assert done.returncode == 0, done.stderr
             documents = yaml.safe_load_all(done.stdout)
-            rendered[settings] = [one for one in documents if one is not None]
+            rendered[settings] = [document for document in documents if document is not None]
         return rendered[settings]
 
     return run

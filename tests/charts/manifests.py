@@ -25,31 +25,35 @@ SETTINGS: dict[str, type[Settings]] = {
 
 
 def of_kind(objects: list[Manifest], *kinds: str) -> list[Manifest]:
-    return [one for one in objects if one["kind"] in kinds]
+    return [manifest for manifest in objects if manifest["kind"] in kinds]
 
 
 def named(objects: list[Manifest], kind: str, name: str) -> Manifest:
-    return next(one for one in of_kind(objects, kind) if one["metadata"]["name"] == name)
+    return next(
+        manifest for manifest in of_kind(objects, kind) if manifest["metadata"]["name"] == name
+    )
 
 
 def pod_templates(objects: list[Manifest]) -> list[Manifest]:
     workloads = of_kind(objects, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
-    return [one["spec"]["template"] for one in workloads]
+    return [workload["spec"]["template"] for workload in workloads]
 
 
 def our_templates(objects: list[Manifest]) -> list[Manifest]:
     """Of pods that run a role of ours, with its settings."""
     return [
-        one
-        for one in pod_templates(objects)
-        if one["metadata"]["labels"]["app.kubernetes.io/component"] in SETTINGS
+        template
+        for template in pod_templates(objects)
+        if template["metadata"]["labels"]["app.kubernetes.io/component"] in SETTINGS
     ]
 
 
 def rules(objects: list[Manifest]) -> list[dict[str, Any]]:
-    return [rule for one in of_kind(objects, "Role", "ClusterRole") for rule in one["rules"]]
+    return [
+        rule for manifest in of_kind(objects, "Role", "ClusterRole") for rule in manifest["rules"]
+    ]
 
 
 def environment(template: Manifest) -> dict[str, str]:
     container = template["spec"]["containers"][0]
-    return {one["name"]: one.get("value", "from-field") for one in container["env"]}
+    return {variable["name"]: variable.get("value", "from-field") for variable in container["env"]}

@@ -13,7 +13,9 @@ AUTOSCALER_CUTOFF = -10
 
 def classes(objects: list[Manifest]) -> dict[str, Manifest]:
     found = of_kind(objects, "PriorityClass")
-    return {one["metadata"]["name"].removeprefix("kubelambda-"): one for one in found}
+    return {
+        manifest["metadata"]["name"].removeprefix("kubelambda-"): manifest for manifest in found
+    }
 
 
 def component(template: Manifest) -> str:
@@ -32,11 +34,11 @@ def test_nothing_of_ours_displaces_anything_of_somebody_else(render: Render) -> 
     found = classes(render())
     assert found["platform"]["value"] <= UNCLASSED
     assert {found[name]["preemptionPolicy"] for name in ("functions", "pool")} == {"Never"}
-    assert not any(one.get("globalDefault") for one in found.values())
+    assert not any(manifest.get("globalDefault") for manifest in found.values())
 
 
 def test_pods_of_functions_still_make_the_autoscaler_add_nodes(render: Render) -> None:
-    assert min(one["value"] for one in classes(render()).values()) >= AUTOSCALER_CUTOFF
+    assert min(kind["value"] for kind in classes(render()).values()) >= AUTOSCALER_CUTOFF
 
 
 def test_every_pod_of_ours_has_the_platforms_class_and_functions_get_theirs(

@@ -9,14 +9,20 @@ from kubelambda.api.v1alpha1.runtime import LambdaRuntime
 
 def test_scope_namespaced_renders_nothing_cluster_wide(render: Render) -> None:
     objects = render(*NAMESPACED)
-    assert not {one["kind"] for one in objects} & CLUSTER_SCOPED
-    assert all(one["metadata"]["namespace"] for one in objects)
-    assert not [one for one in objects if "helm.sh/hook" in one["metadata"].get("annotations", {})]
+    assert not {manifest["kind"] for manifest in objects} & CLUSTER_SCOPED
+    assert all(manifest["metadata"]["namespace"] for manifest in objects)
+    assert not [
+        manifest
+        for manifest in objects
+        if "helm.sh/hook" in manifest["metadata"].get("annotations", {})
+    ]
 
 
 def test_scope_namespaced_gives_rights_in_just_the_namespaces_named(render: Render) -> None:
     bindings = of_kind(render(*NAMESPACED), "RoleBinding")
-    where = {(one["metadata"]["name"], one["metadata"]["namespace"]) for one in bindings}
+    where = {
+        (binding["metadata"]["name"], binding["metadata"]["namespace"]) for binding in bindings
+    }
     assert where == {
         ("kubelambda-controller", "team-a"),
         ("kubelambda-controller", "team-b"),
@@ -33,16 +39,16 @@ def test_scope_namespaced_without_namespaces_means_the_releases_own(render: Rend
     objects = render("rbac.scope=Namespaced")
     gateway = named(objects, "StatefulSet", "kubelambda-gateway")["spec"]["template"]
     assert environment(gateway)["KUBELAMBDA_DEFAULT_NAMESPACE"] == "kl"
-    assert {one["metadata"]["namespace"] for one in of_kind(objects, "Role")} == {"kl"}
+    assert {manifest["metadata"]["namespace"] for manifest in of_kind(objects, "Role")} == {"kl"}
     for template in our_templates(objects):
         assert environment(template)["KUBELAMBDA_WATCH_NAMESPACES"] == "kl"
 
 
 def test_runtimes_are_the_same_in_both_scopes(render: Render) -> None:
     runtimes = of_kind(render(), "LambdaRuntime")
-    names = [LambdaRuntime.model_validate(one).metadata.name for one in runtimes]
+    names = [LambdaRuntime.model_validate(runtime).metadata.name for runtime in runtimes]
     nodes = {"nodejs22.x", "nodejs24.x"}
-    wanted = {"python3.13", "java21", "ruby3.3", "provided.al2023", "provided.al2"}
+    wanted = {"python3.13", "java21", "ruby3.3", "dotnet8", "provided.al2023", "provided.al2"}
     assert set(names) == wanted | nodes
     data = named(render(*NAMESPACED), "ConfigMap", "kubelambda-runtimes")["data"]
     assert [yaml.safe_load(data[f"{name}.yaml"]) for name in names] == runtimes
@@ -54,14 +60,13 @@ def test_runtimes_are_the_same_in_both_scopes(render: Render) -> None:
 def test_a_runtime_can_be_added_and_left_out(render: Render) -> None:
     objects = render(
         "runtimes.python3_13.enabled=false",
-        "runtimes.dotnet8.enabled=true",
         "runtimes.other.identifier=other1",
         "runtimes.other.image=x",
     )
     found = {
-        one["metadata"]["name"]: one["spec"]["bootstrap"]
-        for one in of_kind(objects, "LambdaRuntime")
+        manifest["metadata"]["name"]: manifest["spec"]["bootstrap"]
+        for manifest in of_kind(objects, "LambdaRuntime")
     }
     assert "python3.13" not in found
     assert found["provided.al2023"] == []
-    assert found["other1"] == found["dotnet8"] == ["/var/runtime/bootstrap"]
+    assert found["other1"] == found["java21"] == ["/var/runtime/bootstrap"]

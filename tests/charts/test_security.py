@@ -15,7 +15,7 @@ def test_every_pod_passes_restricted_pod_security(render: Render, variant: tuple
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-        assert all({"secret", "emptyDir", "configMap"} & set(one) for one in spec["volumes"])
+        assert all({"secret", "emptyDir", "configMap"} & set(volume) for volume in spec["volumes"])
         for container in [*spec["containers"], *spec.get("initContainers", [])]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -54,9 +54,9 @@ def test_gateways_may_only_read_functions(render: Render) -> None:
         }
     ]
     subjects = [
-        (one["roleRef"]["name"], subject["name"])
-        for one in of_kind(objects, "RoleBinding", "ClusterRoleBinding")
-        for subject in one["subjects"]
+        (manifest["roleRef"]["name"], subject["name"])
+        for manifest in of_kind(objects, "RoleBinding", "ClusterRoleBinding")
+        for subject in manifest["subjects"]
     ]
     assert [role for role, account in subjects if account == "kubelambda-gateway"] == [
         "kubelambda-gateway"
@@ -73,14 +73,20 @@ def test_the_crd_hook_may_touch_our_crds_only(render: Render) -> None:
         "lambdalayers.kubelambda.io",
         "lambdaruntimes.kubelambda.io",
     ]
-    hooks = [one for one in render() if one["metadata"]["name"] == "kubelambda-crds"]
-    assert {one["metadata"]["annotations"]["helm.sh/hook"] for one in hooks} == {"pre-upgrade"}
-    assert not [one for one in render("crds.upgrade=false") if "crds" in one["metadata"]["name"]]
+    hooks = [manifest for manifest in render() if manifest["metadata"]["name"] == "kubelambda-crds"]
+    assert {hook["metadata"]["annotations"]["helm.sh/hook"] for hook in hooks} == {"pre-upgrade"}
+    assert not [
+        manifest
+        for manifest in render("crds.upgrade=false")
+        if "crds" in manifest["metadata"]["name"]
+    ]
 
 
 def test_an_existing_master_secret_is_mounted_and_none_is_made(render: Render) -> None:
     objects = render("masterSecret.existingSecret=mine", "masterSecret.key=k")
-    assert [one["metadata"]["name"] for one in of_kind(objects, "Secret")] == ["kubelambda-queue"]
+    assert [manifest["metadata"]["name"] for manifest in of_kind(objects, "Secret")] == [
+        "kubelambda-queue"
+    ]
     for template in our_templates(objects):
         for volume in template["spec"]["volumes"]:
             if volume["name"] == "master":
@@ -99,5 +105,5 @@ def test_only_gateway_and_dispatcher_hold_the_token_of_the_queue(render: Render)
     policy = named(render(), "NetworkPolicy", "kubelambda-nats")["spec"]
     allowed = policy["ingress"][0]["from"]
     assert {
-        one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in allowed
+        peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in allowed
     } == {"gateway", "dispatcher"}

@@ -11,22 +11,23 @@ def test_every_selector_finds_the_pods_it_is_for(render: Render, variant: tuple[
     objects = render(*variant)
     workloads = of_kind(objects, "Deployment", "StatefulSet")
     labels = {
-        one["metadata"]["name"]: one["spec"]["template"]["metadata"]["labels"] for one in workloads
+        workload["metadata"]["name"]: workload["spec"]["template"]["metadata"]["labels"]
+        for workload in workloads
     }
-    for one in workloads:
+    for workload in workloads:
         assert (
-            one["spec"]["selector"]["matchLabels"].items()
-            <= labels[one["metadata"]["name"]].items()
+            workload["spec"]["selector"]["matchLabels"].items()
+            <= labels[workload["metadata"]["name"]].items()
         )
-    for one in of_kind(objects, "Service", "NetworkPolicy", "PodDisruptionBudget"):
-        spec = one["spec"]
-        selector = spec["selector"] if one["kind"] == "Service" else spec.get("podSelector")
+    for manifest in of_kind(objects, "Service", "NetworkPolicy", "PodDisruptionBudget"):
+        spec = manifest["spec"]
+        selector = spec["selector"] if manifest["kind"] == "Service" else spec.get("podSelector")
         selector = selector or spec["selector"]
         chosen = dict(selector.get("matchLabels", selector))
         chosen.pop("kubelambda.io/leader", None)
-        wanted = one["metadata"]["name"].split("-")[1]
+        wanted = manifest["metadata"]["name"].split("-")[1]
         matching = [name for name, own in labels.items() if chosen.items() <= own.items()]
-        assert matching == [f"kubelambda-{wanted}"], one["metadata"]["name"]
+        assert matching == [f"kubelambda-{wanted}"], manifest["metadata"]["name"]
 
 
 def test_the_controllers_service_reaches_the_leader_only(render: Render) -> None:

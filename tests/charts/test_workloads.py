@@ -22,24 +22,24 @@ def workload(objects: list[Manifest], component: str) -> Manifest:
 
 def test_there_are_two_of_each_role_by_default(render: Render) -> None:
     """One pod of ours may go at any time without a request or a cold start being refused."""
-    assert [workload(render(), one)["spec"]["replicas"] for one in OURS] == [2, 2, 2]
+    assert [workload(render(), ours)["spec"]["replicas"] for ours in OURS] == [2, 2, 2]
 
 
 def test_several_replicas_have_a_disruption_budget_and_one_has_none(render: Render) -> None:
     """A budget around a single pod would block the drain of its node for ever."""
     budgets = of_kind(render(), "PodDisruptionBudget")
-    assert sorted(one["metadata"]["name"] for one in budgets) == [
+    assert sorted(budget["metadata"]["name"] for budget in budgets) == [
         "kubelambda-controller",
         "kubelambda-dispatcher",
         "kubelambda-gateway",
     ]
-    assert {one["spec"]["maxUnavailable"] for one in budgets} == {1}
+    assert {budget["spec"]["maxUnavailable"] for budget in budgets} == {1}
     assert not of_kind(render(*SMALL), "PodDisruptionBudget")
 
 
 def test_the_values_for_a_small_installation_are_one_of_each() -> None:
     values = yaml.safe_load((CHART / "values-small.yaml").read_text())
-    assert values == {one: {"replicas": 1} for one in OURS}
+    assert values == {ours: {"replicas": 1} for ours in OURS}
 
 
 def test_replicas_are_spread_over_nodes_and_a_full_node_holds_none_up(render: Render) -> None:
@@ -63,17 +63,21 @@ def test_names_stay_short_enough_for_a_long_release(render: Render) -> None:
     """A name is also a label of pods, with a hash of 11 characters behind it."""
     objects = render("fullnameOverride=" + "x" * 60)
     workloads = of_kind(objects, "Deployment", "StatefulSet", "Job")
-    assert max(len(one["metadata"]["name"]) for one in workloads) <= 63 - 11
-    assert max(len(one["metadata"]["name"]) for one in objects) <= 63
+    assert max(len(manifest["metadata"]["name"]) for manifest in workloads) <= 63 - 11
+    assert max(len(manifest["metadata"]["name"]) for manifest in objects) <= 63
 
 
 def test_an_external_queue_takes_the_place_of_ours(render: Render) -> None:
     objects = render("queue.url=nats://other:4222", "queue.existingSecret=other")
-    assert not [one for one in objects if one["metadata"]["name"] == "kubelambda-nats"]
+    assert not [
+        manifest for manifest in objects if manifest["metadata"]["name"] == "kubelambda-nats"
+    ]
     template = named(objects, "Deployment", "kubelambda-dispatcher")["spec"]["template"]
     assert environment(template)["KUBELAMBDA_QUEUE_URL"] == "nats://other:4222"
     assert "other" in [
-        one["secret"]["secretName"] for one in template["spec"]["volumes"] if "secret" in one
+        volume["secret"]["secretName"]
+        for volume in template["spec"]["volumes"]
+        if "secret" in volume
     ]
 
 

@@ -52,7 +52,7 @@ def name_group(nodeid: str) -> str:
     path, _, test = nodeid.partition("::")
     file = Path(path).stem
     parameters = test.partition("[")[2].rstrip("]").split("-")
-    rows = [one for one in parameters if one in LANGUAGES]
+    rows = [parameter for parameter in parameters if parameter in LANGUAGES]
     return rows[0] if rows else SHARED.get(file, file)
 
 

@@ -67,7 +67,9 @@ class NatsServer:
         """Those of all clients, as the server counts them."""
         url = f"http://127.0.0.1:{self._http_port}/connz"
         with urllib.request.urlopen(url, timeout=5) as answer:
-            return sum(one["subscriptions"] for one in json.load(answer)["connections"])
+            return sum(
+                connection["subscriptions"] for connection in json.load(answer)["connections"]
+            )
 
     def lose_storage(self) -> None:
         """What a pod without a volume does when it is made anew."""

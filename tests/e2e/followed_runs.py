@@ -41,7 +41,7 @@ class FollowedRuns:
     def ids(self) -> set[str]:
         """What has begun so far, in pods that are there and in those that have gone."""
         logs = Path(self._directory.name).iterdir()
-        return {one for log in logs for one in _START.findall(log.read_text())}
+        return {request_id for log in logs for request_id in _START.findall(log.read_text())}
 
     def _look(self) -> None:
         while not self._stop.wait(_LOOK_S):

@@ -19,7 +19,7 @@ def is_ready(pod: dict[str, Any]) -> bool:
     """Whether the pod is Ready and not on its way out."""
     conditions = pod["status"].get("conditions", ())
     return "deletionTimestamp" not in pod["metadata"] and any(
-        (one["type"], one["status"]) == ("Ready", "True") for one in conditions
+        (condition["type"], condition["status"]) == ("Ready", "True") for condition in conditions
     )
 
 
@@ -70,7 +70,7 @@ class Release:
         self.run("delete", "pod", *pods, "--wait=false", *how)
 
     def leader(self) -> str:
-        """The pod that holds the controllers' Lease; empty where nobody does."""
+        """The pod that holds the controllers' Lease; empty if nobody does."""
         found = self.kubectl.run(
             "-n", RELEASE, "get", "lease", f"{RELEASE}-controller", "-o", "json", check=False
         )

@@ -23,5 +23,8 @@ def test_every_namespace_of_these_tests_has_gone(kubectl: Kubectl) -> None:
 
 def find_namespaces(kubectl: Kubectl) -> dict[str, Any]:
     """Namespaces that these tests have made, and what their status says."""
-    found = {one["metadata"]["name"]: one["status"] for one in kubectl.items("namespaces")}
+    found = {
+        namespace["metadata"]["name"]: namespace["status"]
+        for namespace in kubectl.items("namespaces")
+    }
     return {name: status for name, status in found.items() if name.startswith(PREFIX)}

@@ -17,7 +17,9 @@ class CertificateFiles:
         """Write a certificate of a new CA."""
         self.authority = trustme.CA()
         issued = self.authority.issue_cert("127.0.0.1")
-        self.certificate.write_bytes(b"".join(one.bytes() for one in issued.cert_chain_pems))
+        self.certificate.write_bytes(
+            b"".join(certificate.bytes() for certificate in issued.cert_chain_pems)
+        )
         self.key.write_bytes(issued.private_key_pem.bytes())
 
     def settings(self) -> dict[str, str]:

@@ -23,7 +23,7 @@ from kubelambda.gateway.server import Gateway
 
 async def serve(given: dict[str, Any]) -> None:
     index = FunctionIndex()
-    index.replace(make_function(**one) for one in given["functions"])
+    index.replace(make_function(**function) for function in given["functions"])
     index.synced = True
 
     async def find_peers() -> Sequence[str]:
@@ -34,7 +34,7 @@ async def serve(given: dict[str, Any]) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await gateway.start()
-    while given["settings"]["pod_name"] not in {one.name for one in gateway.view.members}:
+    while given["settings"]["pod_name"] not in {member.name for member in gateway.view.members}:
         await asyncio.sleep(0.01)  # the product has no event for a test
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -33,10 +33,12 @@ class JoinedDemand:
     async def report(self, report: DemandReport) -> DemandReply:
         self.reports[report.gateway] = report
         former = {} if report.base is None else self.waiting.get(report.gateway, {})
-        present = {one.name: one.waiting for one in report.functions}
+        present = {function.name: function.waiting for function in report.functions}
         self.waiting[report.gateway] = former | present
         joined: dict[tuple[str, str], FunctionDemand] = {}
-        for demand in (one for report in self.reports.values() for one in report.functions):
+        for demand in (
+            function for report in self.reports.values() for function in report.functions
+        ):
             key = (demand.namespace, demand.name)
             former = joined.get(key)
             joined[key] = FunctionDemand(
@@ -104,13 +106,13 @@ class Gateways:
         self._demand.reports.pop(name, None)
 
     async def find_addresses(self) -> Sequence[str]:
-        return [f"127.0.0.1:{one.gateway.internal_port}" for one in self.running.values()]
+        return [f"127.0.0.1:{running.gateway.internal_port}" for running in self.running.values()]
 
     async def agree(self) -> None:
         """Wait until all gateways hold the same view, with all of them in it."""
         async with asyncio.timeout(60):
             while True:
-                views = {one.gateway.view for one in self.running.values()}
+                views = {running.gateway.view for running in self.running.values()}
                 if len(views) == 1:
                     names = [member.name for member in next(iter(views)).members]
                     if names == sorted(self.running):
@@ -130,7 +132,7 @@ class Gateways:
 
     def other_than(self, name: str) -> str:
         """A gateway that is not ``name``."""
-        return next(one for one in self.running if one != name)
+        return next(other for other in self.running if other != name)
 
     async def invoke(self, gateway: str, name: str, event: Any = None) -> tuple[int, Any]:
         """Status and decoded body of an invocation by way of ``gateway``."""

@@ -205,5 +205,7 @@ async def test_one_odd_record_stops_nobody(caplog: pytest.LogCaptureFixture) -> 
         function = one.index.get(FunctionRef("shop", "odd"))
         assert function is not None
         assert function.stalled_reason == "InvalidSpec"
-        assert [one.getMessage() for one in caplog.records if "shop/odd" in one.getMessage()] != []
+        assert [
+            record.getMessage() for record in caplog.records if "shop/odd" in record.getMessage()
+        ] != []
         assert server.lists == 1

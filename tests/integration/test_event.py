@@ -76,9 +76,13 @@ class Asynchronous:
         async with asyncio.timeout(60):
             while sum(found.values()) < count:
                 await asyncio.sleep(0.05)
-                samples = [one for family in self.registry.collect() for one in family.samples]
+                samples = [
+                    sample for family in self.registry.collect() for sample in family.samples
+                ]
                 found = {
-                    one.labels["settlement"]: int(one.value) for one in samples if one.name == name
+                    sample.labels["settlement"]: int(sample.value)
+                    for sample in samples
+                    if sample.name == name
                 }
         return found
 
@@ -89,8 +93,8 @@ class Asynchronous:
         await invoker.close()
 
     async def close(self) -> None:
-        for supervisor, one, invoker in self.dispatchers:
-            await one.drain(5)
+        for supervisor, dispatcher, invoker in self.dispatchers:
+            await dispatcher.drain(5)
             await supervisor.close()
             await invoker.close()
         await self.queue.close()
@@ -300,7 +304,7 @@ async def test_l3_throttled_events_use_each_slot_as_it_becomes_free(
     seen = await wait_for_runs(runs, count, wait_s=120)
     assert sorted(seen) == sorted(expected)
     places = {request_id: place for place, request_id in enumerate(expected)}
-    assert all(abs(places[one] - place) <= 3 * reservation for place, one in enumerate(seen))
+    assert all(abs(places[number] - place) <= 3 * reservation for place, number in enumerate(seen))
     settled = await asynchronous.read_settlements(count)
     assert settled == {"done": count}
     throttles = asynchronous.registry.get_sample_value("kubelambda_dispatch_throttles_total")

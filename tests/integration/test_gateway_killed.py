@@ -79,8 +79,13 @@ class Cluster:
                 "metrics_port": 0,
             },
             "functions": [
-                {"name": one, "source": SLEEP, "reserved_concurrency": 1, "timeout_s": TIMEOUT_S}
-                for one in self.functions.values()
+                {
+                    "name": function,
+                    "source": SLEEP,
+                    "reserved_concurrency": 1,
+                    "timeout_s": TIMEOUT_S,
+                }
+                for function in self.functions.values()
             ],
             "addresses": [f"127.0.0.1:{port}" for _, port in self.ports.values()],
             "controller": f"http://127.0.0.1:{self._server.port}",

@@ -127,7 +127,7 @@ async def test_a_stream_passes_a_second_gateway(gateways: Gateways) -> None:
         events = EventStreamBuffer()
         events.add_data(body)
         *chunks, end = list(events)
-        assert sum(len(one.payload) for one in chunks) == 160 * 65_536
+        assert sum(len(chunk.payload) for chunk in chunks) == 160 * 65_536
         assert (end.headers[":event-type"], end.payload) == ("InvokeComplete", b"{}")
     blocked = put_owned_by(gateways, "gateway-0", STREAM, reserved_concurrency=0)
     status, headers, _ = await gateways.send("gateway-1", blocked.ref.name, b"1", path=STREAM_PATH)
@@ -241,7 +241,7 @@ async def test_a_request_that_waits_follows_its_function(gateways: Gateways) -> 
     ]
     await asyncio.sleep(0.5)
     await gateways.remove("gateway-1")
-    assert [(await one)[0] for one in waiting] == [200, 200]
+    assert [(await answer)[0] for answer in waiting] == [200, 200]
 
 
 async def test_a_request_to_a_gateway_that_is_leaving_is_the_last_of_its_connection(

@@ -235,11 +235,11 @@ async def test_over_its_reservation_a_function_throttles_at_once(
     outcomes = await asyncio.gather(
         *(installation.invoke("sleep", 1) for _ in range(6)), return_exceptions=True
     )
-    throttled = [one for one in outcomes if isinstance(one, ClientError)]
+    throttled = [outcome for outcome in outcomes if isinstance(outcome, ClientError)]
     assert len(throttled) == 4
-    for one in throttled:
-        assert one.response["Error"]["Code"] == "TooManyRequestsException"
-        assert one.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    for outcome in throttled:
+        assert outcome.response["Error"]["Code"] == "TooManyRequestsException"
+        assert outcome.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 
 async def test_a_changed_function_loses_no_request_and_ends_on_its_new_code(
@@ -249,7 +249,7 @@ async def test_a_changed_function_loses_no_request_and_ends_on_its_new_code(
     assert (await installation.invoke("change"))["Payload"] == 1
     running = [asyncio.create_task(installation.invoke("change")) for _ in range(5)]
     installation.put("change", "def handler(e, c):\n    return 2\n")
-    answers = [(await one)["Payload"] for one in running]
+    answers = [(await answer)["Payload"] for answer in running]
     assert set(answers) <= {1, 2}
     assert (await installation.invoke("change"))["Payload"] == 2
 
@@ -265,4 +265,4 @@ async def test_a_removed_function_is_not_found(installation: Installation) -> No
 async def test_concurrent_requests_each_get_their_own_answer(installation: Installation) -> None:
     installation.put("echo", ECHO, timeout_s=30)
     answers = await asyncio.gather(*(installation.invoke("echo", n) for n in range(12)))
-    assert [one["Payload"] for one in answers] == list(range(12))
+    assert [answer["Payload"] for answer in answers] == list(range(12))

@@ -56,12 +56,12 @@ async def test_ten_requests_are_served_by_three_environments(
     meeting.mkdir()
     event = [str(meeting), 3]
     answers = await asyncio.gather(*(installation.invoke("meet", event) for _ in range(3)))
-    environments = {one["Payload"] for one in answers}
+    environments = {answer["Payload"] for answer in answers}
     assert len(environments) == 3
     deny_room(installation, tmp_path)
     installation.put("meet", MEET, timeout_s=60, **NO_ROOM)
     answers = await asyncio.gather(*(installation.invoke("meet", event) for _ in range(10)))
-    assert {one["Payload"] for one in answers} == environments
+    assert {answer["Payload"] for answer in answers} == environments
 
 
 async def test_without_any_environment_a_request_waits_and_is_told_why(

@@ -66,7 +66,7 @@ async def test_a_layer_whose_object_has_gone_rolls_nothing_and_serves_new_enviro
     installation.put("kept", source, layers=(FETCHED,))
     both = alone | {"environments": 2}
     answers = await asyncio.gather(*(installation.invoke("kept", both) for _ in range(2)))
-    payloads = {one["Payload"] for one in answers}
+    payloads = {answer["Payload"] for answer in answers}
     assert first in payloads, "the environment that was there goes on"
     assert len(payloads) == 2, "a new one has fetched the layer"
-    assert all(one.endswith("layer") for one in payloads)
+    assert all(payload.endswith("layer") for payload in payloads)

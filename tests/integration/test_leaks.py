@@ -40,7 +40,7 @@ from ports import free_port
 
 MARKERS = {
     *(VARIABLE, SECRET, CODE, PAYLOAD, RESULT),
-    *(base64.b64encode(one.encode()).decode() for one in (SECRET, PAYLOAD)),
+    *(base64.b64encode(text.encode()).decode() for text in (SECRET, PAYLOAD)),
 }
 WAYS = ("nothing", *ACTS)
 
@@ -130,9 +130,9 @@ def start(tmp_path: Path) -> Iterator[Callable[[], LocalMode]]:
         return started[-1]
 
     yield begin
-    for one in started:
-        one.process.send_signal(signal.SIGTERM)
-        one.process.wait(20)
+    for process in started:
+        process.process.send_signal(signal.SIGTERM)
+        process.process.wait(20)
 
 
 SECRET_DOCUMENT = {

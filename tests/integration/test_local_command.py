@@ -151,7 +151,7 @@ def test_sigterm_ends_it_with_every_child(tmp_path: Path, start: Start) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert {one.name for one in state.iterdir()} == {"lock", "events.sqlite"}
+    assert {path.name for path in state.iterdir()} == {"lock", "events.sqlite"}
     assert commands_naming(str(state)) == []
 
 
@@ -161,7 +161,7 @@ def commands_naming(text: str) -> list[str]:
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             known = [entry.joinpath(name).read_bytes() for name in ("environ", "mountinfo")]
-            if any(text.encode() in one for one in known):
+            if any(text.encode() in content for content in known):
                 found.append(entry.joinpath("cmdline").read_text())
         except OSError:
             continue
@@ -220,7 +220,9 @@ def test_what_runs_is_not_waited_for_and_the_port_is_free_at_once(
             b"POST /2015-03-31/functions/stays/invocations HTTP/1.1\r\nHost: x\r\n"
             b"Content-Length: 2\r\n\r\n{}"
         )
-        wait_for(lambda: any("extensions/late" in one for one in commands_naming(str(state))))
+        wait_for(
+            lambda: any("extensions/late" in command for command in commands_naming(str(state)))
+        )
         first.send_signal(signal.SIGINT)
         first.communicate(timeout=60)
         assert first.returncode == 0
@@ -269,7 +271,7 @@ def test_an_environments_mounts_are_seen_by_nobody_else_and_end_with_it(
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert {one.name for one in state.iterdir()} == {"lock", "events.sqlite"}
+    assert {path.name for path in state.iterdir()} == {"lock", "events.sqlite"}
     assert commands_naming(str(state)) == []
 
 
@@ -371,8 +373,8 @@ def test_an_edit_under_load_fails_no_request_and_a_slip_takes_no_function_away(
         count = len(results)
         wait_for(lambda: len(results) > count + 5)
         stop.set()
-        for one in loads:
-            one.result()
+        for future in loads:
+            future.result()
     assert "(served as before: hello)" in line
     assert set(results) == {"one", "two", "three"}
     assert results[-1] == "three"

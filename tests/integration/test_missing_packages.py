@@ -46,7 +46,7 @@ CONTENTS = tuple(
     build_inline_zip({"app.py": text}) for text in ("any files", "others too", "these", "unused")
 )
 CONTENT = CONTENTS[0]
-NAME, LATER, THIRD, UNUSED = (hashlib.sha256(one).hexdigest() for one in CONTENTS)
+NAME, LATER, THIRD, UNUSED = (hashlib.sha256(content).hexdigest() for content in CONTENTS)
 SETTINGS = ControllerSettings()
 Manifest = dict[str, Any]
 
@@ -120,7 +120,7 @@ class Controller:
             PolicyReconciler(client, store, build_network_rules(SETTINGS)),
             WorkerMetrics(CollectorRegistry(), queue),
         )
-        self._tasks = [asyncio.create_task(one) for one in (workers.run(), packages.run())]
+        self._tasks = [asyncio.create_task(part) for part in (workers.run(), packages.run())]
         for (plural, _), manifest in api.objects.items():
             self._intake.take(plural, manifest)
         for (plural, _), manifest in api.objects.items():
@@ -176,8 +176,8 @@ async def make_controller(api: ApiServer) -> AsyncIterator[MakeController]:
         return made[-1]
 
     yield make
-    for one in made:
-        await one.close()
+    for controller in made:
+        await controller.close()
 
 
 def build(kind: str, name: str, **spec: Any) -> Manifest:
@@ -198,7 +198,9 @@ def build_function(name: str, **spec: Any) -> Manifest:
 
 
 def read_ready(status: Manifest) -> Manifest:
-    found: Manifest = next(one for one in status["conditions"] if one["type"] == "Ready")
+    found: Manifest = next(
+        condition for condition in status["conditions"] if condition["type"] == "Ready"
+    )
     return found
 
 

@@ -51,8 +51,10 @@ async def test_a_real_agents_plain_event_is_known_by_its_bytes(installation: Ins
     try:
         installation.put("plain", SOURCE)
         answers = [await installation.invoke("plain", {"number": number}) for number in range(3)]
-        assert [one["Payload"] for one in answers] == [{"number": number} for number in range(3)]
-        ids = [one["ResponseMetadata"]["RequestId"] for one in answers]
+        assert [answer["Payload"] for answer in answers] == [
+            {"number": number} for number in range(3)
+        ]
+        ids = [answer["ResponseMetadata"]["RequestId"] for answer in answers]
         frames = await wait_for_idle(tap, len(ids))
     finally:
         server.close()

@@ -87,9 +87,9 @@ async def test_a_half_replaced_pair_keeps_the_old_one_until_it_is_whole(
         for _ in range(3):
             listening.tls.refresh()
             assert await listening.ask(old_trust) == b"HTTP/1.1 200"
-    assert [one.getMessage() for one in caplog.records if "MISMATCH" in one.getMessage()] == [
-        caplog.records[0].getMessage()
-    ]
+    assert [
+        record.getMessage() for record in caplog.records if "MISMATCH" in record.getMessage()
+    ] == [caplog.records[0].getMessage()]
     late.write_bytes(held_back)
     listening.tls.refresh()
     assert await listening.ask(new_trust) == b"HTTP/1.1 200"
@@ -133,8 +133,8 @@ async def test_the_volume_of_a_secret_is_followed_when_kubelet_swaps_its_link(
     for name in ("..1", "..2"):
         (volume / name).mkdir(parents=True)
         issued.append(CertificateFiles(volume / name))
-        for one in (volume / name).iterdir():
-            os.utime(one, (1, 1))
+        for path in (volume / name).iterdir():
+            os.utime(path, (1, 1))
     (volume / "..data").symlink_to("..1")
     for name in ("tls.crt", "tls.key"):
         (volume / name).symlink_to(f"..data/{name}")

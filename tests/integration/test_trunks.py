@@ -99,7 +99,7 @@ async def test_a_trunk_cut_after_any_frame_answers_in_time_and_never_runs_twice_
         except aiohttp.ClientError:
             answer = (0, None)
         assert time.monotonic() - began < 10
-        heard = [one for one in proxy.frames if one[1] not in (frames.PING, frames.PONG)]
+        heard = [frame for frame in proxy.frames if frame[1] not in (frames.PING, frames.PONG)]
         if len(heard) < number:  # nothing was cut
             break
         ran = runs.read_text().split()
@@ -175,7 +175,7 @@ async def test_each_gateway_has_a_connection_of_its_own_to_the_other(proxied: Pr
         function = put_owned_by(group, owner, ECHO)
         for _ in range(3):
             assert (await group.invoke(asker, function.ref.name))[0] == 200
-    assert [one.trunks for one in proxied.proxies.values()] == [1, 1]
+    assert [proxy.trunks for proxy in proxied.proxies.values()] == [1, 1]
 
 
 async def test_a_gateway_of_the_release_before_sends_its_events_in_the_older_form(

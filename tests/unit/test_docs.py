@@ -99,8 +99,8 @@ def test_each_path_exists(document: Path) -> None:
 
 @documents
 def test_each_link_leads_to_a_file(document: Path) -> None:
-    targets = [one for one in LINK.findall(read_prose(document)) if "://" not in one]
-    assert [one for one in targets if not (document.parent / one).exists()] == []
+    targets = [target for target in LINK.findall(read_prose(document)) if "://" not in target]
+    assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
 def read_chart_values() -> dict[str, Any]:
@@ -126,8 +126,8 @@ def names_module(word: str) -> bool:
     if path.is_dir() or path.with_suffix(".py").is_file():
         return True
     owner = PACKAGE.joinpath(*parts[:-1])
-    texts = [one for one in (owner.with_suffix(".py"), owner / "__init__.py") if one.is_file()]
-    return any(re.search(rf"\b{parts[-1]}\b", one.read_text()) for one in texts)
+    texts = [path for path in (owner.with_suffix(".py"), owner / "__init__.py") if path.is_file()]
+    return any(re.search(rf"\b{parts[-1]}\b", text.read_text()) for text in texts)
 
 
 @documents
@@ -149,7 +149,7 @@ def test_each_module_exists(document: Path) -> None:
 def test_each_target_of_make_exists(document: Path) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = re.findall(r"`make ([a-z-]+)[`\s]", read_prose(document))
-    assert [one for one in named if one not in targets] == []
+    assert [target for target in named if target not in targets] == []
 
 
 def test_the_table_of_behaviours_names_what_is_in_its_files() -> None:

@@ -118,7 +118,7 @@ def build_crd(kind: Kind) -> dict[str, Any]:
         "name": VERSION,
         "served": True,
         "storage": True,
-        "additionalPrinterColumns": [one.to_manifest() for one in kind.columns],
+        "additionalPrinterColumns": [column.to_manifest() for column in kind.columns],
         "schema": {"openAPIV3Schema": schema},
     }
     if "status" in schema["properties"]:
@@ -169,5 +169,5 @@ def write_crds(root: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for one in write_crds(Path.cwd()):
-        sys.stdout.write(f"{one}\n")
+    for path in write_crds(Path.cwd()):
+        sys.stdout.write(f"{path}\n")

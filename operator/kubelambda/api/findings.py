@@ -17,12 +17,14 @@ Place = tuple[int | str, ...]
 def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
     """All findings as ``path: message`` pairs; ``model`` is what the object should have been."""
     findings = error.errors(include_url=False, include_input=False)
-    return "; ".join(_describe(one["loc"], one["type"], one["msg"], model) for one in findings)
+    return "; ".join(
+        _describe(finding["loc"], finding["type"], finding["msg"], model) for finding in findings
+    )
 
 
 def find_similar(word: str, words: Iterable[str]) -> str:
     """The one of ``words`` that ``word`` was probably meant to be; empty if none is similar."""
-    by_lower = {one.lower(): one for one in words}
+    by_lower = {word.lower(): word for word in words}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1)
     return by_lower[near[0]] if near else ""
 
@@ -38,12 +40,12 @@ def _describe(place: Place, kind: str, message: str, model: type[BaseModel]) -> 
 
 
 def _find_owner(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
-    """The model at ``place``; None where that is a map of the user's own names."""
+    """The model at ``place``; None if that is a map of the user's own names."""
     owner: type[BaseModel] | None = model
     for part in place:
         if isinstance(part, int) or owner is None:
             continue
-        found = [one for name, one in owner.model_fields.items() if part in (name, one.alias)]
+        found = [field for name, field in owner.model_fields.items() if part in (name, field.alias)]
         owner = _find_model(found[0].annotation) if found else None
     return owner
 
@@ -52,7 +54,7 @@ def _find_model(annotation: Any) -> type[BaseModel] | None:
     """The first model within a type such as ``list[Model] | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for one in get_args(annotation) if (found := _find_model(one))), None)
+    return next((found for choice in get_args(annotation) if (found := _find_model(choice))), None)
 
 
 def _list_names(model: type[BaseModel]) -> list[str]:

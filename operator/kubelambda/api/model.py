@@ -27,7 +27,7 @@ DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 def drop_nulls(value: Any) -> Any:
     """A mapping without its null entries; anything else as it is."""
     if isinstance(value, Mapping):
-        return {key: one for key, one in value.items() if one is not None}
+        return {key: member for key, member in value.items() if member is not None}
     return value
 
 
@@ -73,7 +73,7 @@ class ApiModel(BaseModel):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         rules: tuple[Rule | TransitionRule, ...] = (*cls.RULES, *cls.TRANSITIONS)
-        entries = [one.to_schema() for one in rules]
+        entries = [rule.to_schema() for rule in rules]
         reference = handler(schema)
         resolved = handler.resolve_ref_schema(reference)
         resolved.update(add_validations(resolved, entries))

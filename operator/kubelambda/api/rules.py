@@ -28,7 +28,7 @@ class Rule:
     message_cel: str = ""
 
     def verify(self, value: Any) -> Any:
-        """``value`` as it is; a validation error with the rule's message where it breaks it."""
+        """``value`` as it is; a validation error with the rule's message if it breaks it."""
         if self.check(value):
             return value
         message = self.explain(value) if self.explain else self.message

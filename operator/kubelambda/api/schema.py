@@ -58,8 +58,8 @@ def _convert(raw: Mapping[str, Any], definitions: Mapping[str, Any], path: str) 
         schema["enum"] = [merged["const"]]
     if "properties" in merged:
         schema["properties"] = {
-            name: _convert(one, definitions, f"{path}.{name}")
-            for name, one in merged["properties"].items()
+            name: _convert(property_schema, definitions, f"{path}.{name}")
+            for name, property_schema in merged["properties"].items()
         }
     elif isinstance(merged.get("additionalProperties"), Mapping):
         schema["additionalProperties"] = _convert(
@@ -78,7 +78,7 @@ def _merge(raw: Mapping[str, Any], definitions: Mapping[str, Any], path: str) ->
         target = definitions[raw["$ref"].rpartition("/")[2]]
         return {**_merge(target, definitions, path), **raw}
     if "anyOf" in raw:
-        others = [one for one in raw["anyOf"] if one.get("type") != "null"]
+        others = [option for option in raw["anyOf"] if option.get("type") != "null"]
         if len(others) != 1:
             raise SchemaError(f"{path} is a union; split it into fields")
         return {**_merge(others[0], definitions, path), **raw}

@@ -87,9 +87,9 @@ def _check_types(function: Function) -> None:
     """TypeError for a field of the wrong type, which would otherwise fail far from here."""
     texts = (function.ref.name, function.uid, function.function_name, function.runtime)
     numbers = (function.memory_mb, function.timeout_s, function.reserved_concurrency or 0)
-    if not all(isinstance(one, str) for one in (*texts, function.handler)):
+    if not all(isinstance(text, str) for text in (*texts, function.handler)):
         raise TypeError("a name that is no text")
-    if not all(isinstance(one, int | float) for one in numbers):
+    if not all(isinstance(number, int | float) for number in numbers):
         raise TypeError("a size that is no number")
 
 
@@ -159,10 +159,11 @@ def build_layers(
 
     ``remembered`` is status.layers: the contents that the function had before.
     """
-    known = {(one.name, one.version): _recall_layer(one) for one in remembered}
+    known = {(entry.name, entry.version): _recall_layer(entry) for entry in remembered}
     return tuple(
-        known.get((one["name"], one["version"])) or Layer(one["name"], one["version"])
-        for one in references
+        known.get((reference["name"], reference["version"]))
+        or Layer(reference["name"], reference["version"])
+        for reference in references
     )
 
 
@@ -198,7 +199,10 @@ def _find_stalled(conditions: Mapping[str, Condition]) -> Condition | None:
     """
     if _is_true(conditions, STALLED):
         return conditions[STALLED]
-    return next((one for one in conditions.values() if one.reason in CAPACITY_REASONS), None)
+    return next(
+        (condition for condition in conditions.values() if condition.reason in CAPACITY_REASONS),
+        None,
+    )
 
 
 def _classify_stall(reason: str) -> Stall:

@@ -45,7 +45,7 @@ def iter_manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
     """YAML files: those named, and those below the directories named, in a stable order."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES)
+            yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
         else:
             yield path
 
@@ -62,7 +62,7 @@ def read_documents(path: Path) -> list[Document]:
     if not text.strip():
         # Most often an editor is about to write it.
         raise UnreadableError("is empty")
-    return [one for document in documents if document is not None for one in _unfold(document)]
+    return [line for document in documents if document is not None for line in _unfold(document)]
 
 
 def find_unknown_kind(document: Document) -> str:

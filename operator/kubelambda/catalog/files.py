@@ -103,8 +103,8 @@ def _read_anyhow(path: Path) -> str:
 
 def _build_problem(path: Path, message: str, *documents: Document) -> Problem:
     """``documents`` are those that cannot be served because of the problem."""
-    stand_ins = [build_stand_in(one, f"{path}: {message}") for one in documents]
-    return Problem(path, message, tuple(one for one in stand_ins if one is not None))
+    stand_ins = [build_stand_in(document, f"{path}: {message}") for document in documents]
+    return Problem(path, message, tuple(stand_in for stand_in in stand_ins if stand_in is not None))
 
 
 def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectKey, Document]:
@@ -159,13 +159,13 @@ class _Layers:
             self._refused[reference] = problem
 
     def complete(self, function: Function) -> Function:
-        """``function`` with its layers; one that cannot run where it lacks one."""
+        """``function`` with its layers; one that cannot run if it lacks one."""
         complete = self._book.complete(function)
         missing = find_missing(complete)
         if not missing:
             return complete
-        known = [self._refused.get((function.ref.namespace, one)) for one in missing]
-        reasons = [one for one in known if one is not None]
+        known = [self._refused.get((function.ref.namespace, layer)) for layer in missing]
+        reasons = [reason for reason in known if reason is not None]
         return replace(
             complete,
             stalled_reason=str(Reason.LAYER_NOT_FOUND),

@@ -75,7 +75,7 @@ class LayeredIndex:
     def _refresh(self, keys: set[VersionKey]) -> None:
         for function in list(self._bare.values()):
             namespace = function.ref.namespace
-            if any((namespace, one.name, one.version) in keys for one in function.layers):
+            if any((namespace, layer.name, layer.version) in keys for layer in function.layers):
                 self._index.put(self._complete(function))
 
     def _complete(self, function: Function) -> Function:

@@ -38,7 +38,7 @@ class LayerVersion:
 
 
 def derive_layer_name(name: str, version: int) -> str:
-    """The layer's name where the spec gives none: ``name`` without its version at the end."""
+    """The layer's name if the spec gives none: ``name`` without its version at the end."""
     return name.removesuffix(f"-{version}")
 
 
@@ -68,7 +68,7 @@ def build_layer_version(manifest: Mapping[str, Any]) -> LayerVersion:
 
 def find_missing(function: Function) -> list[str]:
     """Layer versions of which nobody knows the content, as ``name:version``."""
-    return [one.reference for one in function.layers if one.content is None]
+    return [layer.reference for layer in function.layers if layer.content is None]
 
 
 def describe_missing(missing: Sequence[str]) -> str:
@@ -89,14 +89,14 @@ class LayerRegistry:
         self._claimants: dict[VersionKey, list[LayerVersion]] = {}
 
     def put(self, version: LayerVersion) -> bool:
-        """Remember ``version``; False where nothing is new."""
+        """Remember ``version``; False if nothing is new."""
         if self._versions.get(version.key) == version:
             return False
         self.remove(version.key)
         self._versions[version.key] = version
         claimants = self._claimants.setdefault(version.version_key, [])
         claimants.append(version)
-        claimants.sort(key=lambda one: (one.created, one.key))
+        claimants.sort(key=lambda claimant: (claimant.created, claimant.key))
         return True
 
     def remove(self, key: ObjectKey) -> LayerVersion | None:
@@ -118,8 +118,8 @@ class LayerRegistry:
         if not function.layers:
             return function
         namespace = function.ref.namespace
-        layers = tuple(self._find(namespace, one) for one in function.layers)
-        known = all(one.content is not None for one in layers)
+        layers = tuple(self._find(namespace, layer) for layer in function.layers)
+        known = all(layer.content is not None for layer in layers)
         return replace(function, layers=layers, ready=function.ready and known)
 
     def _find(self, namespace: str, layer: Layer) -> Layer:

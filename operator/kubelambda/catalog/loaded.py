@@ -47,9 +47,11 @@ class Loaded:
     @property
     def stand_ins(self) -> tuple[Function, ...]:
         """Stand-ins for functions that cannot be served; none for one that is served after all."""
-        served = {one.ref for one in self.functions}
-        found = {one.ref: one for problem in self.problems for one in problem.functions}
-        return tuple(one for ref, one in found.items() if ref not in served)
+        served = {function.ref for function in self.functions}
+        found = {
+            function.ref: function for problem in self.problems for function in problem.functions
+        }
+        return tuple(stand_in for ref, stand_in in found.items() if ref not in served)
 
     def kept(self, function: Function, path: Path) -> bool:
         """Whether ``function`` is what ``path`` held before."""
@@ -70,17 +72,20 @@ def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
     ]
     if not kept:
         return loaded
-    origins = {**loaded.origins, **{one.ref: former.origins[one.ref] for one in kept}}
-    kept_refs = frozenset(one.ref for one in kept)
+    origins = {
+        **loaded.origins,
+        **{function.ref: former.origins[function.ref] for function in kept},
+    }
+    kept_refs = frozenset(function.ref for function in kept)
     functions = (*loaded.functions, *kept)
     return replace(loaded, functions=functions, origins=origins, former=kept_refs)
 
 
 def list_new_problems(former: Loaded, loaded: Loaded) -> list[Problem]:
     """Problems that were not there before, so that each is reported once."""
-    return [one for one in loaded.problems if one not in former.problems]
+    return [problem for problem in loaded.problems if problem not in former.problems]
 
 
 def list_new_remarks(former: Loaded, loaded: Loaded) -> list[Remark]:
     """Remarks that were not there before, so that each is reported once."""
-    return [one for one in loaded.remarks if one not in former.remarks]
+    return [remark for remark in loaded.remarks if remark not in former.remarks]

@@ -84,7 +84,7 @@ def iter_ignored(spec: ApiModel, honoured: frozenset[str], prefix: str = "") -> 
         path = prefix + (field.alias or name)
         if value is None or value is False or value == field.default or path in honoured:
             continue
-        is_partly = any(one.startswith(f"{path}.") for one in honoured)
+        is_partly = any(name.startswith(f"{path}.") for name in honoured)
         if isinstance(value, ApiModel) and is_partly:
             yield from iter_ignored(value, honoured, f"{path}.")
         else:

@@ -112,12 +112,12 @@ class WatchState:
             self._lists_refused += 1
             raise StaleListError(f"a list of version {version} after version {self._progress}")
         self._lists_refused = 0
-        self._known = {one.key: one for one in records if not one.is_gone}
-        values = [one.value for one in self._known.values() if one.value is not None]
+        self._known = {record.key: record for record in records if not record.is_gone}
+        values = [record.value for record in self._known.values() if record.value is not None]
         self.resource.replace(values, self.namespace)
-        for one in records:
-            if one.is_gone:
-                self._remove(one.key, one.uid)
+        for record in records:
+            if record.is_gone:
+                self._remove(record.key, record.uid)
         self._complained = {key: at for key, at in self._complained.items() if key in self._known}
         self.version = self._progress = version
 

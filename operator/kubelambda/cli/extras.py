@@ -13,7 +13,7 @@ from kubelambda.cli.failure import fail
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """End with one line and exit code 2 where an import in the block lacks a library.
+    """End with one line and exit code 2 if an import in the block lacks a library.
 
     A missing module of our own is a bug of the package and goes on as the exception that it is.
     """

@@ -1,6 +1,6 @@
 """Making a package of a directory, or taking a zip file as it is.
 
-Contract: the same files give the same bytes, whatever the machine and the time. CommandError where
+Contract: the same files give the same bytes, whatever the machine and the time. CommandError if
 something cannot be read or Lambda would refuse the package.
 """
 

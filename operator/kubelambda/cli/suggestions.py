@@ -11,7 +11,7 @@ class SuggestingGroup(TyperGroup):
     """A group of commands that knows where a word would have been right."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command; where there is none, name those that are close to it."""
+        """Find the command; if there is none, name those that are close to it."""
         word = args[0] if args else "-"
         if not word.startswith("-") and self.get_command(ctx, word) is None:
             ctx.fail(f"No such command '{word}'. {self._suggest(ctx.command_path, word)}")

@@ -93,7 +93,7 @@ def invalid_request(violations: Sequence[Violation]) -> ApiError:
     """400 that names all members that break the service model, not only the first."""
     count = len(violations)
     noun = "validation error" if count == 1 else "validation errors"
-    sentences = "; ".join(one.describe() for one in violations)
+    sentences = "; ".join(violation.describe() for violation in violations)
     return ApiError(400, "ValidationException", f"{count} {noun} detected: {sentences}")
 
 

@@ -51,7 +51,7 @@ class EventSink(Protocol):
     """Where a gateway puts asynchronous events: the publishing half of the port ``Queue``."""
 
     async def publish(self, event: QueuedEvent) -> None:
-        """Return when ``event`` is durable; QueueUnavailableError where it is not."""
+        """Return when ``event`` is durable; QueueUnavailableError if it is not."""
         ...
 
 

@@ -68,7 +68,7 @@ class Invoker(Protocol):
     async def invoke(
         self, event: QueuedEvent, on_begun: Callable[[], None]
     ) -> Outcome | ApiError | Dropped:
-        """Run it to its end; Dropped where nobody knows how it ended.
+        """Run it to its end; Dropped if nobody knows how it ended.
 
         ``on_begun`` is called when the event was handed to an environment. Returns in bounded time
         where the gateway that runs the event gives no sign of life.

@@ -33,7 +33,7 @@ class HeldLeases:
         return key in self._leases
 
     def take(self, lease: Lease) -> bool:
-        """Hold ``lease``; False where its event was held already, by a lease that has expired."""
+        """Hold ``lease``; False if its event was held already, by a lease that has expired."""
         key = lease.event.message_id
         is_new = key not in self._leases
         self._leases[key] = lease
@@ -45,7 +45,7 @@ class HeldLeases:
         return self._leases[key]
 
     def drop(self, key: str) -> Lease | None:
-        """Stop extending it; returns the lease, or None where it was dropped before."""
+        """Stop extending it; returns the lease, or None if it was dropped before."""
         self._extended_at.pop(key, None)
         return self._leases.pop(key, None)
 

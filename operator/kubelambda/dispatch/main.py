@@ -1,6 +1,6 @@
 """The role ``kubelambda dispatcher``.
 
-Contract: runs until SIGTERM or SIGINT; exit code 0 after a graceful drain, 2 where it cannot start.
+Contract: runs until SIGTERM or SIGINT; exit code 0 after a graceful drain, 2 if it cannot start.
 It is ready while it is connected to the queue and its loops run, and live unless one of them fails
 again and again.
 """

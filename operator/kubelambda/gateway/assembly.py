@@ -61,11 +61,11 @@ class Dependencies:
     find_peers: FindPeers | None = None
     """How to find other gateways; None for one that is alone."""
     events: EventSink | None = None
-    """Where asynchronous events go; None where there is no queue."""
+    """Where asynchronous events go; None if there is no queue."""
     packages: PackageStore | None = None
-    """Where uploaded packages are; None where none are kept."""
+    """Where uploaded packages are; None if none are kept."""
     render_page: RenderPage | None = None
-    """What ``GET /`` is answered with; None where there is no such page: on a cluster."""
+    """What ``GET /`` is answered with; None if there is no such page: on a cluster."""
 
 
 class Assembly:

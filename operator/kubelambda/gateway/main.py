@@ -1,6 +1,6 @@
 """The role ``kubelambda gateway``.
 
-Contract: runs until SIGTERM or SIGINT; exit code 0 after a graceful drain, 2 where it cannot start.
+Contract: runs until SIGTERM or SIGINT; exit code 0 after a graceful drain, 2 if it cannot start.
 """
 
 import asyncio

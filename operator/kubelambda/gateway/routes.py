@@ -17,7 +17,7 @@ from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_
 
 
 class PublicRoutes:
-    """Clients: uploads of packages, the page at the root where there is one, and Invoke."""
+    """Clients: uploads of packages, the page at the root if there is one, and Invoke."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ class KubeApi(Protocol):
     """The requests that controllers send to an API server."""
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest:
-        """The object; NotFoundError where there is none."""
+        """The object; NotFoundError if there is none."""
         ...
 
     def list_pages(
@@ -40,13 +40,13 @@ class KubeApi(Protocol):
     async def create(
         self, resource: Resource, namespace: str | None, manifest: Manifest, *, manager: str
     ) -> Manifest:
-        """POST; AlreadyExistsError where the name is taken."""
+        """POST; AlreadyExistsError if the name is taken."""
         ...
 
     async def replace(
         self, resource: Resource, namespace: str | None, manifest: Manifest
     ) -> Manifest:
-        """PUT; ConflictError where its resourceVersion is no longer the current one."""
+        """PUT; ConflictError if its resourceVersion is no longer the current one."""
         ...
 
     async def apply(
@@ -68,7 +68,7 @@ class KubeApi(Protocol):
     ) -> Manifest:
         """PATCH of an object or of a subresource; ``content`` is a list for JSON_PATCH only.
 
-        ConflictError where the content's resourceVersion or uid is not the current one.
+        ConflictError if the content's resourceVersion or uid is not the current one.
         """
         ...
 

@@ -46,7 +46,7 @@ class KubeClient:
         self._sender.close()
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest:
-        """The object; NotFoundError where there is none."""
+        """The object; NotFoundError if there is none."""
         return await self._sender.send("get", resource, build_path(resource, namespace, name))
 
     async def list_pages(
@@ -75,7 +75,7 @@ class KubeClient:
     async def create(
         self, resource: Resource, namespace: str | None, manifest: Manifest, *, manager: str
     ) -> Manifest:
-        """POST; AlreadyExistsError where the name is taken."""
+        """POST; AlreadyExistsError if the name is taken."""
         path = build_path(resource, namespace)
         return await self._sender.send(
             "create", resource, path, query={"fieldManager": manager}, content=manifest
@@ -84,7 +84,7 @@ class KubeClient:
     async def replace(
         self, resource: Resource, namespace: str | None, manifest: Manifest
     ) -> Manifest:
-        """PUT; ConflictError where its resourceVersion is no longer the current one."""
+        """PUT; ConflictError if its resourceVersion is no longer the current one."""
         path = build_path(resource, namespace, manifest["metadata"]["name"])
         return await self._sender.send("update", resource, path, content=manifest)
 
@@ -145,6 +145,6 @@ class KubeClient:
 def connect() -> KubeClient:
     """A client for one command of the CLI: no fence and no pace, and nobody reads its counts.
 
-    NoConnectionError where there is neither a service account nor a kubeconfig.
+    NoConnectionError if there is neither a service account nor a kubeconfig.
     """
     return KubeClient(load_configuration(), RequestCounter(CollectorRegistry()), threads=4)

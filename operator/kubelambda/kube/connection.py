@@ -27,7 +27,7 @@ class Connection:
 
 
 def load_configuration() -> Any:
-    """A ``kubernetes.client.Configuration``; NoConnectionError where there is nothing to load."""
+    """A ``kubernetes.client.Configuration``; NoConnectionError if there is nothing to load."""
     from kubernetes import client, config  # noqa: PLC0415  # costs 40 MB, so on first use only
 
     configuration = client.Configuration()

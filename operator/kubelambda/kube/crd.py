@@ -32,4 +32,7 @@ async def apply_crd(client: KubeApi, manifest: Manifest, *, timeout_s: float = 6
 
 def _is_established(manifest: Manifest) -> bool:
     conditions = (manifest.get("status") or {}).get("conditions") or []
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+    return any(
+        condition["type"] == "Established" and condition["status"] == "True"
+        for condition in conditions
+    )

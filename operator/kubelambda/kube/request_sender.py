@@ -22,7 +22,7 @@ from kubelambda.kube.errors import UnavailableError, classify_error
 from kubelambda.kube.paths import Resource
 
 Fence = Callable[[], None]
-"""Raises FencedError where this process may no longer write; called from any thread."""
+"""Raises FencedError if this process may no longer write; called from any thread."""
 
 JSON = "application/json"
 _TIMEOUT_S = (3.0, 15.0)

@@ -22,7 +22,7 @@ RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
 
 
 def mark_missing_package(function: Function, holds: Callable[[str], bool]) -> Function:
-    """Stalled where a package of its code or of its layers has not been uploaded."""
+    """Stalled if a package of its code or of its layers has not been uploaded."""
     needed = list_needed_packages(get_package(function.code), function.layers)
     for name, what in needed.items():
         if not _may_be_there(name, holds):
@@ -33,14 +33,14 @@ def mark_missing_package(function: Function, holds: Callable[[str], bool]) -> Fu
 
 
 def mark_bad_zip(function: Function) -> Function:
-    """Stalled where a zip that stands in its object, or in a layer's, is not a valid one."""
-    contents = [one.content for one in function.layers if one.content is not None]
+    """Stalled if a zip that stands in its object, or in a layer's, is not a valid one."""
+    contents = [layer.content for layer in function.layers if layer.content is not None]
     problem = describe_bad_zip([function.code, *contents])
     return _stall(function, str(Reason.INVALID_SPEC), problem) if problem else function
 
 
 def mark_missing_language(function: Function, machine: Machine) -> Function:
-    """Stalled where this machine cannot run its language."""
+    """Stalled if this machine cannot run its language."""
     bootstrap = plan_bootstrap(function.runtime, function.handler, machine)
     if isinstance(bootstrap, Unavailable):
         return _stall(function, RUNTIME_UNAVAILABLE, bootstrap.reason)

@@ -20,14 +20,16 @@ def render_banner(
 
     ``functions`` are as they are served: the message of one that cannot run says why.
     """
-    accounts = dict.fromkeys((one.account_id, one.ref.namespace) for one in functions)
+    accounts = dict.fromkeys(
+        (function.account_id, function.ref.namespace) for function in functions
+    )
     lines = [f"kubelambda local mode at {url}"]
     lines += [f"account {account} (namespace {namespace})" for account, namespace in accounts]
     lines.append("")
     lines += [_render_function(function, machine) for function in functions]
     if not functions:
         lines += ["  Nothing is served yet: correct what is named above."]
-    runnable = [one for one in functions if not one.cannot_run]
+    runnable = [function for function in functions if not function.cannot_run]
     if runnable:
         chosen = min(runnable, key=_order_to_try)
         lines += ["", "Try:", *_render_tries(url, chosen.function_name)]
@@ -45,17 +47,21 @@ def render_banner(
 
 def render_problems(problems: Sequence[Problem], loaded: Loaded) -> str:
     """One line for each document that was left out, and what is served as before."""
-    return "\n".join(_render_problem(one, loaded) for one in problems)
+    return "\n".join(_render_problem(problem, loaded) for problem in problems)
 
 
 def render_remarks(remarks: Sequence[Remark]) -> str:
     """One line for each field that local mode treats in another way than a cluster."""
-    return "\n".join(f"note: {one.path}: {one.message}" for one in remarks)
+    return "\n".join(f"note: {remark.path}: {remark.message}" for remark in remarks)
 
 
 def _render_problem(problem: Problem, loaded: Loaded) -> str:
     line = f"not served: {problem}"
-    names = [one.function_name for one in loaded.functions if loaded.kept(one, problem.path)]
+    names = [
+        function.function_name
+        for function in loaded.functions
+        if loaded.kept(function, problem.path)
+    ]
     return f"{line} (served as before: {', '.join(names)})" if names else line
 
 

@@ -33,18 +33,18 @@ NAMES: Mapping[str, str] = {
     "nodejs": "Node.js",
     "java": "Java",
     "ruby": "Ruby",
-    "dotnet": "mono",
+    "dotnet": ".NET",
 }
 MISSING: Mapping[str, str] = {
     "nodejs": "the program node",
     "java": "the program java",
     "ruby": "the program ruby",
-    "dotnet": "the program mono, which stands in for .NET",
+    "dotnet": "the program dotnet (`make local-runtimes` fetches it)",
 }
 
 
 WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"; exec "$@"'
-"""Runs a command, through the wrapper script where there is one (spec 6.5)."""
+"""Runs a command, through the wrapper script if there is one (spec 6.5)."""
 
 LOCALE = {"LC_ALL": "C.UTF-8"}
 """A machine may lack the locale that LANG names, and would then read variables as ASCII."""
@@ -60,7 +60,7 @@ class Bootstrap:
 
     argv: tuple[str, ...]
     warning: str = ""
-    """How this differs from the runtime that was asked for; empty where it does not."""
+    """How this differs from the runtime that was asked for; empty if it does not."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What an image would set in its environment, apart from paths."""
     language: str = "provided"
@@ -69,7 +69,7 @@ class Bootstrap:
     runtime_directory: str = ""
     """What takes the place of /var/runtime."""
     lang_directory: str = ""
-    """What takes the place of /var/lang, where ``make node-runtimes`` built the runtime."""
+    """What takes the place of /var/lang, where the interpreter was fetched or built."""
     modules: str = ""
     """Where the libraries are that the image bundles."""
 
@@ -112,10 +112,11 @@ def _plan_language(known: re.Match[str], handler: str, machine: Machine) -> Boot
     return Bootstrap(
         argv=_build_command(language, interpreter, handler, machine),
         warning=_compare(language, asked, version),
-        variables=_list_variables(language, directory),
+        variables=_list_variables(language, directory, machine),
         language=language,
         versions=_name_versions(language, asked, version),
         runtime_directory=directory,
+        lang_directory=machine.fetched.get(language, ""),
         modules=machine.modules.get(language, ""),
     )
 
@@ -131,11 +132,22 @@ def _build_command(
     return ("/bin/sh", "-c", WRAPPED, "bootstrap", *command)
 
 
-def _list_variables(language: str, directory: str) -> dict[str, str]:
+def _list_variables(language: str, directory: str, machine: Machine) -> dict[str, str]:
     own = {"LAMBDA_RUNTIME_DIR": directory}
+    if language == "dotnet":
+        own |= _list_dotnet_variables(machine)
     if language in FRAMING:
         own |= LOG_FRAMES
     return own if language == "python" else own | LOCALE
+
+
+def _list_dotnet_variables(machine: Machine) -> dict[str, str]:
+    own = {}
+    if "dotnet" in machine.fetched:
+        own["DOTNET_ROOT"] = f"{machine.fetched['dotnet']}/bin"
+    if not machine.has_icu:
+        own["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "true"  # else no program starts
+    return own
 
 
 def _name_versions(language: str, asked: str, running: str) -> tuple[str, ...]:
@@ -168,9 +180,9 @@ def _explain_unknown(runtime: str) -> str:
 
 
 def _compare(language: str, asked: str, version: str) -> str:
-    """A warning where the machine's version differs from the one in the runtime's name."""
+    """A warning if the machine's version differs from the one in the runtime's name."""
     parts = asked.count(".") + 1
     here = ".".join(version.split(".")[:parts])
-    if language != "dotnet" and here == asked:
+    if here == asked:
         return ""
     return f"runs on this machine's {NAMES[language]} {here}"

@@ -66,7 +66,7 @@ class FunctionFiles:
         """Content type and body for ``GET /``: what is served right now."""
         refs = self.index.refs()
         functions = [one for ref in refs if (one := self.index.get(ref)) is not None]
-        unnamed = [str(one) for one in self._last.problems if not one.functions]
+        unnamed = [str(problem) for problem in self._last.problems if not problem.functions]
         page = render_page(describe_functions(functions, region), unnamed, accept)
         return page.content_type, page.body
 

@@ -12,20 +12,24 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "nodejs": ("node", "--version"),
     "java": ("java", "-version"),
     "ruby": ("ruby", "--version"),
-    "dotnet": ("mono", "--version"),
+    "dotnet": ("dotnet", "--list-runtimes"),
 }
 """The program of each language, and how it is asked for its version."""
 
 PREPARED: Mapping[str, tuple[str, str]] = {
     "java": ("java/lib", "java"),
-    "dotnet": ("dotnet/bootstrap.exe", "dotnet"),
+    "dotnet": ("dotnet8/var/runtime/Kubelambda.Runtime.dll", "dotnet8/var/runtime"),
 }
 """Languages whose files are fetched or compiled: a file that must exist, and their directory."""
+
+FETCHED: Mapping[str, str] = {"dotnet": "dotnet8/var/lang"}
+"""Languages whose interpreter is fetched where the machine has none, in /var/lang's place."""
 
 MODULES: Mapping[str, str] = {"nodejs": "nodejs/node_modules"}
 """Where the libraries are fetched to that a language's image bundles beside its client."""
@@ -35,6 +39,9 @@ BUNDLED: Mapping[str, str] = {"python": "python", "nodejs": "nodejs/local", "rub
 
 BUILT = ("nodejs22.x", "nodejs24.x")
 """Runtimes that ``make node-runtimes`` builds completely, each as its image has it."""
+
+ICU_PLACES = ("usr/lib/*/libicuuc.so.*", "usr/lib64/libicuuc.so.*", "usr/lib/libicuuc.so.*")
+"""Where distributions have the library of the world's cultures."""
 
 VERSION = re.compile(r"\d+(\.\d+)*")
 ASK_S = 10.0
@@ -52,6 +59,10 @@ class Machine:
     """What takes the place of the image's /var/runtime."""
     modules: Mapping[str, str] = field(default_factory=dict)
     """Where bundled libraries are: the AWS SDK for Node."""
+    fetched: Mapping[str, str] = field(default_factory=dict)
+    """What takes the place of the image's /var/lang, where the interpreter was fetched."""
+    has_icu: bool = True
+    """Whether .NET finds ICU, by which it knows the world's cultures."""
     built: Mapping[str, str] = field(default_factory=dict)
     """By runtime: the directory that holds the image's var/lang and var/runtime."""
 
@@ -69,13 +80,16 @@ def find_machine(cache: Path | None = None) -> Machine:
     for name, (needed, directory) in PREPARED.items():
         if (cache / needed).exists():
             directories[name] = str(cache / directory)
+    fetched = {name: str(cache / path) for name, path in FETCHED.items() if (cache / path).is_dir()}
     return Machine(
-        interpreters={"python": python} | find_interpreters(PROGRAMS),
+        interpreters={"python": python} | find_interpreters(PROGRAMS, fetched),
         bootstraps={name: str(files / name / "bootstrap") for name in PROGRAMS},
         directories=directories,
         modules={
             name: str(cache / path) for name, path in MODULES.items() if (cache / path).is_dir()
         },
+        fetched=fetched,
+        has_icu=any(has for place in ICU_PLACES for has in Path("/").glob(place)),
         built=find_built(cache),
     )
 
@@ -99,11 +113,16 @@ def find_runtime_files() -> Path:
 
 def find_interpreters(
     programs: Mapping[str, Collection[str]],
+    fetched: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, tuple[str, str]]:
-    """Path and version of the programs that exist and answer; all are asked at the same time."""
+    """Path and version of the programs that exist and answer; all are asked at the same time.
+
+    One that was ``fetched`` goes before the machine's own.
+    """
     asked = {}
     for language, (program, *question) in programs.items():
-        path = shutil.which(program)
+        place = f"{fetched[language]}/bin" if language in fetched else None
+        path = shutil.which(program, path=place)
         if path:
             asked[language] = path, _ask([path, *question])
     found = {
@@ -123,7 +142,7 @@ def _ask(command: list[str]) -> "subprocess.Popen[str]":
 
 
 def _read_version(process: "subprocess.Popen[str]") -> str:
-    """The first version number that it prints; empty where it prints none in time."""
+    """The first version number that it prints; empty if it prints none in time."""
     try:
         output, _ = process.communicate(timeout=ASK_S)
     except subprocess.TimeoutExpired:

@@ -54,7 +54,7 @@ class LocalOptions:
 
 
 async def serve(options: LocalOptions) -> None:
-    """Serve until SIGINT or SIGTERM; LocalModeError where that cannot begin."""
+    """Serve until SIGINT or SIGTERM; LocalModeError if that cannot begin."""
     for path in options.paths:
         if not path.exists():
             raise LocalModeError(f"{path} does not exist; name a YAML file or a directory of them")

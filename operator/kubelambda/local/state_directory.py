@@ -14,7 +14,7 @@ def hold_state_directory(state: Path) -> Iterator[None]:
     """Make the directory and lock it for the duration of the ``with`` block.
 
     Environments that a killed local mode left there are removed; at the end, so are our own.
-    LocalModeError where another local mode has the lock.
+    LocalModeError if another local mode has the lock.
     """
     state.mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("w") as lock:

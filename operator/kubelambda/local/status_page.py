@@ -30,7 +30,7 @@ class Row:
     runtime: str
     state: str
     reason: str
-    """Empty where it can be invoked."""
+    """Empty if it can be invoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,20 @@ def describe_functions(functions: Sequence[Function], region: str) -> list[Row]:
     """A row for each, in the order of their names."""
     return [
         Row(
-            name=one.function_name,
-            arn=one.arn(region),
-            runtime=one.runtime,
-            state=FAILED if one.cannot_run else ACTIVE,
-            reason=one.stalled_message,
+            name=function.function_name,
+            arn=function.arn(region),
+            runtime=function.runtime,
+            state=FAILED if function.cannot_run else ACTIVE,
+            reason=function.stalled_message,
         )
-        for one in sorted(functions, key=lambda one: (one.function_name, one.ref.namespace))
+        for function in sorted(
+            functions, key=lambda function: (function.function_name, function.ref.namespace)
+        )
     ]
 
 
 def render_page(rows: Sequence[Row], problems: Sequence[str], accept: str) -> Page:
-    """HTML or JSON where ``accept``, the request's header, asks for it; plain text otherwise.
+    """HTML or JSON if ``accept``, the request's header, asks for it; plain text otherwise.
 
     ``problems`` are those of files in which no function has a name.
     """
@@ -73,7 +75,7 @@ def _render_text(rows: Sequence[Row], problems: Sequence[str]) -> str:
     lines += [
         " ".join(filter(None, (row.name, row.runtime, row.state, row.reason))) for row in rows
     ]
-    lines += [f"not served: {one}" for one in problems]
+    lines += [f"not served: {problem}" for problem in problems]
     lines += ["", f"Invoke one by POST {INVOKE_PATH.format(name='NAME')}", ""]
     return "\n".join(lines)
 
@@ -85,7 +87,7 @@ def _render_html(rows: Sequence[Row], problems: Sequence[str]) -> str:
         f'<td class="{row.state}">{row.state}</td><td>{html.escape(row.reason)}</td></tr>\n'
         for row in rows
     )
-    notices = "".join(f'<p class="{FAILED}">{html.escape(one)}</p>\n' for one in problems)
+    notices = "".join(f'<p class="{FAILED}">{html.escape(problem)}</p>\n' for problem in problems)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>kubelambda local mode</title><style>{STYLE}</style></head>\n"

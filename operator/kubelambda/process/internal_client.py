@@ -62,7 +62,7 @@ class OpenReply:
         self.headers: Mapping[str, str] = response.headers
 
     async def iter_parts(self) -> AsyncIterator[bytes]:
-        """The body as it arrives; InternalRequestError where it breaks off or is too long."""
+        """The body as it arrives; InternalRequestError if it breaks off or is too long."""
         count = 0
         while part := await self._read_part():
             count += len(part)
@@ -175,7 +175,7 @@ class InternalClient:
         try:
             yield OpenReply(response, self._reply_bytes_max, silence_s)
         finally:
-            response.release()  # kept for the next request, or closed where not all was read
+            response.release()  # kept for the next request, or closed if not all was read
 
     def _check_signature(self, path: str, request_signature: str, reply: InternalReply) -> None:
         given = reply.headers.get(SIGNATURE_HEADER, "")

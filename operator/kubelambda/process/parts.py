@@ -17,7 +17,7 @@ CANCEL_S = 8.0
 
 
 class PartEndedError(Exception):
-    """A part that must go on has ended; the cause is its exception, where it had one."""
+    """A part that must go on has ended; the cause is its exception, if it had one."""
 
 
 async def run_parts(parts: Mapping[str, Coroutine[Any, Any, Any]], stop: asyncio.Event) -> None:

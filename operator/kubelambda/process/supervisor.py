@@ -67,7 +67,7 @@ class Supervisor:
         work: Coroutine[Any, Any, None],
         on_error: Callable[[BaseException], None] | None = None,
     ) -> asyncio.Task[None]:
-        """Run ``work`` once; where it raises, log it and call ``on_error`` with the exception."""
+        """Run ``work`` once; if it raises, log it and call ``on_error`` with the exception."""
         task = self._start(self._run_once(name, work, on_error), name)
         # A task that is cancelled before its first step never starts ``work``: without this, Python
         # would warn that it was never awaited.

@@ -191,7 +191,7 @@ class JetStreamQueue:
         while not leases:  # what was pulled may be unreadable, all of it
             left_s = max(end - loop.time(), FETCH_S_MIN)
             messages = await pulling.fetch(limit, timeout=left_s)
-            leases = [lease for one in messages if (lease := await self._read(one))]
+            leases = [lease for message in messages if (lease := await self._read(message))]
         return leases
 
     async def _subscribe(

@@ -44,7 +44,7 @@ def build_letter_headers(letter: DeadLetter) -> dict[str, str]:
 
 
 def read_letter(headers: dict[str, str], payload: bytes) -> DeadLetter:
-    """The dead letter that a message is; UnreadableEventError where that cannot be told."""
+    """The dead letter that a message is; UnreadableEventError if that cannot be told."""
     try:
         version, detail = int(headers.get(VERSION, "1")), str(json.loads(headers.get(DETAIL, '""')))
     except (ValueError, RecursionError) as error:
@@ -55,7 +55,7 @@ def read_letter(headers: dict[str, str], payload: bytes) -> DeadLetter:
 
 
 def read_count(text: str) -> int:
-    """The count in LOOKS; 0 where there is none."""
+    """The count in LOOKS; 0 if there is none."""
     return int(text) if text.isascii() and text.isdigit() else 0
 
 

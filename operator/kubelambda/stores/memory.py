@@ -92,7 +92,7 @@ class MemoryQueue:
 
     async def dead_letter(self, letter: DeadLetter) -> None:
         """Keep the dead letter, once for each message id."""
-        if all(one.event.message_id != letter.event.message_id for one in self._dead):
+        if all(event.event.message_id != letter.event.message_id for event in self._dead):
             self._dead.append(letter)
 
     async def read_dead_letters(self, limit: int) -> Sequence[DeadLetter]:

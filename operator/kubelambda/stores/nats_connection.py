@@ -63,7 +63,7 @@ class NatsConnection:
 
     @property
     def client(self) -> Client:
-        """The connection; NotConnectedError where there is none."""
+        """The connection; NotConnectedError if there is none."""
         if self._client is None or not self._is_connected():
             raise NotConnectedError("not connected to NATS")
         return self._client
@@ -138,7 +138,7 @@ def _describe_server(url: str) -> str:
 
 
 async def _close(client: Client) -> None:
-    """Close it, but do not wait for ever where the server has gone (nats-py would)."""
+    """Close it, but do not wait for ever if the server has gone (nats-py would)."""
     with contextlib.suppress(NatsError, OSError, TimeoutError):
         async with asyncio.timeout(CLOSE_S):
             await client.close()

@@ -62,7 +62,7 @@ class SqliteQueue:
         self._arrived = asyncio.Event()
 
     async def open(self) -> None:
-        """Make or take up the file; QueueUnavailableError where that cannot be done."""
+        """Make or take up the file; QueueUnavailableError if that cannot be done."""
         await self._thread.start()
 
     async def publish(self, event: QueuedEvent) -> None:

@@ -40,7 +40,7 @@ class SqliteThread:
         self._closed = False
 
     async def start(self) -> None:
-        """Open the file; QueueUnavailableError where that cannot be done."""
+        """Open the file; QueueUnavailableError if that cannot be done."""
         try:
             await asyncio.to_thread(lambda: self._open().close())
         except sqlite3.Error as error:
@@ -84,7 +84,7 @@ class SqliteThread:
             while not self._wanted.empty():
                 batch.append(self._wanted.get())
             last = None in batch
-            asked = [one for one in batch if one is not None]
+            asked = [event for event in batch if event is not None]
             try:
                 self._write(connection, asked)
             except BaseException as error:

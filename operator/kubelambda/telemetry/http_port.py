@@ -15,11 +15,11 @@ class HttpPort:
         self._application = application
         self._host = host
         self.port = port
-        """The port; where 0 was given, ``start`` picks a free one."""
+        """The port; if 0 was given, ``start`` picks a free one."""
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Bind and serve; OSError where the port is taken."""
+        """Bind and serve; OSError if the port is taken."""
         runner = web.AppRunner(
             self._application,
             access_log=None,

@@ -93,13 +93,13 @@ func (e *Environment) proceed() {
 		return
 	}
 	switch {
-	case e.phase == initialising && e.generation.registry.Settled():
+	case e.phase == initialising && e.processes.registry.Settled():
 		e.endInit()
 	case e.phase != busy:
-	case !e.event.delivered && e.generation.registry.Settled():
+	case !e.event.delivered && e.processes.registry.Settled():
 		e.endInlineInit()
 		e.deliver()
-	case e.event.delivered && e.generation.registry.Idle():
+	case e.event.delivered && e.processes.registry.Idle():
 		e.completeEvent()
 	}
 }
@@ -110,7 +110,7 @@ func (e *Environment) completeEvent() {
 	elapsed := sinceMs(e.event.started)
 	e.sampleMemory()
 	e.runtime.relay.Drain()
-	e.generation.drain()
+	e.processes.drain()
 	e.closeEvent(e.buildReport(e.outcome(), e.event.head.ErrorType, !e.event.tooLarge, elapsed))
 }
 

@@ -42,7 +42,7 @@ type Environment struct {
 	runtimeAPI    string
 	conn          *link.Conn
 	runtime       *runtime
-	generation    *generation
+	processes     *processSet
 	hub           telemetry.Hub
 	event         *event
 	kept          *event
@@ -130,7 +130,7 @@ func (e *Environment) Detached(conn *link.Conn) {
 func (e *Environment) Rests() bool {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	return e.phase == idle && !e.cleaning && e.runtime != nil && len(e.generation.registry.Members()) == 0
+	return e.phase == idle && !e.cleaning && e.runtime != nil && len(e.processes.registry.Members()) == 0
 }
 
 // Abandon closes conn after the event in flight.
@@ -186,8 +186,8 @@ func (e *Environment) endIfIdle() {
 func (e *Environment) End() {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	if e.generation != nil {
-		e.generation.ending = true
+	if e.processes != nil {
+		e.processes.ending = true
 	}
 	e.end()
 }

@@ -115,7 +115,7 @@ func (e *Environment) startForEvent() {
 		e.failEvent(e.codeFailure.failure)
 		return
 	}
-	if problem := e.startGeneration("invoke"); problem != nil {
+	if problem := e.startProcesses("invoke"); problem != nil {
 		e.failEvent(*problem)
 	}
 }

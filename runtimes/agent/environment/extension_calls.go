@@ -27,17 +27,17 @@ func (e *Environment) RegisterExtension(
 ) runtimeapi.Reply {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	if e.generation == nil || e.generation.ending {
+	if e.processes == nil || e.processes.ending {
 		return runtimeapi.RefusedExtension(extensions.Refusal{
 			Type: extensions.RegistrationClosed, Message: "Extension registration closed already",
 		})
 	}
-	extension, refusal := e.generation.registry.Register(name, events, newIdentifier())
+	extension, refusal := e.processes.registry.Register(name, events, newIdentifier())
 	if refusal != nil {
 		return runtimeapi.RefusedExtension(*refusal)
 	}
 	if extension.Internal {
-		e.generation.members[extension] = &member{Extension: extension}
+		e.processes.members[extension] = &member{Extension: extension}
 	} else if problem := e.startRuntimeWhenComplete(); problem != nil {
 		e.failCurrentPhase(*problem)
 	}
@@ -84,17 +84,17 @@ func (e *Environment) askForExtension(identifier string) (chan []byte, *extensio
 	}
 	waiter := make(chan []byte, 1)
 	member.waiter = waiter
-	if e.generation.shutdownEvent != nil && member.Subscribed(extensions.Shutdown) {
-		member.give(e.generation.shutdownEvent)
+	if e.processes.shutdownEvent != nil && member.Subscribed(extensions.Shutdown) {
+		member.give(e.processes.shutdownEvent)
 	}
 	e.proceed()
 	return waiter, nil
 }
 
 func (e *Environment) findMember(identifier string) (*member, *extensions.Refusal) {
-	if e.generation != nil {
-		if extension := e.generation.registry.Find(identifier); extension != nil {
-			return e.generation.members[extension], nil
+	if e.processes != nil {
+		if extension := e.processes.registry.Find(identifier); extension != nil {
+			return e.processes.members[extension], nil
 		}
 	}
 	message := "Unknown extension " + identifier
@@ -113,7 +113,7 @@ func (m *member) give(event []byte) {
 // giveInvoke tells the subscribers of the event in flight, without its payload.
 func (e *Environment) giveInvoke() {
 	var invoke []byte
-	for _, member := range e.generation.members {
+	for _, member := range e.processes.members {
 		if !member.Subscribed(extensions.Invoke) {
 			continue
 		}
@@ -144,7 +144,7 @@ func (e *Environment) describeInvoke() []byte {
 }
 
 // FailExtension takes init/error and exit/error. The extension's exit, which follows, ends the
-// generation; one that stays is ended with it.
+// process set; one that stays is ended with it.
 func (e *Environment) FailExtension(identifier, errorType string, exiting bool) runtimeapi.Reply {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
@@ -160,20 +160,20 @@ func (e *Environment) FailExtension(identifier, errorType string, exiting bool) 
 	if refusal := fail(errorType); refusal != nil {
 		return runtimeapi.RefusedExtension(*refusal)
 	}
-	generation := e.generation
+	processes := e.processes
 	runtimeFailed := e.runtime != nil && e.runtime.initError != nil
-	if generation.fatal == "" && !runtimeFailed {
-		generation.fatal = kind
+	if processes.fatal == "" && !runtimeFailed {
+		processes.fatal = kind
 		reason := failure{errorType: kind, message: "extension " + member.Name + " reported " + errorType, crashed: true}
-		time.AfterFunc(afterInitError, func() { e.giveUpOnExtension(generation, reason) })
+		time.AfterFunc(afterInitError, func() { e.giveUpOnExtension(processes, reason) })
 	}
 	return runtimeapi.Accepted()
 }
 
-func (e *Environment) giveUpOnExtension(generation *generation, reason failure) {
+func (e *Environment) giveUpOnExtension(processes *processSet, reason failure) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	if e.generation == generation && !generation.ending {
+	if e.processes == processes && !processes.ending {
 		e.failCurrentPhase(reason)
 	}
 }

@@ -47,10 +47,10 @@ func (e *Environment) Configure(configuration link.Configuration) error {
 }
 
 func (e *Environment) beginInit() {
-	problem := e.startGeneration("init")
+	problem := e.startProcesses("init")
 	limit := milliseconds(e.configuration.InitTimeoutMs, initTimeout)
-	generation := e.generation
-	e.init.timer = time.AfterFunc(limit, func() { e.initTimedOut(generation) })
+	processes := e.processes
+	e.init.timer = time.AfterFunc(limit, func() { e.initTimedOut(processes) })
 	if problem != nil {
 		e.failCurrentPhase(*problem)
 	}
@@ -59,7 +59,7 @@ func (e *Environment) beginInit() {
 // endInit: the runtime and all extensions have asked for their first event, outside of one.
 func (e *Environment) endInit() {
 	e.init.timer.Stop()
-	elapsed := sinceMs(e.generation.started)
+	elapsed := sinceMs(e.processes.started)
 	e.init.pendingMs = &elapsed
 	e.closeInit("init", elapsed)
 	e.reportInit("init", "success", "", elapsed)
@@ -70,10 +70,10 @@ func (e *Environment) endInit() {
 	e.startFreezeTimer()
 }
 
-func (e *Environment) initTimedOut(generation *generation) {
+func (e *Environment) initTimedOut(processes *processSet) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	if e.phase != initialising || e.generation != generation || generation.ending {
+	if e.phase != initialising || e.processes != processes || processes.ending {
 		return
 	}
 	reason := failure{errorType: timedOut}
@@ -86,7 +86,7 @@ func (e *Environment) initTimedOut(generation *generation) {
 // abortInit ends what has been started.
 func (e *Environment) abortInit(reason failure) {
 	e.init.timer.Stop()
-	elapsed := sinceMs(e.generation.started)
+	elapsed := sinceMs(e.processes.started)
 	e.noteFailedInit("init", reason, elapsed)
 	e.reset(reason.shutdownReason(), func() { e.failInit(reason, elapsed) })
 }
@@ -179,8 +179,8 @@ func (e *Environment) handleRuntimeEnd(runtime *runtime, status supervise.Status
 	switch {
 	case runtime.initError != nil:
 		reason = posted(*runtime.initError)
-	case e.generation.fatal != "":
-		reason.errorType = e.generation.fatal
+	case e.processes.fatal != "":
+		reason.errorType = e.processes.fatal
 	}
 	e.failCurrentPhase(reason)
 }
@@ -197,7 +197,7 @@ func (e *Environment) failCurrentPhase(reason failure) {
 	}
 }
 
-// exitedWhileIdle ends what is left; the next event starts another generation.
+// exitedWhileIdle ends what is left; the next event starts another process set.
 func (e *Environment) exitedWhileIdle() {
 	e.cleaning = true
 	e.reset(afterFailure, e.endCleaning)

@@ -26,11 +26,11 @@ const (
 	flushPatience = 200 * time.Millisecond
 )
 
-// teardown says how a generation is ended. Without extensions that is SIGKILL at once, and no SIGTERM.
+// teardown says how a process set is ended. Without extensions that is SIGKILL at once, and no SIGTERM.
 type teardown struct {
-	generation *generation
-	runtime    *runtime
-	reason     string
+	processes *processSet
+	runtime   *runtime
+	reason    string
 	// budget is the time until all are killed, forRuntime the time until the runtime is; both are zero
 	// where no extension has registered.
 	budget     time.Duration
@@ -41,18 +41,18 @@ type teardown struct {
 // extension's call of event/next. The caller passes what it returns to finishTeardown.
 func (e *Environment) beginTeardown(reason string) teardown {
 	e.stopFreezeTimer()
-	leaving := teardown{generation: e.generation, runtime: e.runtime, reason: reason}
+	leaving := teardown{processes: e.processes, runtime: e.runtime, reason: reason}
 	e.runtime = nil
-	if e.generation == nil {
+	if e.processes == nil {
 		return leaving
 	}
-	if !e.generation.ending && len(e.generation.registry.Members()) > 0 {
+	if !e.processes.ending && len(e.processes.registry.Members()) > 0 {
 		leaving.budget, leaving.forRuntime = shutdownBudget, runtimeShare
-		if reason == spindown && len(e.generation.external()) == 0 {
+		if reason == spindown && len(e.processes.external()) == 0 {
 			leaving.budget, leaving.forRuntime = internalBudget, internalBudget
 		}
 	}
-	e.generation.ending = true
+	e.processes.ending = true
 	if leaving.budget > 0 && e.frozen {
 		e.options.Supervisor.Thaw()
 		e.frozen = false
@@ -79,14 +79,14 @@ func (e *Environment) finishTeardown(leaving teardown) {
 	if leaving.budget > 0 {
 		deadline := time.Now().Add(leaving.budget)
 		e.terminateRuntime(leaving)
-		leaving.generation.drain()
+		leaving.processes.drain()
 		e.hub.Flush(flushPatience)
 		e.shutExtensionsDown(leaving, deadline)
 	}
 	if !e.options.Supervisor.KillAll() {
 		e.options.Log("some processes of the function cannot be killed")
 	}
-	e.forgetGeneration(leaving)
+	e.forgetProcesses(leaving)
 }
 
 // terminateRuntime sends the runtime SIGTERM, and SIGKILL when its share of the time is over.
@@ -122,42 +122,42 @@ func (e *Environment) shutExtensionsDown(leaving teardown, deadline time.Time) {
 func (e *Environment) sendShutdown(leaving teardown, deadline time.Time) []*member {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	generation := leaving.generation
-	generation.shutdownEvent, _ = json.Marshal(struct {
+	processes := leaving.processes
+	processes.shutdownEvent, _ = json.Marshal(struct {
 		EventType      string `json:"eventType"`
 		ShutdownReason string `json:"shutdownReason"`
 		DeadlineMs     int64  `json:"deadlineMs"`
 	}{string(extensions.Shutdown), leaving.reason, deadline.UnixMilli()})
 	var subscribed []*member
-	for _, member := range generation.external() {
+	for _, member := range processes.external() {
 		if !member.Subscribed(extensions.Shutdown) {
 			e.options.Supervisor.Signal(member.pid, syscall.SIGKILL)
 			continue
 		}
 		subscribed = append(subscribed, member)
-		member.give(generation.shutdownEvent)
+		member.give(processes.shutdownEvent)
 	}
 	return subscribed
 }
 
-// forgetGeneration removes a generation whose processes have all ended.
-func (e *Environment) forgetGeneration(leaving teardown) {
+// forgetProcesses removes a process set whose processes have all ended.
+func (e *Environment) forgetProcesses(leaving teardown) {
 	if runtime := leaving.runtime; runtime != nil {
 		runtime.relay.Drain()
 		runtime.relay.Close()
 	}
-	if leaving.generation != nil {
-		leaving.generation.drain()
+	if leaving.processes != nil {
+		leaving.processes.drain()
 	}
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if leaving.runtime != nil {
 		leaving.runtime.supersede(nil)
 	}
-	if leaving.generation == nil || e.generation != leaving.generation {
+	if leaving.processes == nil || e.processes != leaving.processes {
 		return
 	}
-	for _, member := range leaving.generation.members {
+	for _, member := range leaving.processes.members {
 		if member.relay != nil {
 			member.relay.Close()
 		}
@@ -166,6 +166,6 @@ func (e *Environment) forgetGeneration(leaving teardown) {
 			member.waiter = nil
 		}
 	}
-	e.generation = nil
+	e.processes = nil
 	e.hub.Clear()
 }

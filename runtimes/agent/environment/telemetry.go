@@ -14,7 +14,7 @@ func (e *Environment) tell(record logs.Record) { e.hub.Tell(time.Now(), record) 
 
 // noteInitDone is the runtime's first call of next: registration closes.
 func (e *Environment) noteInitDone() {
-	e.generation.registry.Close()
+	e.processes.registry.Close()
 	phase := "init"
 	if e.phase == busy {
 		phase = "invoke"
@@ -24,11 +24,11 @@ func (e *Environment) noteInitDone() {
 }
 
 // endInlineInit is endInit inside an event, whose time it is part of.
-func (e *Environment) endInlineInit() { e.closeInit("invoke", sinceMs(e.generation.started)) }
+func (e *Environment) endInlineInit() { e.closeInit("invoke", sinceMs(e.processes.started)) }
 
 // closeInit ends subscription and tells how extensions and init stand.
 func (e *Environment) closeInit(phase string, elapsedMs float64) {
-	e.generation.drain()
+	e.processes.drain()
 	e.noteExtensions()
 	if e.hub.Wanted() {
 		e.tell(e.describeInit(phase, "success", "", elapsedMs).Record())
@@ -38,7 +38,7 @@ func (e *Environment) closeInit(phase string, elapsedMs float64) {
 
 // noteFailedInit does so for an init that has failed, before its processes are ended.
 func (e *Environment) noteFailedInit(phase string, reason failure, elapsedMs float64) {
-	if e.generation == nil {
+	if e.processes == nil {
 		return // nothing could be started
 	}
 	status, errorType := "error", reason.errorType
@@ -56,7 +56,7 @@ func (e *Environment) noteFailedInit(phase string, reason failure, elapsedMs flo
 
 // noteExtensions says in log and telemetry how each extension stands.
 func (e *Environment) noteExtensions() {
-	for _, extension := range e.generation.registry.Members() {
+	for _, extension := range e.processes.registry.Members() {
 		events := make([]string, 0, len(extension.Events))
 		for _, event := range extension.Events {
 			events = append(events, string(event))
@@ -127,8 +127,8 @@ func (e *Environment) drainForTelemetry() {
 		e.runtime.relay.Drain()
 		e.runtime.output.EndLine()
 	}
-	if e.generation != nil {
-		e.generation.drain()
+	if e.processes != nil {
+		e.processes.drain()
 	}
 }
 
@@ -158,10 +158,10 @@ func (e *Environment) describeRuntimePart() *logs.RuntimePart {
 
 // describeExtensionPart gives the time that extensions took after the runtime.
 func (e *Environment) describeExtensionPart() []logs.Span {
-	if e.event.runtimeDoneAt.IsZero() || !e.hub.Wanted() || e.generation == nil {
+	if e.event.runtimeDoneAt.IsZero() || !e.hub.Wanted() || e.processes == nil {
 		return nil
 	}
-	for _, extension := range e.generation.registry.Members() {
+	for _, extension := range e.processes.registry.Members() {
 		if extension.Subscribed(extensions.Invoke) {
 			return []logs.Span{
 				logs.NewSpan("extensionOverhead", e.event.runtimeDoneAt, time.Now()),

@@ -74,7 +74,9 @@ func (s *Server) serve(accepted net.Conn) {
 			refuse(conn, err)
 			return
 		}
-		waits.end(head)
+		if waits.arrived(head) && reader.Buffered() == 0 && len(s.slots) == 1 {
+			conn.ExpectSoon()
+		}
 		if strings.EqualFold(head.headers.get("expect"), "100-continue") {
 			_, _ = conn.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 		}

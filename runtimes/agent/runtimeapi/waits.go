@@ -1,7 +1,6 @@
 package runtimeapi
 
 import (
-	"strings"
 	"time"
 
 	"kubelambda.io/agent/quiet"
@@ -21,30 +20,39 @@ const largeBytes = 16 * 1024
 
 // begin notes what a reply to head makes the runtime do.
 func (w *waits) begin(head *request, reply Reply) {
-	w.current = nil
+	w.end(time.Since(w.begun))
 	switch {
-	case reply.Status == 200 && head.path == runtimePrefix+nextPath:
+	case reply.Status == 200 && head.isNext():
 		w.current = &w.answer
-	case reply.Status == 202 && !head.chunked && head.contentLength < largeBytes:
+	case reply.Status == 202 && head.isSmall():
 		w.current = &w.next
-	default:
-		return
 	}
 	w.begun = time.Now()
 }
 
 func (w *waits) areShort() bool { return w.current != nil && w.current.IsShort() }
 
-// end takes the request that came. What came on another connection in its place is no short wait.
-func (w *waits) end(head *request) {
-	if w.current == nil {
-		return
+// arrived takes the head of the next request, and says whether its body is worth waiting for in the same way:
+// clients send it right behind, but by itself. The wait for an answer ends with its body, a late one counts
+// as well. What came on another connection in its place is no short wait.
+func (w *waits) arrived(head *request) (bodyIsNear bool) {
+	bodyIsNear = w.areShort() && head.contentLength > 0 && head.isSmall()
+	switch {
+	case head.isNext() != (w.current == &w.next):
+		w.end(quiet.WaitMax)
+	case head.isNext():
+		w.end(time.Since(w.begun))
 	}
-	took := time.Since(w.begun)
-	isNext := head.path == runtimePrefix+nextPath
-	if isNext != (w.current == &w.next) || !strings.HasPrefix(head.path, runtimePrefix) {
-		took = quiet.WaitMax
-	}
-	w.current.Learn(took)
-	w.current = nil
+	return bodyIsNear
 }
+
+func (w *waits) end(took time.Duration) {
+	if w.current != nil {
+		w.current.Learn(took)
+		w.current = nil
+	}
+}
+
+func (r *request) isNext() bool { return r.path == runtimePrefix+nextPath }
+
+func (r *request) isSmall() bool { return !r.chunked && r.contentLength < largeBytes }

@@ -94,18 +94,18 @@ def make_function(name: str) -> Manifest:
 
 def variables(deployment: Manifest) -> dict[str, str]:
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    return {one["name"]: one["value"] for one in container.get("env", ())}
+    return {variable["name"]: variable["value"] for variable in container.get("env", ())}
 
 
 def owners_of(manifest: Manifest, *path: str) -> set[str]:
     """The managers that own the field at ``path``."""
     found = set()
-    for one in manifest["metadata"]["managedFields"]:
-        node = one["fieldsV1"]
+    for entry in manifest["metadata"]["managedFields"]:
+        node = entry["fieldsV1"]
         for segment in path:
             node = node.get(segment) if node is not None else None
         if node is not None:
-            found.add(one["manager"])
+            found.add(entry["manager"])
     return found
 
 
@@ -156,7 +156,7 @@ async def lists_select_by_label_a_page_at_a_time(api: KubeApi, namespace: str) -
         await api.create(CONFIG_MAPS, namespace, manifest, manager=OURS)
     await api.create(CONFIG_MAPS, namespace, make_config_map("other"), manager=OURS)
     pages = [
-        [one["metadata"]["name"] for one in page]
+        [manifest["metadata"]["name"] for manifest in page]
         async for page in api.list_pages(
             CONFIG_MAPS, namespace, label_selector="ours=yes", page_items=2, metadata_only=True
         )

@@ -72,7 +72,7 @@ def test_a_layer_that_is_made_again_with_another_source_rolls(
         texts.append({"text": text})
         answers = wait_until(fetching, arn, TEXT, texts[-1])
         assert answers[-1] == texts[-1]
-        assert [one for one in answers if one not in texts] == []
+        assert [answer for answer in answers if answer not in texts] == []
 
 
 def test_a_layer_that_is_not_what_its_digest_says_is_not_used(

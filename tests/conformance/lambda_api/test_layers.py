@@ -195,7 +195,7 @@ def test_another_version_of_a_layer_rolls_without_a_failed_request(invoker: Invo
     assert invoker(arn, event).value == {"text": "1"}
     invoker.target.put(name, "layered", layers=[{"name": layer, "version": 2}])
     answers = wait_until(invoker, arn, event, {"text": "2"})
-    assert [one for one in answers if one not in ({"text": "1"}, {"text": "2"})] == []
+    assert [answer for answer in answers if answer not in ({"text": "1"}, {"text": "2"})] == []
     assert answers[-1] == {"text": "2"}
 
 

@@ -19,11 +19,11 @@ def read_records(answer: Answer) -> list[dict[str, Any]]:
 
 
 def list_levels(answer: Answer) -> list[str]:
-    return [one["level"] for one in read_records(answer) if "level" in one]
+    return [record["level"] for record in read_records(answer) if "level" in record]
 
 
 def list_types(answer: Answer) -> list[str]:
-    return [one["type"] for one in read_records(answer) if "type" in one]
+    return [record["type"] for record in read_records(answer) if "type" in record]
 
 
 def invoke(invoker: Invoker, event: Any = None, **logging_config: str) -> Answer:
@@ -33,12 +33,12 @@ def invoke(invoker: Invoker, event: Any = None, **logging_config: str) -> Answer
 
 def test_json_gives_the_functions_records_level_and_request_id(invoker: Invoker) -> None:
     answer = invoke(invoker, **JSON)
-    records = [one for one in read_records(answer) if "level" in one]
-    assert [one["message"] for one in records] == [
+    records = [record for record in read_records(answer) if "level" in record]
+    assert [record["message"] for record in records] == [
         f"said with {level}" for level in ("info", "warning", "error", "critical")
     ]
-    assert {one["requestId"] for one in records} == {answer.request_id}
-    assert {one["logger"] for one in records} == {"app"}
+    assert {record["requestId"] for record in records} == {answer.request_id}
+    assert {record["logger"] for record in records} == {"app"}
     assert "\nprinted\n" in answer.tail
 
 
@@ -47,7 +47,7 @@ def test_json_has_platform_records_in_place_of_start_end_and_report(invoker: Inv
     answer = invoke(invoker, **JSON)
     assert list_types(answer) == ["platform.start", "platform.report"]
     assert not TEXT_LINES.search(answer.tail)
-    start, report = (one for one in read_records(answer) if "type" in one)
+    start, report = (record for record in read_records(answer) if "type" in record)
     assert start["record"]["requestId"] == answer.request_id
     assert start["record"]["version"] == "$LATEST"
     assert report["record"]["requestId"] == answer.request_id
@@ -104,7 +104,9 @@ def test_an_event_that_fails_is_told_also_at_warn(invoker: Invoker) -> None:
     answer = invoke(invoker, {"fails": True}, **JSON, systemLogLevel="WARN")
     assert answer.is_error
     assert list_types(answer) == ["platform.runtimeDone", "platform.report"]
-    (failure,) = (one for one in read_records(answer) if one.get("errorType") == "ValueError")
+    (failure,) = (
+        record for record in read_records(answer) if record.get("errorType") == "ValueError"
+    )
     assert failure["level"] == "ERROR"
     assert failure["errorMessage"] == "no"
     assert failure["requestId"] == answer.request_id

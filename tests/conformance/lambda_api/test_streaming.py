@@ -37,12 +37,12 @@ def invoke_streaming(invoker: Invoker, arn: str, event: Any, **arguments: Any) -
         FunctionName=arn, Payload=json.dumps(event).encode(), **arguments
     )
     streamed = Streamed(raw)
-    for one in raw["EventStream"]:
-        if "PayloadChunk" in one:
-            streamed.chunks.append(one["PayloadChunk"]["Payload"])
+    for message in raw["EventStream"]:
+        if "PayloadChunk" in message:
+            streamed.chunks.append(message["PayloadChunk"]["Payload"])
             streamed.times.append(time.monotonic())
         else:
-            streamed.end = one["InvokeComplete"]
+            streamed.end = message["InvokeComplete"]
             streamed.count += 1
     return streamed
 

@@ -62,7 +62,7 @@ async def test_no_subscription_is_left_behind_by_a_reconnection(queueing: Queuei
         await queueing.queue.lease(1, 0.1)
     assert queueing.server.count_subscriptions() == before
     streams = queueing.connection.client.jetstream()
-    assert [one.name for one in await streams.consumers_info(EVENTS)] == [CONSUMER]
+    assert [consumer.name for consumer in await streams.consumers_info(EVENTS)] == [CONSUMER]
     await queueing.queue.publish(EVENT)
     (lease,) = await queueing.queue.lease(1, 5)
     await queueing.queue.ack(lease)

@@ -46,7 +46,7 @@ async def test_q1_an_event_comes_back_as_it_was_published(queue: Queue) -> None:
 async def test_q1_every_event_of_many_is_delivered_once(queue: Queue) -> None:
     numbers = range(200)
     for begin in numbers[::20]:  # a busy disk syncs so many within the time that a driver waits
-        await asyncio.gather(*(queue.publish(make_event(begin + one)) for one in range(20)))
+        await asyncio.gather(*(queue.publish(make_event(begin + number)) for number in range(20)))
     seen: list[str] = []
     while len(seen) < len(numbers):
         leases = await queue.lease(32, 0.5)
@@ -176,7 +176,7 @@ async def test_q7_a_record_that_cannot_be_read_is_kept_and_holds_up_no_other(
     assert lease.event.request_id == "request-1"
     assert await driver.count_records() == 1
     assert driver.looks == 1, "it is left alone for a while"
-    assert len([one for one in caplog.records if "cannot read" in one.message]) == 1
+    assert len([record for record in caplog.records if "cannot read" in record.message]) == 1
 
 
 async def test_q7_many_records_that_cannot_be_read_are_logged_once(
@@ -191,7 +191,7 @@ async def test_q7_many_records_that_cannot_be_read_are_logged_once(
             await expect_empty(queue, 0.1)
     await queue.ack(lease)
     assert await driver.count_records() == 30
-    assert len([one for one in caplog.records if "cannot read" in one.message]) == 1
+    assert len([record for record in caplog.records if "cannot read" in record.message]) == 1
 
 
 async def test_q7_a_dead_letter_that_cannot_be_read_does_not_hide_the_others(

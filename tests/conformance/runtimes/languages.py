@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from conformance.runtimes.dotnet_packages import has_compiler, zip_dotnet
 from conformance.runtimes.packages import (
     directory_go,
     has_go_modules,
     inline,
-    zip_dotnet,
     zip_java,
 )
 from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import find_cache, find_machine
 
 Code = Mapping[str, Any]
-COMPILERS = {"java": "javac", "dotnet": "mcs", "go": "go"}
+COMPILERS = {"java": "javac", "go": "go"}
 
 
 NO_BOOTSTRAP = {"code": {"inline": {"other": "no bootstrap"}}}
@@ -65,6 +65,8 @@ PROVIDED_PATH = {
     "LD_LIBRARY_PATH": r"/lib64:/usr/lib64:.*/var/task/lib:/opt/lib",
 }
 NODE_LINE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t%s\t%s\t%s"
+
+DOTNET_LINE = r"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z\t{{request}}\tinfo\t{}"
 
 NODEJS = Language(
     runtime="nodejs22.x",
@@ -137,7 +139,7 @@ LANGUAGES: Mapping[str, Language] = {
     "dotnet": Language(
         runtime="dotnet8",
         handler="App::Example.App::Handle",
-        code=zip_dotnet("App"),
+        code=zip_dotnet("App", "Json"),
         broken_handler="Fails::Example.Fails::Handle",
         broken_code=zip_dotnet("Fails"),
         memory_mb=512,
@@ -146,7 +148,8 @@ LANGUAGES: Mapping[str, Language] = {
         absent={"handler": "App::Example.Absent::Handle"},
         absent_error_type="LambdaValidationException",
         init_error_type="InvalidOperationException",
-        variables=IMAGE_PATH | {"DOTNET_ROOT": "/var/lang/bin"},
+        log_lines=tuple(DOTNET_LINE.format(line) for line in ("line one", "line two")),
+        variables=IMAGE_PATH | {"DOTNET_ROOT": "/var/lang/bin", "LAMBDA_RUNTIME_NAME": "dotnet8"},
     ),
     "go": Language(
         runtime="provided.al2023",
@@ -200,6 +203,8 @@ def find_absent(*, local: bool) -> dict[str, str]:
             reasons[name] = plan.reason
         elif name in COMPILERS and not shutil.which(COMPILERS[name]):
             reasons[name] = f"no {COMPILERS[name]} to compile the handlers with"
+        elif name == "dotnet" and not has_compiler():
+            reasons[name] = "no compiler for the handlers: make local-runtimes"
         elif name == "go" and not has_go_modules():
             reasons[name] = "no aws-lambda-go in Go's module cache: make local-runtimes"
     return reasons

@@ -11,7 +11,6 @@ from pathlib import Path
 from kubelambda.local.machine import find_cache
 
 SOURCES = Path(__file__).parent / "sources"
-JSON = "-r:System.Web.Extensions.dll"
 JAVA_RELEASE = "17"
 """What every Java that may run it understands; the runtime's own is newer."""
 
@@ -32,21 +31,8 @@ def zip_java(name: str) -> Callable[[Path], Mapping[str, object]]:
     def build(directory: Path) -> Mapping[str, object]:
         libraries = find_cache(os.environ) / "java" / "lib" / "*"
         target: list[str | Path] = ["--release", JAVA_RELEASE, "-nowarn", "-d", directory]
-        _run("javac", *target, "-cp", libraries, SOURCES / "java" / f"{name}.java")
-        return _zip(directory, "*.class")
-
-    return build
-
-
-def zip_dotnet(name: str) -> Callable[[Path], Mapping[str, object]]:
-    """An assembly, with the one of Lambda's interfaces that a function brings along."""
-
-    def build(directory: Path) -> Mapping[str, object]:
-        core, sources = directory / "Amazon.Lambda.Core.dll", SOURCES / "dotnet"
-        _run("mcs", "-target:library", f"-out:{core}", sources / "AmazonLambdaCore.cs")
-        output = directory / f"{name}.dll"
-        _run("mcs", "-target:library", f"-out:{output}", f"-r:{core}", JSON, sources / f"{name}.cs")
-        return _zip(directory, "*.dll")
+        run("javac", *target, "-cp", libraries, SOURCES / "java" / f"{name}.java")
+        return zip_files(directory, "*.class")
 
     return build
 
@@ -57,7 +43,7 @@ def directory_go(*flags: str) -> Callable[[Path], Mapping[str, object]]:
     def build(directory: Path) -> Mapping[str, object]:
         variables = os.environ | {"CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
         output: list[str | Path] = ["-o", directory / "bootstrap"]
-        _run("go", "build", "-C", SOURCES / "go", *flags, *output, ".", env=variables)
+        run("go", "build", "-C", SOURCES / "go", *flags, *output, ".", env=variables)
         return {"directory": directory}
 
     return build
@@ -70,7 +56,8 @@ def has_go_modules() -> bool:
     return subprocess.run(command, env=variables, capture_output=True, check=False).returncode == 0
 
 
-def _zip(directory: Path, pattern: str) -> Mapping[str, object]:
+def zip_files(directory: Path, pattern: str) -> Mapping[str, object]:
+    """``spec.code`` with the files of a directory that have such names."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(directory.rglob(pattern)):
@@ -78,6 +65,7 @@ def _zip(directory: Path, pattern: str) -> Mapping[str, object]:
     return {"zipFile": base64.b64encode(packed.getvalue()).decode()}
 
 
-def _run(*command: str | Path, env: Mapping[str, str] | None = None) -> None:
+def run(*command: str | Path, env: Mapping[str, str] | None = None) -> None:
+    """Run a compiler; what it says where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"

@@ -39,7 +39,7 @@ class Failure:
     type: str
     message: str
     stack: str = ""
-    """What the stack names: where the function failed; empty where there is no line of it."""
+    """What the stack names: where the function failed; empty if there is no line of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Case:
     answer: str | Failure
     """The payload to the byte, or what failed."""
     log: tuple[str, ...] | None = ()
-    """Patterns of all lines between START and END; None where the tail is too short for them."""
+    """Patterns of all lines between START and END; None if the tail is too short for them."""
 
 
 def load(name: str, **changed: Any) -> Any:

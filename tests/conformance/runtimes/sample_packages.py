@@ -2,7 +2,7 @@
 
 Contract: ``build_project`` gives a directory that holds what is uploaded; it is built once for the
 same sources and kept in the cache of ``make local-runtimes``, also where several processes ask for
-it at the same time. Only the first build needs tools and a network; UnbuildableError where they
+it at the same time. Only the first build needs tools and a network; UnbuildableError if they
 cannot be had.
 """
 

@@ -14,7 +14,7 @@ from conformance.runtimes.languages import LANGUAGES
 RUBY = pytest.mark.parametrize("row", ["ruby"], indirect=True)
 MANAGED = pytest.mark.parametrize(
     "row",
-    [name for name, one in LANGUAGES.items() if not one.runtime.startswith("provided")],
+    [name for name, language in LANGUAGES.items() if not language.runtime.startswith("provided")],
     indirect=True,
 )
 PYTHON_LOG = """
@@ -69,7 +69,7 @@ def test_an_error_that_the_handler_raises_is_in_the_log_whatever_level_it_has(
 @pytest.mark.parametrize("row", ["python"], indirect=True)
 def test_a_level_that_pythons_code_sets_lets_nothing_through_below_the_functions(row: Row) -> None:
     answer = log(row, "app.py", PYTHON_LOG, level="WARN")
-    assert [one["level"] for one in read_records(answer)] == ["WARNING", "ERROR", "CRITICAL"]
+    assert [record["level"] for record in read_records(answer)] == ["WARNING", "ERROR", "CRITICAL"]
 
 
 @RUBY

@@ -14,7 +14,7 @@ from conformance.runtimes.languages import BUFFERED, LANGUAGES
 
 REQUEST_BYTES_MAX = 6_291_456
 RESPONSE_BYTES_MAX = 6_291_556
-STREAMING = [name for name, one in LANGUAGES.items() if one.stream_handler]
+STREAMING = [name for name, language in LANGUAGES.items() if language.stream_handler]
 TELLING = [name for name in LANGUAGES if name != "provided"]
 """Languages whose handler makes JSON of any text; the shell's puts quotes around it."""
 ODD_VALUES = {
@@ -191,7 +191,7 @@ def test_records_that_say_their_own_level_are_left_out_below_the_functions(row: 
         {"level": level, "timestamp": "2024-11-02T16:51:31.587Z", "msg": f"said with {level}"}
         for level in ("debug", "INFO", "warn", "ERROR")
     ]
-    lines = [*(json.dumps(one) for one in records), "plain", json.dumps({"msg": "no level"})]
+    lines = [*(json.dumps(record) for record in records), "plain", json.dumps({"msg": "no level"})]
     answer = row.ask("print", arn=arn, text="\n".join(lines), LogType="Tail")
     assert [line for line in lines if line in answer.tail] == [lines[2], lines[3], "plain"]
 

@@ -49,7 +49,7 @@ class Outcome:
     answers: list[Answer]
     log: list[str]
     status: int | None
-    """None where it waits for another event."""
+    """None if it waits for another event."""
 
 
 def app(text: str, **more: Any) -> Case:
@@ -253,7 +253,9 @@ ROWS = [(name, major) for name, case in CASES.items() for major in case.only]
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """By Node's version, AWS's client as its image holds it."""
     cache = find_cache(os.environ) / "node-clients"
-    if not shutil.which("node") or not all((cache / one).is_dir() for one in CLIENTS.values()):
+    if not shutil.which("node") or not all(
+        (cache / client).is_dir() for client in CLIENTS.values()
+    ):
         pytest.skip(f"AWS's clients for Node.js: no node or no aws-lambda-ric: {INSTALL}")
     return {
         major: lay_out(cache / version, tmp_path_factory.mktemp(f"client-{major}"))
@@ -314,7 +316,7 @@ def run_client(program: list[str | Path], case: Case, major: str, directory: Pat
         output = process.communicate()[0]
         api.close()
     return Outcome(
-        [Answer(one.path, one.headers, tidy(one.body, task)) for one in script.answers],
+        [Answer(answer.path, answer.headers, tidy(answer.body, task)) for answer in script.answers],
         [
             tidy_line(line, task)
             for line in output.splitlines()
@@ -338,10 +340,10 @@ def wait(process: "subprocess.Popen[str]", script: Script) -> bool:
 def tidy(value: Any, task: Path) -> Any:
     """Without frames of a stack that are a client's own."""
     if isinstance(value, dict):
-        return {name: tidy(one, task) for name, one in value.items()}
+        return {name: tidy(item, task) for name, item in value.items()}
     if isinstance(value, list):
-        kept = [one for one in value if not is_clients_frame(one, task)]
-        return [tidy(one, task) for one in kept]
+        kept = [item for item in value if not is_clients_frame(item, task)]
+        return [tidy(item, task) for item in kept]
     return tidy_text(value, task) if isinstance(value, str) else value
 
 

@@ -272,9 +272,12 @@ def test_json_logging_makes_records_of_console_from_the_level_upwards(row: Row) 
     arn = row.put(handler="forms.logs", code=code, loggingConfig=logging)
     answer = row.invoker(arn, {"value": "ü"}, LogType="Tail")
     lines = [json.loads(line) for line in answer.tail.splitlines()]
-    records = [one for one in lines if "level" in one]
-    assert [one["level"] for one in records] == ["INFO", "ERROR"]
-    assert {one["requestId"] for one in records} == {answer.request_id}
+    records = [line for line in lines if "level" in line]
+    assert [record["level"] for record in records] == ["INFO", "ERROR"]
+    assert {record["requestId"] for record in records} == {answer.request_id}
     assert records[0]["message"] == "said ü"
     assert "TypeError" in json.dumps(records[1])
-    assert [one["type"] for one in lines if "type" in one] == ["platform.start", "platform.report"]
+    assert [line["type"] for line in lines if "type" in line] == [
+        "platform.start",
+        "platform.report",
+    ]

@@ -16,7 +16,7 @@ DRY_RUN = ("--dry-run=server", "--validate=strict", "-f", "-")
 
 
 def judge(kubectl: Kubectl, namespace: str, case: Case) -> str:
-    """What the API server has against the case; empty where it admits it."""
+    """What the API server has against the case; empty if it admits it."""
     arguments = ["-n", namespace, *DRY_RUN]
     if case.old is None:
         done = kubectl.run("create", *arguments, check=False, stdin=json.dumps(case.object))

@@ -71,5 +71,5 @@ def make_controller(
         return made[-1]
 
     yield make_one
-    for one in made:
-        one.kill()
+    for process in made:
+        process.kill()

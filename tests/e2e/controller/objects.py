@@ -26,7 +26,10 @@ def make_function(name: str, **more: Any) -> dict[str, Any]:
 
 
 def conditions(function: dict[str, Any]) -> dict[str, Any]:
-    return {one["type"]: one for one in function.get("status", {}).get("conditions", [])}
+    return {
+        condition["type"]: condition
+        for condition in function.get("status", {}).get("conditions", [])
+    }
 
 
 def is_settled(function: dict[str, Any]) -> bool:
@@ -36,4 +39,4 @@ def is_settled(function: dict[str, Any]) -> bool:
 
 def all_settled(kubectl: Kubectl, namespace: str, count: int) -> bool:
     functions = kubectl.items("lambdafunction", namespace)
-    return len(functions) == count and all(is_settled(one) for one in functions)
+    return len(functions) == count and all(is_settled(function) for function in functions)

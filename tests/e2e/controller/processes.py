@@ -77,7 +77,7 @@ class Controller:
         for line in lines:
             if line.startswith("kubelambda_controller_api_requests_total{"):
                 labels, _, value = line.partition("{")[2].partition("} ")
-                pairs = dict(one.split("=") for one in labels.split(","))
+                pairs = dict(pair.split("=") for pair in labels.split(","))
                 found[pairs["verb"].strip('"'), pairs["resource"].strip('"')] = float(value)
         return found
 

@@ -41,7 +41,7 @@ def test_a_function_waits_for_its_layer_and_keeps_it_when_the_object_goes(
     wait_until(lambda: reason() == "Ready", "the layer wakes the function", 5)
     status = kubectl.json("get", "lfn", "user", "-n", namespace)["status"]
     layer = kubectl.json("get", "lyr", "base-1", "-n", namespace)["status"]
-    assert [one["codeSha256"] for one in status["layers"]] == [layer["codeSha256"]]
+    assert [layer["codeSha256"] for layer in status["layers"]] == [layer["codeSha256"]]
     assert status["layers"][0]["arn"] == layer["layerVersionArn"]
     assert "base" in kubectl.text("get", "lyr", "-n", namespace)
 

@@ -77,9 +77,9 @@ def test_a_controller_killed_mid_reconcile_converges_without_doubles(
     count = per_round * rounds
     wait_until(lambda: all_settled(kubectl, namespace, count), "all are observed")
     functions = kubectl.items("lambdafunction", namespace)
-    uids = sorted(one["metadata"]["uid"] for one in functions)
+    uids = sorted(function["metadata"]["uid"] for function in functions)
     secrets = kubectl.items("secret", namespace, MANAGED)
-    owners = [one["metadata"]["ownerReferences"][0]["uid"] for one in secrets]
+    owners = [secret["metadata"]["ownerReferences"][0]["uid"] for secret in secrets]
     assert sorted(owners) == uids, "exactly one Secret for each function"
     assert not kubectl.items("deployment", namespace), "none before there is demand"
 
@@ -114,9 +114,9 @@ def first_writes(kubectl: Kubectl, namespace: str) -> dict[str, str]:
     """Versions of everything that a controller writes."""
     kinds = ("lambdafunction", "deployment", "secret", "networkpolicy")
     return {
-        f"{kind}/{one['metadata']['name']}": one["metadata"]["resourceVersion"]
+        f"{kind}/{manifest['metadata']['name']}": manifest["metadata"]["resourceVersion"]
         for kind in kinds
-        for one in kubectl.items(kind, namespace)
+        for manifest in kubectl.items(kind, namespace)
     }
 
 

@@ -103,7 +103,9 @@ def test_pods_follow_demand_up_and_idle_ones_go(
     )
     busy = {kept: ("busy", 0.0)}
     wait_until(
-        lambda: [one.pod for one in gateway.post(busy | {idle: ("idle", IDLE_S + 1.0)})] == [idle],
+        lambda: (
+            [drain.pod for drain in gateway.post(busy | {idle: ("idle", IDLE_S + 1.0)})] == [idle]
+        ),
         "the idle one is to be drained",
     )
     assert len(running(kubectl, namespace)) == 2, "it goes only when it has left the link"

@@ -32,7 +32,11 @@ def test_code_from_a_config_map_follows_its_changes_without_a_failed_request(
 
     def read_reason() -> str:
         status = kubectl.json("-n", functions.namespace, "get", "lfn", "say").get("status", {})
-        reasons = [one["reason"] for one in status.get("conditions", ()) if one["type"] == "Ready"]
+        reasons = [
+            condition["reason"]
+            for condition in status.get("conditions", ())
+            if condition["type"] == "Ready"
+        ]
         return str(reasons[0]) if reasons else ""
 
     wait_until(lambda: read_reason() == "CodeNotFound", "the missing ConfigMap is said")

@@ -49,7 +49,9 @@ def test_f11_environments_that_end_at_once_are_said_so_and_not_made_for_ever(
         """Stalled lasts for as long as nothing is started: the longer, the more starts failed."""
         error = invoke_error(functions, arn)
         status = kubectl.json("-n", namespace, "get", "lfn", "broken")["status"]
-        stalled = {one["type"]: one for one in status["conditions"]}["Stalled"]["message"]
+        stalled = {condition["type"]: condition for condition in status["conditions"]}["Stalled"][
+            "message"
+        ]
         return (
             "ContainerStartFailed" in error
             and "ended before being ready" in stalled

@@ -101,7 +101,7 @@ def test_a_stalled_function_says_why_at_once(functions: Functions, wait_until: A
         status = functions.kubectl.json("-n", functions.namespace, "get", "lfn", "lost").get(
             "status", {}
         )
-        return {one["type"]: one for one in status.get("conditions", ())}
+        return {condition["type"]: condition for condition in status.get("conditions", ())}
 
     found = wait_until(lambda: conditions() if "Stalled" in conditions() else None, "Stalled")
     assert (found["Ready"]["status"], found["Stalled"]["status"]) == ("False", "True")

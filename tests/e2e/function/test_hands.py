@@ -27,7 +27,7 @@ def objects(functions: Functions, kind: str) -> list[Any]:
 
 
 def names(functions: Functions, kind: str) -> set[str]:
-    return {one["metadata"]["name"] for one in objects(functions, kind)}
+    return {manifest["metadata"]["name"] for manifest in objects(functions, kind)}
 
 
 def kubectl(functions: Functions, *arguments: str) -> None:
@@ -37,14 +37,14 @@ def kubectl(functions: Functions, *arguments: str) -> None:
 def delete_all(kind: str) -> DeedFn:
     def deed(functions: Functions) -> Callable[[], bool]:
         before = names(functions, kind)
-        uids = {one["metadata"]["uid"] for one in objects(functions, kind)}
+        uids = {manifest["metadata"]["uid"] for manifest in objects(functions, kind)}
         assert before, f"there is no {kind}"
         kubectl(functions, "delete", kind, *before)
 
         def restored() -> bool:
             now = objects(functions, kind)
-            return {one["metadata"]["name"] for one in now} >= before and not (
-                uids & {one["metadata"]["uid"] for one in now}
+            return {pod["metadata"]["name"] for pod in now} >= before and not (
+                uids & {pod["metadata"]["uid"] for pod in now}
             )
 
         return restored
@@ -56,12 +56,18 @@ def patch_all(kind: str, patch: dict[str, Any], *more: str) -> DeedFn:
     """A merge patch on each; put right when every spec is what it was."""
 
     def deed(functions: Functions) -> Callable[[], bool]:
-        before = {one["metadata"]["name"]: one["spec"] for one in objects(functions, kind)}
+        before = {
+            manifest["metadata"]["name"]: manifest["spec"] for manifest in objects(functions, kind)
+        }
         assert before, f"there is no {kind}"
         for name in before:
             kubectl(functions, "patch", kind, name, "--type=merge", "-p", json.dumps(patch), *more)
         return lambda: (
-            {one["metadata"]["name"]: one["spec"] for one in objects(functions, kind)} == before
+            {
+                manifest["metadata"]["name"]: manifest["spec"]
+                for manifest in objects(functions, kind)
+            }
+            == before
         )
 
     return deed
@@ -72,7 +78,8 @@ def edit_template(functions: Functions) -> Callable[[], bool]:
     for name in names(functions, "deployments"):
         kubectl(functions, "set", "env", f"deployment/{name}", "BY_HAND=1")
     return lambda: all(
-        "BY_HAND" not in json.dumps(one["spec"]) for one in objects(functions, "deployments")
+        "BY_HAND" not in json.dumps(manifest["spec"])
+        for manifest in objects(functions, "deployments")
     )
 
 
@@ -81,7 +88,9 @@ def scale_up(functions: Functions) -> Callable[[], bool]:
 
     def read() -> dict[str, int]:
         found = functions.kubectl.json("-n", functions.namespace, "get", "deployments")["items"]
-        return {one["metadata"]["name"]: one["spec"]["replicas"] for one in found}
+        return {
+            deployment["metadata"]["name"]: deployment["spec"]["replicas"] for deployment in found
+        }
 
     before = read()
     assert before, "there is no Deployment"
@@ -200,7 +209,7 @@ def test_f33_a_runtime_removed_under_a_function_is_named_and_what_runs_finishes(
 
     def reasons() -> set[str]:
         found = kubectl.json("-n", functions.namespace, "get", "lfn", NAME)
-        return {one["reason"] for one in found["status"]["conditions"]}
+        return {condition["reason"] for condition in found["status"]["conditions"]}
 
     wait_until(lambda: "RuntimeNotFound" in reasons(), "the condition says so")
     kubectl.apply(installed)

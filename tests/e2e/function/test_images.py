@@ -70,10 +70,10 @@ def status_of(functions: Functions, name: str) -> dict[str, Any]:
 
 
 def condition(functions: Functions, name: str, kind: str) -> tuple[str, str]:
-    """Reason and message of a condition that is true; both empty where it is not."""
-    for one in status_of(functions, name).get("conditions", ()):
-        if (one["type"], one["status"]) == (kind, "True"):
-            return one["reason"], one["message"]
+    """Reason and message of a condition that is true; both empty if it is not."""
+    for shown in status_of(functions, name).get("conditions", ()):
+        if (shown["type"], shown["status"]) == (kind, "True"):
+            return shown["reason"], shown["message"]
     return "", ""
 
 

@@ -54,12 +54,12 @@ def read_objects(kubectl: Kubectl, namespace: str) -> Iterator[tuple[str, str]]:
     scope = ("-n", namespace)
     yield MADE_BY_US, kubectl.text(*scope, "get", MADE_BY_US, "-o", "json")
     yield "describe", kubectl.text(*scope, "describe", "deployments,replicasets,pods")
-    for one in kubectl.items("lfn", namespace):
-        without_spec = {key: value for key, value in one.items() if key != "spec"}
+    for function in kubectl.items("lfn", namespace):
+        without_spec = {key: value for key, value in function.items() if key != "spec"}
         yield "lfn", json.dumps(without_spec, indent=1)
-    for one in kubectl.items("secrets", namespace):
-        if one["metadata"]["name"] != "db":
-            yield "secret", json.dumps(one, indent=1)
+    for secret in kubectl.items("secrets", namespace):
+        if secret["metadata"]["name"] != "db":
+            yield "secret", json.dumps(secret, indent=1)
 
 
 def read_function_logs(functions: Functions) -> Iterator[tuple[str, str]]:
@@ -79,7 +79,9 @@ def read_processes(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
         is_running = pod["status"].get("phase") == "Running"
         yield f"log of {name}", kubectl.run(*scope, check=is_running).stdout
         yield f"former log of {name}", kubectl.run(*scope, "--previous", check=False).stdout
-        ports = [port for one in pod["spec"]["containers"] for port in one.get("ports", ())]
+        ports = [
+            port for container in pod["spec"]["containers"] for port in container.get("ports", ())
+        ]
         if any(port["containerPort"] == METRICS_PORT for port in ports):
             path = f"/api/v1/namespaces/{RELEASE}/pods/{name}:{METRICS_PORT}/proxy/metrics"
             yield f"metrics of {name}", kubectl.text("get", "--raw", path)
@@ -112,5 +114,5 @@ def test_f22_nothing_that_we_write_holds_a_value_code_or_a_payload(
 
     names = {what for what, text in texts if text}
     for component in ("controller", "gateway", "dispatcher"):
-        assert any(one.startswith(f"metrics of {RELEASE}-{component}") for one in names)
-    assert any(one.startswith("log of quiet") for one in names)
+        assert any(name.startswith(f"metrics of {RELEASE}-{component}") for name in names)
+    assert any(name.startswith("log of quiet") for name in names)

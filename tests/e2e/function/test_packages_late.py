@@ -39,7 +39,7 @@ def test_a_package_that_comes_late_is_waited_for_and_the_former_version_serves_m
         status = found.get("status", {})
         if status.get("observedGeneration") != found["metadata"]["generation"]:
             return {}
-        return next(one for one in status["conditions"] if one["type"] == "Ready")
+        return next(condition for condition in status["conditions"] if condition["type"] == "Ready")
 
     def has_reason(reason: str) -> bool:
         return read_ready().get("reason") == reason
@@ -94,7 +94,9 @@ def test_a_layer_whose_package_comes_late_says_so_and_so_does_its_function(
     def read_message(kind: str, name: str, reason: str) -> str:
         """Of the Ready condition, while it has this reason."""
         status = kubectl.json("-n", functions.namespace, "get", kind, name).get("status", {})
-        found = [one for one in status.get("conditions", ()) if one["type"] == "Ready"]
+        found = [
+            condition for condition in status.get("conditions", ()) if condition["type"] == "Ready"
+        ]
         return str(found[0]["message"]) if found and found[0]["reason"] == reason else ""
 
     missing = "PackageNotFound"

@@ -63,11 +63,11 @@ def invoke_until(functions: Functions, arn: str, wanted: list[str | None]) -> li
 
 
 def read_reason(functions: Functions, kind: str) -> tuple[str, str]:
-    """Reason and message of a condition that is as it should not be; empty where all is well."""
+    """Reason and message of a condition that is as it should not be; empty if all is well."""
     lfn = functions.kubectl.json("-n", functions.namespace, "get", "lfn", "values")
-    for one in lfn.get("status", {}).get("conditions", ()):
-        if one["type"] == kind and one["status"] == "True":
-            return one["reason"], one.get("message", "")
+    for condition in lfn.get("status", {}).get("conditions", ()):
+        if condition["type"] == kind and condition["status"] == "True":
+            return condition["reason"], condition.get("message", "")
     return "", ""
 
 
@@ -84,7 +84,7 @@ def test_a_changed_secret_reaches_the_function_without_a_failed_request(
 
     kubectl.apply(build_secret("db", "password", "two"), namespace=namespace)
     answers = invoke_until(functions, arn, ["two", "fast", None])
-    assert {one[0] for one in answers} == {"one", "two"}
+    assert {answer[0] for answer in answers} == {"one", "two"}
 
     kubectl.apply(build_config_map("slow"), namespace=namespace)
     kubectl.apply(build_secret("extra", "k", "more"), namespace=namespace)

@@ -124,8 +124,11 @@ def test_f5_with_a_stalled_api_server_warm_traffic_goes_on_and_nothing_is_delete
     arn = functions.apply(build_function("after"))
     assert functions.invoke(arn, {"n": 2})[0]["event"] == {"n": 2}
     assert {pod["metadata"]["uid"] for pod in functions.pods("warm")} == pods_before
-    names = {one["metadata"]["name"] for one in kubectl.items("deployments", functions.namespace)}
-    assert names >= {one["metadata"]["name"] for one in deployments_before}
+    names = {
+        deployment["metadata"]["name"]
+        for deployment in kubectl.items("deployments", functions.namespace)
+    }
+    assert names >= {deployment["metadata"]["name"] for deployment in deployments_before}
 
 
 @pytest.mark.timeout(300)

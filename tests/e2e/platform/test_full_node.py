@@ -48,7 +48,7 @@ class Callers:
             self.futures.append(self._pool.submit(self._invoke, arn, event))
 
     def outcomes(self) -> Counter[str]:
-        return Counter(one.result() for one in self.futures)
+        return Counter(future.result() for future in self.futures)
 
     def close(self) -> None:
         self._pool.shutdown()
@@ -79,7 +79,9 @@ def calling(gateway_url: str, patience_s: float = 60.0) -> Iterator[Callers]:
 def condition_messages(functions: Functions, name: str) -> str:
     """Everything that the function's conditions say."""
     found = functions.kubectl.json("-n", functions.namespace, "get", "lfn", name)
-    return " ".join(one.get("message", "") for one in found["status"].get("conditions", ()))
+    return " ".join(
+        condition.get("message", "") for condition in found["status"].get("conditions", ())
+    )
 
 
 @pytest.mark.timeout(400)
@@ -155,8 +157,8 @@ def test_f31_a_neighbours_ready_environment_serves_and_its_events_are_taken(
             for _ in range(6)
         ]
     assert callers.outcomes() == {"success": 6}
-    assert {one["StatusCode"] for one in events} == {202}
-    accepted = {one["ResponseMetadata"]["RequestId"] for one in events}
+    assert {event["StatusCode"] for event in events} == {202}
+    accepted = {event["ResponseMetadata"]["RequestId"] for event in events}
     wait_until(lambda: accepted <= set(functions.runs("neighbour")), "every event is run", SOON_S)
 
 

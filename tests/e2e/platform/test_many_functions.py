@@ -46,7 +46,7 @@ def cold_start_s(functions: Functions, arn: str) -> float:
 
 def count_ready(kubectl: Kubectl, namespace: str) -> int:
     return sum(
-        one["type"] == "Ready" and one["status"] == "True"
+        condition["type"] == "Ready" and condition["status"] == "True"
         for function in kubectl.items("lfn", namespace)
-        for one in function.get("status", {}).get("conditions", ())
+        for condition in function.get("status", {}).get("conditions", ())
     )

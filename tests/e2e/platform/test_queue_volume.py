@@ -43,7 +43,7 @@ def test_f32_nothing_accepted_is_lost_with_the_pod_of_the_queue(
     wait_until(
         lambda: accepted <= set(functions.runs("record")), "every event is run", timeout_s=240
     )
-    ran = [one for one in functions.runs("record") if one not in synchronous]
+    ran = [run for run in functions.runs("record") if run not in synchronous]
     assert accepted <= set(ran)
 
 
@@ -64,4 +64,6 @@ def send_events(gateway_url: str, arn: str, count: int) -> set[str]:
         return ids
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return {one for ids in pool.map(send, [count // CLIENTS] * CLIENTS) for one in ids}
+        return {
+            request_id for ids in pool.map(send, [count // CLIENTS] * CLIENTS) for request_id in ids
+        }

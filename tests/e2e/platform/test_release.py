@@ -47,7 +47,7 @@ def test_an_uninstall_ends_and_leaves_nothing_terminating(
     left = kubectl.items("deployments,statefulsets,services,pods", "kubelambda")
     wait_until(
         lambda: kubectl.items("deployments,statefulsets,services,pods", "kubelambda") == [],
-        f"the release's objects are gone: {[one['metadata']['name'] for one in left]}",
+        f"the release's objects are gone: {[manifest['metadata']['name'] for manifest in left]}",
     )
     assert kubectl.json("-n", functions.namespace, "get", "lfn", "orphan")
     kubectl.run("-n", functions.namespace, "delete", "lfn", "orphan", "--timeout=30s")
@@ -73,7 +73,9 @@ def test_namespaced_mode_serves_its_namespace_without_a_cluster_role(
         assert "WARNING: nats.persistence.enabled is false" in said
         assert "No priority classes" in said
         found = kubectl.items("clusterroles,clusterrolebindings,priorityclasses")
-        assert [one for one in found if one["metadata"]["name"].startswith("kubelambda")] == []
+        assert [
+            manifest for manifest in found if manifest["metadata"]["name"].startswith("kubelambda")
+        ] == []
         functions = Functions(kubectl, make_lambda_client(gateway_url), namespace)
         arn = functions.apply(build_function("inside"))
         assert functions.invoke(arn, {"x": 1})[0]["event"] == {"x": 1}

@@ -78,7 +78,9 @@ class Versions:
     def _has(self, role: str, image: str) -> bool:
         return any(
             pod["spec"]["containers"][0]["image"] == image
-            and all(one["ready"] for one in pod["status"].get("containerStatuses", [{"ready": 0}]))
+            and all(
+                status["ready"] for status in pod["status"].get("containerStatuses", [{"ready": 0}])
+            )
             for pod in self._release.pods(role)
         )
 

@@ -27,7 +27,7 @@ class LoneGateway:
 
     @classmethod
     def start(cls, state: Path, name: str = "echo", source: str = ECHO, **changes: Any) -> Self:
-        ports = {f"{one}_port": free_port() for one in ("public", "internal", "metrics")}
+        ports = {f"{purpose}_port": free_port() for purpose in ("public", "internal", "metrics")}
         settings: dict[str, Any] = {"host": "127.0.0.1", "pod_name": "gateway-0", "linger_s": 0}
         given = {
             "settings": settings | ports | changes,

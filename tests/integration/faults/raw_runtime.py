@@ -15,7 +15,7 @@ def dial() -> socket.socket:
 
 
 def read_answer(connection: socket.socket) -> tuple[str, bytes]:
-    """Head and body of one answer; both empty where there is none."""
+    """Head and body of one answer; both empty if there is none."""
     received = b""
     while b"\r\n\r\n" not in received:
         piece = connection.recv(65_536)

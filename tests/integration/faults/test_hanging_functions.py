@@ -137,7 +137,7 @@ async def test_f9_a_killed_agent_is_signal_killed_for_its_event_and_for_no_other
         "errorType": "Runtime.ExitError",
         "errorMessage": f"RequestId: {request_id} Error: Runtime exited with error: signal: killed",
     }
-    assert [(await one)["Payload"] for one in bystanders] == ["whole", "whole"]
+    assert [(await bystander)["Payload"] for bystander in bystanders] == ["whole", "whole"]
     assert (await begin("one", "fourth"))["Payload"] == "whole"
 
 
@@ -185,4 +185,6 @@ async def test_f11_a_broken_function_takes_nothing_from_its_neighbours(
     installation.put("echo", ECHO)
     failures = [asyncio.create_task(installation.invoke("broken", {})) for _ in range(5)]
     assert (await installation.invoke("echo", 1))["Payload"] == 1
-    assert {(await one)["Payload"]["errorType"] for one in failures} == {"Runtime.ExitError"}
+    assert {(await failure)["Payload"]["errorType"] for failure in failures} == {
+        "Runtime.ExitError"
+    }

@@ -22,7 +22,7 @@ def post(path, *headers, body=b'"stolen"'):
 
 def answer_others(event, context):
     ids = event["ids"]
-    paths = [f"invocation/{one}/{verb}" for one in ids for verb in ("response", "error")]
+    paths = [f"invocation/{name}/{verb}" for name in ids for verb in ("response", "error")]
     return [post(path) for path in [*paths, "init/error"]]
 
 def answer_twice(event, context):
@@ -50,13 +50,13 @@ def speak_nonsense(event, context):
         b"GET /\\r\\n\\r\\n",
         b"\\x00" * 100_000,
     ]
-    return [raw.call(one)[0].split(" ")[1:2] for one in nonsense]
+    return [raw.call(request)[0].split(" ")[1:2] for request in nonsense]
 
 def send_huge_heads(event, context):
     first = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\n"
     long = b"x" * 2_000_000
     heads = [first + b"A: " + long, first + b"A: b\\r\\n" * 1_000, b"GET /" + long]
-    return [raw.call(one + b"\\r\\n\\r\\n")[0].split(" ")[1:2] for one in heads]
+    return [raw.call(head + b"\\r\\n\\r\\n")[0].split(" ")[1:2] for head in heads]
 
 kept = []
 

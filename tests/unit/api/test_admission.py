@@ -27,12 +27,13 @@ def read(manifest: dict[str, Any]) -> ApiModel:
 
 
 def judge(case: Case) -> str:
-    """What stands against the case; empty where it is admitted."""
+    """What stands against the case; empty if it is admitted."""
     try:
         new = read(case.object)
     except ValidationError as error:
         return "\n".join(
-            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
+            f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}"
+            for found in error.errors()
         )
     return "\n".join(find_refused_changes(read(case.old), new)) if case.old else ""
 

@@ -37,8 +37,8 @@ PRESERVE = "x-kubernetes-preserve-unknown-fields"
 def walk(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every schema within ``schema`` with its path."""
     yield path, schema
-    for name, one in schema.get("properties", {}).items():
-        yield from walk(one, f"{path}.{name}")
+    for name, property_schema in schema.get("properties", {}).items():
+        yield from walk(property_schema, f"{path}.{name}")
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
             yield from walk(schema[key], f"{path}[]")
@@ -94,7 +94,9 @@ def test_schemas_are_structural() -> None:
 
 
 def test_every_rule_has_a_message_of_one_line() -> None:
-    rules = [rule for _, one in iter_schemas() for rule in one.get("x-kubernetes-validations", ())]
+    rules = [
+        rule for _, schema in iter_schemas() for rule in schema.get("x-kubernetes-validations", ())
+    ]
     assert len(rules) > 40
     assert all(rule["message"] and "\n" not in rule["message"] for rule in rules)
 

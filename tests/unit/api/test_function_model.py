@@ -68,7 +68,7 @@ def test_every_field_of_the_spec_is_either_supported_or_named() -> None:
     """A field that is added to the spec must be put on one of the two lists."""
     named = {name.partition(".")[0] for name in (*SUPPORTED, *UNSUPPORTED)}
     named |= set(SPEC) | {"imageConfig"}
-    assert {one.alias for one in LambdaFunctionSpec.model_fields.values()} == named
+    assert {model_field.alias for model_field in LambdaFunctionSpec.model_fields.values()} == named
 
 
 @pytest.mark.parametrize(

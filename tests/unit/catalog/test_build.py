@@ -133,13 +133,13 @@ def test_the_config_digest_changes_exactly_with_what_an_environment_holds(
     ],
 )
 def test_code_from_another_place_rolls(before: dict[str, str], after: dict[str, str]) -> None:
-    digests = {build_function(make_manifest(code=one)).config_digest for one in (before, after)}
+    digests = {build_function(make_manifest(code=code)).config_digest for code in (before, after)}
     assert len(digests) == 2
 
 
 def test_sources_travel_as_the_link_says() -> None:
     """docs/link.md, section 4."""
-    forms = [encode_code(build_function(make_manifest(code=one)).code) for one in (URL, S3)]
+    forms = [encode_code(build_function(make_manifest(code=code)).code) for code in (URL, S3)]
     assert forms == [
         {"url": {"url": "https://x.example/a", "sha256": "0" * 64}},
         {"s3": {"bucket": "abc", "key": "a b", "version": "v"}},

@@ -28,7 +28,7 @@ def load(directory: Path, *texts: str) -> tuple[list[Function], list[str]]:
     for number, text in enumerate(texts):
         (directory / f"{number}.yaml").write_text(text)
     loaded = load_functions([directory])
-    return list(loaded.functions), [one.message for one in loaded.problems]
+    return list(loaded.functions), [problem.message for problem in loaded.problems]
 
 
 def test_code_comes_from_a_config_map_of_any_of_the_files(tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_what_a_broken_or_empty_file_held_is_kept_and_what_a_removed_one_held_is
     for text in ("", "a: [", inline + "oops: 1\n"):
         (tmp_path / "a.yaml").write_text(text)
         loaded = keep_last_good(former, load_functions([tmp_path]))
-        assert sorted(one.function_name for one in loaded.functions) == ["hello", "other"]
-        assert [one.path.name for one in loaded.problems] == ["a.yaml"]
-        assert [one.name for one in loaded.former] == ["hello"]
+        assert sorted(function.function_name for function in loaded.functions) == ["hello", "other"]
+        assert [problem.path.name for problem in loaded.problems] == ["a.yaml"]
+        assert [function.name for function in loaded.former] == ["hello"]
         former = loaded
     (tmp_path / "a.yaml").unlink()
     loaded = keep_last_good(former, load_functions([tmp_path]))
-    assert [one.function_name for one in loaded.functions] == ["other"]
+    assert [function.function_name for function in loaded.functions] == ["other"]
 
 
 LAYERED = FUNCTION.replace("configMapRef: {name: app}}", 'inline: {app.py: ""}}, layers: LIST')
@@ -97,7 +97,7 @@ def test_a_layer_of_any_of_the_files_is_found(tmp_path: Path) -> None:
     (function,), problems = load(tmp_path, wanted, LAYER)
     assert not problems
     assert function.ready
-    assert [one.content is not None for one in function.layers] == [True]
+    assert [layer.content is not None for layer in function.layers] == [True]
 
 
 def test_a_layer_that_is_not_there_stalls_the_function_as_on_a_cluster(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_layer_that_the_api_server_would_refuse_is_reported(tmp_path: Path) ->
 def test_every_example_can_be_served() -> None:
     loaded = load_functions([EXAMPLES])
     assert loaded.problems == ()
-    assert [one.stalled_message for one in loaded.functions if not one.ready] == []
+    assert [function.stalled_message for function in loaded.functions if not function.ready] == []
 
 
 INLINE = FUNCTION.replace("configMapRef: {name: app}", "inline: {app.py: x}")

@@ -61,12 +61,12 @@ def found(index: FunctionIndex) -> Function:
 
 
 def contents(function: Function) -> list[Any]:
-    return [get_package(one.content) or None for one in function.layers]
+    return [get_package(layer.content) or None for layer in function.layers]
 
 
 def test_a_layer_is_named_by_its_object_without_the_version() -> None:
     names = [("base-3", 3), ("base", 3), ("base-2", 3), ("base-13", 3)]
-    assert [derive_layer_name(*one) for one in names] == ["base", "base", "base-2", "base-13"]
+    assert [derive_layer_name(*name) for name in names] == ["base", "base", "base-2", "base-13"]
     assert make_layer("x-1", layerName="Own_Name").layer.reference == "Own_Name:1"
 
 
@@ -131,7 +131,7 @@ def test_functions_without_layers_never_wait_for_the_list_of_layers() -> None:
     assert found(index).ready
     both.put_function(make_function(("a", 1)))
     both.replace_layers([make_layer("a")], None)
-    assert [one.reference for one in found(index).layers] == ["a:1"]
+    assert [layer.reference for layer in found(index).layers] == ["a:1"]
 
 
 def test_a_deleted_layer_stays_with_the_functions_that_remember_it() -> None:
@@ -219,4 +219,4 @@ def test_another_source_is_another_configuration_but_not_another_address_of_one_
         {**S3, "s3Key": "b.zip"},
         {**S3, "s3ObjectVersion": "v2"},
     ]
-    assert len({digest(one) for one in contents}) == len(contents)
+    assert len({digest(content) for content in contents}) == len(contents)

@@ -41,7 +41,7 @@ def iter_paths(model: type[ApiModel], honoured: frozenset[str], prefix: str = ""
     for name, field in model.model_fields.items():
         path = prefix + (field.alias or name)
         inner = _find_model(field.annotation)
-        if inner is not None and any(one.startswith(f"{path}.") for one in honoured):
+        if inner is not None and any(name.startswith(f"{path}.") for name in honoured):
             assert issubclass(inner, ApiModel)
             yield from iter_paths(inner, honoured, f"{path}.")
         else:
@@ -94,7 +94,7 @@ def test_a_remark_is_made_once_for_each_change(tmp_path: Path) -> None:
     assert list_new_remarks(loaded, edited) == []
     second.write_text(FUNCTION.replace("hello", "other") + "  publish: true\n")
     again = load_functions([tmp_path])
-    assert [one.path for one in list_new_remarks(edited, again)] == [second]
+    assert [remark.path for remark in list_new_remarks(edited, again)] == [second]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_objects_of_a_list_are_read_and_those_of_other_groups_passed_over(tmp_pa
         f"apiVersion: v1\nkind: List\nitems:\n- {item}\n- {{apiVersion: v1, kind: Service}}\n"
     )
     loaded = load_functions([tmp_path])
-    assert [one.function_name for one in loaded.functions] == ["hello"]
+    assert [function.function_name for function in loaded.functions] == ["hello"]
     assert (loaded.problems, loaded.remarks) == ((), ())
 
 

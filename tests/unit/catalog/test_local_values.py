@@ -40,7 +40,7 @@ def load(directory: Path, *texts: str) -> tuple[list[Function], list[str]]:
     for number, text in enumerate(texts):
         (directory / f"{number}.yaml").write_text(text)
     loaded = load_functions([directory])
-    return list(loaded.functions), [one.message for one in loaded.problems]
+    return list(loaded.functions), [problem.message for problem in loaded.problems]
 
 
 def test_values_become_variables_and_optional_ones_may_be_missing(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_an_odd_record_is_logged_once_and_shows_as_a_function_that_cannot_run(
     world.list(6, make_odd(5, odd), make_manifest(4, "other", name="other"))
     world.take({"type": "MODIFIED", "object": make_odd(7, odd)})
     world.take(make_event("ADDED", 8, "next", name="next"))
-    assert len([one for one in caplog.records if one.levelno >= logging.WARNING]) == 2
+    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 2
     function = world.index.get(REF)
     assert function is not None
     assert (function.cannot_run, function.stalled_reason) == (True, "InvalidSpec")

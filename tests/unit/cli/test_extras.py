@@ -26,7 +26,7 @@ LIBRARIES = (
 
 def run(absent: Sequence[str], arguments: list[str]) -> subprocess.CompletedProcess[str]:
     """The command, in a process in which importing one of ``absent`` fails."""
-    hide = "".join(f"sys.modules[{one!r}] = None; " for one in absent)
+    hide = "".join(f"sys.modules[{module!r}] = None; " for module in absent)
     command = [sys.executable, "-c", f"import sys; {hide}{RUN}", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

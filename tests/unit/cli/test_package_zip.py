@@ -29,7 +29,7 @@ def test_the_same_files_give_the_same_package_whenever_they_were_written(tmp_pat
 
 def test_a_package_keeps_names_bytes_and_the_right_to_execute(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(build_zip(make_tree(tmp_path)))) as archive:
-        modes = {one.filename: one.external_attr >> 16 for one in archive.infolist()}
+        modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
         assert modes == {
             "app.py": 0o100644,
             "bootstrap": 0o100755,

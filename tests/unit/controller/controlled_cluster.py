@@ -141,7 +141,7 @@ class ControlledCluster:
         until_s = self.now_s + seconds
         await self.settle()
         while due := {key: at for key, at in self.revisits.items() if at <= until_s}:
-            key = min(due, key=lambda one: due[one])
+            key = min(due, key=lambda waiting: due[waiting])
             self.now_s = max(self.now_s, self.revisits.pop(key))
             self.keys[key] = None
             await self.settle()
@@ -209,7 +209,7 @@ class ControlledCluster:
     def condition(self, name: str = "hello", kind: str = "Ready") -> tuple[str, str, str]:
         """Status, reason and message."""
         conditions = self.find(FUNCTIONS, name)["status"]["conditions"]
-        (found,) = (one for one in conditions if one["type"] == kind)
+        (found,) = (condition for condition in conditions if condition["type"] == kind)
         return found["status"], found["reason"], found["message"]
 
     def _enqueue(self, key: WorkKey) -> None:

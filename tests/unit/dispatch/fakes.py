@@ -144,7 +144,7 @@ class Dispatching:
     def list_kept(self) -> set[str]:
         """The events that are in the queue, leased or not."""
         records = self.memory._records.values()
-        return {decode_event(one.header, one.payload).request_id for one in records}
+        return {decode_event(record.header, record.payload).request_id for record in records}
 
     async def publish(self, *request_ids: str, function: str = "hello") -> None:
         for request_id in request_ids:

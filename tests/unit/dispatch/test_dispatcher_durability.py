@@ -46,7 +46,7 @@ async def test_d1_killed_at_each_step_and_started_again_nothing_is_lost(
             await asyncio.sleep(0.02)
     await dispatching.kill()
     kept = dispatching.list_kept() | {
-        one.event.request_id for one in await dispatching.memory.read_dead_letters(10)
+        letter.event.request_id for letter in await dispatching.memory.read_dead_letters(10)
     }
     assert events - kept <= (set(dispatching.invoker.invoked) if result is SUCCESS else set())
     dispatching.queue.on_step = None
@@ -132,7 +132,7 @@ async def test_d1_no_event_is_acknowledged_before_its_successor_is_kept(
         await until(lambda: len(dispatching.memory) <= 1)
         dispatching.clock.now += 121
         order.append("later")
-    assert [one for one in order if one != "later"] == [
+    assert [name for name in order if name != "later"] == [
         "after publish",
         "before ack",
         "after publish",

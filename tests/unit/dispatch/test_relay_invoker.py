@@ -238,7 +238,7 @@ async def test_a_gateway_of_the_release_before_is_asked_as_it_understands(
 
     peer.answer = answer
     assert await invoker.invoke(EVENT, ignore) == OUTCOME
-    assert [one.version for one in peer.requests] == [VERSION, POSITIONAL]
+    assert [request.version for request in peer.requests] == [VERSION, POSITIONAL]
 
 
 @pytest.mark.parametrize("status", [401, 404, 413, 421, 500])

@@ -88,7 +88,7 @@ async def test_an_apply_and_a_patch_say_what_kind_of_patch_they_are(
     client = make_client(server, registry)
     await client.apply(PODS, "apps", {"metadata": {"name": "p"}}, manager="me")
     await client.patch(PODS, "apps", "p", {}, manager="me", subresource="resize")
-    assert [one[2] for one in server.asked] == [
+    assert [request[2] for request in server.asked] == [
         "application/apply-patch+yaml",
         "application/merge-patch+json",
     ]
@@ -149,7 +149,7 @@ async def test_the_fence_stops_every_write_and_no_read(
         with pytest.raises(FencedError):
             await write
     await client.get(PODS, "apps", "p")
-    assert [one[0] for one in server.asked] == ["GET"]
+    assert [request[0] for request in server.asked] == ["GET"]
     client.close()
 
 

@@ -47,7 +47,7 @@ POD = FunctionPod(
 MAY_BE_ABSENT = {"optional": True}
 SPEC = build_pod_spec(POD)
 (CONTAINER,) = SPEC["containers"]
-ENVIRONMENT: dict[str, Any] = {one["name"]: one for one in CONTAINER["env"]}
+ENVIRONMENT: dict[str, Any] = {variable["name"]: variable for variable in CONTAINER["env"]}
 
 
 def test_the_pod_meets_the_restricted_pod_security_standard() -> None:
@@ -134,14 +134,14 @@ def test_secrets_are_references_only() -> None:
 
 def test_a_changed_secret_reaches_the_agent_as_a_file_that_the_kubelet_keeps_up_to_date() -> None:
     """Rule A3: no process of ours reads Secrets, so the kubelet has to tell of changes."""
-    (volume,) = (one for one in SPEC["volumes"] if one["name"] == "values")
+    (volume,) = (volume for volume in SPEC["volumes"] if volume["name"] == "values")
     items = {"items": [{"key": "k", "path": "TOKEN"}], "optional": True}
     level = {"items": [{"key": "k", "path": "LEVEL"}], "optional": True}
     assert volume["projected"]["sources"] == [
         {"secret": {"name": "s", **items}},
         {"configMap": {"name": "c", **level}},
     ]
-    (mount,) = (one for one in CONTAINER["volumeMounts"] if one["name"] == "values")
+    (mount,) = (mount for mount in CONTAINER["volumeMounts"] if mount["name"] == "values")
     assert mount == {"name": "values", "mountPath": "/var/run/kubelambda/values", "readOnly": True}
 
 
@@ -153,7 +153,7 @@ def test_optional_values_are_named_to_kubelet_and_agent() -> None:
         {"name": "THREE", "secretKeyRef": {**reference, "optional": False}},
     )
     (container,) = build_pod_spec(replace(POD, values_from=values))["containers"]
-    variables = {one["name"]: one for one in container["env"]}
+    variables = {variable["name"]: variable for variable in container["env"]}
     assert variables["KUBELAMBDA_VALUE_ONE"]["valueFrom"]["secretKeyRef"]["optional"] is True
     assert "optional" not in variables["KUBELAMBDA_VALUE_THREE"]["valueFrom"]["secretKeyRef"]
     assert variables["KUBELAMBDA_VALUES_OPTIONAL"]["value"] == "ONE TWO"
@@ -193,9 +193,9 @@ def test_credentials_of_s3_are_references_that_may_be_absent() -> None:
 def added_variables(pod: FunctionPod) -> dict[str, Any]:
     (container,) = build_pod_spec(pod)["containers"]
     return {
-        one["name"]: {key: one[key] for key in one if key != "name"}
-        for one in container["env"]
-        if one["name"] not in ENVIRONMENT
+        variable["name"]: {key: variable[key] for key in variable if key != "name"}
+        for variable in container["env"]
+        if variable["name"] not in ENVIRONMENT
     }
 
 
@@ -256,7 +256,7 @@ def test_functions_reach_dns_the_gateway_and_public_addresses_only() -> None:
         "ports": [{"protocol": "TCP", "port": 9001}],
         "to": [{"podSelector": {}}],
     }
-    blocks = {one["ipBlock"]["cidr"]: one["ipBlock"]["except"] for one in public["to"]}
+    blocks = {peer["ipBlock"]["cidr"]: peer["ipBlock"]["except"] for peer in public["to"]}
     assert blocks["0.0.0.0/0"] == ["10.0.0.0/8"]
     assert {"::1/128", "fc00::/7", "fe80::/10", "fd00::/8"} == set(blocks["::/0"])
 

@@ -34,7 +34,7 @@ def make_function(runtime: str) -> Function:
 
 def test_the_runtimes_that_the_chart_installs_are_known_here() -> None:
     runtimes = yaml.safe_load(VALUES.read_text())["runtimes"].values()
-    assert {one["identifier"] for one in runtimes} == set(INSTALLED)
+    assert {runtime["identifier"] for runtime in runtimes} == set(INSTALLED)
 
 
 @pytest.mark.parametrize("runtime", ["python3.12", "python3.11", "provided"])

@@ -1,5 +1,7 @@
 """Local mode runs what the machine can run and names what it cannot."""
 
+from dataclasses import replace
+
 import pytest
 
 from kubelambda.local.bootstrap import Bootstrap, Unavailable, plan_bootstrap
@@ -12,7 +14,7 @@ MACHINE = Machine(
         "nodejs": ("/usr/bin/node", "20.20.2"),
         "java": ("/usr/bin/java", "17.0.15"),
         "ruby": ("/usr/bin/ruby", "3.1.2"),
-        "dotnet": ("/usr/bin/mono", "6.8.0"),
+        "dotnet": ("/usr/bin/dotnet", "8.0.4"),
     },
     bootstraps={name: f"/r/{name}/bootstrap" for name in ("nodejs", "java", "ruby", "dotnet")},
     directories={name: f"/d/{name}" for name in ("python", "nodejs", "java", "ruby", "dotnet")},
@@ -27,7 +29,7 @@ def test_the_same_minor_version_runs_without_a_warning() -> None:
         *("/usr/bin/python3", "-s", "-P"),
         *("/d/python/runtime_path.py", "app.h"),
     )
-    for runtime in ("nodejs20.x", "java17", "ruby3.1"):
+    for runtime in ("nodejs20.x", "java17", "ruby3.1", "dotnet8"):
         plan = plan_bootstrap(runtime, "app.h", MACHINE)
         assert isinstance(plan, Bootstrap)
         assert plan.warning == ""
@@ -42,8 +44,8 @@ def test_the_same_minor_version_runs_without_a_warning() -> None:
         ("java21", "runs on this machine's Java 17"),
         ("java8.al2", "runs on this machine's Java 17"),
         ("ruby3.3", "runs on this machine's Ruby 3.1"),
-        ("dotnet8", "runs on this machine's mono 6"),
-        ("dotnet6", "runs on this machine's mono 6"),
+        ("dotnet6", "runs on this machine's .NET 8"),
+        ("dotnet10", "runs on this machine's .NET 8"),
     ],
 )
 def test_another_minor_version_runs_with_a_warning(runtime: str, warning: str) -> None:
@@ -57,6 +59,19 @@ def test_the_bootstrap_is_the_images_with_its_own_runtime_directory() -> None:
     assert isinstance(plan, Bootstrap)
     assert plan.argv == ("/bin/sh", "/r/nodejs/bootstrap")
     assert plan.variables == {"LAMBDA_RUNTIME_DIR": "/d/nodejs", "LC_ALL": "C.UTF-8"}
+
+
+def test_a_dotnet_that_was_fetched_has_its_own_root_and_does_without_the_worlds_cultures() -> None:
+    """Without ICU, .NET starts no program unless it is told to know one culture only."""
+    fetched = replace(MACHINE, fetched={"dotnet": "/c/dotnet/var/lang"}, has_icu=False)
+    plan = plan_bootstrap("dotnet8", "A::B::C", fetched)
+    assert isinstance(plan, Bootstrap)
+    assert plan.lang_directory == "/c/dotnet/var/lang"
+    assert plan.variables["DOTNET_ROOT"] == "/c/dotnet/var/lang/bin"
+    assert plan.variables["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] == "true"
+    plan = plan_bootstrap("dotnet8", "A::B::C", MACHINE)
+    assert isinstance(plan, Bootstrap)
+    assert plan.variables == {"LAMBDA_RUNTIME_DIR": "/d/dotnet", "LC_ALL": "C.UTF-8"}
 
 
 @pytest.mark.parametrize("runtime", ["python3.13", "java21"])
@@ -114,7 +129,7 @@ def test_a_custom_runtime_needs_nothing_of_the_machine(runtime: str) -> None:
         ("nodejs22.x", "the program node"),
         ("java21", "the program java"),
         ("ruby3.3", "the program ruby"),
-        ("dotnet8", "the program mono"),
+        ("dotnet8", "the program dotnet (`make local-runtimes` fetches it)"),
         ("go1.x", "use provided.al2023"),
         ("", "an image function needs a cluster"),
         ("cobol85", "no runtime 'cobol85': known: python3.13, nodejs22.x, "),

@@ -18,7 +18,7 @@ def plan(directory: Path, *needed: Path) -> dict[Path, Mount]:
     """By place; the dictionary keeps the order."""
     make_directories(directory)
     mounts = plan_mounts(directory, (TASK, OPT, TMP), needed)
-    return {one.place: one for one in mounts}
+    return {mount.place: mount for mount in mounts}
 
 
 def test_the_names_of_the_sandbox_are_added_to_those_of_the_machine(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_machine_without_var_task_keeps_all_else_of_var(tmp_path: Path) -> Non
     own = tmp_path / "env" / "var"
     assert mounts[own / "task"].source == tmp_path / "env" / "task"
     assert mounts[TASK.parent].source == own
-    assert {one.name for one in own.iterdir()} >= {one.name for one in TASK.parent.iterdir()}
+    assert {path.name for path in own.iterdir()} >= {path.name for path in TASK.parent.iterdir()}
 
 
 def test_what_is_needed_below_a_covered_place_stays_there_closed_to_writing(
@@ -84,7 +84,7 @@ def test_interpreters_path_and_certificates_are_needed() -> None:
     variables = {"PATH": "/usr/bin:/opt/node/bin", "SSL_CERT_FILE": "/opt/ca.pem"}
     needed = list_needed_paths(machine, [Path("/opt/kubelambda/bin/agent")], variables)
     wanted = {"/opt/jdk-21", "/opt/node", "/opt/ca.pem", "/opt/kubelambda"}
-    assert wanted <= {str(one) for one in needed}
+    assert wanted <= {str(path) for path in needed}
 
 
 def test_where_nothing_is_mounted_the_environment_has_directories_of_its_own(
@@ -113,4 +113,4 @@ def test_the_agent_is_told_of_the_mounts_in_their_order(tmp_path: Path) -> None:
     paths = isolation.prepare(tmp_path / "env")
     told = json.loads(paths.variables["KUBELAMBDA_MOUNTS"])
     assert (paths.task, paths.opt, paths.variables["TMPDIR"]) == ("/var/task", "/opt", "/tmp")
-    assert all(set(one) == {"source", "place", "readOnly"} for one in told)
+    assert all(set(mount) == {"source", "place", "readOnly"} for mount in told)

@@ -22,4 +22,4 @@ def test_environments_of_a_killed_one_are_removed_and_nothing_else(tmp_path: Pat
     with hold_state_directory(tmp_path):
         assert not (tmp_path / "environments").exists()
         (tmp_path / "environments").mkdir()
-    assert {one.name for one in tmp_path.iterdir()} == {"packages", "lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"packages", "lock"}

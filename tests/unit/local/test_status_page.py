@@ -43,8 +43,8 @@ def test_a_program_may_ask_for_json() -> None:
     page = render_page(ROWS, PROBLEMS, "application/json")
     assert page.content_type == "application/json"
     found = json.loads(page.body)
-    assert [one["name"] for one in found["functions"]] == ["bad", "hello"]
-    assert [one["state"] for one in found["functions"]] == ["Failed", "Active"]
+    assert [function["name"] for function in found["functions"]] == ["bad", "hello"]
+    assert [function["state"] for function in found["functions"]] == ["Failed", "Active"]
     assert found["functions"][1]["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:hello"
     assert found["problems"] == PROBLEMS
 

@@ -52,7 +52,7 @@ class Server:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 line, *rest = head.strip().split("\r\n")
-                pairs = [one.partition(": ") for one in rest]
+                pairs = [header.partition(": ") for header in rest]
                 headers = {name.lower(): value for name, _, value in pairs}
                 body = await reader.readexactly(int(headers["content-length"]))
                 self.requests.append(Seen(line, headers, body))

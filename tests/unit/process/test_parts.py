@@ -49,7 +49,9 @@ async def test_the_first_part_that_ends_is_named_and_ends_all(
         await run_parts({"workers": steady.run(), "scaler": part()}, asyncio.Event())
     assert str(caught.value) == said
     assert steady.was_cancelled
-    critical = [one.getMessage() for one in caplog.records if one.levelno == logging.CRITICAL]
+    critical = [
+        record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL
+    ]
     assert critical == [said]
 
 

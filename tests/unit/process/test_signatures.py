@@ -43,7 +43,9 @@ def signed(at: float = NOW_S, key: bytes = KEY) -> Signatures:
     return Signatures(key, lambda: at)
 
 
-@pytest.mark.parametrize("changes", [one for _, one in CHANGED], ids=[name for name, _ in CHANGED])
+@pytest.mark.parametrize(
+    "changes", [change for _, change in CHANGED], ids=[name for name, _ in CHANGED]
+)
 def test_a_request_that_differs_from_what_was_signed_is_told(changes: dict[str, object]) -> None:
     """Rule A6."""
     sent = Sent()
@@ -54,7 +56,9 @@ def test_a_request_that_differs_from_what_was_signed_is_told(changes: dict[str, 
     assert not receiver.verify(signature, sent.path, sent.body, sent.meta)
 
 
-@pytest.mark.parametrize("changes", [one for _, one in CHANGED], ids=[name for name, _ in CHANGED])
+@pytest.mark.parametrize(
+    "changes", [change for _, change in CHANGED], ids=[name for name, _ in CHANGED]
+)
 def test_a_reply_holds_for_its_own_request_only(changes: dict[str, object]) -> None:
     """``meta`` stands for the signature of the request: no old reply can be played back."""
     sent = Sent()

@@ -107,4 +107,4 @@ def test_a_bootstrap_honours_the_wrapper_script(name: str) -> None:
 def test_an_image_has_the_programs_that_scripts_of_lambda_use(name: str) -> None:
     """AWS's images have curl, and certificates to trust; extensions that are scripts use it."""
     installed = re.findall(r"--no-install-recommends((?:[^\n]*\\\n)+)", read_dockerfile(name))
-    assert any({"curl", "ca-certificates"} <= set(one.split()) for one in installed)
+    assert any({"curl", "ca-certificates"} <= set(command.split()) for command in installed)

@@ -112,7 +112,7 @@ async def test_an_error_that_ends_the_threads_work_is_answered_and_it_goes_on(
             queue.lease(1, 0), queue.read_dead_letters(1), return_exceptions=True
         )
         assert isinstance(first, QueueUnavailableError)
-        assert all(isinstance(one, QueueUnavailableError | list) for one in others)
+        assert all(isinstance(other, QueueUnavailableError | list) for other in others)
         assert len(await lease_when_usable(queue)) == 1
 
 
@@ -178,7 +178,7 @@ async def test_the_release_before_reads_and_writes_a_file_of_this_one(
             "VALUES (?, ?, ?, ?, ?)",
             ("other", row[1], row[2], "RetriesExhausted", "no"),
         )
-    assert [one.condition for one in await queue.read_dead_letters(10)] == [
+    assert [letter.condition for letter in await queue.read_dead_letters(10)] == [
         "EventAgeExceeded",
         "RetriesExhausted",
     ]

@@ -45,7 +45,7 @@ FILE_NAMES = Rule(
 FILES_APART = Rule(
     cel="self.all(one, !self.exists(other, other.startsWith(one + '/')))",
     message="a name cannot be both a file and a directory of other files",
-    check=lambda files: not any(other.startswith(one + "/") for one in files for other in files),
+    check=lambda files: not any(other.startswith(file + "/") for file in files for other in files),
 )
 FILES_TOTAL = Rule(
     cel=f"self.map(name, bytes(self[name]).size()).sum() <= {INLINE_BYTES_MAX}",
@@ -110,7 +110,7 @@ class FetchedSource(ApiModel):
         Rule(
             cel="has(self.url) == has(self.sha256)",
             message="url and sha256 go together",
-            check=lambda one: (one.url is None) == (one.sha256 is None),
+            check=lambda code: (code.url is None) == (code.sha256 is None),
         ),
         Rule(
             cel=(
@@ -118,9 +118,9 @@ class FetchedSource(ApiModel):
                 " && (!has(self.s3ObjectVersion) || has(self.s3Bucket))"
             ),
             message="s3Bucket and s3Key go together, s3ObjectVersion only with them",
-            check=lambda one: (
-                (one.s3_bucket is None) == (one.s3_key is None)
-                and (one.s3_object_version is None or one.s3_bucket is not None)
+            check=lambda code: (
+                (code.s3_bucket is None) == (code.s3_key is None)
+                and (code.s3_object_version is None or code.s3_bucket is not None)
             ),
         ),
     )
@@ -128,7 +128,7 @@ class FetchedSource(ApiModel):
     def count_sources(self, names: Sequence[str]) -> int:
         """How many of the sources ``names``, as YAML has them, are set."""
         fields = {field.alias: name for name, field in type(self).model_fields.items()}
-        return sum(getattr(self, fields[one]) is not None for one in names)
+        return sum(getattr(self, fields[name]) is not None for name in names)
 
 
 class FunctionCode(FetchedSource):
@@ -150,7 +150,7 @@ class FunctionCode(FetchedSource):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel=f"[{', '.join(f'has(self.{one})' for one in SOURCES)}].filter(x, x).size() == 1",
+            cel=f"[{', '.join(f'has(self.{name})' for name in SOURCES)}].filter(x, x).size() == 1",
             message=f"code has exactly one of {', '.join(SOURCES)}",
             check=lambda code: code.count_sources(SOURCES) == 1,
         ),

@@ -46,7 +46,7 @@ _RESERVED_TEXT = (
 _SEE = "see spec.environment"
 _KEY = r"^[a-zA-Z][a-zA-Z0-9_]+$"
 _KEY_MESSAGE = "environment variable names must match [a-zA-Z]([a-zA-Z0-9_])+"
-_RESERVED_CEL = f"[{', '.join(repr(one) for one in RESERVED)}]"
+_RESERVED_CEL = f"[{', '.join(repr(name) for name in RESERVED)}]"
 # CEL's strings.quote and JSON agree but for control characters that nobody sends: those take six
 # bytes in JSON, here two (bell, vertical tab) or one (all others).
 _ESCAPED = str.maketrans(dict.fromkeys('\a\b\f\n\r\t\v\\"', "\\?"))
@@ -123,7 +123,7 @@ VARIABLES_TOTAL = Rule(
 UNIQUE_NAMES = Rule(
     cel="self.all(one, self.exists_one(other, other.name == one.name))",
     message="each name of valuesFrom is used once",
-    check=lambda values: len({one.name for one in values}) == len(values),
+    check=lambda values: len({value.name for value in values}) == len(values),
 )
 
 
@@ -144,7 +144,9 @@ class EnvironmentValue(ApiModel):
         Rule(
             cel="has(self.secretKeyRef) != has(self.configMapKeyRef)",
             message="a value comes from exactly one of secretKeyRef and configMapKeyRef",
-            check=lambda one: (one.secret_key_ref is None) != (one.config_map_key_ref is None),
+            check=lambda value: (
+                (value.secret_key_ref is None) != (value.config_map_key_ref is None)
+            ),
         ),
     )
 
@@ -179,8 +181,11 @@ class Environment(ApiModel):
                 " || self.valuesFrom.all(one, !(one.name in self.variables))"
             ),
             message="a name stands in variables or in valuesFrom, not in both",
-            check=lambda one: (
-                not ({value.name for value in one.values_from or ()} & set(one.variables or ()))
+            check=lambda environment: (
+                not (
+                    {value.name for value in environment.values_from or ()}
+                    & set(environment.variables or ())
+                )
             ),
         ),
     )

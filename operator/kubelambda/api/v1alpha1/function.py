@@ -54,7 +54,7 @@ class LambdaFunctionSpec(ApiModel):
         Annotated[str, Field(min_length=1, max_length=FUNCTION_NAME_MAX), FUNCTION_NAME] | None
     ) = Field(
         None,
-        description="AWS's name, unique in the namespace; metadata.name where absent. Immutable.",
+        description="AWS's name, unique in the namespace; metadata.name if absent. Immutable.",
     )
     description: Annotated[str, Field(max_length=256)] | None = Field(
         None, description="A sentence for people."
@@ -169,15 +169,16 @@ class LambdaFunction(ApiModel):
         Rule(
             cel="!self.metadata.name.contains('.')",
             message="the name of a LambdaFunction holds no dot: <function>.<n> is a version",
-            check=lambda one: "." not in one.metadata.name,
+            check=lambda function: "." not in function.metadata.name,
         ),
         Rule(
             cel=(
                 f"has(self.spec.functionName) || self.metadata.name.size() <= {FUNCTION_NAME_MAX}"
             ),
             message=f"a name of more than {FUNCTION_NAME_MAX} characters wants a functionName",
-            check=lambda one: (
-                one.spec.function_name is not None or len(one.metadata.name) <= FUNCTION_NAME_MAX
+            check=lambda function: (
+                function.spec.function_name is not None
+                or len(function.metadata.name) <= FUNCTION_NAME_MAX
             ),
         ),
     )

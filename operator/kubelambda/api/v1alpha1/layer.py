@@ -34,7 +34,7 @@ ONE_VERSION_EACH = Rule(
         "Two different versions of the same layer are not allowed to be referenced in the same "
         "function."
     ),
-    check=lambda layers: len({one.name for one in layers}) == len(layers),
+    check=lambda layers: len({layer.name for layer in layers}) == len(layers),
 )
 IDENTIFIER = build_pattern_rule(
     r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
@@ -69,7 +69,7 @@ class LayerContent(FetchedSource):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel=f"[{', '.join(f'has(self.{one})' for one in SOURCES)}].filter(x, x).size() == 1",
+            cel=f"[{', '.join(f'has(self.{name})' for name in SOURCES)}].filter(x, x).size() == 1",
             message=f"content has exactly one of {', '.join(SOURCES)}",
             check=lambda content: content.count_sources(SOURCES) == 1,
         ),
@@ -83,7 +83,7 @@ class LambdaLayerSpec(ApiModel):
     layer_name: LayerName | None = Field(
         None,
         description=(
-            "AWS's name of the layer. Absent: metadata.name, without the version where that ends "
+            "AWS's name of the layer. Absent: metadata.name, without the version if that ends "
             "it (base-3 is version 3 of base)."
         ),
     )
@@ -153,9 +153,9 @@ class LambdaLayer(ApiModel):
             message=(
                 f"a name with a dot, or of more than {LAYER_NAME_MAX} characters, wants a layerName"
             ),
-            check=lambda one: (
-                one.spec.layer_name is not None
-                or (len(one.metadata.name) <= LAYER_NAME_MAX and "." not in one.metadata.name)
+            check=lambda layer: (
+                layer.spec.layer_name is not None
+                or (len(layer.metadata.name) <= LAYER_NAME_MAX and "." not in layer.metadata.name)
             ),
         ),
     )

@@ -94,7 +94,7 @@ class LoggingConfig(ApiModel):
             ),
         ]
         | None
-    ) = Field(None, description="Log group; /aws/lambda/<function's name> where absent.")
+    ) = Field(None, description="Log group; /aws/lambda/<function's name> if absent.")
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -106,9 +106,9 @@ class LoggingConfig(ApiModel):
                 'LogLevel is not supported when LogFormat is set to "Text". Remove LogLevel from '
                 'your request or change the LogFormat to "JSON" and try again.'
             ),
-            check=lambda one: (
-                one.log_format == "JSON"
-                or (one.application_log_level is None and one.system_log_level is None)
+            check=lambda config: (
+                config.log_format == "JSON"
+                or (config.application_log_level is None and config.system_log_level is None)
             ),
         ),
     )

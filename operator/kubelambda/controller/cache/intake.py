@@ -51,16 +51,16 @@ class Intake:
             NETWORK_POLICIES.plural: store.policies,
         }
         self._takers: dict[str, Callable[[Manifest], bool]] = {
-            FUNCTIONS.plural: lambda one: store.put_function(read_function(one)),
-            LAYERS.plural: lambda one: store.put_layer(read_layer(one)),
-            DEPLOYMENTS.plural: lambda one: store.put_deployment(read_deployment(one)),
-            PODS.plural: lambda one: store.put_pod(read_pod(one)),
-            NETWORK_POLICIES.plural: lambda one: store.put_policy(read_policy(one)),
-            RUNTIMES.plural: lambda one: store.put_runtime(read_runtime(one)),
+            FUNCTIONS.plural: lambda manifest: store.put_function(read_function(manifest)),
+            LAYERS.plural: lambda manifest: store.put_layer(read_layer(manifest)),
+            DEPLOYMENTS.plural: lambda manifest: store.put_deployment(read_deployment(manifest)),
+            PODS.plural: lambda manifest: store.put_pod(read_pod(manifest)),
+            NETWORK_POLICIES.plural: lambda manifest: store.put_policy(read_policy(manifest)),
+            RUNTIMES.plural: lambda manifest: store.put_runtime(read_runtime(manifest)),
         }
 
     def take(self, plural: str, manifest: Manifest) -> bool:
-        """Remember the object as it is now; False where the store knows that already."""
+        """Remember the object as it is now; False if the store knows that already."""
         taker, key = self._takers.get(plural), _find_key(manifest)
         if taker is None or key is None:
             return False
@@ -153,16 +153,16 @@ class Intake:
 
     def enqueue_runtime(self, runtime: str) -> None:
         """Enqueue every function of this runtime, and those whose runtime is not known."""
-        for one in self._store.functions.values():
-            if one.runtime == runtime or one.runtime not in self._store.runtimes:
-                self._enqueue(function_key(one.ref.namespace, one.ref.name))
+        for function in self._store.functions.values():
+            if function.runtime == runtime or function.runtime not in self._store.runtimes:
+                self._enqueue(function_key(function.ref.namespace, function.ref.name))
 
     def _enqueue_layer(self, record: LayerRecord | None) -> None:
         """Enqueue the objects that claim to be this layer version, and the functions with it."""
         if record is None:
             return
-        for one in self._store.layer_claimants(record):
-            self._enqueue(layer_key(*one.key))
+        for claimant in self._store.layer_claimants(record):
+            self._enqueue(layer_key(*claimant.key))
         for user in self._store.users_of(record):
             self._enqueue(function_key(user.ref.namespace, user.ref.name))
 
@@ -178,9 +178,9 @@ class Intake:
     def _enqueue_claimants(self, record: Any) -> None:
         if record is None:
             return
-        for one in self._store.same_name(record):
-            if one.ref != record.ref:
-                self._enqueue(function_key(one.ref.namespace, one.ref.name))
+        for namesake in self._store.same_name(record):
+            if namesake.ref != record.ref:
+                self._enqueue(function_key(namesake.ref.namespace, namesake.ref.name))
 
 
 def _find_key(manifest: Manifest) -> Key | None:

@@ -67,7 +67,7 @@ class Resync:
 
     async def compare(self, resource: Resource, table: Table[Any], selector: str) -> None:
         """Drop what one complete list of ``resource`` does not contain."""
-        before = {one.uid: key for key, one in table.items()}
+        before = {record.uid: key for key, record in table.items()}
         present: set[str] = set()
         for namespace in self._scopes:
             async for page in self._client.list_pages(
@@ -77,7 +77,7 @@ class Resync:
                 page_items=_PAGE_ITEMS,
                 metadata_only=True,
             ):
-                present.update(one["metadata"]["uid"] for one in page)
+                present.update(manifest["metadata"]["uid"] for manifest in page)
         for uid in before.keys() - present:
             namespace_name = before[uid]
             record = table.get(namespace_name)

@@ -51,7 +51,7 @@ class Store:
             self._unwatched.pop(function_uid, None)
 
     def put_function(self, record: FunctionRecord) -> bool:
-        """Remember a function; False where nothing is new."""
+        """Remember a function; False if nothing is new."""
         key = (record.ref.namespace, record.ref.name)
         former = self.functions.get(key)
         taken = self.functions.put(key, record, (record.ref.namespace, record.function_name))
@@ -64,7 +64,7 @@ class Store:
         return taken
 
     def put_layer(self, record: LayerRecord) -> bool:
-        """Remember a layer version; False where nothing is new."""
+        """Remember a layer version; False if nothing is new."""
         return self.layers.put(record.key, record, record.group)
 
     def layer_claimants(self, record: LayerRecord) -> list[LayerRecord]:
@@ -74,44 +74,44 @@ class Store:
     def known_layers(self, namespace: str, layers: Sequence[Layer]) -> dict[Reference, Layer]:
         """The rightful objects of those of ``layers`` that exist, by name and version."""
         found = self.layer_records(namespace, layers)
-        return {(one.layer.name, one.layer.version): one.layer for one in found}
+        return {(record.layer.name, record.layer.version): record.layer for record in found}
 
     def layer_records(self, namespace: str, layers: Sequence[Layer]) -> list[LayerRecord]:
         """The records of the rightful objects of those of ``layers`` that exist."""
-        claimants = [self._claimants(namespace, one.name, one.version) for one in layers]
-        return [one[0] for one in claimants if one and one[0].layer.digest]
+        claimants = [self._claimants(namespace, layer.name, layer.version) for layer in layers]
+        return [claimant[0] for claimant in claimants if claimant and claimant[0].layer.digest]
 
     def users_of(self, record: LayerRecord) -> list[FunctionRecord]:
         """Functions that name this layer version."""
         reference = (record.layer.name, record.layer.version)
         return [
-            one
-            for one in self.functions.values()
-            if one.ref.namespace == record.key[0]
-            and any((layer.name, layer.version) == reference for layer in one.layers)
+            function
+            for function in self.functions.values()
+            if function.ref.namespace == record.key[0]
+            and any((layer.name, layer.version) == reference for layer in function.layers)
         ]
 
     def _claimants(self, namespace: str, name: str, version: int) -> list[LayerRecord]:
         found = self.layers.group((namespace, name, version))
-        return sorted(found, key=lambda one: (one.created, one.key))
+        return sorted(found, key=lambda record: (record.created, record.key))
 
     def put_deployment(self, record: DeploymentRecord) -> bool:
-        """Remember a Deployment; False where nothing is new."""
+        """Remember a Deployment; False if nothing is new."""
         return self.deployments.put(record.key, record, record.function_uid)
 
     def put_pod(self, record: PodRecord) -> bool:
-        """Remember a pod; False where nothing is new."""
+        """Remember a pod; False if nothing is new."""
         is_new = self.pods.put(record.key, record, record.function_uid)
         if is_new:
             self.on_pod_changed()
         return is_new
 
     def put_policy(self, record: PolicyRecord) -> bool:
-        """Remember a NetworkPolicy; False where nothing is new."""
+        """Remember a NetworkPolicy; False if nothing is new."""
         return self.policies.put(record.key, record, record.key[0])
 
     def put_runtime(self, record: RuntimeRecord) -> bool:
-        """Remember a runtime; False where nothing is new."""
+        """Remember a runtime; False if nothing is new."""
         former = self.runtimes.get(record.name)
         self.runtimes[record.name] = record
         return former != record
@@ -131,12 +131,13 @@ class Store:
     def same_name(self, record: FunctionRecord) -> list[FunctionRecord]:
         """Every function of the namespace that claims this AWS name, the first claimant first."""
         claimants = self.functions.group((record.ref.namespace, record.function_name))
-        return sorted(claimants, key=lambda one: (one.created, one.ref.name))
+        return sorted(claimants, key=lambda claimant: (claimant.created, claimant.ref.name))
 
     def has_functions(self, namespace: str) -> bool:
         """Whether any function of ``namespace`` is there and not on its way out."""
         return any(
-            one.ref.namespace == namespace and not one.deleting for one in self.functions.values()
+            function.ref.namespace == namespace and not function.deleting
+            for function in self.functions.values()
         )
 
 

@@ -59,7 +59,7 @@ class Table(Generic[RecordT]):
         return [self._records[key] for key in self._groups.get(value, ())]
 
     def put(self, key: Key, record: RecordT, group: object) -> bool:
-        """Remember ``record``; False where the one that is known is as new or newer."""
+        """Remember ``record``; False if the one that is known is as new or newer."""
         former, version = self._records.get(key), int(record.version)
         if former is not None and int(former.version) >= version:
             return False

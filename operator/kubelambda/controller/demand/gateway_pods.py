@@ -1,6 +1,6 @@
 """Whether any gateway is alive, according to the API server.
 
-Contract: one list of pods in the release's own namespace. Where the list fails, the answer is
+Contract: one list of pods in the release's own namespace. If the list fails, the answer is
 "alive", since nothing may be removed on a guess. LIMIT: a gateway on a lost node counts as alive
 until Kubernetes removes its pod.
 """
@@ -44,4 +44,4 @@ class GatewayPods:
 
 def _is_running(pod: dict[str, Any]) -> bool:
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    return any("running" in (one.get("state") or {}) for one in statuses)
+    return any("running" in (status.get("state") or {}) for status in statuses)

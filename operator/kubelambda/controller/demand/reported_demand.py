@@ -36,12 +36,12 @@ class _Gateway:
 
     def take(self, report: DemandReport, now: float) -> None:
         self.sequence, self.heard_at = report.sequence, now
-        for one in report.functions:
-            ref = FunctionRef(one.namespace, one.name)
-            if one.is_over:
+        for function in report.functions:
+            ref = FunctionRef(function.namespace, function.name)
+            if function.is_over:
                 self.functions.pop(ref, None)
             else:
-                self.functions[ref] = (one, now)
+                self.functions[ref] = (function, now)
 
 
 @dataclass(slots=True)
@@ -51,9 +51,9 @@ class ReportedDemand:
     _gateways: dict[str, _Gateway] = field(default_factory=dict)
 
     def record(self, report: DemandReport, now: float) -> bool:
-        """Take ``report``; False where it cannot be used.
+        """Take ``report``; False if it cannot be used.
 
-        That is, where a newer report of this gateway is held and has not expired, or where its
+        That is, if a newer report of this gateway is held and has not expired, or if its
         base is another report than the one that is held (D1).
         """
         known = self._gateways.get(report.gateway)
@@ -78,7 +78,9 @@ class ReportedDemand:
 
     def expire(self, now: float) -> None:
         """Drop the reports of gateways that have been silent for REPORT_S."""
-        silent = [name for name, one in self._gateways.items() if now - one.heard_at >= REPORT_S]
+        silent = [
+            name for name, heard in self._gateways.items() if now - heard.heard_at >= REPORT_S
+        ]
         for name in silent:
             del self._gateways[name]
 

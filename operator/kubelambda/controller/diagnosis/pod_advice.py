@@ -57,7 +57,7 @@ _ALIASES = {
 
 
 def explain_start_error(reason: str, message: str, *, of_image: bool) -> Problem | None:
-    """The problem that the kubelet's ``reason`` stands for; None where it stands for none.
+    """The problem that the kubelet's ``reason`` stands for; None if it stands for none.
 
     ``of_image``: the function's code is an image of its own.
     """

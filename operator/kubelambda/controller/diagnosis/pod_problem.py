@@ -42,7 +42,7 @@ def diagnose_pods(
 ) -> Diagnosis:
     """What keeps the function from starting, or from starting more environments.
 
-    ``failures``: what the API server says to its ReplicaSets, each empty where it says nothing.
+    ``failures``: what the API server says to its ReplicaSets, each empty if it says nothing.
     """
     pods = [pod for pod in pods if not pod.ended and not pod.terminating]
     found = _find_problem(pods, failures, now_s, start, of_image=of_image)

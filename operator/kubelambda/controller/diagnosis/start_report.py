@@ -15,13 +15,13 @@ class StartReport:
     revision: str = ""
     """The revision whose environments have failed."""
     refusal: str = ""
-    """The API server's words; empty where it refuses nothing."""
+    """The API server's words; empty if it refuses nothing."""
     failures: int = 0
     """Failures in a row."""
     cause: str = ""
     """Why the latest environment ended."""
     held_s: float = 0.0
-    """How long nothing is started; 0 where the next request starts an environment."""
+    """How long nothing is started; 0 if the next request starts an environment."""
 
     def of(self, revision: str) -> "StartReport":
         """The part that concerns ``revision``: failures of another one say nothing about it."""

@@ -9,5 +9,5 @@ def count_noun(number: int, noun: str) -> str:
 
 
 def cut_text(message: str, length: int = WORDS_MAX) -> str:
-    """``message`` with no more than ``length`` characters of it, and a sign where it was cut."""
+    """``message`` with no more than ``length`` characters of it, and a sign if it was cut."""
     return message if len(message) <= length else message[:length] + "…"

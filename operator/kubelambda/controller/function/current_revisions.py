@@ -44,11 +44,11 @@ class CurrentRevisions:
         self._known[record.uid] = (revision, replace(inputs, record=record))
 
     def revision_of(self, uid: str) -> str:
-        """The revision that serves the function; empty where this process does not know yet."""
+        """The revision that serves the function; empty if this process does not know yet."""
         return self._known[uid][0] if uid in self._known else ""
 
     def find(self, uid: str) -> Rendered | None:
-        """The objects of that revision; None where this process does not know yet."""
+        """The objects of that revision; None if this process does not know yet."""
         known = self._known.get(uid)
         return known[1].render(self._platform) if known is not None else None
 

@@ -44,7 +44,7 @@ async def create_deployment(
 
 
 class DeploymentWriter:
-    """Restores, repairs and removes; returns the seconds to wait where the rate limit says so."""
+    """Restores, repairs and removes; returns the seconds to wait if the rate limit says so."""
 
     def __init__(self, client: KubeApi, store: Store, clock: Callable[[], float]) -> None:
         self._client = client

@@ -65,5 +65,5 @@ def _find_code_problem(record: FunctionRecord, observed: Observed) -> Problem | 
 
 
 def _find_layer_problem(layers: Sequence[Layer]) -> Problem | None:
-    missing = [one.reference for one in layers if not one.digest]
+    missing = [layer.reference for layer in layers if not layer.digest]
     return Problem(Reason.LAYER_NOT_FOUND, describe_missing(missing)) if missing else None

@@ -22,7 +22,7 @@ READY_MESSAGE = "Scales from zero on demand."
 class ReconcileOutcome:
     """What a reconcile found: a problem of the function, or the revision that serves it, or both.
 
-    Both, where it can be rendered and its pods do not start.
+    Both, if it can be rendered and its pods do not start.
     """
 
     problem: Problem | None = None
@@ -34,7 +34,7 @@ class ReconcileOutcome:
     code_sha256: str = ""
     image: ResolvedImage | None = None
     layers: tuple[Layer, ...] | None = None
-    """The layers as they were found; None where that is not known."""
+    """The layers as they were found; None if that is not known."""
 
     @property
     def stalled(self) -> bool:
@@ -45,7 +45,7 @@ class ReconcileOutcome:
 def build_status(
     record: FunctionRecord, outcome: ReconcileOutcome, *, region: str, now: str
 ) -> dict[str, Any]:
-    """The whole status to be; ``record.status`` says it already where there is nothing to write.
+    """The whole status to be; ``record.status`` says it already if there is nothing to write.
 
     None takes a field away.
     """
@@ -59,7 +59,7 @@ def build_status(
         "functionArn": f"{arn}:function:{record.function_name}",
     }
     if outcome.layers or (outcome.layers is not None and former.layers is not None):
-        status["layers"] = [_build_layer(one, arn) for one in outcome.layers]
+        status["layers"] = [_build_layer(layer, arn) for layer in outcome.layers]
     return status | _build_serving_fields(record, outcome)
 
 

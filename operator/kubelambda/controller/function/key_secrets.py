@@ -30,7 +30,7 @@ class KeySecrets:
         self._seen_at: dict[tuple[str, str], float] = {}
 
     async def ensure(self, namespace: str, rendered: Rendered) -> None:
-        """Have the Secret exist; one request, none where it was there TRUSTED_S ago."""
+        """Have the Secret exist; one request, none if it was there TRUSTED_S ago."""
         key, now = (namespace, rendered.key_secret_name), self._clock()
         if now - self._seen_at.get(key, -TRUSTED_S) < TRUSTED_S:
             return

@@ -88,7 +88,7 @@ class FunctionReconciler:
             outcome = ReconcileOutcome(problem=classify_refusal(error.message))
             looks = [REFUSED_RETRY_S]
         await self._write_status(record, outcome)
-        return min((one for one in looks if one is not None), default=None)
+        return min((look_s for look_s in looks if look_s is not None), default=None)
 
     def _note_uid(self, key: Key, record: FunctionRecord | None) -> None:
         """Forget what is known of a function that has gone, or was made anew."""

@@ -22,7 +22,7 @@ from kubelambda.kube.api import Manifest
 
 
 def plan_objects(record: FunctionRecord, observed: Observed, rendered: Rendered) -> list[Action]:
-    """The actions in order; none where everything is as it should be."""
+    """The actions in order; none if everything is as it should be."""
     orphans = [
         pod
         for pod in find_orphans(observed)
@@ -32,10 +32,10 @@ def plan_objects(record: FunctionRecord, observed: Observed, rendered: Rendered)
     ownerless = [pod for pod in orphans if not pod.stray and pod.revision == rendered.revision]
     if ownerless:
         actions.append(RestoreDeployment(rendered.deployment, len(ownerless)))
-    for one in observed.deployments:
-        drift = _find_deployment_drift(one, observed, rendered)
+    for deployment in observed.deployments:
+        drift = _find_deployment_drift(deployment, observed, rendered)
         if drift:
-            actions.append(RepairDeployment(rendered.deployment, one, drift))
+            actions.append(RepairDeployment(rendered.deployment, deployment, drift))
     actions += _plan_removals(observed, rendered)
     return actions + [DeletePod(pod) for pod in orphans if pod.stray]
 
@@ -53,9 +53,11 @@ def _plan_key_secret(
 def _plan_removals(observed: Observed, rendered: Rendered) -> list[Action]:
     occupied = {pod.revision for pod in observed.pods}
     return [
-        DeleteDeployment(one)
-        for one in observed.deployments
-        if one.revision != rendered.revision and one.replicas == 0 and one.revision not in occupied
+        DeleteDeployment(deployment)
+        for deployment in observed.deployments
+        if deployment.revision != rendered.revision
+        and deployment.replicas == 0
+        and deployment.revision not in occupied
     ]
 
 

@@ -31,7 +31,7 @@ class Observed:
     pods: Sequence[PodRecord]
     now_s: float
     code_version: str = ""
-    """Digest of the code's ConfigMap; empty where there is none, or none is found."""
+    """Digest of the code's ConfigMap; empty if there is none, or none is found."""
     image: Resolution | None = None
     """What its registry says of the function's image; None for a function without one."""
     layers: Mapping[Reference, Layer] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def find_orphans(observed: Observed) -> list[PodRecord]:
     collector takes what belonged to a Deployment that was deleted. So something is done about an
     orphan only after ORPHAN_GRACE_S.
     """
-    revisions = {one.revision for one in observed.deployments}
+    revisions = {deployment.revision for deployment in observed.deployments}
     return [
         pod
         for pod in observed.pods

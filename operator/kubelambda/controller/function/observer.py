@@ -116,5 +116,5 @@ class FunctionObserver:
         return digest_config_map(found)
 
     def _config_map_period_s(self) -> float:
-        count = sum(1 for one in self._store.functions.values() if one.config_map)
+        count = sum(1 for function in self._store.functions.values() if function.config_map)
         return max(CONFIG_MAP_S, count / CONFIG_MAPS_PER_S)

@@ -48,7 +48,11 @@ def plan_function(record: FunctionRecord, observed: Observed, platform: Platform
     rendered = inputs.render(platform)
     diagnosis = diagnose_pods(
         _select_pods_to_diagnose(observed.pods, rendered),
-        [one.failure for one in observed.deployments if one.revision == rendered.revision],
+        [
+            deployment.failure
+            for deployment in observed.deployments
+            if deployment.revision == rendered.revision
+        ],
         observed.now_s,
         of_image=image is not None,
         start=observed.start.of(rendered.revision),

@@ -62,7 +62,7 @@ def _build_code_rules(
     record: FunctionRecord, layers: Sequence[Layer], settings: ControllerSettings
 ) -> CodeRules | None:
     """None for pods that fetch nothing: a change of these settings replaces only the others."""
-    if not record.fetches_code and not any(one.fetched for one in layers):
+    if not record.fetches_code and not any(layer.fetched for layer in layers):
         return None
     return CodeRules(settings.allowed_code_hosts, settings.private_cidrs)
 
@@ -141,7 +141,7 @@ def _build_function_pod(
         key_secret=secret_name,
         key_generation=settings.key_generation,
         config_digest=combine_digest(
-            record.config_digest, code_version, [one.digest for one in layers]
+            record.config_digest, code_version, [layer.digest for layer in layers]
         ),
         memory_mb=record.memory_mb,
         timeout_s=record.timeout_s,
@@ -151,7 +151,7 @@ def _build_function_pod(
         values_from=record.values_from,
         code_config_map=record.config_map,
         code_rules=_build_code_rules(record, layers, settings),
-        uses_s3=record.uses_s3 or any(one.uses_s3 for one in layers),
+        uses_s3=record.uses_s3 or any(layer.uses_s3 for layer in layers),
         injected=_build_injected(runtime, settings),
         priority_class=settings.priority_class,
     )

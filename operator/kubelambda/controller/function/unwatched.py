@@ -36,7 +36,7 @@ async def relabel_unwatched(client: KubeApi, store: Store, record: FunctionRecor
 
 
 async def _label(client: KubeApi, resource: Resource, key: Key, uid: str) -> Manifest | None:
-    """The object with our label; None where it has gone, or is about to."""
+    """The object with our label; None if it has gone, or is about to."""
     content = {"metadata": {"uid": uid, "labels": {labels.MANAGED_BY: labels.MANAGER}}}
     try:
         found = await client.get(resource, *key)

@@ -96,7 +96,7 @@ class KnownPackages:
                     await self._wake.wait()
 
     def _presences(self, names: Collection[str]) -> dict[str, Presence]:
-        return {one: self._wanted[one].presence for one in names if one in self._wanted}
+        return {name: self._wanted[name].presence for name in names if name in self._wanted}
 
     def _note(self, key: WorkKey, names: frozenset[str]) -> None:
         for name in self._names.pop(key, frozenset()) - names:
@@ -120,7 +120,7 @@ class KnownPackages:
     def _next_delay_s(self) -> float | None:
         if not self._wanted:
             return None
-        due = max(self._away_until, min(one.due for one in self._wanted.values()))
+        due = max(self._away_until, min(layer.due for layer in self._wanted.values()))
         return max(0.0, due - self._clock())
 
     async def _put_question(self, names: Sequence[str]) -> None:
@@ -136,7 +136,7 @@ class KnownPackages:
             self._note_away(repr(error))
         else:
             self._take_answer(
-                {one: Presence.MISSING if one in missing else Presence.THERE for one in names}
+                {name: Presence.MISSING if name in missing else Presence.THERE for name in names}
             )
         self._answered.set()
         self._answered = asyncio.Event()

@@ -76,7 +76,7 @@ class LayerReconciler:
 def build_layer_status(
     record: LayerRecord, problem: Problem | None, *, region: str, now: str
 ) -> Mapping[str, Any]:
-    """The status to be; ``record.status`` says it already where there is nothing to write."""
+    """The status to be; ``record.status`` says it already if there is nothing to write."""
     status: dict[str, Any] = {
         "observedGeneration": record.generation,
         "conditions": build_conditions(record.status.conditions, problem, ready=READY, now=now),

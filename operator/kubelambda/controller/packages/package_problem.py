@@ -26,7 +26,9 @@ class Presence(Enum):
 
 def list_trusted(record: FunctionRecord, layers: Iterable[LayerRecord]) -> set[str]:
     """Packages that were there when the function, or one of its layers, became Ready; names."""
-    trusted = {find_package(one.layer) for one in layers if one.status.is_ready(one.generation)}
+    trusted = {
+        find_package(layer.layer) for layer in layers if layer.status.is_ready(layer.generation)
+    }
     if record.status.is_ready(record.generation):
         trusted.add(record.package)
     return trusted - {""}
@@ -45,8 +47,8 @@ def find_package_problem(
         for name, field in needed.items()
         if name in presences
     ]
-    found = [one for one in problems if one is not None]
-    return min(found, key=lambda one: one.transient, default=None)
+    found = [problem for problem in problems if problem is not None]
+    return min(found, key=lambda problem: problem.transient, default=None)
 
 
 def _describe(presence: Presence, name: str, field: str) -> Problem | None:

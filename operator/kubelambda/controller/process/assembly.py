@@ -55,7 +55,7 @@ class LeaderParts:
 
     demand_server: DemandServer
     runtimes: RuntimesFromConfigMap | None
-    """None where runtimes are LambdaRuntime objects, which ``watches`` follows."""
+    """None if runtimes are LambdaRuntime objects, which ``watches`` follows."""
     workers: Workers
     scaler: Scaler
     packages: KnownPackages

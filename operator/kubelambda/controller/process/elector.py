@@ -121,7 +121,7 @@ class Elector:
             return
 
     def _choose_poll_s(self) -> float:
-        """The usual pause, or less where the Lease expires sooner."""
+        """The usual pause, or less if the Lease expires sooner."""
         now, duration_s = self._clock.boot(), self._election.duration_s
         wait_s = compute_wait_s(self._sighting, duration_s=duration_s, now=now)
         poll_s = min(_POLL_S_MAX, self._election.renew_s)
@@ -140,7 +140,7 @@ class Elector:
         raise LeadershipLostError(f"{self.identity} could not renew in time")
 
     async def _within_term(self, attempt: Awaitable[bool]) -> bool:
-        """The result of ``attempt``; LeadershipLostError where it takes longer than this term."""
+        """The result of ``attempt``; LeadershipLostError if it takes longer than this term."""
         remaining_s = self._term.remaining_s(self._clock.boot())
         trying = asyncio.ensure_future(attempt)
         waiting = asyncio.ensure_future(self._clock.sleep(remaining_s))
@@ -154,9 +154,9 @@ class Elector:
         raise LeadershipLostError("the API server did not answer a renewal in time")
 
     async def _try_to_lead(self) -> bool:
-        """Take or renew the Lease where that is due; False where somebody else holds it.
+        """Take or renew the Lease where that is due; False if somebody else holds it.
 
-        ConflictError or AlreadyExistsError where it was written between our read and our write,
+        ConflictError or AlreadyExistsError if it was written between our read and our write,
         which does not say by whom.
         """
         asked_boot, asked_wall = self._clock.boot(), self._clock.wall()

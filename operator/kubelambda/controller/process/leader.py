@@ -61,7 +61,7 @@ class Leader:
             await self._parts.demand_server.close()
 
     async def hand_over(self) -> None:
-        """Let a standby lead at once, where this process still holds the Lease."""
+        """Let a standby lead at once, if this process still holds the Lease."""
         await drop_leader_label(self._client, self._settings.namespace, self._settings.pod_name)
         if self._settings.leader_election:
             await self._elector.release()

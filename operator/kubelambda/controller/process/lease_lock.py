@@ -1,7 +1,7 @@
 """The Lease itself: read, built and written.
 
 Contract: a write carries the resourceVersion that was read, so that of two processes that write at
-once one gets a ConflictError (AlreadyExistsError where both create it). The Lease has the
+once one gets a ConflictError (AlreadyExistsError if both create it). The Lease has the
 controllers' Deployment as its owner and is deleted together with it. The fields are those that
 client-go's LeaseLock writes.
 """
@@ -38,7 +38,7 @@ class LeaseLock:
         return self._owner_reference is not None
 
     async def read(self) -> dict[str, Any] | None:
-        """The Lease as it is now; None where there is none."""
+        """The Lease as it is now; None if there is none."""
         try:
             lease = await self._client.get(LEASES, self._election.namespace, self._election.name)
         except NotFoundError:

@@ -54,7 +54,7 @@ class WorkQueue(Generic[KeyT]):
             self._wake.set()
 
     def add_later(self, key: KeyT, delay_s: float) -> None:
-        """Add ``key`` after ``delay_s``, or earlier where an earlier delayed addition is due."""
+        """Add ``key`` after ``delay_s``, or earlier if an earlier delayed addition is due."""
         loop = asyncio.get_running_loop()
         due = loop.time() + delay_s
         known = self._later.get(key)

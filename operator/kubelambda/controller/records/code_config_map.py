@@ -11,7 +11,7 @@ from kubelambda.core.packages.code_digest import digest_files
 
 
 def digest_config_map(manifest: Mapping[str, Any]) -> str:
-    """The digest of a ConfigMap's files; empty where it has none."""
+    """The digest of a ConfigMap's files; empty if it has none."""
     files = {name: text.encode() for name, text in (manifest.get("data") or {}).items()}
     for name, content in (manifest.get("binaryData") or {}).items():
         files[name] = base64.b64decode(content)

@@ -62,8 +62,8 @@ def read_deployment(manifest: Mapping[str, Any]) -> DeploymentRecord:
 
 def _find_failure(status: Mapping[str, Any]) -> str:
     failures = [
-        one.get("message", "")
-        for one in status.get("conditions") or []
-        if one["type"] == "ReplicaFailure" and one["status"] == "True"
+        condition.get("message", "")
+        for condition in status.get("conditions") or []
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True"
     ]
     return failures[0] if failures else ""

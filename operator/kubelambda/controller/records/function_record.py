@@ -96,11 +96,11 @@ def _pick_identity(spec: Any) -> dict[str, Any]:
 
 
 def _check_types(record: FunctionRecord) -> None:
-    """TypeError where a value does not have the type that everything else relies on."""
+    """TypeError if a value does not have the type that everything else relies on."""
     texts = [record.function_name, record.runtime, record.config_map, record.package]
-    texts += [one.name for one in record.layers]
+    texts += [layer.name for layer in record.layers]
     numbers = [record.memory_mb, record.timeout_s, record.ephemeral_mb]
-    numbers += [record.reserved_concurrency or 0, *(one.version for one in record.layers)]
+    numbers += [record.reserved_concurrency or 0, *(layer.version for layer in record.layers)]
     if not all(map(is_text, texts)) or not all(map(is_number, numbers)):
         raise TypeError("a field of another type")
 
@@ -149,7 +149,7 @@ def _read_image(spec: Mapping[str, Any]) -> ImageRequest | None:
 
 
 def _find_resolved_image(status: FunctionStatus, generation: int) -> ResolvedImage | None:
-    """None where the spec has changed since: the same tag may mean another image by now."""
+    """None if the spec has changed since: the same tag may mean another image by now."""
     image = status.image
     if image is None or not status.resolved_image_uri or image.observed_generation != generation:
         return None

@@ -39,7 +39,7 @@ class LayerRecord:
     account_id: str
     layer: Layer
     code_size: int | None
-    """Bytes of the zip; None where only gateways or agents see the zip."""
+    """Bytes of the zip; None if only gateways or agents see the zip."""
     spec_problem: Problem | None
     """Why functions cannot use it, by its own manifest."""
     status: LayerStatus = field(repr=False)
@@ -120,4 +120,4 @@ def find_layer_problem(record: LayerRecord, claimants: Sequence[LayerRecord]) ->
 
 def resolve_layers(layers: Sequence[Layer], known: Mapping[Reference, Layer]) -> tuple[Layer, ...]:
     """Each of ``layers`` as it is in ``known``; else as the function's status remembers it."""
-    return tuple(known.get((one.name, one.version), one) for one in layers)
+    return tuple(known.get((layer.name, layer.version), layer) for layer in layers)

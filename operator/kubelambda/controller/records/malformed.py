@@ -14,10 +14,10 @@ MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError
 
 
 def check_metadata(manifest: Mapping[str, Any]) -> None:
-    """TypeError where the metadata are not as every API server writes them."""
+    """TypeError if the metadata are not as every API server writes them."""
     metadata = manifest["metadata"]
     texts = [metadata["uid"], metadata["resourceVersion"], metadata.get("creationTimestamp", "")]
     for key in ("labels", "annotations"):
-        texts += [text for one in (metadata.get(key) or {}).items() for text in one]
+        texts += [text for item in (metadata.get(key) or {}).items() for text in item]
     if not all(map(is_text, texts)) or not is_number(metadata.get("generation", 0)):
         raise TypeError("metadata of another type")

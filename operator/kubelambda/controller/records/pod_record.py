@@ -59,7 +59,9 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
     container = _find_container(manifest["spec"])
     statuses = status.get("containerStatuses") or []
     all_statuses = [*(status.get("initContainerStatuses") or []), *statuses]
-    environment = {one["name"]: one.get("value", "") for one in container.get("env") or ()}
+    environment = {
+        variable["name"]: variable.get("value", "") for variable in container.get("env") or ()
+    }
     function_uid = environment.get("KUBELAMBDA_FUNCTION_UID") or own.get(labels.FUNCTION_UID, "")
     owner = _find_controller(metadata)
     cpu = ((container.get("resources") or {}).get("limits") or {}).get("cpu", "0")
@@ -74,7 +76,7 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
         pending=status.get("phase", "Pending") == "Pending",
         ended=_find_end(status),
         terminating="deletionTimestamp" in metadata,
-        restarts=sum(one.get("restartCount", 0) for one in statuses),
+        restarts=sum(status.get("restartCount", 0) for status in statuses),
         victim=labels.DELETION_COST in (metadata.get("annotations") or {}),
         cpu_limit_millis=parse_cpu_millis(cpu),
         start_error=_find_start_error(status, all_statuses),
@@ -88,7 +90,9 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
 def _find_container(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """Our container; a webhook may have put another one before it."""
     containers = spec["containers"]
-    ours = [one for one in containers if one.get("name") == labels.FUNCTION_CONTAINER]
+    ours = [
+        container for container in containers if container.get("name") == labels.FUNCTION_CONTAINER
+    ]
     found: Mapping[str, Any] = (ours or containers)[0]
     return found
 
@@ -96,7 +100,7 @@ def _find_container(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 def _find_controller(metadata: Mapping[str, Any]) -> str:
     """The kind of the owner that controls the object."""
     owners = metadata.get("ownerReferences") or ()
-    return next((str(one["kind"]) for one in owners if one.get("controller")), "")
+    return next((str(owner["kind"]) for owner in owners if owner.get("controller")), "")
 
 
 def _has_labels(own: Mapping[str, str], function_uid: str) -> bool:
@@ -115,8 +119,8 @@ def _find_end(status: Mapping[str, Any]) -> str:
 
 
 def _find_exit(statuses: list[Mapping[str, Any]]) -> str:
-    for one in statuses:
-        for state in (one.get("state") or {}, one.get("lastState") or {}):
+    for status in statuses:
+        for state in (status.get("state") or {}, status.get("lastState") or {}):
             ended = state.get("terminated") or {}
             if ended.get("exitCode"):
                 words = [ended.get("reason", ""), f"exit code {ended['exitCode']}"]
@@ -129,11 +133,11 @@ def _find_exit(statuses: list[Mapping[str, Any]]) -> str:
 def _find_start_error(
     status: Mapping[str, Any], statuses: list[Mapping[str, Any]]
 ) -> tuple[str, str]:
-    for one in statuses:
-        waiting = (one.get("state") or {}).get("waiting") or {}
+    for container in statuses:
+        waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason", "") not in ("", "ContainerCreating", "PodInitializing"):
             return waiting["reason"], waiting.get("message", "")
-    for one in status.get("conditions") or []:
-        if one["type"] == "PodScheduled" and one.get("reason") == UNSCHEDULABLE:
-            return UNSCHEDULABLE, one.get("message", "")
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition.get("reason") == UNSCHEDULABLE:
+            return UNSCHEDULABLE, condition.get("message", "")
     return "", ""

@@ -77,7 +77,7 @@ class Actuator:
     async def carry_out(
         self, decision: Decision, now: float, mark_deleted: Callable[[PodRecord], None]
     ) -> bool:
-        """False where an object has changed meanwhile, so that another decision is due soon."""
+        """False if an object has changed meanwhile, so that another decision is due soon."""
         snapshot = decision.snapshot
         try:
             if not await self._scale(decision, now):
@@ -147,8 +147,8 @@ class Actuator:
                 *([self._secure_key(snapshot)] if count else []),
                 return_exceptions=True,
             )
-            failure = next((one for one in made if isinstance(one, BaseException)), None)
-            pods = [one for one in made if isinstance(one, PodRecord)]
+            failure = next((result for result in made if isinstance(result, BaseException)), None)
+            pods = [result for result in made if isinstance(result, PodRecord)]
             self._cold_starts.made(snapshot, pods, now, self._clock())
             if isinstance(failure, ForbiddenError | InvalidError):
                 self._refuse(snapshot, failure, now)
@@ -172,7 +172,7 @@ class Actuator:
             await self._key_secrets.ensure(snapshot.record.ref.namespace, rendered)
 
     def _find_rendered(self, snapshot: FunctionSnapshot) -> Rendered | None:
-        """None where the function has changed since the snapshot, or has no manifests yet."""
+        """None if the function has changed since the snapshot, or has no manifests yet."""
         rendered = self._revisions.find(snapshot.record.uid)
         return rendered if rendered and rendered.revision == snapshot.revision else None
 

@@ -40,10 +40,10 @@ class Decider:
         """
         victims = _choose_victims(snapshots)
         decisions = [
-            Decision(one, plan, victims.get(one.record.uid, ()))
-            for one in snapshots
-            if not is_resting(one.record.uid)
-            and (plan := _plan(one, edited.get(one.record.uid, {}), idle_s)) is not None
+            Decision(snapshot, plan, victims.get(snapshot.record.uid, ()))
+            for snapshot in snapshots
+            if not is_resting(snapshot.record.uid)
+            and (plan := _plan(snapshot, edited.get(snapshot.record.uid, {}), idle_s)) is not None
         ]
         return self._limit_starts(decisions, now)
 
@@ -51,26 +51,32 @@ class Decider:
         """Divide starts between Deployments and direct pods, as far as the rates allow."""
         tokens = self._rate_limiter.grant_deployments(
             [
-                (one.snapshot, one.plan.start)
-                for one in decisions
-                if not one.snapshot.load.makes_pods_directly
+                (decision.snapshot, decision.plan.start)
+                for decision in decisions
+                if not decision.snapshot.load.makes_pods_directly
             ],
             now,
         )
         split = []
-        for one in decisions:
-            granted = tokens.get(one.snapshot.record.uid, 0)
-            split.append(one.with_start(*split_start(one.snapshot.load, one.plan, granted)))
-        direct = self._rate_limiter.grant_direct([(one.snapshot, one.direct) for one in split], now)
-        return [one.limit_direct(direct.get(one.snapshot.record.uid, 0)) for one in split]
+        for decision in decisions:
+            granted = tokens.get(decision.snapshot.record.uid, 0)
+            split.append(
+                decision.with_start(*split_start(decision.snapshot.load, decision.plan, granted))
+            )
+        direct = self._rate_limiter.grant_direct(
+            [(decision.snapshot, decision.direct) for decision in split], now
+        )
+        return [
+            decision.limit_direct(direct.get(decision.snapshot.record.uid, 0)) for decision in split
+        ]
 
 
 def _choose_victims(snapshots: Sequence[FunctionSnapshot]) -> dict[str, tuple[str, ...]]:
     """Pods that make room for functions whose requests wait for it, by their function's uid."""
-    if not any(one.unscheduled and one.load.waiting for one in snapshots):
+    if not any(snapshot.unscheduled and snapshot.load.waiting for snapshot in snapshots):
         return {}
     chosen: dict[str, tuple[str, ...]] = {}
-    for key, pod in choose_victims([build_preemption_load(one) for one in snapshots]):
+    for key, pod in choose_victims([build_preemption_load(snapshot) for snapshot in snapshots]):
         uid = str(key)
         chosen[uid] = (*chosen.get(uid, ()), pod)
     return chosen
@@ -81,7 +87,7 @@ def _plan(
 ) -> ScalingPlan | None:
     """What the function needs; replicas that somebody has edited are put back before anything else.
 
-    None where a bug keeps that from being decided.
+    None if a bug keeps that from being decided.
     """
     ref = snapshot.record.ref
     if edited:

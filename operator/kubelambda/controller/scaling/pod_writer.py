@@ -39,7 +39,7 @@ class PodWriter:
         )
 
     async def create_deployment(self, manifest: Manifest, replicas: int) -> None:
-        """Create the Deployment of a revision; no error where it exists."""
+        """Create the Deployment of a revision; no error if it exists."""
         await create_deployment(self._client, self._store, manifest, replicas)
 
     async def create_pod(self, manifest: Manifest) -> PodRecord:
@@ -51,7 +51,7 @@ class PodWriter:
         return pod
 
     async def scale(self, deployment: DeploymentRecord, replicas: int) -> bool:
-        """Set ``replicas``; False where the Deployment has changed since it was read."""
+        """Set ``replicas``; False if the Deployment has changed since it was read."""
         namespace, name = deployment.key
         content = {
             "metadata": {"resourceVersion": deployment.version},
@@ -79,12 +79,12 @@ class PodWriter:
         self._store.put_pod(read_pod(marked))
 
     async def delete(self, pod: PodRecord) -> None:
-        """Delete this very pod; no error where it has gone."""
+        """Delete this very pod; no error if it has gone."""
         with suppress(ConflictError, NotFoundError):
             await self._client.delete(PODS, *pod.key, uid=pod.uid)
 
     async def withdraw(self, pod: PodRecord) -> bool:
-        """Delete this pod if it is as it was read; False where it has changed since."""
+        """Delete this pod if it is as it was read; False if it has changed since."""
         try:
             await self._client.delete(PODS, *pod.key, uid=pod.uid, version=pod.version)
         except ConflictError:

@@ -23,12 +23,14 @@ class ReplicaDrift:
         """
         edited: dict[str, dict[str, int]] = {}
         own: dict[str, int] = {}
-        for one in deployments:
+        for deployment in deployments:
             kept = (
-                self._own.get(one.uid, one.replicas) if one.has_foreign_replicas else one.replicas
+                self._own.get(deployment.uid, deployment.replicas)
+                if deployment.has_foreign_replicas
+                else deployment.replicas
             )
-            own[one.uid] = kept
-            if kept != one.replicas:
-                edited.setdefault(one.function_uid, {})[one.revision] = kept
+            own[deployment.uid] = kept
+            if kept != deployment.replicas:
+                edited.setdefault(deployment.function_uid, {})[deployment.revision] = kept
         self._own = own
         return edited

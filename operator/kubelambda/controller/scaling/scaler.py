@@ -84,10 +84,10 @@ class Scaler:
         if self._reported.record(report, now):
             self._wake.set()
         drains = tuple(
-            Drain(one.namespace, one.name, environment.pod)
-            for one in self._reported.functions_of(report.gateway)
-            for environment in one.environments
-            if self._is_victim((one.namespace, environment.pod))
+            Drain(demand.namespace, demand.name, environment.pod)
+            for demand in self._reported.functions_of(report.gateway)
+            for environment in demand.environments
+            if self._is_victim((demand.namespace, environment.pod))
         )
         return DemandReply(drains, self._reported.sequence_of(report.gateway))
 
@@ -134,8 +134,8 @@ class Scaler:
         )
         for decision in decisions:
             self._begin(decision, now)
-        is_owed = any(one.owes and one.load.waiting for one in snapshots)
-        if is_owed or any(one.is_limited for one in decisions):
+        is_owed = any(snapshot.owes and snapshot.load.waiting for snapshot in snapshots)
+        if is_owed or any(decision.is_limited for decision in decisions):
             self.evaluate_soon()
         self._forget(now)
 
@@ -169,7 +169,7 @@ class Scaler:
     def _forget(self, now: float) -> None:
         """Drop what is kept of functions and pods that are gone."""
         pods = {pod.uid for pod in self._store.pods.values()}
-        functions = {one.uid for one in self._store.functions.values()}
+        functions = {function.uid for function in self._store.functions.values()}
         self._link_states.forget(pods)
         self._snapshot_builder.forget(functions, pods)
         self._start_backoff.forget(functions, pods, now)

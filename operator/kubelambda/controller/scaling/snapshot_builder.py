@@ -83,7 +83,7 @@ class SnapshotBuilder:
     def _has_environments(self, record: FunctionRecord) -> bool:
         """Whether there are pods of it, or a Deployment that asks for some."""
         return bool(self._store.pods.group(record.uid)) or any(
-            one.replicas for one in self._store.deployments.group(record.uid)
+            deployment.replicas for deployment in self._store.deployments.group(record.uid)
         )
 
     def _take(
@@ -96,19 +96,21 @@ class SnapshotBuilder:
         no_gateways: bool,
     ) -> FunctionSnapshot:
         busy_s = float(record.timeout_s) if no_gateways else None
-        records = [one for one in self._store.pods.group(record.uid) if not one.stray]
-        pods = tuple((one, self._load_pod(record, one, demand, now, busy_s)) for one in records)
+        records = [pod for pod in self._store.pods.group(record.uid) if not pod.stray]
+        pods = tuple((pod, self._load_pod(record, pod, demand, now, busy_s)) for pod in records)
         self._start_backoff.observe(record, revision, pods, now)
         deployments = self._store.deployments.group(record.uid)
-        replicas = {one.revision: one.replicas for one in deployments}
-        is_refused = any(one.failure for one in deployments if one.revision == revision)
+        replicas = {deployment.revision: deployment.replicas for deployment in deployments}
+        is_refused = any(
+            deployment.failure for deployment in deployments if deployment.revision == revision
+        )
         owes = _owes_pods(pods, revision, replicas)
         owed_s = _measure(self._owed_since, record.uid, owes, now)
         waiting = 0 if record.deleting else demand.waiting
         load = FunctionLoad(
             current=revision,
             replicas=replicas,
-            pods=[one for _, one in pods],
+            pods=[load for _, load in pods],
             waiting=waiting,
             waiting_lately=self._find_waiting_lately(record.uid, waiting, now),
             cap=record.reserved_concurrency,

@@ -125,7 +125,7 @@ class StartBackoff:
             revision,
             begun_at=self._link_states.known_since(pod.uid, now),
             now=now,
-            cause=pod.exit or pod.ended or " ".join(one for one in pod.start_error if one),
+            cause=pod.exit or pod.ended or " ".join(text for text in pod.start_error if text),
         )
         self._changed(record)
 

@@ -24,7 +24,7 @@ class Problem:
 class ReadyNote:
     """What the Ready condition of a Ready object says; an empty message stands for the usual one.
 
-    The reason is another than Ready where there is no room for further environments.
+    The reason is another than Ready if there is no room for further environments.
     """
 
     message: str = ""

@@ -217,7 +217,7 @@ class Lane:
     def _estimate_duration_s(self, now: float) -> float | None:
         """The mean duration of the last runs, or of the present ones if that is longer already."""
         elapsed_s = now - self._begun_at_sum / self._begun if self._has_begun() else None
-        known = [one for one in (self._duration_s, elapsed_s) if one is not None]
+        known = [seconds for seconds in (self._duration_s, elapsed_s) if seconds is not None]
         return max(known) if known else None
 
     def _note_completed(self, run: _Run, now: float) -> None:

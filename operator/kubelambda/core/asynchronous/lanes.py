@@ -103,7 +103,7 @@ class Lanes:
 
     def take(self, now: float) -> Iterator[str]:
         """The events that may start now; functions that run the fewest come first."""
-        for function in sorted(self._lanes, key=lambda one: self._lanes[one].running):
+        for function in sorted(self._lanes, key=lambda lane: self._lanes[lane].running):
             yield from self.take_of(function, now)
 
     def give_back(self, now: float) -> list[Returned]:

@@ -90,7 +90,7 @@ class DeadLetter:
 
 
 class Queue(Protocol):
-    """Where asynchronous events wait. All methods raise QueueUnavailableError where they failed."""
+    """Where asynchronous events wait. All methods raise QueueUnavailableError if they failed."""
 
     async def publish(self, event: QueuedEvent) -> None:
         """Keep ``event`` (Q1, Q2)."""
@@ -158,7 +158,7 @@ def encode_header(event: QueuedEvent) -> str:
 
 
 def decode_event(header: str | bytes, payload: bytes) -> QueuedEvent:
-    """What ``encode_header`` was given; UnreadableEventError where that cannot be told."""
+    """What ``encode_header`` was given; UnreadableEventError if that cannot be told."""
     try:
         raw = json.loads(header)
         _check_version("envelope", int(raw["version"]), ENVELOPE_VERSION)

@@ -101,7 +101,7 @@ def put_off(event: QueuedEvent, now: float, delay_s: float, detail: str = "") ->
 
 
 def check_age(event: QueuedEvent, now: float, detail: str = "") -> Dead | None:
-    """Dead where ``event`` is too old to be run at ``now`` (S3)."""
+    """Dead if ``event`` is too old to be run at ``now`` (S3)."""
     if now - event.accepted_at > AGE_S_MAX:
         return Dead(DeadLetterCondition.EVENT_AGE_EXCEEDED, detail)
     return None

@@ -35,7 +35,7 @@ class ClientLimits:
     connections_max: int = 10_000
     """Client connections in all; one more is answered 503."""
     connections_per_address_max: int = 1_000
-    """Of one address: raise it where all clients come by way of one proxy or a node's address."""
+    """Of one address: raise it if all clients come by way of one proxy or a node's address."""
     bodies_bytes_max: int = 134_217_728
     """Bytes of all payloads that arrive or are unanswered; beyond that 503. Bounds the memory."""
     uploads_bytes_max: int = 536_870_912

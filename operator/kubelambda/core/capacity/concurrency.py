@@ -15,10 +15,10 @@ def classify_throttle(
     account_in_flight: int,
     account_unreserved: int = ACCOUNT_LIMIT,
 ) -> str:
-    """Empty where one more invocation of a function may begin, else the throttle's Reason.
+    """Empty if one more invocation of a function may begin, else the throttle's Reason.
 
     ``in_flight`` counts its invocations, all versions together. ``reserved`` is its
-    reservedConcurrentExecutions, or None where it draws on the account: of that, then,
+    reservedConcurrentExecutions, or None if it draws on the account: of that, then,
     ``account_in_flight`` are the invocations of functions without a reservation, and
     ``account_unreserved`` is its limit less the sum of its reservations.
     """

@@ -69,7 +69,7 @@ class FunctionLoad:
     floor: int = 0
     """Provisioned concurrency."""
     cap: int | None = None
-    """Reserved concurrency; None where there is none."""
+    """Reserved concurrency; None if there is none."""
     duration_s: float | None = None
     """The mean duration of its events; None while unknown."""
     waited_s: float = 0.0

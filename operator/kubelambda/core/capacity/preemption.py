@@ -48,13 +48,13 @@ class PreemptionLoad:
 
 def choose_victims(loads: Sequence[PreemptionLoad]) -> list[tuple[object, str]]:
     """Function (its ``key``) and pod of each environment to drain now."""
-    missing_mb = sum(one.unscheduled * one.memory_mb for one in loads)
-    missing_mb -= sum(one.leaving * one.memory_mb for one in loads)
+    missing_mb = sum(load.unscheduled * load.memory_mb for load in loads)
+    missing_mb -= sum(load.leaving * load.memory_mb for load in loads)
     if missing_mb <= 0:
         return []
     share = _compute_share(loads)
     victims: list[tuple[object, str]] = []
-    for _, idle, load in sorted(_list_candidates(loads, share), key=lambda one: one[0]):
+    for _, idle, load in sorted(_list_candidates(loads, share), key=lambda candidate: candidate[0]):
         if missing_mb <= 0:
             break
         victims.append((load.key, idle.pod))
@@ -70,7 +70,7 @@ def _list_candidates(
     for load in loads:
         if load.is_waiting:
             continue
-        longest_first = sorted(load.idle, key=lambda one: -one.idle_s)
+        longest_first = sorted(load.idle, key=lambda environment: -environment.idle_s)
         spare = max(0, load.environments - load.floor)
         for position, idle in enumerate(longest_first[:spare]):
             is_settled = idle.idle_s >= SETTLED_S
@@ -81,5 +81,5 @@ def _list_candidates(
 
 def _compute_share(loads: Sequence[PreemptionLoad]) -> float:
     """How many environments each function would have if all had the same number."""
-    users = [one for one in loads if one.environments or one.is_waiting]
-    return sum(one.environments for one in users) / len(users) if users else 0.0
+    users = [load for load in loads if load.environments or load.is_waiting]
+    return sum(user.environments for user in users) / len(users) if users else 0.0

@@ -61,11 +61,11 @@ def plan_scaling(load: FunctionLoad, idle_timeout_s: float) -> ScalingPlan:
         for revision in sorted(older - {load.current})
     ]
     return ScalingPlan(
-        replicas={revision: count for one in parts for revision, count in one.replicas.items()},
+        replicas={revision: count for part in parts for revision, count in part.replicas.items()},
         start=parts[0].start,
-        drain=tuple(name for one in parts for name in one.drain),
-        delete=failed + tuple(name for one in parts for name in one.delete),
-        withdraw=tuple(name for one in parts for name in one.withdraw),
+        drain=tuple(name for part in parts for name in part.drain),
+        delete=failed + tuple(name for part in parts for name in part.delete),
+        withdraw=tuple(name for part in parts for name in part.withdraw),
     )
 
 

@@ -50,7 +50,7 @@ def share_fairly(wants: Mapping[KeyT, int], available: int) -> dict[KeyT, int]:
     """
     shares: dict[KeyT, int] = {}
     left = max(0, available)
-    for position, key in enumerate(sorted(wants, key=lambda one: wants[one])):
+    for position, key in enumerate(sorted(wants, key=lambda key: wants[key])):
         equal = -(-left // (len(wants) - position))
         shares[key] = min(wants[key], equal, left)
         left -= shares[key]

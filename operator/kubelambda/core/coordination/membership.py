@@ -66,8 +66,8 @@ class View:
             return None
         if len(self.members) == 1:
             return self.members[0]
-        name = choose_owner(ref.namespace, ref.name, [one.name for one in self.members])
-        return next(one for one in self.members if one.name == name)
+        name = choose_owner(ref.namespace, ref.name, [member.name for member in self.members])
+        return next(member for member in self.members if member.name == name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def plan_view(
     if not views:
         return own.view
     epoch, highest_epoch = (
-        one if is_credible(one, now_ms) else 0 for one in (own.view.epoch, highest_epoch)
+        epoch if is_credible(epoch, now_ms) else 0 for epoch in (own.view.epoch, highest_epoch)
     )
     members = tuple(sorted(views))
     if members[0] != own.sender:
@@ -165,7 +165,7 @@ def count_elsewhere(
 
 def encode_heartbeat(heartbeat: Heartbeat) -> bytes:
     """JSON of a heartbeat."""
-    members = [[one.name, one.address] for one in heartbeat.view.members]
+    members = [[member.name, member.address] for member in heartbeat.view.members]
     in_flight = [[ref.namespace, ref.name, count] for ref, count in heartbeat.in_flight.items()]
     return json.dumps(
         {
@@ -197,7 +197,8 @@ def decode_heartbeat(body: bytes) -> Heartbeat:
                 for namespace, name, count, *_ in raw["inFlight"]
             },
             accounts={
-                read_name(one): read_integer(count) for one, count in raw["accounts"].items()
+                read_name(account): read_integer(count)
+                for account, count in raw["accounts"].items()
             },
             format=read_integer(raw.get("format", 0)),
         )

@@ -51,7 +51,7 @@ class ImageReference:
 
 
 def parse_image_reference(text: str) -> ImageReference:
-    """The image that ``text`` names; ImageReferenceError where it names none."""
+    """The image that ``text`` names; ImageReferenceError if it names none."""
     name, _, digest = text.partition("@")
     name, tag = _split_tag(name)
     registry, repository = _split_registry(name)
@@ -108,7 +108,7 @@ class AllowedRegistries:
         return cls(schemes)
 
     def find_api(self, registry: str) -> str:
-        """The URL below which ``registry`` has its API; empty where it is not allowed."""
+        """The URL below which ``registry`` has its API; empty if it is not allowed."""
         scheme = self.schemes.get(registry)
         if scheme is None:
             return ""
@@ -118,11 +118,11 @@ class AllowedRegistries:
         """Whether ``url`` is on an allowed host, with that host's scheme and port."""
         allowed = (f"{scheme}://{host}" for host, scheme in self.schemes.items())
         origin = find_origin(url)
-        return origin != "" and any(find_origin(one) == origin for one in allowed)
+        return origin != "" and any(find_origin(host) == origin for host in allowed)
 
 
 def find_origin(url: str) -> str:
-    """Scheme, host and port of ``url``, all written out; empty where it has a user, or no host."""
+    """Scheme, host and port of ``url``, all written out; empty if it has a user, or no host."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -30,11 +30,11 @@ def _find_in_mapping(desired: Mapping[str, Any], observed: Any, path: str) -> st
 def _find_in_list(desired: Sequence[Any], observed: Any, path: str) -> str | None:
     if not isinstance(observed, Sequence):
         return path
-    if all(isinstance(one, Mapping) and "name" in one for one in desired):
-        by_name = {one.get("name"): one for one in observed if isinstance(one, Mapping)}
-        pairs = [(one, by_name.get(one["name"]), one["name"]) for one in desired]
+    if all(isinstance(item, Mapping) and "name" in item for item in desired):
+        by_name = {item.get("name"): item for item in observed if isinstance(item, Mapping)}
+        pairs = [(item, by_name.get(item["name"]), item["name"]) for item in desired]
     elif len(desired) == len(observed):
-        pairs = [(one, observed[i], str(i)) for i, one in enumerate(desired)]
+        pairs = [(item, observed[i], str(i)) for i, item in enumerate(desired)]
     else:
         return path
     for wanted, present, label in pairs:

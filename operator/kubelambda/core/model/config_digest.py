@@ -37,7 +37,7 @@ def digest_config(
             memory_mb,
             timeout_s,
             dict(environment),
-            [dict(one) for one in values_from],
+            [dict(source) for source in values_from],
             logs.list_parts(),
         ],
         sort_keys=True,

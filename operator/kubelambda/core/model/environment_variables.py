@@ -66,7 +66,9 @@ def build_configure(function: Function, region: str) -> dict[str, Any]:
         "systemLogLevel": function.logs.system_level,
         "logGroup": function.logs.group,
         "code": encode_code(function.code),
-        "layers": [encode_code(one.content) for one in function.layers if one.content is not None],
+        "layers": [
+            encode_code(layer.content) for layer in function.layers if layer.content is not None
+        ],
     }
 
 

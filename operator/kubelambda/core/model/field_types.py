@@ -19,7 +19,7 @@ def is_number(value: Any) -> bool:
 
 def is_list_of_texts(value: Any) -> bool:
     """Whether it is a list of strings."""
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def has_optional_texts(value: Mapping[str, Any], *keys: str) -> bool:

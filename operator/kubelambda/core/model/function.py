@@ -85,23 +85,23 @@ class Function:
     @property
     def packages(self) -> frozenset[str]:
         """SHA-256 of each package that its environments may ask a gateway for."""
-        layers = {one.package for one in self.layers if one.package}
+        layers = {layer.package for layer in self.layers if layer.package}
         package = get_package(self.code)
         return frozenset(layers | {package} if package else layers)
 
     def find_layer(self, sha256: str) -> Layer | None:
         """Its layer that gateways know by this SHA-256."""
-        return next((one for one in self.layers if one.package == sha256), None)
+        return next((layer for layer in self.layers if layer.package == sha256), None)
 
     @property
     def fetches_code(self) -> bool:
         """Whether its environments fetch from addresses that its owner has chosen."""
-        return is_fetched(self.code) or any(one.fetched for one in self.layers)
+        return is_fetched(self.code) or any(layer.fetched for layer in self.layers)
 
     @property
     def uses_s3(self) -> bool:
         """Whether its environments need the Secret ``kubelambda-s3``."""
-        return isinstance(self.code, S3Package) or any(one.uses_s3 for one in self.layers)
+        return isinstance(self.code, S3Package) or any(layer.uses_s3 for layer in self.layers)
 
     @property
     def is_pending(self) -> bool:
@@ -125,11 +125,11 @@ class Function:
             values_from=self.values_from,
             logs=self.logs,
         )
-        layers = [one.digest for one in self.layers]
+        layers = [layer.digest for layer in self.layers]
         combined = combine_digest(digest, get_found_digest(self.code), layers)
         object.__setattr__(self, "config_digest", combined)  # frozen for everybody else
 
     def arn(self, region: str, qualifier: str = "") -> str:
-        """The function's ARN, with ``qualifier`` appended where there is one."""
+        """The function's ARN, with ``qualifier`` appended if there is one."""
         bare = f"arn:aws:lambda:{region}:{self.account_id}:function:{self.function_name}"
         return f"{bare}:{qualifier}" if qualifier else bare

@@ -28,7 +28,7 @@ class Condition:
     type: str
     status: str
     last_transition_time: str
-    """Empty where somebody else wrote the condition and left it out; the CRD allows that."""
+    """Empty if somebody else wrote the condition and left it out; the CRD allows that."""
     reason: str = ""
     message: str = ""
 
@@ -96,7 +96,7 @@ class FunctionStatus(ObjectStatus):
     resolved_image_uri: str = ""
     image: ImageStatus | None = None
     layers: tuple[LayerEntry, ...] | None = None
-    """None where the status has no such field."""
+    """None if the status has no such field."""
 
 
 NO_STATUS = FunctionStatus()
@@ -146,14 +146,14 @@ def _keep_well_formed(
 
 def _read_conditions(fields: Mapping[str, Any]) -> Mapping[str, Condition]:
     return {
-        one["type"]: Condition(
-            type=one["type"],
-            status=one["status"],
-            last_transition_time=one.get("lastTransitionTime", ""),
-            reason=one.get("reason", ""),
-            message=one.get("message", ""),
+        condition["type"]: Condition(
+            type=condition["type"],
+            status=condition["status"],
+            last_transition_time=condition.get("lastTransitionTime", ""),
+            reason=condition.get("reason", ""),
+            message=condition.get("message", ""),
         )
-        for one in fields.get("conditions", ())
+        for condition in fields.get("conditions", ())
     }
 
 

@@ -32,7 +32,7 @@ class PackageRefusedError(ValueError):
 
 
 def check_package(content: bytes) -> None:
-    """Raise PackageRefusedError where environments could not unpack ``content``."""
+    """Raise PackageRefusedError if environments could not unpack ``content``."""
     if len(content) > PACKAGE_BYTES_MAX:
         raise PackageRefusedError(f"Zipped size must be smaller than {PACKAGE_BYTES_MAX} bytes")
     try:
@@ -48,7 +48,7 @@ def check_package(content: bytes) -> None:
 def list_backslashed(content: bytes) -> list[str]:
     """Names with a backslash, which does not separate directories on Linux."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return [one.orig_filename for one in archive.infolist() if "\\" in one.orig_filename]
+        return [entry.orig_filename for entry in archive.infolist() if "\\" in entry.orig_filename]
 
 
 def describe_bad_zip(codes: Iterable[Code]) -> str:
@@ -69,7 +69,7 @@ def _check_archive(archive: zipfile.ZipFile) -> None:
         raise PackageRefusedError(
             f"the package has {len(entries)} entries, more than {ENTRIES_MAX}; {_REPACK}"
         )
-    if sum(one.file_size for one in entries) > UNZIPPED_BYTES_MAX:
+    if sum(entry.file_size for entry in entries) > UNZIPPED_BYTES_MAX:
         raise PackageRefusedError(f"Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes")
     leaves: set[str] = set()
     directories: set[str] = set()

@@ -46,10 +46,10 @@ def read_zip(code: Code) -> bytes | None:
 
 
 def compute_sha256(code: Code) -> str:
-    """SHA-256 of the zip, in hexadecimal; empty where it cannot be known here.
+    """SHA-256 of the zip, in hexadecimal; empty if it cannot be known here.
 
     LIMIT: it is empty for an object of S3, which only agents read.
-    ValueError where an InlineZip is no base64.
+    ValueError if an InlineZip is no base64.
     """
     if isinstance(code, UploadedPackage | UrlPackage):
         return code.sha256

@@ -14,7 +14,7 @@ CODE = "code.package"
 
 def list_needed_packages(package: str, layers: Sequence[Layer]) -> dict[str, str]:
     """Each needed package and what names it; ``package`` is the code's name, or empty."""
-    needed = {find_package(one): f"the layer {one.reference}" for one in layers}
+    needed = {find_package(layer): f"the layer {layer.reference}" for layer in layers}
     needed.pop("", None)
     return {**needed, package: CODE} if package else needed
 

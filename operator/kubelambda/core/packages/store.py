@@ -33,7 +33,7 @@ class PackageStore(Protocol):
     """Where packages are kept."""
 
     async def put(self, sha256: str, content: bytes) -> None:
-        """Keep ``content`` (K1, K2, K3); ValueError where it is not what ``sha256`` names."""
+        """Keep ``content`` (K1, K2, K3); ValueError if it is not what ``sha256`` names."""
         ...
 
     async def has(self, sha256: str) -> bool:
@@ -51,6 +51,6 @@ def is_sha256(text: str) -> bool:
 
 
 def check_content(sha256: str, content: bytes) -> None:
-    """ValueError where ``sha256`` does not name ``content`` (K3)."""
+    """ValueError if ``sha256`` does not name ``content`` (K3)."""
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(f"the content is not what its name {sha256} says")

@@ -108,7 +108,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_ignore, 
 
 
 def _iter_utf8(payload: bytes) -> Generator[int, None, int | None]:
-    """Where the first bytes are that are no UTF-8; None where all are."""
+    """Where the first bytes are that are no UTF-8; None if all are."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     view = memoryview(payload)
     for start in range(0, len(payload), SLICE_BYTES):

@@ -147,7 +147,9 @@ def _name_rule(stop: Stop) -> str:
 
 def _describe_value(payload: bytes, stop: Stop, found: bytes) -> str:
     position = stop.position
-    token = next((one for one in NOT_NUMBERS if payload.startswith(one, position)), None)
+    token = next(
+        (not_number for not_number in NOT_NUMBERS if payload.startswith(not_number, position)), None
+    )
     if token is not None:
         problem = f"Non-standard token '{token.decode()}': {NO_NAN}"
         return locate(payload, problem, position + len(token))
@@ -207,7 +209,7 @@ def _describe_escape(payload: bytes, position: int) -> str:
 def _describe_hex(payload: bytes, begin: int) -> str:
     digits = payload[begin : begin + HEX_DIGITS]
     wrong = next(
-        (at for at, one in enumerate(digits) if one not in b"0123456789abcdefABCDEF"), None
+        (at for at, digit in enumerate(digits) if digit not in b"0123456789abcdefABCDEF"), None
     )
     if wrong is not None:
         found = name_character(digits[wrong : wrong + 1])
@@ -238,7 +240,7 @@ def _describe_token(payload: bytes, position: int) -> str:
 
 
 def _describe_bytes(payload: bytes, position: int) -> str:
-    """What is wrong with the bytes of the character there; empty where nothing is."""
+    """What is wrong with the bytes of the character there; empty if nothing is."""
     end = position + 1 + count_following(payload[position])
     if end == position + 1 and payload[position] >= 0x80:
         problem = f"Invalid UTF-8 start byte 0x{payload[position]:02x}"

@@ -32,7 +32,10 @@ def quote_source(payload: bytes) -> str:
     """The beginning of the payload, as Jackson quotes a byte array."""
     text = payload[:SOURCE_BYTES_MAX].decode("utf-8", "replace")
     shown = "".join(
-        f"\\u{ord(one):04x}" if _is_control(ord(one)) and one not in "\r\n" else one for one in text
+        f"\\u{ord(character):04x}"
+        if _is_control(ord(character)) and character not in "\r\n"
+        else character
+        for character in text
     )
     rest = len(payload) - SOURCE_BYTES_MAX
     return f'(byte[])"{shown}"' + (f"[truncated {rest} bytes]" if rest > 0 else "")

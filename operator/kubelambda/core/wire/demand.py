@@ -112,8 +112,8 @@ def iter_encoded(report: DemandReport) -> Iterator[bytes]:
     member = "functions" if report.base is None else "changed"
     yield _dump(head)[:-1] + f',"{member}":['.encode()
     separator = b""
-    for one in report.functions:
-        yield separator + _encode_function(one)
+    for function in report.functions:
+        yield separator + _encode_function(function)
         separator = b","
     yield b"]}"
 
@@ -137,7 +137,8 @@ def decode_report(body: bytes) -> DemandReport:
 def encode_reply(reply: DemandReply) -> bytes:
     """JSON of the controller's answer."""
     drains = [
-        {"namespace": one.namespace, "name": one.name, "pod": one.pod} for one in reply.drains
+        {"namespace": drain.namespace, "name": drain.name, "pod": drain.pod}
+        for drain in reply.drains
     ]
     return _dump({"format": FORMAT, "sequence": reply.sequence, "drain": drains})
 
@@ -184,7 +185,9 @@ def _decode_function(item: dict[str, Any]) -> FunctionDemand:
         name=read_text(item["name"]),
         uid=read_text(item["uid"]),
         waiting=max(0, read_integer(item["waiting"], low=-COUNT_MAX)),
-        environments=tuple(_decode_environment(one) for one in item["environments"]),
+        environments=tuple(
+            _decode_environment(environment) for environment in item["environments"]
+        ),
         duration_ms=_decode_duration(item.get("duration_ms")),
     )
 

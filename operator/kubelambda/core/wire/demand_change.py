@@ -18,8 +18,8 @@ def has_changed(former: FunctionDemand, present: FunctionDemand, passed_s: float
     if present.waiting and _has_duration_changed(former.duration_ms, present.duration_ms):
         return True
     return any(
-        _differs(one, other, passed_s)
-        for one, other in zip(former.environments, present.environments, strict=True)
+        _differs(before, after, passed_s)
+        for before, after in zip(former.environments, present.environments, strict=True)
     )
 
 

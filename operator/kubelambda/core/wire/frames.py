@@ -62,7 +62,8 @@ class FrameType(IntEnum):
 BODY_TYPES = frozenset({FrameType.INVOKE_BODY, FrameType.RESPONSE_BODY})
 _HEADER = struct.Struct(">IB")
 _LIMITS: Mapping[int, int] = {
-    int(one): BODY_BYTES_MAX + 1 if one in BODY_TYPES else CONTROL_BYTES_MAX for one in FrameType
+    int(frame_type): BODY_BYTES_MAX + 1 if frame_type in BODY_TYPES else CONTROL_BYTES_MAX
+    for frame_type in FrameType
 }
 """How long a frame of each known type may be once the peer is authenticated."""
 _AGENT_NUMBERS: Mapping[int, Mapping[str, float]] = {

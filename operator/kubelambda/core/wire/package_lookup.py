@@ -42,7 +42,7 @@ def encode_missing(missing: Sequence[str]) -> bytes:
 
 
 def decode_missing(body: bytes, asked: Collection[str]) -> frozenset[str]:
-    """Those of ``asked`` that are missing; MalformedLookupError where the answer is of others."""
+    """Those of ``asked`` that are missing; MalformedLookupError if the answer is of others."""
     missing = frozenset(_read_names(body, "missing"))
     if not missing <= frozenset(asked):
         raise MalformedLookupError("the answer names packages that nobody asked for")
@@ -56,6 +56,6 @@ def _read_names(body: bytes, member: str) -> list[str]:
         raise MalformedLookupError(f"no list of {member}: {error!r}") from error
     if not isinstance(names, list) or len(names) > NAMES_MAX:
         raise MalformedLookupError(f"no list of at most {NAMES_MAX} {member}")
-    if not all(isinstance(one, str) and is_sha256(one) for one in names):
+    if not all(isinstance(name, str) and is_sha256(name) for name in names):
         raise MalformedLookupError("a package is named by its SHA-256, 64 hex digits")
     return names

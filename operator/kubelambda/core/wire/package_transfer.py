@@ -23,12 +23,14 @@ def authorize_fetch(key: bytes, uid: str, key_generation: int, sha256: str, now_
 
 
 def read_authorization(header: str) -> tuple[str, int, int] | None:
-    """The uid, key generation and moment that ``header`` names; None where it is none."""
+    """The uid, key generation and moment that ``header`` names; None if it is none."""
     fields = header.split(":")
     if len(fields) != 4 or not fields[0]:
         return None
     uid, generation, moment, _ = fields
-    if not all(one.isascii() and one.isdigit() and len(one) <= 12 for one in (generation, moment)):
+    if not all(
+        part.isascii() and part.isdigit() and len(part) <= 12 for part in (generation, moment)
+    ):
         return None
     return uid, int(generation), int(moment)
 

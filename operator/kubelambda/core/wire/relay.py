@@ -164,7 +164,7 @@ def _decode_positional(members: list[Any]) -> RelayRequest:
 
 
 def check_version(members: dict[str, Any]) -> None:
-    """ValueError where ``members`` are of a newer version than this release knows."""
+    """ValueError if ``members`` are of a newer version than this release knows."""
     if read_integer(members["v"], low=1) > VERSION:
         raise ValueError(f"version {members['v']} is newer than this release knows")
 

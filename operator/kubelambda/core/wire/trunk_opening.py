@@ -73,7 +73,7 @@ def decode_opening(head: bytes) -> tuple[str, str, str]:
 def choose_protocol(offered: str) -> str | None:
     """The newest of the offered versions that is spoken here; None where there is none."""
     names = [name.strip() for name in offered.split(",", _OTHERS_MAX)]
-    return next((one for one in PROTOCOLS if one in names), None)
+    return next((protocol for protocol in PROTOCOLS if protocol in names), None)
 
 
 def encode_acceptance(protocol: str, nonce: str, proof: str) -> bytes:
@@ -137,4 +137,4 @@ def _read_head(head: bytes) -> tuple[str, dict[str, str]]:
 
 
 def _is_hex(text: str, length: int) -> bool:
-    return len(text) == length and all(one in "0123456789abcdef" for one in text)
+    return len(text) == length and all(character in "0123456789abcdef" for character in text)

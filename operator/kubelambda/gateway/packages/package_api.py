@@ -80,7 +80,7 @@ def is_lookup(method: bytes, path: bytes) -> bool:
 
 
 class PackageApi:
-    """Serves all of them; ``cache`` is None where the installation keeps no packages."""
+    """Serves all of them; ``cache`` is None if the installation keeps no packages."""
 
     def __init__(
         self,

@@ -46,8 +46,8 @@ class PackageCache:
 
     async def list_missing(self, names: Sequence[str]) -> list[str]:
         """Those of ``names`` that were never uploaded; the store's error where it cannot tell."""
-        doubtful = [one for one in names if one not in self._sizes]
-        return [one for one in doubtful if not await self._store.has(one)]
+        doubtful = [name for name in names if name not in self._sizes]
+        return [sha256 for sha256 in doubtful if not await self._store.has(sha256)]
 
     async def open(self, sha256: str) -> tuple[BinaryIO, int]:
         """The package's file and size; the store's errors where it cannot be had."""
@@ -69,7 +69,7 @@ class PackageCache:
         return asyncio.shield(fetched)
 
     async def _serve(self, sha256: str, fetched: asyncio.Future[None]) -> None:
-        """Fetch it for everybody who waits; the fetch goes on where all of them have gone."""
+        """Fetch it for everybody who waits; the fetch goes on even if all of them have gone."""
         try:
             await self._fetch(sha256)
         except Exception as error:  # noqa: BLE001  # whoever waits gets it, and answers for it

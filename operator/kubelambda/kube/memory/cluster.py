@@ -94,13 +94,15 @@ class MemoryCluster:
         """Delete objects whose owners are all gone, as Kubernetes' garbage collector does."""
         while True:
             manifests = [(key, self._objects.get(key)) for key in self._objects.list_keys()]
-            uids = {one["metadata"]["uid"] for _, one in manifests}
+            uids = {manifest["metadata"]["uid"] for _, manifest in manifests}
             orphans = [
                 key
-                for key, one in manifests
-                if one["metadata"].get("ownerReferences")
-                and "deletionTimestamp" not in one["metadata"]
-                and not any(owner["uid"] in uids for owner in one["metadata"]["ownerReferences"])
+                for key, manifest in manifests
+                if manifest["metadata"].get("ownerReferences")
+                and "deletionTimestamp" not in manifest["metadata"]
+                and not any(
+                    owner["uid"] in uids for owner in manifest["metadata"]["ownerReferences"]
+                )
             ]
             for key in orphans:
                 self._objects.delete(key, gracefully=True)
@@ -112,8 +114,8 @@ class MemoryCluster:
         return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def _tell(self, kind: str, resource: Resource, manifest: Manifest) -> None:
-        for one in self._watches:
-            one.tell(kind, resource, manifest)
+        for watch in self._watches:
+            watch.tell(kind, resource, manifest)
 
 
 def update_by(manager: str) -> Writer:

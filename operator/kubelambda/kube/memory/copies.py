@@ -12,9 +12,9 @@ def copy_value(value: ValueT) -> ValueT:
     """A copy that shares no dict and no list with ``value``."""
     copied: object = value
     if isinstance(value, dict):
-        copied = {key: copy_value(one) for key, one in value.items()}
+        copied = {key: copy_value(item) for key, item in value.items()}
     elif isinstance(value, list):
-        copied = [copy_value(one) for one in value]
+        copied = [copy_value(item) for item in value]
     elif isinstance(value, tuple):
-        copied = tuple(copy_value(one) for one in value)
+        copied = tuple(copy_value(item) for item in value)
     return copied  # type: ignore[return-value]

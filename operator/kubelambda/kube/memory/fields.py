@@ -60,10 +60,10 @@ def merge_applied(live: Any, applied: Any, name: str = "") -> Any:
             merged[key] = merge_applied(live.get(key), value, key)
         return merged
     if _is_map_list(live, name) and _is_map_list(applied, name):
-        items = {_item_segment(one, name): one for one in live}
-        for one in applied:
-            segment = _item_segment(one, name)
-            items[segment] = merge_applied(items.get(segment), one)
+        items = {_item_segment(item, name): item for item in live}
+        for item in applied:
+            segment = _item_segment(item, name)
+            items[segment] = merge_applied(items.get(segment), item)
         return list(items.values())
     return applied
 
@@ -86,12 +86,12 @@ def build_tree(paths: Iterable[Path]) -> dict[str, Any]:
 
 def _collect(value: Any, name: str, path: Path, leaves: Leaves) -> None:
     if isinstance(value, Mapping) and value:
-        for key, one in value.items():
-            _collect(one, key, (*path, f"f:{key}"), leaves)
+        for key, item in value.items():
+            _collect(item, key, (*path, f"f:{key}"), leaves)
     elif _is_map_list(value, name) and value:
-        for one in value:
-            segment = _item_segment(one, name)
-            for key, part in one.items():
+        for item in value:
+            segment = _item_segment(item, name)
+            for key, part in item.items():
                 _collect(part, key, (*path, segment, f"f:{key}"), leaves)
     else:
         leaves[path] = value
@@ -101,7 +101,7 @@ def _is_map_list(value: Any, name: str) -> bool:
     keys = _LIST_KEYS.get(name)
     if keys is None or not isinstance(value, Sequence) or isinstance(value, str):
         return False
-    return all(isinstance(one, Mapping) and all(key in one for key in keys) for one in value)
+    return all(isinstance(item, Mapping) and all(key in item for key in keys) for item in value)
 
 
 def _item_segment(item: Mapping[str, Any], name: str) -> str:
@@ -110,10 +110,10 @@ def _item_segment(item: Mapping[str, Any], name: str) -> str:
 
 
 def _remove(node: Any, path: Path, name: str = "") -> bool:
-    """Remove what is at ``path``; True where nothing is left of ``node`` then."""
+    """Remove what is at ``path``; True if nothing is left of ``node`` then."""
     head, rest = path[0], path[1:]
     if head.startswith("k:"):
-        item = next((one for one in node if _item_segment(one, name) == head), None)
+        item = next((child for child in node if _item_segment(child, name) == head), None)
         if item is not None and _remove(item, rest):
             node.remove(item)
         return not node

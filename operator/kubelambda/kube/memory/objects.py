@@ -73,7 +73,7 @@ class StoredObjects:
         return sorted(self._entries, key=lambda key: (key[0].plural, key[1], key[2]))
 
     def get(self, key: ObjectKey) -> Manifest:
-        """A copy; NotFoundError where there is nothing."""
+        """A copy; NotFoundError if there is nothing."""
         entry = self._find(key)
         manifest = copy_value(entry.manifest)
         manifest["metadata"]["managedFields"] = [
@@ -90,7 +90,7 @@ class StoredObjects:
         return manifest
 
     def create(self, key: ObjectKey, manifest: Manifest, writer: Writer) -> Manifest:
-        """Put a new object; AlreadyExistsError where the name is taken."""
+        """Put a new object; AlreadyExistsError if the name is taken."""
         resource, namespace, name = key
         if key in self._entries:
             raise AlreadyExistsError(
@@ -130,9 +130,9 @@ class StoredObjects:
         _check_immutable(resource, former, written)
         before, after = list_leaves(former), list_leaves(written)
         differing = {path for path, value in after.items() if before.get(path, ...) != value}
-        for one, paths in entry.owners.items():
+        for owner, paths in entry.owners.items():
             paths.intersection_update(after)
-            if one != writer:
+            if owner != writer:
                 paths.difference_update(differing)
         owned = entry.owners.setdefault(writer, set())
         owned |= differing if applied is None else set(list_leaves(applied)) & after.keys()
@@ -169,7 +169,7 @@ class StoredObjects:
         self._changed("DELETED", key[0], last)
 
     def check(self, key: ObjectKey, *, uid: str = "", version: str = "") -> None:
-        """ConflictError where the object has another uid or resourceVersion than is given."""
+        """ConflictError if the object has another uid or resourceVersion than is given."""
         metadata = self._find(key).manifest["metadata"]
         for what, wanted, found in (
             ("UID", uid, metadata["uid"]),
@@ -213,7 +213,7 @@ class StoredObjects:
     ) -> None:
         """Remove what this manager applied before and now leaves out, unless others own it too."""
         unsaid = entry.owners.get(writer, set()) - list_leaves(applied).keys()
-        others = set().union(*(paths for one, paths in entry.owners.items() if one != writer))
+        others = set().union(*(paths for owner, paths in entry.owners.items() if owner != writer))
         remove_paths(written, sorted(unsaid - others))
         entry.owners[writer] = set()
 

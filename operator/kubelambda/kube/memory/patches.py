@@ -16,7 +16,7 @@ _ITEM_KEYS = {"containers": "name", "env": "name", "volumes": "name", "initConta
 
 
 def patch(live: dict[str, Any], content: Any, content_type: str) -> dict[str, Any]:
-    """``live`` after one PATCH; InvalidError where the API server would refuse it."""
+    """``live`` after one PATCH; InvalidError if the API server would refuse it."""
     patched: dict[str, Any]
     if content_type == MERGE_PATCH:
         patched = _merge(copy_value(live), copy_value(content), by_name=False)
@@ -46,9 +46,9 @@ def _merge(live: Any, content: Any, *, by_name: bool, name: str = "") -> Any:
 
 
 def _merge_items(live: list[Any], content: list[Any], item_key: str) -> list[Any]:
-    items = {one[item_key]: one for one in live}
-    for one in content:
-        items[one[item_key]] = _merge(items.get(one[item_key]), one, by_name=True)
+    items = {item[item_key]: item for item in live}
+    for item in content:
+        items[item[item_key]] = _merge(items.get(item[item_key]), item, by_name=True)
     return list(items.values())
 
 

@@ -1,4 +1,4 @@
-"""Requests to the API server in memory: each is recorded, and fails where a test asks for it.
+"""Requests to the API server in memory: each is recorded, and fails if a test asks for it.
 
 Contract: every request is one step of the event loop, so that callers interleave as they would
 with a real server. ``fail_next``, ``refuse`` and ``stop_after`` set failures up beforehand.
@@ -54,7 +54,7 @@ class RecordedRequests:
     @property
     def writes(self) -> list[Call]:
         """The requests other than reads."""
-        return [one for one in self.calls if one.verb not in ("get", "list")]
+        return [call for call in self.calls if call.verb not in ("get", "list")]
 
     def fail_next(self, verb: str, resource: str, error: Exception, *, after: bool = False) -> None:
         """Fail the next such request; with ``after`` it takes effect, but is not answered."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 def matches(selector: str, labels: Mapping[str, str]) -> bool:
     """Whether an object with ``labels`` is selected; an empty selector selects everything."""
-    return all(_meets(one.strip(), labels) for one in selector.split(",") if one.strip())
+    return all(_meets(part.strip(), labels) for part in selector.split(",") if part.strip())
 
 
 def _meets(requirement: str, labels: Mapping[str, str]) -> bool:

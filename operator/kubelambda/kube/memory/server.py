@@ -23,7 +23,7 @@ class MemoryApi(MemoryCluster, RecordedRequests):
         self._names = itertools.count(1)
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest:
-        """The object; NotFoundError where there is none."""
+        """The object; NotFoundError if there is none."""
         key = (resource, namespace or "", name)
         return await self._answer(_call("get", key), lambda: self._objects.get(key))
 
@@ -40,7 +40,7 @@ class MemoryApi(MemoryCluster, RecordedRequests):
         call = _call("list", (resource, namespace or "", ""))
         found = await self._answer(call, lambda: self._select(resource, namespace, label_selector))
         if metadata_only:
-            found = [{"metadata": one["metadata"]} for one in found]
+            found = [{"metadata": manifest["metadata"]} for manifest in found]
         yield found[:page_items]
         for start in range(page_items, len(found), page_items):
             await self._answer(call, lambda: None)
@@ -127,9 +127,9 @@ class MemoryApi(MemoryCluster, RecordedRequests):
         self, resource: Resource, namespace: str | None, label_selector: str
     ) -> list[Manifest]:
         return [
-            one
-            for one in self.find_all(resource, namespace)
-            if matches(label_selector, one["metadata"].get("labels") or {})
+            manifest
+            for manifest in self.find_all(resource, namespace)
+            if matches(label_selector, manifest["metadata"].get("labels") or {})
         ]
 
     def _check(self, key: ObjectKey, content: Manifest) -> None:

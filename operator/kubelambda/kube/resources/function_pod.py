@@ -69,7 +69,7 @@ class FunctionPod:
     cpu_request_millis: int
     values_from: Sequence[Mapping[str, Any]] = ()
     code_config_map: str = ""
-    """A ConfigMap whose files are the code; empty where the code comes over the link."""
+    """A ConfigMap whose files are the code; empty if the code comes over the link."""
     code_rules: CodeRules | None = None
     """Where the agent fetches code from addresses that the function's owner has chosen."""
     uses_s3: bool = False

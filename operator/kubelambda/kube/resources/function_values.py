@@ -1,7 +1,7 @@
 """Values of Secrets and ConfigMaps in a function pod: variables, and files that tell of changes.
 
 Contract: pure; names objects and keys of the pod's own namespace and holds no value. The kubelet
-reads them, twice: as variables when the container starts, which fails where a required one is
+reads them, twice: as variables when the container starts, which fails if a required one is
 missing, and as files that it keeps up to date for as long as the pod lives (docs/adr/0003).
 """
 
@@ -18,7 +18,7 @@ Values = Sequence[Mapping[str, Any]]
 
 
 def build_value_variables(values: Values) -> list[dict[str, Any]]:
-    """One variable for each value, and one that names the optional ones, where there are any."""
+    """One variable for each value, and one that names the optional ones, if there are any."""
     variables: list[dict[str, Any]] = []
     for value in values:
         source, reference = _find_source(value)

@@ -65,7 +65,7 @@ def _build_container(container: dict[str, Any], injected: InjectedAgent) -> dict
         "imagePullPolicy": "Always" if injected.pull_secrets else "IfNotPresent",
         "command": [AGENT],
         **start,
-        "env": [{**one, **_escape(one)} for one in environment],
+        "env": [{**variable, **_escape(variable)} for variable in environment],
         "volumeMounts": [*container["volumeMounts"], mount],
     }
 

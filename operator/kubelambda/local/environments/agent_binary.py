@@ -10,7 +10,7 @@ DIRECTORY = Path(__file__).parents[1] / "bin"
 
 
 def find_agent() -> Path:
-    """Path of the agent; LocalModeError where the package was built without it."""
+    """Path of the agent; LocalModeError if the package was built without it."""
     agent = DIRECTORY / "kubelambda-agent"
     if not os.access(agent, os.X_OK):
         raise LocalModeError(

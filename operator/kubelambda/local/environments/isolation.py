@@ -68,7 +68,7 @@ class Isolation:
             str(OPT) if OPT in self.covered else str(directory / "opt"),
             {
                 "TMPDIR": str(TMP),
-                "KUBELAMBDA_MOUNTS": json.dumps([one.describe() for one in mounts]),
+                "KUBELAMBDA_MOUNTS": json.dumps([mount.describe() for mount in mounts]),
             },
         )
 
@@ -107,7 +107,7 @@ def _explain(reason: str) -> Isolation:
 
 
 def _try(isolation: Isolation, agent: Path, directory: Path) -> str | None:
-    """Why an environment cannot be started like this; None where it can."""
+    """Why an environment cannot be started like this; None if it can."""
     try:
         make_directories(directory)
         variables = isolation.prepare(directory.resolve()).variables

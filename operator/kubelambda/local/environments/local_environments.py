@@ -88,9 +88,9 @@ class LocalEnvironments:
             self._note_linked(ref, demand)
             await self._start_missing(ref, demand)
             drains += [
-                Drain(demand.namespace, demand.name, one.pod)
-                for one in demand.environments
-                if one.state == "idle" and one.idle_s > self.idle_timeout_s
+                Drain(demand.namespace, demand.name, environment.pod)
+                for environment in demand.environments
+                if environment.state == "idle" and environment.idle_s > self.idle_timeout_s
             ]
         return DemandReply(tuple(drains))
 
@@ -98,11 +98,13 @@ class LocalEnvironments:
         """End every agent: SIGTERM first, then SIGHUP, which ends it at once, then SIGKILL."""
         environments = list(self._running.values())
         for number, patience_s in END_SIGNALS:
-            for one in environments:
-                _signal(one.process, number)
+            for environment in environments:
+                _signal(environment.process, number)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
-                    await asyncio.gather(*(one.process.wait() for one in environments))
+                    await asyncio.gather(
+                        *(environment.process.wait() for environment in environments)
+                    )
                     break
         await asyncio.gather(*self._watchers, return_exceptions=True)
 
@@ -112,11 +114,14 @@ class LocalEnvironments:
             return
         digest = function.config_digest
         running = sum(
-            one.ref == ref and one.config_digest == digest and not one.is_former
-            for one in self._running.values()
+            environment.ref == ref
+            and environment.config_digest == digest
+            and not environment.is_former
+            for environment in self._running.values()
         )
         busy = sum(
-            one.state == "busy" and one.config_digest == digest for one in demand.environments
+            environment.state == "busy" and environment.config_digest == digest
+            for environment in demand.environments
         )
         wanted = busy + demand.waiting
         if function.reserved_concurrency is not None:
@@ -129,9 +134,9 @@ class LocalEnvironments:
                 return
 
     def _note_linked(self, ref: FunctionRef, demand: FunctionDemand) -> None:
-        for one in demand.environments:
-            if one.pod in self._running:
-                self._running[one.pod].is_linked = True
+        for environment in demand.environments:
+            if environment.pod in self._running:
+                self._running[environment.pod].is_linked = True
                 self.pauses.note_success(ref)
 
     def _pause(self, ref: FunctionRef, problem: str) -> None:
@@ -140,9 +145,9 @@ class LocalEnvironments:
 
     def _note_deletion(self, ref: FunctionRef) -> None:
         function = self.index.get(ref)
-        for one in self._running.values():
-            if one.ref == ref and (function is None or function.uid != one.uid):
-                one.is_former = True
+        for environment in self._running.values():
+            if environment.ref == ref and (function is None or function.uid != environment.uid):
+                environment.is_former = True
 
     async def _start(self, function: Function) -> None:
         bootstrap = plan_bootstrap(function.runtime, function.handler, self.machine)

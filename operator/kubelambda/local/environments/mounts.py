@@ -48,15 +48,15 @@ def plan_mounts(directory: Path, covered: Sequence[Path], needed: Iterable[Path]
         if place in covered
         for path in _drop_nested(needed, place)
     ]
-    for one in kept:
-        _make_place(one)
+    for mount in kept:
+        _make_place(mount)
     covers = [Mount(own[place], place) for place in covered if place.is_dir()]
     inside = []
     if TASK in covered and not TASK.is_dir():
         inside = _rebuild_parent(directory / "var", own[TASK])
         covers.append(Mount(directory / "var", TASK.parent))
     hosts = [_write_hosts(directory)] if HOSTS.is_file() else []
-    return hosts + kept + inside + sorted(covers, key=lambda one: _hides(one, directory))
+    return hosts + kept + inside + sorted(covers, key=lambda cover: _hides(cover, directory))
 
 
 def _hides(cover: Mount, directory: Path) -> bool:
@@ -66,7 +66,7 @@ def _hides(cover: Mount, directory: Path) -> bool:
 
 def _drop_nested(paths: Iterable[Path], place: Path) -> list[Path]:
     below = sorted({path for path in paths if place in path.parents and path.exists()})
-    return [path for path in below if not any(one in path.parents for one in below)]
+    return [path for path in below if not any(parent in path.parents for parent in below)]
 
 
 def _make_place(mount: Mount) -> None:
@@ -87,8 +87,8 @@ def _rebuild_parent(parent: Path, task: Path) -> list[Mount]:
                 (parent / entry.name).symlink_to(Path(entry.path).readlink())
             elif entry.is_dir() or entry.is_file():
                 mounts.append(Mount(Path(entry.path), parent / entry.name))
-    for one in mounts:
-        _make_place(one)
+    for mount in mounts:
+        _make_place(mount)
     return mounts
 
 

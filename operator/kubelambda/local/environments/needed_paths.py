@@ -24,7 +24,10 @@ def list_needed_paths(
     found += [Path(variables[name]) for name in TRUST_VARIABLES if name in variables]
     for place in (OPT, TMP):
         below = {
-            path for one in named for path in (one, one.resolve()) if path.is_relative_to(place)
+            path
+            for entry in named
+            for path in (entry, entry.resolve())
+            if path.is_relative_to(place)
         }
         found += [path if path.is_dir() else find_prefix(path, place) for path in below]
         found += [

@@ -27,7 +27,7 @@ class StartPauses:
     _pauses: dict[FunctionRef, _Pause] = field(default_factory=dict)
 
     def may_start(self, ref: FunctionRef, now: float) -> bool:
-        """Whether the function's pause, where it has one, is over."""
+        """Whether the function's pause, if it has one, is over."""
         return ref not in self._pauses or now >= self._pauses[ref].until
 
     def note_failure(self, ref: FunctionRef, now: float) -> float:

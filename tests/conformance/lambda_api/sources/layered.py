@@ -6,7 +6,9 @@ import pathlib
 import subprocess
 
 OPT = next(
-    pathlib.Path(one).parent for one in os.environ["PATH"].split(":") if one.endswith("/opt/bin")
+    pathlib.Path(directory).parent
+    for directory in os.environ["PATH"].split(":")
+    if directory.endswith("/opt/bin")
 )
 
 

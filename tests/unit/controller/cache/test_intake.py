@@ -110,7 +110,9 @@ EVENTS: list[tuple[str, Resource, dict[str, Any], set[WorkKey]]] = [
 
 
 @pytest.mark.parametrize(
-    ("resource", "manifest", "keys"), [one[1:] for one in EVENTS], ids=[one[0] for one in EVENTS]
+    ("resource", "manifest", "keys"),
+    [case[1:] for case in EVENTS],
+    ids=[case[0] for case in EVENTS],
 )
 def test_an_event_enqueues_what_it_affects_once(
     resource: Resource, manifest: dict[str, Any], keys: set[WorkKey]
@@ -125,7 +127,9 @@ def test_an_event_enqueues_what_it_affects_once(
 
 
 @pytest.mark.parametrize(
-    ("resource", "manifest", "keys"), [one[1:] for one in EVENTS], ids=[one[0] for one in EVENTS]
+    ("resource", "manifest", "keys"),
+    [case[1:] for case in EVENTS],
+    ids=[case[0] for case in EVENTS],
 )
 def test_a_deletion_enqueues_what_it_affects(
     resource: Resource, manifest: dict[str, Any], keys: set[WorkKey]
@@ -170,7 +174,9 @@ def test_what_loses_the_label_of_its_watch_is_to_be_looked_for(resource: Resourc
     manifest = observed_deployment(read()) if resource == DEPLOYMENTS else make_pod()
     key, uid = ("apps", manifest["metadata"]["name"]), manifest["metadata"]["uid"]
     watched = Watched((FUNCTIONS, make_function()), (resource, manifest))
-    watched.intake.drop(resource.plural, newer(manifest, lambda one: one["metadata"].pop("labels")))
+    watched.intake.drop(
+        resource.plural, newer(manifest, lambda changed: changed["metadata"].pop("labels"))
+    )
     assert watched.enqueued() == {HELLO}
     assert watched.store.list_unwatched("uid-1") == [(resource, key, uid)]
 
@@ -187,7 +193,7 @@ def test_a_pod_that_was_on_its_way_out_is_not_looked_for() -> None:
 def test_a_late_deletion_of_a_former_object_leaves_its_successor(resource: Resource) -> None:
     manifest = next(one for _, kind, one, _ in EVENTS if kind == resource)
     watched = Watched((FUNCTIONS, make_function()), (resource, manifest))
-    former = newer(manifest, lambda one: one["metadata"].update(uid="uid-of-the-former"))
+    former = newer(manifest, lambda changed: changed["metadata"].update(uid="uid-of-the-former"))
     watched.intake.drop(resource.plural, former)
     assert not watched.hear(resource, manifest), "it is still known"
 
@@ -197,20 +203,20 @@ def test_an_object_that_cannot_be_read_is_logged_once_and_forgotten(
 ) -> None:
     """What is known of it is not true any more; the sound ones go on."""
     watched = Watched((FUNCTIONS, make_function()), (PODS, make_pod()), (PODS, make_pod("other")))
-    odd = newer(make_pod(), lambda one: one["spec"].update(containers="none"))
+    odd = newer(make_pod(), lambda changed: changed["spec"].update(containers="none"))
     for _ in range(3):
         assert not watched.hear(PODS, odd)
-    assert [one.key[1] for one in watched.store.pods.values()] == ["other"]
-    (message,) = [one.getMessage() for one in caplog.records]
+    assert [pod.key[1] for pod in watched.store.pods.values()] == ["other"]
+    (message,) = [record.getMessage() for record in caplog.records]
     assert message.startswith("pods apps/hello-1 cannot be read (")
-    sound = newer(odd, lambda one: one.update(spec=make_pod()["spec"]))
+    sound = newer(odd, lambda changed: changed.update(spec=make_pod()["spec"]))
     assert watched.hear(PODS, sound)
 
 
 def test_a_runtime_that_cannot_be_read_goes_on_as_it_was() -> None:
     """Its functions would be stalled otherwise."""
     watched = Watched((RUNTIMES, make_runtime()))
-    watched.hear(RUNTIMES, newer(make_runtime(), lambda one: one["spec"].update(image=[])))
+    watched.hear(RUNTIMES, newer(make_runtime(), lambda changed: changed["spec"].update(image=[])))
     assert watched.store.runtimes["python3.13"].image == "registry.example/python"
 
 

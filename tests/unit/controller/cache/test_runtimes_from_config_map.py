@@ -48,7 +48,7 @@ async def test_runtimes_come_and_go_with_the_config_map() -> None:
     assert list(made.runtimes) == ["python3.13"]
 
 
-@pytest.mark.parametrize("odd", [one[1] for one in ODD], ids=[one[0] for one in ODD])
+@pytest.mark.parametrize("odd", [case[1] for case in ODD], ids=[case[0] for case in ODD])
 async def test_one_odd_runtime_does_not_keep_the_others_out(
     odd: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -56,7 +56,7 @@ async def test_one_odd_runtime_does_not_keep_the_others_out(
     for _ in range(3):
         await made.source.refresh()
     assert sorted(made.runtimes) == ["nodejs22.x", "python3.13"]
-    logged = {one.getMessage() for one in caplog.records}
+    logged = {record.getMessage() for record in caplog.records}
     assert logged
     assert len(caplog.records) == len(logged) or odd.startswith("---"), "logged once"
 

@@ -43,7 +43,7 @@ def test_the_first_claimant_of_a_name_comes_first() -> None:
     store.put_function(read(name="b", uid="2", created="2027-01-02T00:00:00Z", functionName="n"))
     store.put_function(read(name="a", uid="1", created="2027-01-01T00:00:00Z", functionName="n"))
     claimants = store.same_name(read(name="b", uid="2", functionName="n"))
-    assert [one.ref.name for one in claimants] == ["a", "b"]
+    assert [claimant.ref.name for claimant in claimants] == ["a", "b"]
 
 
 def test_a_namespace_has_functions_until_the_last_one_is_on_its_way_out() -> None:

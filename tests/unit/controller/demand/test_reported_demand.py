@@ -136,11 +136,11 @@ def test_d1_whatever_gets_lost_changes_lead_to_what_the_whole_says(
         untold.add(name)
         told = set(wanted) if not base else untold
         report = DemandReport(
-            "a", sequence, tuple(FunctionDemand("n", one, "u", wanted[one]) for one in told)
+            "a", sequence, tuple(FunctionDemand("n", name, "u", wanted[name]) for name in told)
         )
         if arrives and reported.record(replace(report, base=base or None), 0.0):
             base, untold = reported.sequence_of("a"), set()
         else:
             base = 0
-    held = {ref.name: one.waiting for ref, one in reported.combine(0.0).items()}
+    held = {ref.name: demand.waiting for ref, demand in reported.combine(0.0).items()}
     assert held == {name: waiting for name, waiting in wanted.items() if waiting}

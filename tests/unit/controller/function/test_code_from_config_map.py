@@ -46,7 +46,9 @@ def test_controller_and_gateway_agree_on_the_configuration_once_the_status_is_wr
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     assert status["codeSha256"] == "v"
     pod = render_function(record, RUNTIME, PLATFORM, "v").deployment["spec"]["template"]["spec"]
-    variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+    variables = {
+        variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]
+    }
     seen_by_gateway = build_function({**manifest, "status": status})
     assert variables["KUBELAMBDA_CONFIG_DIGEST"] == seen_by_gateway.config_digest
     assert encode_code(seen_by_gateway.code) == {"mounted": "v"}

@@ -19,7 +19,7 @@ INLINE = {"inline": {"app.py": "x"}}
 def variables(code: dict[str, Any], platform: Platform = PLATFORM) -> dict[str, Any]:
     rendered = render_function(read(code=code), RUNTIME, platform)
     (container,) = rendered.deployment["spec"]["template"]["spec"]["containers"]
-    return {one["name"]: one for one in container["env"]}
+    return {variable["name"]: variable for variable in container["env"]}
 
 
 def revision(code: dict[str, Any], platform: Platform) -> str:

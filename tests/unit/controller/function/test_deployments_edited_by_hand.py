@@ -195,7 +195,9 @@ async def test_an_edited_deployment_waits_for_its_turn_behind_many(
     await cluster.pass_time(10)
     assert at_once == 20
     assert len(cluster.api.writes) == 30
-    assert not any(one["spec"].get("paused") for one in cluster.api.find_all(DEPLOYMENTS))
+    assert not any(
+        deployment["spec"].get("paused") for deployment in cluster.api.find_all(DEPLOYMENTS)
+    )
 
 
 async def test_pods_that_have_lost_their_deployment_get_it_back(

@@ -29,7 +29,7 @@ async def test_a_key_secret_is_there_again_before_the_next_environment(
     after = cluster.find(SECRETS, rendered.key_secret_name)
     assert after["data"] == before["data"], "the same key: environments that run keep their link"
     await cluster.key_secrets.ensure(NAMESPACE, rendered)
-    creates = [one for one in cluster.api.calls if one.resource == "secrets"]
+    creates = [call for call in cluster.api.calls if call.resource == "secrets"]
     assert len(creates) == 1, "one that was just there is not asked for again"
 
 
@@ -66,7 +66,7 @@ async def test_a_key_secret_that_a_pod_misses_is_made_again_and_nobody_is_blamed
     name = cluster.rendered().key_secret_name
     cluster.now_s += 3600
     cluster.api.remove(SECRETS, NAMESPACE, name)
-    edit_statuses(cluster, lambda one: miss_key(one, name))
+    edit_statuses(cluster, lambda manifest: miss_key(manifest, name))
     await cluster.settle()
     assert cluster.api.find(SECRETS, NAMESPACE, name) is not None
     await cluster.pass_time(60)
@@ -81,7 +81,9 @@ async def test_a_key_secret_that_cannot_be_made_is_said_in_the_api_servers_words
     cluster.api.remove(SECRETS, NAMESPACE, name)
     cluster.api.refuse("create", "secrets", ForbiddenError("secrets is forbidden: no more of them"))
     pod = cluster.api.find_all(PODS)[0]["metadata"]["name"]
-    cluster.api.edit(PODS, NAMESPACE, pod, lambda one: miss_key(one, name), subresource="status")
+    cluster.api.edit(
+        PODS, NAMESPACE, pod, lambda manifest: miss_key(manifest, name), subresource="status"
+    )
     await cluster.settle()
     status, reason, message = cluster.condition()
     assert (status, reason) == ("False", "Refused")
@@ -95,7 +97,7 @@ async def test_a_key_secret_that_cannot_be_made_is_said_in_the_api_servers_words
 async def test_a_secret_of_the_owners_that_is_missing_is_still_the_owners(
     cluster: ControlledCluster,
 ) -> None:
-    edit_statuses(cluster, lambda one: miss_key(one, "database"))
+    edit_statuses(cluster, lambda manifest: miss_key(manifest, "database"))
     await cluster.pass_time(60)
     status, reason, message = cluster.condition()
     assert (status, reason) == ("False", "ContainerConfigError")

@@ -143,7 +143,9 @@ MANIFESTS: list[tuple[str, Resource, dict[str, Any]]] = [
     ("a policy", NETWORK_POLICIES, POLICY),
 ]
 BY_KIND = pytest.mark.parametrize(
-    ("resource", "manifest"), [one[1:] for one in MANIFESTS], ids=[one[0] for one in MANIFESTS]
+    ("resource", "manifest"),
+    [manifest[1:] for manifest in MANIFESTS],
+    ids=[manifest[0] for manifest in MANIFESTS],
 )
 
 
@@ -202,7 +204,7 @@ class OddApi(MemoryApi):
         self._odd, self._lists = resource, [odd, sound]
 
     async def list_pages(self, resource: Resource, *_: Any, **__: Any) -> Any:
-        yield [copy.deepcopy(one) for one in self._lists] if resource == self._odd else []
+        yield [copy.deepcopy(manifest) for manifest in self._lists] if resource == self._odd else []
 
 
 @BY_KIND
@@ -259,11 +261,11 @@ def test_an_odd_function_is_there_with_a_verdict(spec: Any, word: str) -> None:
     assert function_key("apps", "hello") in enqueued
 
 
-OWN_KINDS = [one for one in MANIFESTS if one[1] in (FUNCTIONS, LAYERS)]
+OWN_KINDS = [manifest for manifest in MANIFESTS if manifest[1] in (FUNCTIONS, LAYERS)]
 
 
 @pytest.mark.parametrize(
-    ("resource", "manifest"), [one[1:] for one in OWN_KINDS], ids=[one[0] for one in OWN_KINDS]
+    ("resource", "manifest"), [kind[1:] for kind in OWN_KINDS], ids=[kind[0] for kind in OWN_KINDS]
 )
 async def test_whatever_one_of_our_objects_says_its_reconcile_ends_with_conditions(
     resource: Resource, manifest: dict[str, Any], caplog: pytest.LogCaptureFixture
@@ -281,4 +283,8 @@ async def test_whatever_one_of_our_objects_says_its_reconcile_ends_with_conditio
         except Exception as error:
             raise AssertionError(what) from error
         found = cluster.find(resource, name)["status"]["conditions"]
-        assert sorted(one["type"] for one in found) == ["Ready", "Reconciling", "Stalled"], what
+        assert sorted(condition["type"] for condition in found) == [
+            "Ready",
+            "Reconciling",
+            "Stalled",
+        ], what

@@ -27,21 +27,24 @@ from unit.controller.controlled_cluster import (
 from unit.controller.function.edited_cluster import Deed, essence, lose_labels, uid_of
 
 POLICY_DEEDS: list[tuple[str, Deed]] = [
-    ("another way out", lambda one: one["spec"]["egress"].append({})),
-    ("no rules at all", lambda one: one["spec"].update({"egress": []})),
-    ("a way in", lambda one: one["spec"].update({"ingress": [{}]})),
-    ("other pods", lambda one: one["spec"].update({"podSelector": {"matchLabels": {"a": "b"}}})),
-    ("only one direction", lambda one: one["spec"].update({"policyTypes": ["Ingress"]})),
+    ("another way out", lambda manifest: manifest["spec"]["egress"].append({})),
+    ("no rules at all", lambda manifest: manifest["spec"].update({"egress": []})),
+    ("a way in", lambda manifest: manifest["spec"].update({"ingress": [{}]})),
+    (
+        "other pods",
+        lambda manifest: manifest["spec"].update({"podSelector": {"matchLabels": {"a": "b"}}}),
+    ),
+    ("only one direction", lambda manifest: manifest["spec"].update({"policyTypes": ["Ingress"]})),
     ("its labels removed", lose_labels),
     (
         "its labels removed and a way in",
-        lambda one: (lose_labels(one), one["spec"].update({"ingress": [{}]})),
+        lambda manifest: (lose_labels(manifest), manifest["spec"].update({"ingress": [{}]})),
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    "deed", [one[1] for one in POLICY_DEEDS], ids=[one[0] for one in POLICY_DEEDS]
+    "deed", [case[1] for case in POLICY_DEEDS], ids=[case[0] for case in POLICY_DEEDS]
 )
 async def test_an_edited_policy_is_as_it_was(cluster: ControlledCluster, deed: Deed) -> None:
     before = cluster.find(NETWORK_POLICIES, POLICY_NAME)
@@ -62,19 +65,22 @@ async def test_a_deleted_policy_is_there_again(cluster: ControlledCluster) -> No
 
 
 STATUS_DEEDS: list[tuple[str, Deed]] = [
-    ("no status", lambda one: one.pop("status")),
-    ("not ready", lambda one: one["status"]["conditions"][0].update({"status": "False"})),
-    ("no conditions", lambda one: one["status"].update({"conditions": []})),
-    ("conditions of another type", lambda one: one["status"].update({"conditions": [{}]})),
-    ("another revision", lambda one: one["status"].update({"revision": "0123456789"})),
-    ("another Secret", lambda one: one["status"].update({"keySecretName": "mine"})),
-    ("another digest", lambda one: one["status"].update({"codeSha256": "x"})),
-    ("an older generation", lambda one: one["status"].update({"observedGeneration": 0})),
+    ("no status", lambda manifest: manifest.pop("status")),
+    ("not ready", lambda manifest: manifest["status"]["conditions"][0].update({"status": "False"})),
+    ("no conditions", lambda manifest: manifest["status"].update({"conditions": []})),
+    (
+        "conditions of another type",
+        lambda manifest: manifest["status"].update({"conditions": [{}]}),
+    ),
+    ("another revision", lambda manifest: manifest["status"].update({"revision": "0123456789"})),
+    ("another Secret", lambda manifest: manifest["status"].update({"keySecretName": "mine"})),
+    ("another digest", lambda manifest: manifest["status"].update({"codeSha256": "x"})),
+    ("an older generation", lambda manifest: manifest["status"].update({"observedGeneration": 0})),
 ]
 
 
 @pytest.mark.parametrize(
-    "deed", [one[1] for one in STATUS_DEEDS], ids=[one[0] for one in STATUS_DEEDS]
+    "deed", [case[1] for case in STATUS_DEEDS], ids=[case[0] for case in STATUS_DEEDS]
 )
 async def test_an_edited_status_is_as_it_was(cluster: ControlledCluster, deed: Deed) -> None:
     before = cluster.find(FUNCTIONS, "hello")["status"]
@@ -90,8 +96,8 @@ async def test_an_edited_status_is_as_it_was(cluster: ControlledCluster, deed: D
 
 def without_moments(status: Manifest) -> Manifest:
     kept = copy.deepcopy(status)
-    for one in kept["conditions"]:
-        del one["lastTransitionTime"]
+    for condition in kept["conditions"]:
+        del condition["lastTransitionTime"]
     return kept
 
 
@@ -107,7 +113,7 @@ async def test_a_function_that_is_made_again_at_once_is_another_one(
     assert cluster.revisions.find(former) is None, "nothing is made for the old one any more"
     assert cluster.rendered().key_secret_name != old.key_secret_name
     assert cluster.condition()[0] == "True"
-    secrets = [one["metadata"]["name"] for one in cluster.api.find_all(SECRETS)]
+    secrets = [secret["metadata"]["name"] for secret in cluster.api.find_all(SECRETS)]
     assert secrets == [cluster.rendered().key_secret_name]
 
 

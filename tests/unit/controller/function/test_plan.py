@@ -187,7 +187,9 @@ def test_transition_times_change_only_with_the_status_of_a_condition() -> None:
     record = settled()
     outcome = plan_function(record, observe(record, runtimes={}), PLATFORM).outcome
     stalled = build_status(record, outcome, region="us-east-1", now="later")
-    times = {one["type"]: one["lastTransitionTime"] for one in stalled["conditions"]}
+    times = {
+        condition["type"]: condition["lastTransitionTime"] for condition in stalled["conditions"]
+    }
     assert times == {"Ready": "later", "Stalled": "later", "Reconciling": NOW}
 
 
@@ -217,7 +219,8 @@ def conditions(record: FunctionRecord, around: Observed) -> dict[str, tuple[str,
     outcome = plan_function(record, around, PLATFORM).outcome
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     return {
-        one["type"]: (one["status"], one["reason"], one["message"]) for one in status["conditions"]
+        condition["type"]: (condition["status"], condition["reason"], condition["message"])
+        for condition in status["conditions"]
     }
 
 

@@ -29,13 +29,15 @@ POD_DEEDS: list[tuple[str, Deed]] = [
     ("its owner removed", lose_owner),
     (
         "moved out of the NetworkPolicy",
-        lambda one: one["metadata"]["labels"].update({labels.NETWORK: "other"}),
+        lambda manifest: manifest["metadata"]["labels"].update({labels.NETWORK: "other"}),
     ),
     ("all labels removed", lose_labels),
 ]
 
 
-@pytest.mark.parametrize("deed", [one[1] for one in POD_DEEDS], ids=[one[0] for one in POD_DEEDS])
+@pytest.mark.parametrize(
+    "deed", [case[1] for case in POD_DEEDS], ids=[case[0] for case in POD_DEEDS]
+)
 async def test_a_pod_that_nobody_counts_any_more_goes(
     cluster: ControlledCluster, deed: Deed
 ) -> None:
@@ -60,7 +62,7 @@ async def test_a_pod_that_is_taken_back_in_time_stays(cluster: ControlledCluster
     assert cluster.api.writes == []
 
 
-@pytest.mark.parametrize("resource", [DEPLOYMENTS, PODS], ids=lambda one: str(one.kind))
+@pytest.mark.parametrize("resource", [DEPLOYMENTS, PODS], ids=lambda resource: str(resource.kind))
 async def test_what_lost_the_label_of_our_watches_is_taken_back(
     cluster: ControlledCluster, resource: Resource
 ) -> None:
@@ -78,7 +80,7 @@ async def test_what_lost_the_label_of_our_watches_is_taken_back(
 async def test_what_lost_its_label_is_not_forgotten_when_a_request_fails(
     cluster: ControlledCluster, verb: str
 ) -> None:
-    names = [one["metadata"]["name"] for one in cluster.api.find_all(PODS)]
+    names = [pod["metadata"]["name"] for pod in cluster.api.find_all(PODS)]
     for name in names:
         cluster.api.edit(PODS, NAMESPACE, name, {"metadata": {"labels": {labels.MANAGED_BY: None}}})
     cluster.api.fail_next(verb, "pods", UnavailableError("no answer"))
@@ -86,4 +88,7 @@ async def test_what_lost_its_label_is_not_forgotten_when_a_request_fails(
         await cluster.settle()
     await cluster.settle()
     found = [cluster.find(PODS, name)["metadata"]["labels"] for name in names]
-    assert [one.get(labels.MANAGED_BY) for one in found] == [labels.MANAGER, labels.MANAGER]
+    assert [pod_labels.get(labels.MANAGED_BY) for pod_labels in found] == [
+        labels.MANAGER,
+        labels.MANAGER,
+    ]

@@ -85,7 +85,7 @@ async def test_in_an_ending_namespace_nothing_is_said_and_nothing_tried_again() 
     ending = ForbiddenError(f"namespace {NAMESPACE} is being terminated")
     cluster.api.refuse("create", "secrets", ending)
     assert await cluster.functions.reconcile(KEY) is None
-    assert [one.resource for one in cluster.api.writes] == ["secrets"]
+    assert [write.resource for write in cluster.api.writes] == ["secrets"]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not done", "done, and not answered"])
@@ -109,8 +109,8 @@ def describe(cluster: ControlledCluster) -> dict[str, Any]:
     """The status, without what differs from object to object."""
     status = copy.deepcopy(cluster.find(FUNCTIONS, "hello")["status"])
     assert isinstance(status, dict)
-    for one in status["conditions"]:
-        del one["lastTransitionTime"]
+    for condition in status["conditions"]:
+        del condition["lastTransitionTime"]
     return status
 
 

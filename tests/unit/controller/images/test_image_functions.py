@@ -41,7 +41,7 @@ def render(image: ResolvedImage = IMAGE, platform: Platform = PLATFORM) -> dict[
 
 SPEC = render()
 (CONTAINER,), (INSTALL,) = SPEC["containers"], SPEC["initContainers"]
-ENVIRONMENT = {one["name"]: one.get("value") for one in CONTAINER["env"]}
+ENVIRONMENT = {variable["name"]: variable.get("value") for variable in CONTAINER["env"]}
 
 
 def test_the_pod_names_the_digest_and_runs_our_agent() -> None:
@@ -57,14 +57,14 @@ def test_the_agent_is_copied_by_its_own_image_and_mounted_read_only() -> None:
     assert INSTALL["image"] == "kubelambda/agent:latest"
     assert INSTALL["args"] == ["install", "/var/run/kubelambda/bin"]
     assert "command" not in INSTALL
-    mounts = {one["mountPath"]: one for one in CONTAINER["volumeMounts"]}
+    mounts = {mount["mountPath"]: mount for mount in CONTAINER["volumeMounts"]}
     assert mounts["/var/run/kubelambda/bin"]["readOnly"] is True
 
 
 def test_the_images_own_directories_are_not_hidden() -> None:
-    mounts = {one["mountPath"] for one in CONTAINER["volumeMounts"]}
+    mounts = {mount["mountPath"] for mount in CONTAINER["volumeMounts"]}
     assert mounts == {"/tmp", "/var/run/kubelambda/bin"}
-    assert {one["name"] for one in SPEC["volumes"]} == {"tmp", "agent"}
+    assert {volume["name"] for volume in SPEC["volumes"]} == {"tmp", "agent"}
 
 
 def test_the_pod_is_as_restricted_as_any_whatever_the_images_user() -> None:
@@ -82,7 +82,7 @@ def test_a_dollar_of_a_command_is_a_dollar() -> None:
     """The kubelet would expand $(KUBELAMBDA_POD), and make one of two dollars."""
     words = ("sh", "-c", "echo $$ $(KUBELAMBDA_NAMESPACE) $HOME")
     (container,) = render(ResolvedImage("a", ImageConfig(words, (), "/$x")))["containers"]
-    variables = {one["name"]: one.get("value") for one in container["env"]}
+    variables = {variable["name"]: variable.get("value") for variable in container["env"]}
     text = variables["KUBELAMBDA_BOOTSTRAP"]
     assert "$" not in text.replace("$$", "")
     assert json.loads(text.replace("$$", "$")) == list(words)
@@ -166,7 +166,7 @@ def test_without_an_image_nothing_is_made(condition: str, transient: bool, reaso
     plan = plan_function(RECORD, observe_image(RECORD, refusal), PLATFORM)
     assert plan.actions == ()
     status = build_status(RECORD, plan.outcome, region="us-east-1", now=NOW)
-    conditions = {one["type"]: one for one in status["conditions"]}
+    conditions = {condition["type"]: condition for condition in status["conditions"]}
     assert conditions["Ready"]["status"] == "False"
     assert conditions[condition]["status"] == "True"
     assert (conditions[condition]["reason"], conditions[condition]["message"]) == (

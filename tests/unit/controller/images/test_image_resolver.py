@@ -34,7 +34,7 @@ async def ask(
 ) -> ResolvedImage | Problem:
     """Resolve ``uri``, or app:1 of the first registry, with those registries allowed."""
     request = ImageRequest(uri or f"{allowed[0].host}/app:1", wanted or ImageConfig())
-    hosts = AllowedRegistries.parse(f"http://{one.host}" for one in allowed)
+    hosts = AllowedRegistries.parse(f"http://{host.host}" for host in allowed)
     return await resolve_image(request, hosts, "amd64")
 
 
@@ -90,7 +90,7 @@ async def test_a_token_is_fetched_anonymously_where_the_registry_asks_for_one(
 
     registry.answer_first = guard
     assert isinstance(await ask(registry), ResolvedImage)
-    tokens = [one for one in registry.requests if one.startswith("/token")]
+    tokens = [request for request in registry.requests if request.startswith("/token")]
     assert tokens == ["/token?scope=repository:app:pull&service=s+x"], "once"
 
 
@@ -200,8 +200,8 @@ async def test_a_manifest_is_not_followed_to_another_host(
 async def test_a_blob_is_followed_to_an_allowed_host_without_the_token(
     registry: OciRegistry, other: OciRegistry
 ) -> None:
-    for one in (registry, other):
-        one.put_image("app:1", **COMMAND)
+    for server in (registry, other):
+        server.put_image("app:1", **COMMAND)
     token_realm = demand_token(f"http://{registry.host}/token")
     to_other = redirect("blobs", f"http://{other.host}")
 

@@ -34,8 +34,8 @@ class Namespace:
         self.api.watch(self._hear, FUNCTIONS)
         self.api.watch(self._hear, NETWORK_POLICIES, MANAGED_SELECTOR)
         for resource in (FUNCTIONS, NETWORK_POLICIES):
-            for one in self.api.find_all(resource):
-                self.intake.take(resource.plural, one)
+            for manifest in self.api.find_all(resource):
+                self.intake.take(resource.plural, manifest)
 
     def _hear(self, event: Event) -> None:
         plural = event.resource.plural
@@ -48,7 +48,7 @@ class Namespace:
         """The verbs of the writes that it takes."""
         before = len(self.api.writes)
         await self.reconciler.reconcile(NAMESPACE)
-        return [one.verb for one in self.api.writes[before:]]
+        return [write.verb for write in self.api.writes[before:]]
 
     def find(self) -> dict[str, Any] | None:
         return self.api.find(NETWORK_POLICIES, NAMESPACE, POLICY_NAME)

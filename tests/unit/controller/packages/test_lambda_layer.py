@@ -49,8 +49,8 @@ def status_of(record: LayerRecord, *claimants: LayerRecord) -> Any:
 def make_store(*layers: dict[str, Any]) -> Store:
     store = Store()
     store.put_function(read(**SPEC))
-    for one in layers:
-        store.put_layer(read_layer(one))
+    for layer in layers:
+        store.put_layer(read_layer(layer))
     return store
 
 
@@ -105,7 +105,9 @@ def test_controller_and_gateway_agree_on_the_configuration() -> None:
     status = build_status(record, outcome, region="us-east-1", now=NOW)
     rendered = render_function(record, RUNTIME, PLATFORM, layers=outcome.layers or ())
     pod = rendered.deployment["spec"]["template"]["spec"]
-    variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+    variables = {
+        variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]
+    }
     registry = LayerRegistry()
     registry.put(build_layer_version(layer))
     fresh = registry.complete(build_function(manifest))
@@ -139,7 +141,7 @@ def environment_of(*layers: dict[str, Any]) -> set[str]:
     known = store.known_layers("apps", record.layers)
     rendered = render_function(record, RUNTIME, PLATFORM, layers=tuple(known.values()))
     (container,) = rendered.deployment["spec"]["template"]["spec"]["containers"]
-    return {one["name"] for one in container["env"]}
+    return {variable["name"] for variable in container["env"]}
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_the_status_of_a_layer_is_what_the_lambda_api_would_say() -> None:
     assert status["layerVersionArn"].endswith(":layer:greeting:1")
     assert len(status["codeSha256"]) == 44
     assert status["codeSize"] > 0
-    assert {one["type"]: one["status"] for one in status["conditions"]} == {
+    assert {condition["type"]: condition["status"] for condition in status["conditions"]} == {
         "Ready": "True",
         "Reconciling": "False",
         "Stalled": "False",
@@ -233,7 +235,7 @@ def test_the_later_object_of_a_version_is_stalled() -> None:
     store.put_layer(second)
     store.put_layer(first)
     claimants = store.layer_claimants(second)
-    assert [one.key[1] for one in claimants] == ["a-1", "other"]
+    assert [claimant.key[1] for claimant in claimants] == ["a-1", "other"]
     stalled = status_of(second, *claimants)["conditions"][0]
     assert (stalled["status"], stalled["reason"]) == ("False", "DuplicateLayerVersion")
     assert "'a-1'" in stalled["message"]

@@ -44,8 +44,8 @@ class Layers:
             self.api, self.store, self.packages, "us-east-1", lambda: self.now_s
         )
         self.api.watch(self._hear, LAYERS)
-        for one in self.api.find_all(LAYERS):
-            self.intake.take(LAYERS.plural, one)
+        for manifest in self.api.find_all(LAYERS):
+            self.intake.take(LAYERS.plural, manifest)
 
     async def _ask(self, names: Sequence[str]) -> frozenset[str]:
         raise PackagesUnavailableError("away")
@@ -66,7 +66,8 @@ class Layers:
         found = self.api.find(LAYERS, NAMESPACE, name)
         assert found is not None
         return {
-            one["type"]: (one["status"], one["reason"]) for one in found["status"]["conditions"]
+            condition["type"]: (condition["status"], condition["reason"])
+            for condition in found["status"]["conditions"]
         }
 
 

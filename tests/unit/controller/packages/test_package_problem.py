@@ -129,7 +129,7 @@ def test_a_layer_whose_package_is_missing_says_so_itself() -> None:
     ):
         refusal = find_package_problem({B: "content.package"}, {B: presence})
         status = build_layer_status(record, refusal, region="us-east-1", now=NOW)
-        found = {one["type"]: one for one in status["conditions"]}
+        found = {condition["type"]: condition for condition in status["conditions"]}
         assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("False", reason)
         assert found["Stalled"]["status"] == stalled
         assert "content.package" in found["Ready"]["message"]

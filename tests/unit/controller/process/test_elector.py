@@ -93,7 +93,7 @@ async def test_f4_a_leader_that_was_stopped_finds_its_term_over_and_ends(
     keeping = contest.start(first.keep_leadership())
     await contest.clock.advance(RENEW_S)
     assert isinstance(keeping.exception(), LeadershipLostError)
-    assert [one for one in contest.api.writes[writes:] if '"first"' in str(one.content)] == []
+    assert [write for write in contest.api.writes[writes:] if '"first"' in str(write.content)] == []
     assert second.is_leading
 
 

@@ -75,9 +75,9 @@ class Process:
 
 def labelled(api: MemoryApi) -> list[str]:
     return [
-        one["metadata"]["name"]
-        for one in api.find_all(PODS, NAMESPACE)
-        if (one["metadata"].get("labels") or {}).get(LEADER) == "true"
+        pod["metadata"]["name"]
+        for pod in api.find_all(PODS, NAMESPACE)
+        if (pod["metadata"].get("labels") or {}).get(LEADER) == "true"
     ]
 
 
@@ -123,7 +123,7 @@ async def test_everything_is_listed_under_the_label_before_it_is_followed() -> N
     process, stop = Process(api, "one"), asyncio.Event()
     living = asyncio.create_task(process.live(stop))
     await process.watches.followed.wait()
-    lists = [one.resource for one in api.calls if one.verb == "list" and not one.namespace]
+    lists = [call.resource for call in api.calls if call.verb == "list" and not call.namespace]
     assert lists[-1] == "lambdafunctions"
     assert {"pods", "deployments", "networkpolicies", "lambdalayers"} < set(lists)
     assert len(labelled(api)) == 1
@@ -146,7 +146,7 @@ async def test_the_lease_is_renewed_while_the_first_lists_take_long() -> None:
     living = asyncio.create_task(process.live(stop))
     await hanging.wait()
     before = len(api.calls)
-    while sum(one.resource == "leases" for one in api.calls[before:]) < 4:
+    while sum(call.resource == "leases" for call in api.calls[before:]) < 4:
         await asyncio.sleep(RENEW_S)
     stop.set()
     await living
@@ -182,7 +182,7 @@ async def test_after_a_stop_the_label_goes_first_and_the_lease_last() -> None:
     await process.watches.followed.wait()
     stop.set()
     await living
-    last = [(one.verb, one.resource) for one in api.writes[-2:]]
+    last = [(write.verb, write.resource) for write in api.writes[-2:]]
     assert last == [("patch", "pods"), ("update", "leases")]
     assert (labelled(api), holder(api)) == ([], "")
     assert not await is_listening(process.parts.demand_server.port)

@@ -115,23 +115,23 @@ class Contested(Contest):
         end = self.clock.now + seconds
         while self.clock.now < end:
             await self.clock.advance(STEP_S)
-            leading = [one for one in processes if one.elector.is_leading]
+            leading = [process for process in processes if process.elector.is_leading]
             assert len(leading) <= 1
 
     async def leads_in_time(self, processes: list[Process]) -> None:
         """With everybody back, somebody leads, and goes on to do so."""
-        for one in processes:
-            one.gate.opened.set()
+        for process in processes:
+            process.gate.opened.set()
         await settle()
-        for one in processes:
-            if one.task.done():
-                one.start()
+        for process in processes:
+            if process.task.done():
+                process.start()
         await self.watch(processes, TAKEOVER_S)
-        for one in processes:
-            if one.task.done():
-                one.start()
+        for process in processes:
+            if process.task.done():
+                process.start()
         await self.watch(processes, TAKEOVER_S)
-        assert sum(one.elector.is_leading for one in processes) == 1
+        assert sum(process.elector.is_leading for process in processes) == 1
 
 
 @pytest.fixture

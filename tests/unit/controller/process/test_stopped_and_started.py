@@ -113,15 +113,15 @@ def delete_by_hand(cluster: ControlledCluster) -> None:
 def take_labels_away(cluster: ControlledCluster) -> None:
     """To watches and lists, the Deployment and its pods are deleted then."""
     for resource in (DEPLOYMENTS, PODS):
-        for one in cluster.api.find_all(resource):
+        for manifest in cluster.api.find_all(resource):
             change = {"metadata": {"labels": {labels.MANAGED_BY: None}}}
-            cluster.api.edit(resource, NAMESPACE, one["metadata"]["name"], change)
+            cluster.api.edit(resource, NAMESPACE, manifest["metadata"]["name"], change)
 
 
 def take_owners_away(cluster: ControlledCluster) -> None:
-    for one in cluster.api.find_all(PODS):
+    for pod in cluster.api.find_all(PODS):
         change = {"metadata": {"ownerReferences": None, "labels": {labels.REVISION: None}}}
-        cluster.api.edit(PODS, NAMESPACE, one["metadata"]["name"], change)
+        cluster.api.edit(PODS, NAMESPACE, pod["metadata"]["name"], change)
 
 
 def delete_the_layer_and_change_code(cluster: ControlledCluster) -> None:
@@ -165,7 +165,7 @@ ONLY_WATCHED: list[Scenario] = [(one_with_environments, take_labels_away)]
 def describe(cluster: ControlledCluster) -> list[Any]:
     """All objects, without what differs from try to try."""
     kinds = (FUNCTIONS, LAYERS, DEPLOYMENTS, PODS, NETWORK_POLICIES, SECRETS)
-    return [_describe(one) for kind in kinds for one in cluster.api.find_all(kind)]
+    return [_describe(manifest) for kind in kinds for manifest in cluster.api.find_all(kind)]
 
 
 def _describe(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -180,13 +180,15 @@ def _describe(manifest: dict[str, Any]) -> dict[str, Any]:
         "deletionTimestamp",
     ):
         metadata.pop(key, None)
-    for one in (described.get("status") or {}).get("conditions") or ():
-        one.pop("lastTransitionTime", None)
+    for condition in (described.get("status") or {}).get("conditions") or ():
+        condition.pop("lastTransitionTime", None)
     return described
 
 
 @pytest.mark.parametrize(
-    ("prepare", "deed"), SCENARIOS, ids=[one[1].__name__.replace("_", " ") for one in SCENARIOS]
+    ("prepare", "deed"),
+    SCENARIOS,
+    ids=[scenario[1].__name__.replace("_", " ") for scenario in SCENARIOS],
 )
 async def test_stopped_after_any_request_and_started_again_it_ends_the_same(
     prepare: Callable[[], Awaitable[ControlledCluster]],
@@ -218,7 +220,7 @@ async def test_stopped_after_any_request_and_started_again_it_ends_the_same(
 @pytest.mark.parametrize(
     ("prepare", "deed"),
     SCENARIOS + ONLY_WATCHED,
-    ids=[one[1].__name__.replace("_", " ") for one in SCENARIOS + ONLY_WATCHED],
+    ids=[scenario[1].__name__.replace("_", " ") for scenario in SCENARIOS + ONLY_WATCHED],
 )
 async def test_events_that_come_late_and_twice_change_nothing(
     prepare: Callable[[], Awaitable[ControlledCluster]],
@@ -245,7 +247,7 @@ async def test_a_request_without_an_answer_is_repeated(after: bool) -> None:
     undisturbed = ControlledCluster()
     create_two(undisturbed)
     await undisturbed.settle()
-    writes = [(one.verb, one.resource) for one in undisturbed.api.writes]
+    writes = [(write.verb, write.resource) for write in undisturbed.api.writes]
     for verb, resource in dict.fromkeys(writes):
         cluster = ControlledCluster()
         create_two(cluster)
@@ -294,11 +296,11 @@ async def test_a_thousand_functions_rendered_anew_touch_no_deployment_but_old_em
     cluster.api.calls.clear()
     cluster.api.edit(RUNTIMES, "", "python3.13", {"spec": {"image": "registry.example/newer"}})
     await cluster.settle()
-    at_once = [one for one in cluster.api.writes if one.resource == "deployments"]
-    assert {one.verb for one in at_once} == {"delete"}
+    at_once = [write for write in cluster.api.writes if write.resource == "deployments"]
+    assert {call.verb for call in at_once} == {"delete"}
     assert len(at_once) == 10, "as many as the pace allows at once"
     await cluster.pass_time(10)
-    removed = [one for one in cluster.api.writes if one.resource == "deployments"]
+    removed = [write for write in cluster.api.writes if write.resource == "deployments"]
     assert 25 <= len(removed) <= 31, "two a second"
     await cluster.pass_time(20)
     assert cluster.api.find_all(DEPLOYMENTS) == []

@@ -137,7 +137,7 @@ class Model:
             self.add(key)
 
     def pass_time(self, now: float) -> None:
-        for key, due in sorted(self.due.items(), key=lambda one: one[1]):
+        for key, due in sorted(self.due.items(), key=lambda item: item[1]):
             if due <= now:
                 del self.due[key]
                 self.add(key)

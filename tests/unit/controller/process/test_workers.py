@@ -35,7 +35,7 @@ class Reconciler:
         return await self._outcome(key[1])
 
     def times(self, name: str) -> list[float]:
-        return [moment for moment, one in self.asked if one == name]
+        return [moment for moment, asked_name in self.asked if asked_name == name]
 
 
 async def run_for(
@@ -76,7 +76,7 @@ def test_a_hundred_events_leave_one_look_a_period() -> None:
         return reconciler.times("f")
 
     times = run_jumping(run())
-    busy = [one for one in times if one < 1.0]
+    busy = [moment for moment in times if moment < 1.0]
     assert len(busy) >= 100
     assert len(times) - len(busy) in (11, 12), "one look in five seconds afterwards"
 
@@ -100,7 +100,9 @@ ERRORS: list[tuple[str, Callable[[], BaseException]]] = [
 ]
 
 
-@pytest.mark.parametrize("error", [one[1] for one in ERRORS], ids=[one[0] for one in ERRORS])
+@pytest.mark.parametrize(
+    "error", [error[1] for error in ERRORS], ids=[error[0] for error in ERRORS]
+)
 def test_what_stops_one_object_stops_no_worker(error: Callable[[], BaseException]) -> None:
     """More failures than workers: all of them are still there for the others."""
 

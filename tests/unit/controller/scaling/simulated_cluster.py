@@ -75,25 +75,27 @@ class Gateway:
             self.waiting,
             tuple(
                 EnvironmentReport(
-                    one.pod,
+                    environment.pod,
                     "",
                     self.function.serving_digest,
-                    one.state,  # type: ignore[arg-type]
-                    now - one.until if one.state == "idle" else 0.0,
+                    environment.state,  # type: ignore[arg-type]
+                    now - environment.until if environment.state == "idle" else 0.0,
                 )
-                for one in self.environments.values()
+                for environment in self.environments.values()
             ),
             self.event_s * 1000 if self.tells_duration and self.served else None,
         )
 
     def work(self, now: float) -> None:
-        for one in self.environments.values():
-            if one.state == "starting" or (one.state == "busy" and now >= one.until):
-                self.served += one.state == "busy"
-                one.state, one.until = "idle", now
-            if one.state == "idle" and self.waiting:
+        for environment in self.environments.values():
+            if environment.state == "starting" or (
+                environment.state == "busy" and now >= environment.until
+            ):
+                self.served += environment.state == "busy"
+                environment.state, environment.until = "idle", now
+            if environment.state == "idle" and self.waiting:
                 self.waiting -= 1
-                one.state, one.until = "busy", now + self.event_s
+                environment.state, environment.until = "busy", now + self.event_s
 
 
 class SimulatedCluster:
@@ -123,7 +125,7 @@ class SimulatedCluster:
         self.records = [
             read_function(make_function(name, uid=f"uid-{name}", **spec)) for name in names
         ]
-        self.gateways = {one.uid: Gateway(one, event_s) for one in self.records}
+        self.gateways = {record.uid: Gateway(record, event_s) for record in self.records}
         self.presence = Presence()
         self.killed_busy: list[str] = []
         self.created: Counter[str] = Counter()
@@ -186,33 +188,35 @@ class SimulatedCluster:
     def pods(self, name: str = "") -> list[Manifest]:
         """Those that are not on their way out."""
         return [
-            one
-            for one in self._pods.values()
-            if "deletionTimestamp" not in one["metadata"]
-            and one["metadata"]["labels"][labels.FUNCTION_UID].endswith(name)
+            manifest
+            for manifest in self._pods.values()
+            if "deletionTimestamp" not in manifest["metadata"]
+            and manifest["metadata"]["labels"][labels.FUNCTION_UID].endswith(name)
         ]
 
     def pending(self, name: str = "") -> list[Manifest]:
-        return [one for one in self.pods(name) if _phase(one) == "Pending"]
+        return [pod for pod in self.pods(name) if _phase(pod) == "Pending"]
 
     def deployments(self) -> list[str]:
         return list(self._deployments)
 
     def replicas(self) -> int:
-        return sum(one["spec"].get("replicas", 0) for one in self._deployments.values())
+        return sum(manifest["spec"].get("replicas", 0) for manifest in self._deployments.values())
 
     def live(self, name: str) -> list[Manifest]:
         """Pods of environments that serve or will: no victims, nothing that has ended."""
         return [
-            one
-            for one in self.pods(name)
-            if labels.DELETION_COST not in (one["metadata"].get("annotations") or {})
-            and _phase(one) in ("Pending", "Running")
+            pod
+            for pod in self.pods(name)
+            if labels.DELETION_COST not in (pod["metadata"].get("annotations") or {})
+            and _phase(pod) in ("Pending", "Running")
         ]
 
     def scale_by_hand(self, name: str, replicas: int) -> None:
         """As ``kubectl scale`` does it."""
-        (deployment,) = (one for one in self._deployments if one.startswith(f"{name}-"))
+        (deployment,) = (
+            manifest for manifest in self._deployments if manifest.startswith(f"{name}-")
+        )
         content = {"spec": {"replicas": replicas}}
         self.api.edit(
             DEPLOYMENTS, "apps", deployment, content, manager="kubectl", subresource="scale"
@@ -232,7 +236,7 @@ class SimulatedCluster:
         if self.are_gateways_up:
             for gateway in self.gateways.values():
                 gateway.work(self.now)
-            demands = tuple(one.report(self.now) for one in self.gateways.values())
+            demands = tuple(gateway.report(self.now) for gateway in self.gateways.values())
             report = DemandReport("gw", next(self._sequence), demands)
             for drain in self.scaler.take_report(report).drains:
                 self._drain(drain)
@@ -301,18 +305,18 @@ class SimulatedCluster:
         for deployment in self._deployments.values():
             selector = deployment["spec"]["selector"]["matchLabels"]
             mine = [
-                one
-                for one in self.pods()
-                if selector.items() <= one["metadata"]["labels"].items()
-                and one["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet"
-                and _phase(one) in ("Pending", "Running")
+                pod
+                for pod in self.pods()
+                if selector.items() <= pod["metadata"]["labels"].items()
+                and pod["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet"
+                and _phase(pod) in ("Pending", "Running")
             ]
             wanted = deployment["spec"].get("replicas", 0)
             for _ in range(min(left, wanted - len(mine))):
                 left -= 1
                 self._seed_pod(deployment)
-            for one in sorted(mine, key=_rank)[: max(0, len(mine) - wanted)]:
-                self._delete(one)
+            for pod in sorted(mine, key=_rank)[: max(0, len(mine) - wanted)]:
+                self._delete(pod)
 
     def _seed_pod(self, deployment: Manifest) -> None:
         template = deployment["spec"]["template"]
@@ -335,18 +339,18 @@ class SimulatedCluster:
     def _schedule(self) -> None:
         everything = list(self._pods.values())
         used = sum(
-            bool(one["spec"].get("nodeName")) and _phase(one) in ("Pending", "Running")
-            for one in everything
+            bool(manifest["spec"].get("nodeName")) and _phase(manifest) in ("Pending", "Running")
+            for manifest in everything
         )
-        for one in everything:
-            name = one["metadata"]["name"]
-            if one["spec"].get("nodeName") or "deletionTimestamp" in one["metadata"]:
+        for manifest in everything:
+            name = manifest["metadata"]["name"]
+            if manifest["spec"].get("nodeName") or "deletionTimestamp" in manifest["metadata"]:
                 continue
             if used < self.room:
                 used += 1
                 self.api.edit(PODS, "apps", name, {"spec": {"nodeName": "node"}})
                 self._set_status(name, {"phase": "Pending", "conditions": []})
-            elif not (one.get("status") or {}).get("conditions"):
+            elif not (manifest.get("status") or {}).get("conditions"):
                 refused = {
                     "type": "PodScheduled",
                     "status": "False",
@@ -356,14 +360,14 @@ class SimulatedCluster:
                 self._set_status(name, {"phase": "Pending", "conditions": [refused]})
 
     def _play_kubelet(self) -> None:
-        for one in list(self._pods.values()):
-            name, metadata = one["metadata"]["name"], one["metadata"]
+        for manifest in list(self._pods.values()):
+            name, metadata = manifest["metadata"]["name"], manifest["metadata"]
             if "deletionTimestamp" in metadata:
                 self.api.remove(PODS, "apps", name)
-            elif one["spec"].get("nodeName") and _phase(one) == "Pending":
+            elif manifest["spec"].get("nodeName") and _phase(manifest) == "Pending":
                 self._ages[metadata["uid"]] += 1
                 if self._ages[metadata["uid"]] >= self.start_steps:
-                    self._run_container(one)
+                    self._run_container(manifest)
 
     def _run_container(self, manifest: Manifest) -> None:
         name, metadata = manifest["metadata"]["name"], manifest["metadata"]

@@ -40,7 +40,7 @@ async def test_over_the_pace_of_deployments_pods_are_made_directly() -> None:
     cluster = SimulatedCluster("f", event_s=5)
     cluster.gateway("f").waiting = 40
     await cluster.steps(2)
-    kinds = [one["metadata"]["ownerReferences"][0]["kind"] for one in cluster.pods()]
+    kinds = [pod["metadata"]["ownerReferences"][0]["kind"] for pod in cluster.pods()]
     assert len(kinds) == 40
     assert kinds.count("ReplicaSet") == 10
     await cluster.steps(IDLE_S + 10, 1.0)
@@ -184,7 +184,9 @@ async def test_a_refusal_is_remembered_for_the_conditions() -> None:
     await cluster.steps(10)
     report = cluster.start_backoff.report("uid-f")
     assert report.refusal == QUOTA
-    attempts = [one for one in cluster.api.calls if (one.verb, one.resource) == ("create", "pods")]
+    attempts = [
+        call for call in cluster.api.calls if (call.verb, call.resource) == ("create", "pods")
+    ]
     assert len(attempts) <= 6, "at growing intervals"
     cluster.api.permit()
     await cluster.steps(16)
@@ -199,7 +201,7 @@ async def test_in_a_namespace_that_is_being_deleted_nothing_is_tried_at_every_lo
     cluster.api.refuse("create", "deployments", ForbiddenError(ending))
     cluster.gateway("f").waiting = 3
     await cluster.steps(3)
-    attempts = [one for one in cluster.api.writes if one.resource in ("pods", "deployments")]
+    attempts = [write for write in cluster.api.writes if write.resource in ("pods", "deployments")]
     assert 1 <= len(attempts) <= 4, "about one a second"
     assert cluster.start_backoff.report("uid-f").refusal == ""
 
@@ -325,7 +327,9 @@ def test_any_history_converges(
         for count, pause in bursts:
             # As a gateway admits them: never more than are reserved.
             for gateway in cluster.gateways.values():
-                busy = sum(one.state == "busy" for one in gateway.environments.values())
+                busy = sum(
+                    environment.state == "busy" for environment in gateway.environments.values()
+                )
                 limit = count if cap is None else max(0, cap - busy - gateway.waiting)
                 gateway.waiting += min(count, limit)
             for _ in range(pause):
@@ -340,9 +344,9 @@ def test_any_history_converges(
         # As long as the work takes in the room that there is, and time to begin with.
         events = len(cluster.gateways) * sum(count for count, _ in bursts)
         end = cluster.now + 60 + events * event_s / min(room, 9)
-        while cluster.now < end and any(one.waiting for one in cluster.gateways.values()):
+        while cluster.now < end and any(gateway.waiting for gateway in cluster.gateways.values()):
             await cluster.step()
-        assert all(one.waiting == 0 for one in cluster.gateways.values())
+        assert all(gateway.waiting == 0 for gateway in cluster.gateways.values())
         await cluster.steps(STARTING_S + 5)
         assert cluster.pending() == [], "nobody waits for it any more"
         await cluster.steps(IDLE_S + 20, 1.0)

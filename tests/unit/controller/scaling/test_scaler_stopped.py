@@ -83,20 +83,24 @@ async def run_to_its_end(cluster: SimulatedCluster) -> None:
 
 
 def check_end(cluster: SimulatedCluster, events: int) -> None:
-    assert sum(one.waiting for one in cluster.gateways.values()) == 0, "nothing is lost"
-    assert sum(one.served for one in cluster.gateways.values()) == events
+    assert sum(gateway.waiting for gateway in cluster.gateways.values()) == 0, "nothing is lost"
+    assert sum(gateway.served for gateway in cluster.gateways.values()) == events
     assert cluster.killed_busy == []
     assert (cluster.replicas(), cluster.pods()) == (0, [])
 
 
 def count_events(cluster: SimulatedCluster) -> int:
     return sum(
-        one.waiting + one.served + sum(env.state == "busy" for env in one.environments.values())
-        for one in cluster.gateways.values()
+        gateway.waiting
+        + gateway.served
+        + sum(env.state == "busy" for env in gateway.environments.values())
+        for gateway in cluster.gateways.values()
     )
 
 
-@pytest.mark.parametrize("prepare", SCENARIOS, ids=lambda one: one.__name__.replace("_", " "))
+@pytest.mark.parametrize(
+    "prepare", SCENARIOS, ids=lambda scenario: scenario.__name__.replace("_", " ")
+)
 async def test_stopped_after_any_request_the_next_scaler_comes_to_the_same_end(
     prepare: Prepare, caplog: pytest.LogCaptureFixture
 ) -> None:

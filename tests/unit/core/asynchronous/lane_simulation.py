@@ -65,7 +65,7 @@ class Simulation:
 
     def _tick(self) -> None:
         while self._backlog and self._backlog[0][0] <= self.now:
-            lanes = max(self._dispatchers, key=lambda one: one.lease_limit)
+            lanes = max(self._dispatchers, key=lambda dispatcher: dispatcher.lease_limit)
             if not lanes.lease_limit:
                 break
             _, _, function, key = heapq.heappop(self._backlog)
@@ -74,8 +74,8 @@ class Simulation:
         for lanes in self._dispatchers:
             for key in lanes.take(self.now):
                 self._start(key)
-            for one in lanes.give_back(self.now):
-                self._return(one)
+            for returned in lanes.give_back(self.now):
+                self._return(returned)
             lanes.forget_idle(self.now)
         self._later(TICK_S, self._tick)
 

@@ -131,9 +131,9 @@ def test_l9_what_goes_back_is_not_put_off_for_long_while_its_function_makes_prog
     simulation.offer("slow", 1_500)
     simulation.run_until(1_600.0)
     assert len(simulation.done_at) >= 1_400
-    late = [one.delay_s for one in simulation.returned[1_000:]]
+    late = [event.delay_s for event in simulation.returned[1_000:]]
     assert late
-    assert all(one is not None and one <= RETURN_S_MAX for one in late)
+    assert all(delay_s is not None and delay_s <= RETURN_S_MAX for delay_s in late)
 
 
 def test_l7_there_is_room_for_one_more_function_beside_any() -> None:

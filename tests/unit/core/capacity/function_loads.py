@@ -16,7 +16,7 @@ def pod(name: str, state: str = "busy", revision: str = NOW, **more: object) -> 
 
 
 def load(*pods: PodLoad, replicas: dict[str, int] | None = None, **more: object) -> FunctionLoad:
-    asked = {NOW: sum(one.revision == NOW for one in pods)} if replicas is None else replicas
+    asked = {NOW: sum(made.revision == NOW for made in pods)} if replicas is None else replicas
     return FunctionLoad(current=NOW, replicas=asked, pods=pods, **more)  # type: ignore[arg-type]
 
 

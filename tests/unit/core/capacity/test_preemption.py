@@ -67,17 +67,17 @@ loads = st.lists(
 @given(loads)
 def test_never_more_than_what_waits_but_for_one_environment(world: list[PreemptionLoad]) -> None:
     """R4: the last one may be larger than what is still missing."""
-    by_key = {one.key: one for one in world}
+    by_key = {load.key: load for load in world}
     victims = choose_victims(world)
     freed = [by_key[key].memory_mb for key, _ in victims]
-    wanted = sum(one.unscheduled * one.memory_mb for one in world)
+    wanted = sum(load.unscheduled * load.memory_mb for load in world)
     assert not freed or sum(freed) - freed[-1] < wanted
 
 
 @given(loads)
 def test_nobody_who_waits_gives_anything(world: list[PreemptionLoad]) -> None:
     """R2: so two functions that both wait never take turns at undoing each other."""
-    waiting = {one.key for one in world if one.is_waiting}
+    waiting = {load.key for load in world if load.is_waiting}
     assert not waiting & {key for key, _ in choose_victims(world)}
 
 

@@ -44,7 +44,7 @@ worlds = st.builds(
 
 @given(worlds)
 def test_only_idle_and_dead_environments_are_ever_drained(world: FunctionLoad) -> None:
-    by_name = {one.name: one for one in world.pods}
+    by_name = {pod.name: pod for pod in world.pods}
     for name in plan_scaling(world, IDLE_S).drain:
         assert by_name[name].state in ("idle", "unlinked") or by_name[name].restarted
         assert not by_name[name].terminating
@@ -57,7 +57,7 @@ def test_current_replicas_never_rise_over_the_reservation_and_its_victims(
     target = replicas(world).get(NOW)
     if world.cap is None or target is None or target <= world.replicas[NOW]:
         return
-    leaving = sum(one.draining and not one.terminating for one in world.pods)
+    leaving = sum(pod.draining and not pod.terminating for pod in world.pods)
     assert target <= world.cap + leaving
 
 
@@ -68,7 +68,7 @@ def test_a_plan_that_was_carried_out_is_not_made_again(world: FunctionLoad) -> N
     after = replace(
         world,
         replicas={**world.replicas, **plan.replicas},
-        pods=[replace(one, draining=one.draining or one.name in plan.drain) for one in world.pods],
+        pods=[replace(pod, draining=pod.draining or pod.name in plan.drain) for pod in world.pods],
     )
     assert not set(plan_scaling(after, IDLE_S).drain) & set(plan.drain)
 
@@ -86,9 +86,9 @@ def test_wanted_is_never_negative_and_covers_what_waits_where_nothing_is_reserve
 @given(worlds)
 def test_failed_pods_change_nothing_but_their_own_deletion(world: FunctionLoad) -> None:
     """S7; but for an event that a gateway still counts as running in one."""
-    pods = [replace(one, state="unlinked") if one.failed else one for one in world.pods]
+    pods = [replace(pod, state="unlinked") if pod.failed else pod for pod in world.pods]
     world = replace(world, pods=pods)
-    without = replace(world, pods=[one for one in world.pods if not one.failed])
+    without = replace(world, pods=[pod for pod in world.pods if not pod.failed])
     plan, expected = plan_scaling(world, IDLE_S), plan_scaling(without, IDLE_S)
     assert (plan.replicas, plan.drain) == (expected.replicas, expected.drain)
     assert set(expected.delete) <= set(plan.delete)
@@ -102,7 +102,7 @@ def test_replicas_never_become_negative(world: FunctionLoad) -> None:
 @given(worlds)
 def test_only_pending_pods_are_withdrawn(world: FunctionLoad) -> None:
     """S8: and none while it is waited for."""
-    by_name = {one.name: one for one in world.pods}
+    by_name = {pod.name: pod for pod in world.pods}
     plan = plan_scaling(world, IDLE_S)
     for name in plan.withdraw:
         assert by_name[name].pending

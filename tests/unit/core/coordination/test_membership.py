@@ -100,7 +100,7 @@ def test_m5_what_a_silent_gateway_held_counts_until_it_is_heard_of() -> None:
 
     def count(now: float, heard: int = 0) -> int:
         return count_elsewhere(
-            [living, silent], lambda one: one.in_flight.get(REF, 0), now, heard=heard
+            [living, silent], lambda heartbeat: heartbeat.in_flight.get(REF, 0), now, heard=heard
         )
 
     assert count(100.0) == 5
@@ -155,14 +155,14 @@ def test_m2_gateways_that_hear_each_other_agree_within_two_rounds(
     """Whatever views they begin with, one leader's view reaches everybody."""
     epochs = st.integers(min_value=0, max_value=2 * NOW_MS) | st.integers(2**50, 2**60)
     members = st.lists(st.sampled_from([A, B, C]), unique=True, min_size=1)
-    views = {one: View(data.draw(epochs), tuple(sorted(data.draw(members)))) for one in alive}
+    views = {member: View(data.draw(epochs), tuple(sorted(data.draw(members)))) for member in alive}
     for _ in range(3):
-        said = {one: say(one, view) for one, view in views.items()}
-        for one in alive:
-            others = [said[other] for other in alive if other != one]
+        said = {member: say(member, view) for member, view in views.items()}
+        for member in alive:
+            others = [said[other] for other in alive if other != member]
             for other in others:
-                views[one] = choose_view(views[one], other.heartbeat.view, NOW_MS)
-            views[one] = plan(one, views[one], others)
+                views[member] = choose_view(views[member], other.heartbeat.view, NOW_MS)
+            views[member] = plan(member, views[member], others)
     assert {view.members for view in views.values()} == {tuple(sorted(alive))}
     assert len({view.epoch for view in views.values()}) == 1
 

@@ -16,7 +16,7 @@ def test_an_owner_that_stays_keeps_its_functions(
     owner = choose_owner(namespace, name, members)
     for leaver in members:
         if leaver != owner:
-            rest = [one for one in members if one != leaver]
+            rest = [member for member in members if member != leaver]
             assert choose_owner(namespace, name, rest) == owner
 
 

@@ -65,7 +65,7 @@ def test_the_digest_changes_with_everything_that_is_run() -> None:
         ResolvedImage("a@sha256:1", ImageConfig(("a", "b"), (), "/")),
         ResolvedImage("a@sha256:1", ImageConfig(("a",), ("b",), "/srv")),
     ]
-    assert len({one.digest for one in images}) == len(images)
+    assert len({image.digest for image in images}) == len(images)
 
 
 def test_a_configuration_says_command_and_directory() -> None:

@@ -63,5 +63,5 @@ def test_the_zip_of_inline_files_is_readable_for_all_and_keeps_programs() -> Non
     archive = build_inline_zip({"a/é.py": "x", "bin/tool": "#!/bin/sh\n"})
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         assert opened.read("a/é.py") == b"x"
-        modes = {one.filename: one.external_attr >> 16 for one in opened.infolist()}
+        modes = {entry.filename: entry.external_attr >> 16 for entry in opened.infolist()}
     assert modes == {"a/é.py": 0o100644, "bin/tool": 0o100755}

@@ -27,17 +27,17 @@ NAMES = {"LONG": "x" * 2000, "DEEP": "a/" * 100 + "x"}
 def pack(entries: Sequence[Mapping[str, str]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for one in entries:
+        for described in entries:
             entry = zipfile.ZipInfo("x")
-            entry.filename = NAMES.get(one["name"], one["name"])
+            entry.filename = NAMES.get(described["name"], described["name"])
             entry.create_system = 3
-            entry.external_attr = int(one.get("mode", "0100644"), 8) << 16
-            archive.writestr(entry, one.get("text", ""))
+            entry.external_attr = int(described.get("mode", "0100644"), 8) << 16
+            archive.writestr(entry, described.get("text", ""))
     return buffer.getvalue()
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda one: one["rule"])
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["rule"])
 def test_the_shared_vectors_are_judged_as_the_agent_judges_them(vector: dict[str, Any]) -> None:
     content = pack(vector["entries"])
     if "refused" not in vector:

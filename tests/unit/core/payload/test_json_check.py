@@ -119,7 +119,9 @@ def test_f17_what_is_wrong_far_inside_a_token_is_found(payload: bytes) -> None:
 POSSESSIVE_GROUP = re.compile(r"\)(?:[*+?]|\{[\d,]*\})\+")
 
 
-PATTERNS = {name: one for name, one in vars(json_check).items() if isinstance(one, re.Pattern)}
+PATTERNS = {
+    name: pattern for name, pattern in vars(json_check).items() if isinstance(pattern, re.Pattern)
+}
 
 
 @pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)

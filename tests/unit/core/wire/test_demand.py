@@ -69,7 +69,9 @@ LENGTHS = [
 def test_another_length_of_events_is_news_to_those_who_wait(
     waiting: int, former: float | None, present: float | None, expected: bool
 ) -> None:
-    told, known = (FunctionDemand("n", "f", "u", waiting, (), one) for one in (former, present))
+    told, known = (
+        FunctionDemand("n", "f", "u", waiting, (), duration_ms) for duration_ms in (former, present)
+    )
     assert has_changed(told, known, 0.0) is expected
 
 
@@ -131,7 +133,7 @@ NUMBERS_IN_A_REPORT = {
 )
 @pytest.mark.parametrize("member", NUMBERS_IN_A_REPORT)
 def test_a_number_of_a_report_is_one_within_bounds(member: str, number: str) -> None:
-    sequence, functions = (one.format(number) for one in NUMBERS_IN_A_REPORT[member])
+    sequence, functions = (text.format(number) for text in NUMBERS_IN_A_REPORT[member])
     body = f'{{"gateway":"g","sequence":{sequence},"functions":{functions}}}'
     with pytest.raises(MalformedDemandError):
         decode_report(body.encode())

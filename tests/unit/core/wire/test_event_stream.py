@@ -22,9 +22,9 @@ def test_the_frame_that_boto_accepted_to_the_byte() -> None:
 @given(st.lists(st.binary(max_size=2_000), max_size=5))
 def test_botos_own_parser_gets_back_what_was_sent(chunks: list[bytes]) -> None:
     buffer = EventStreamBuffer()
-    buffer.add_data(b"".join(encode_chunk(one) for one in chunks) + encode_complete())
+    buffer.add_data(b"".join(encode_chunk(chunk) for chunk in chunks) + encode_complete())
     events = list(buffer)
-    assert [one.payload for one in events[:-1]] == chunks
+    assert [event.payload for event in events[:-1]] == chunks
     assert events[-1].headers[":event-type"] == "InvokeComplete"
     assert events[-1].payload == b"{}"
 

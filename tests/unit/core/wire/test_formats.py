@@ -99,19 +99,19 @@ heartbeats = st.builds(
 
 def to_old(value: Any, kind: type) -> Any:
     """``value`` as a value of the release before: the members that it had."""
-    return kind(**{one.name: getattr(value, one.name) for one in fields(kind)})
+    return kind(**{field.name: getattr(value, field.name) for field in fields(kind)})
 
 
 def to_old_report(report: demand.DemandReport) -> old_demand.DemandReport:
     """The same of a report, with all that is in it."""
     functions = tuple(
         replace(
-            to_old(one, old_demand.FunctionDemand),
+            to_old(function, old_demand.FunctionDemand),
             environments=tuple(
-                to_old(other, old_demand.EnvironmentReport) for other in one.environments
+                to_old(other, old_demand.EnvironmentReport) for other in function.environments
             ),
         )
-        for one in report.functions
+        for function in report.functions
     )
     return old_demand.DemandReport(report.gateway, report.sequence, functions)
 
@@ -223,8 +223,8 @@ def test_the_controller_reads_reports_of_the_gateway_before(report: demand.Deman
 def test_replies_are_read_in_both_directions(drains: tuple[demand.Drain, ...]) -> None:
     to_old_gateway = demand.encode_reply(demand.DemandReply(drains, 7))
     read = old_demand.decode_reply(to_old_gateway)
-    assert [(one.namespace, one.name, one.pod) for one in read] == [
-        (one.namespace, one.name, one.pod) for one in drains
+    assert [(drain.namespace, drain.name, drain.pod) for drain in read] == [
+        (drain.namespace, drain.name, drain.pod) for drain in drains
     ]
     from_old = demand.decode_reply(old_demand.encode_reply(read))
     assert from_old == demand.DemandReply(drains, 0), "no sequence: whole reports only"
@@ -253,8 +253,8 @@ def test_members_that_a_later_release_adds_to_demand_are_ignored(
 def test_the_gateway_before_reads_heartbeats(heartbeat: membership.Heartbeat) -> None:
     decoded = old_membership.decode_heartbeat(membership.encode_heartbeat(heartbeat))
     assert decoded.view.epoch == heartbeat.view.epoch
-    assert [one.name for one in decoded.view.members] == [
-        one.name for one in heartbeat.view.members
+    assert [member.name for member in decoded.view.members] == [
+        member.name for member in heartbeat.view.members
     ]
     assert (decoded.in_flight, decoded.accounts) == (heartbeat.in_flight, heartbeat.accounts)
     assert (decoded.serving, decoded.incarnation) == (heartbeat.serving, heartbeat.incarnation)
@@ -273,8 +273,8 @@ def test_members_that_a_later_release_adds_to_heartbeats_are_ignored(
     heartbeat: membership.Heartbeat,
 ) -> None:
     raw = json.loads(membership.encode_heartbeat(heartbeat)) | {"later": {}}
-    raw["members"] = [[*one, "later"] for one in raw["members"]]
-    raw["inFlight"] = [[*one, 1] for one in raw["inFlight"]]
+    raw["members"] = [[*member, "later"] for member in raw["members"]]
+    raw["inFlight"] = [[*entry, 1] for entry in raw["inFlight"]]
     assert membership.decode_heartbeat(json.dumps(raw).encode()) == heartbeat
 
 
@@ -283,7 +283,7 @@ def test_members_that_a_later_release_adds_to_heartbeats_are_ignored(
 
 @given(st.lists(st.binary(max_size=4), max_size=5, unique=True))
 def test_questions_for_packages_are_read_in_both_directions(contents: list[bytes]) -> None:
-    asked = [hashlib.sha256(one).hexdigest() for one in contents]
+    asked = [hashlib.sha256(content).hexdigest() for content in contents]
     question, answer = package_lookup.encode_lookup(asked), package_lookup.encode_missing(asked)
     assert old_package_lookup.decode_lookup(question) == asked
     assert old_package_lookup.decode_missing(answer, asked) == frozenset(asked)
@@ -318,8 +318,8 @@ HELLO: dict[str, Any] = {
 
 def test_a_hello_of_an_agent_before_is_read_and_brings_nobodys_word() -> None:
     old, new = old_hello.decode_hello(HELLO), decode_hello(HELLO)
-    for one in fields(old_hello.Hello):
-        assert getattr(new, one.name) == getattr(old, one.name)
+    for field in fields(old_hello.Hello):
+        assert getattr(new, field.name) == getattr(old, field.name)
     assert new.epoch_proof == ""
 
 

@@ -78,7 +78,7 @@ async def test_packages_and_unknown_layers_are_left_alone(tmp_path: Path) -> Non
     others = (Layer("p", 1, "ab" * 32, UploadedPackage("ab" * 32)), Layer("unknown", 1))
     kept = Layer("a", 1, SHA256, INSIDE)
     assert await keep(DirectoryPackages(tmp_path / "store"), tmp_path, *others, kept) == CONTENT
-    assert [one.name for one in (tmp_path / "store").iterdir()] == [SHA256]
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [SHA256]
 
 
 class OddOnce(DirectoryPackages):

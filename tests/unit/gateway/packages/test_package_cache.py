@@ -69,7 +69,7 @@ async def test_what_was_used_longest_ago_leaves_and_stays_readable_for_its_reade
     file, _ = await cache.open(first)
     await read(cache, second)
     await read(cache, third)
-    left = {one.name for one in (tmp_path / "cache").iterdir()}
+    left = {path.name for path in (tmp_path / "cache").iterdir()}
     assert left == {second, third}
     with file:
         assert file.read() == b"111111"

@@ -1,33 +1,16 @@
 using System;
 using System.Collections.Generic;
-using System.IO;
 using System.Linq;
 using System.Text;
+using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
-using System.Web.Script.Serialization;
 using Amazon.Lambda.Core;
 
 [assembly: LambdaSerializer(typeof(Example.Json))]
 
 namespace Example
 {
-    public class Json : ILambdaSerializer
-    {
-        static readonly JavaScriptSerializer Reader = new JavaScriptSerializer { MaxJsonLength = int.MaxValue };
-
-        public T Deserialize<T>(Stream input)
-        {
-            return Reader.Deserialize<T>(new StreamReader(input, Encoding.UTF8).ReadToEnd());
-        }
-
-        public void Serialize<T>(T value, Stream output)
-        {
-            var text = Encoding.UTF8.GetBytes(Reader.Serialize(value));
-            output.Write(text, 0, text.Length);
-        }
-    }
-
     public class Refused : Exception
     {
         public Refused(string message) : base(message) { }
@@ -37,38 +20,42 @@ namespace Example
     {
         int count = 0;
 
-        public async Task<object> Handle(Dictionary<string, object> asked, ILambdaContext context)
+        public async Task<object> Handle(Dictionary<string, JsonElement> asked, ILambdaContext context)
         {
             count += 1;
-            switch ((string)asked["ask"])
+            switch (asked["ask"].GetString())
             {
                 case "echo":
                     return asked["value"];
                 case "environment":
-                    return ((System.Collections.IEnumerable)asked["names"]).Cast<string>()
+                    return asked["names"].EnumerateArray().Select(name => name.GetString())
                         .ToDictionary(name => name, name => Environment.GetEnvironmentVariable(name));
                 case "context":
                     return Describe(context);
                 case "client":
-                    return context.ClientContext == null ? null : context.ClientContext.Custom;
+                    return context.ClientContext.Custom;
                 case "raise":
                     throw new Refused("no");
                 case "exit":
                     Environment.Exit(3);
                     return null;
                 case "sleep":
-                    await Task.Delay((int)asked["seconds"] * 1000);
+                    await Task.Delay(asked["seconds"].GetInt32() * 1000);
                     return null;
                 case "text":
-                    return new string('z', (int)asked["length"]);
+                    return new string('z', asked["length"].GetInt32());
                 case "measure":
-                    return ((string)asked["text"]).Length;
+                    return asked["text"].GetString().Length;
                 case "log":
                     Console.WriteLine("line one");
                     context.Logger.LogLine("line two");
                     return null;
                 case "print":
-                    Console.WriteLine((string)asked["text"]);
+                    // Not by Console.Out, whose lines are records of the log, as with AWS's client.
+                    using (var output = Console.OpenStandardOutput())
+                    {
+                        output.Write(Encoding.UTF8.GetBytes(asked["text"].GetString() + "\n"));
+                    }
                     return null;
                 default:
                     return count;

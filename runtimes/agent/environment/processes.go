@@ -17,8 +17,8 @@ import (
 
 const extensionsDirectory = "extensions"
 
-// generation is one start of extensions and runtime, which live and end together.
-type generation struct {
+// processSet is one start of extensions and runtime, which live and end together.
+type processSet struct {
 	registry extensions.Registry
 	members  map[*extensions.Extension]*member
 	started  time.Time
@@ -40,10 +40,10 @@ type member struct {
 	gone   chan struct{}
 }
 
-// startGeneration starts the extensions and, where there are none to wait for, the runtime; phase is
+// startProcesses starts the extensions and, where there are none to wait for, the runtime; phase is
 // init or, inside an event, invoke.
-func (e *Environment) startGeneration(phase string) *failure {
-	e.generation = &generation{members: map[*extensions.Extension]*member{}, started: time.Now()}
+func (e *Environment) startProcesses(phase string) *failure {
+	e.processes = &processSet{members: map[*extensions.Extension]*member{}, started: time.Now()}
 	e.hub.Begin(e.configuration.LogFormat == "JSON")
 	e.hub.Tell(time.Now(), e.describeStart(phase).Record())
 	for _, path := range e.findExtensions() {
@@ -56,7 +56,7 @@ func (e *Environment) startGeneration(phase string) *failure {
 
 // startRuntimeWhenComplete starts the runtime once all external extensions have registered.
 func (e *Environment) startRuntimeWhenComplete() *failure {
-	if e.runtime != nil || !e.generation.registry.Complete() {
+	if e.runtime != nil || !e.processes.registry.Complete() {
 		return nil
 	}
 	return e.startRuntime()
@@ -77,7 +77,7 @@ func (e *Environment) findExtensions() []string {
 }
 
 func (e *Environment) startExtension(path string) *failure {
-	extension, fits := e.generation.registry.Expect(filepath.Base(path), newIdentifier())
+	extension, fits := e.processes.registry.Expect(filepath.Base(path), newIdentifier())
 	if !fits {
 		extension.FailLaunch("TooManyExtensions")
 		return notLaunched(fmt.Sprintf("Extension limit (%d) reached", extensions.Max))
@@ -89,15 +89,15 @@ func (e *Environment) startExtension(path string) *failure {
 	}
 	defer writer.Close()
 	fresh := &member{Extension: extension, relay: relay, gone: make(chan struct{})}
-	generation := e.generation
-	generation.members[extension] = fresh
+	processes := e.processes
+	processes.members[extension] = fresh
 	fresh.pid, err = e.options.Supervisor.Start(supervise.Spec{
 		Path:      path,
 		Args:      []string{path},
 		Env:       e.extensionVariables(),
 		Directory: "/",
 		Stdout:    writer.Fd(),
-		Exited:    func(status supervise.Status) { e.extensionExited(generation, fresh, status) },
+		Exited:    func(status supervise.Status) { e.extensionExited(processes, fresh, status) },
 	})
 	if err != nil {
 		close(fresh.gone)
@@ -120,26 +120,26 @@ func launchErrorType(err error) string {
 
 // extensionExited: an extension that ends before it is told to takes everything with it.
 func (e *Environment) extensionExited(
-	generation *generation, member *member, status supervise.Status,
+	processes *processSet, member *member, status supervise.Status,
 ) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	close(member.gone)
-	if e.generation != generation || generation.ending {
+	if e.processes != processes || processes.ending {
 		return
 	}
 	reason := failure{errorType: extensions.Crash, message: status.Reason(), crashed: true}
 	if reason.message == "" {
 		reason.message = "exit code 0"
 	}
-	if generation.fatal != "" {
-		reason.errorType = generation.fatal
+	if processes.fatal != "" {
+		reason.errorType = processes.fatal
 	}
 	e.failCurrentPhase(reason)
 }
 
 // external gives the extensions that are processes of their own.
-func (g *generation) external() []*member {
+func (g *processSet) external() []*member {
 	var found []*member
 	for _, extension := range g.registry.Members() {
 		if member := g.members[extension]; member != nil && member.gone != nil {
@@ -150,7 +150,7 @@ func (g *generation) external() []*member {
 }
 
 // drain takes over what the extensions have printed.
-func (g *generation) drain() {
+func (g *processSet) drain() {
 	for _, member := range g.members {
 		if member.relay != nil {
 			member.relay.Drain()
