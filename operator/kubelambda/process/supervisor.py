@@ -35,6 +35,11 @@ RESTARTS_FATAL = 10
 
 
 @dataclass(slots=True)
+class _Once:
+    has_begun: bool = False
+
+
+@dataclass(slots=True)
 class _Kept:
     restarts: int = 0
     """Restarts since it was last steady."""
@@ -68,10 +73,17 @@ class Supervisor:
         on_error: Callable[[BaseException], None] | None = None,
     ) -> asyncio.Task[None]:
         """Run ``work`` once; if it raises, log it and call ``on_error`` with the exception."""
-        task = self._start(self._run_once(name, work, on_error), name)
-        # A task that is cancelled before its first step never starts ``work``: without this, Python
-        # would warn that it was never awaited.
-        task.add_done_callback(lambda _: work.close())
+        once = _Once()
+        task = self._start(self._run_once(name, work, on_error, once), name)
+
+        def close_if_unbegun(_: asyncio.Task[None]) -> None:
+            # A task that is cancelled before its first step never starts ``work``: without this,
+            # Python would warn that it was never awaited. One that has begun has ended, too, and
+            # what mypyc compiled must not be closed then (ADR 10).
+            if not once.has_begun:
+                work.close()
+
+        task.add_done_callback(close_if_unbegun)
         return task
 
     def check_ready(self) -> str:
@@ -128,7 +140,9 @@ class Supervisor:
         name: str,
         work: Coroutine[Any, Any, None],
         on_error: Callable[[BaseException], None] | None,
+        once: _Once,
     ) -> None:
+        once.has_begun = True
         try:
             await work
         except (Exception, asyncio.CancelledError) as error:
