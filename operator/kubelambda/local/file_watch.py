@@ -58,11 +58,14 @@ async def _watch(
         rust_timeout=TICK_MS,
         yield_on_timeout=True,
     )
+    # What changed after the files were read and before this watch began is no event of it.
+    may_have_changed = True
     async with contextlib.aclosing(events):
         async for changes in events:
             if _identify(paths) != watched:
                 return
-            _call(on_change if changes else on_tick)
+            _call(on_change if changes or may_have_changed else on_tick)
+            may_have_changed = False
 
 
 def _call(callback: Callable[[], None]) -> None:

@@ -119,8 +119,9 @@ class Outbox:
             return 0
         queued = bytearray(4)
         sock = self._transport.get_extra_info("socket")
-        with contextlib.suppress(OSError, ValueError):
-            fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, queued)
+        if sock is not None:  # with TLS there is none any more once the client has gone
+            with contextlib.suppress(OSError, ValueError):
+                fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, queued)
         own = self._waiting_bytes - self._first_taken + self._transport.get_write_buffer_size()
         return own + int.from_bytes(queued, sys.byteorder)
 
