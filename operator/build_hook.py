@@ -69,7 +69,7 @@ class PackageBuildHook(BuildHookInterface):
         # Sets would be walked in another order each time, and the order goes into the files.
         environment = os.environ | {"PYTHONHASHSEED": "0"}
         command += modules
-        outcome = subprocess.run(command, env=environment, check=False)  # noqa: S603
+        outcome = subprocess.run(command, env=environment, check=False)  # noqa: S603  # our own script
         if outcome.returncode != 0:
             raise SystemExit(
                 "kubelambda: compiling failed, see above. It needs a C compiler and Python's "
