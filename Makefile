@@ -59,7 +59,7 @@ test-runtimes: venv ## Install every language (root) and run the whole conforman
 	@KUBELAMBDA_ALL_RUNTIMES=1 $(BIN)/pytest tests/conformance/runtimes $(PYTEST_ARGS)
 
 .PHONY: node-runtimes
-node-runtimes: ## Build nodejs22.x and nodejs24.x with AWS's clients for local mode, as their images have them (two minutes)
+node-runtimes: ## Build the Node runtimes with AWS's clients for local mode, as their images have them (three minutes)
 	@hack/node-runtimes
 
 .PHONY: test-node-runtimes
@@ -109,6 +109,10 @@ crds-check: venv ## Fail where the checked-in CRDs differ from what the models g
 chart-check: venv ## Render the chart and check what comes out (wants helm; make e2e runs it too)
 	@$(BIN)/pytest -q tests/charts
 
+.PHONY: runtime-table
+runtime-table: ## Write the table of runtime identifiers into the chart's values and docs/runtimes.md
+	@hack/runtime-table write
+
 .PHONY: lock
 lock: ## Resolve dependencies anew into uv.lock
 	@env -u UV_FROZEN hack/uv lock
@@ -126,7 +130,7 @@ cluster-check: ## Check that cluster-down leaves nothing behind, also after a cr
 	@tests/cluster/check-updown
 
 .PHONY: images
-images: ## Build every Dockerfile with docker or buildah and load the images into the cluster
+images: ## Build the images with docker or buildah and load them into the cluster (RUNTIMES=all: every runtime that is tested)
 	@hack/images
 
 .PHONY: install

@@ -1,7 +1,6 @@
 # Building images with docker, or with buildah where docker does not run, and loading them into the cluster that
 # is up. Sourced at the root, after hack/env.sh; `prepare_builder` comes first.
 . tests/cluster/bare/lib.sh
-BASE=docker.io/library/debian:trixie-slim
 IMAGES=$CACHE/images
 BUILDAH=(buildah --root "$CACHE/buildah/root" --runroot /run/kubelambda-buildah)
 CTR=(ctr --address "$SOCKETS/containerd.sock" -n k8s.io)
@@ -27,40 +26,62 @@ is_built() { # image archive
   if [ "$with_docker" = yes ]; then docker image inspect "$1" >/dev/null 2>&1; else [ -s "$2" ]; fi
 }
 
-build() { # image archive Dockerfile context [build argument]
+build() { # image archive Dockerfile context SUITE [build argument...]: of Debian's SUITE where nothing can be pulled
   say "building $1"
   if [ "$with_docker" = yes ]; then
-    build_with_docker "$1" "$3" "$4" ${5:+"$5"}
+    build_with_docker "$1" "$3" "$4" "${@:6}"
   else
-    make_base
+    make_base "$5"
     build_with_buildah "$@"
   fi
 }
 
-make_base() { # the base image where none can be pulled
-  local archive=$IMAGES/trixie-$(date +%Y-%m).tar container
-  "${BUILDAH[@]}" images --format '{{.Name}}:{{.Tag}}' | grep -qxF "$BASE" && [ -s "$archive" ] && return
-  if [ ! -s "$archive" ]; then
-    say "making the base image with mmdebstrap (about 20 s)"
-    mmdebstrap --quiet --variant=minbase trixie "$archive.part" 2>"$IMAGES/mmdebstrap.log" ||
+base_key() { # suite -> what its base image is made from; anew each month
+  { date +%Y-%m; echo "$1"; declare -f bootstrap_suite; } | sha256sum | cut -c1-16
+}
+
+bootstrap_suite() { # suite directory: with Debian's own rules for slim images: no documentation, no package lists, no caches
+  # A mirror that stands still says that its lists of a suite in the making are out of date; they are signed all the same.
+  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
+    --aptopt='Acquire::Languages "none"' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/groff/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --customize-hook='echo "Dir::Cache::pkgcache \"\"; Dir::Cache::srcpkgcache \"\"; DPkg::Post-Invoke { \"rm -f /var/cache/apt/archives/*.deb\"; };" >"$1/etc/apt/apt.conf.d/docker-clean"' \
+    --customize-hook='rm -rf "$1"/var/cache/apt/* "$1"/var/cache/debconf/*-old "$1"/var/lib/apt/lists/* "$1"/var/log/*' \
+    "$1" "$2"
+}
+
+make_base() { # suite: the base image where none can be pulled; its name goes to base
+  local key directory container
+  key=$(base_key "$1")
+  base=localhost/kubelambda/debian-$1:$key
+  directory=$IMAGES/debian-$1-$key
+  "${BUILDAH[@]}" images --format '{{.Name}}:{{.Tag}}' | grep -qxF "$base" && return
+  if [ ! -d "$directory" ]; then
+    say "making the base image $1 with mmdebstrap (about 30 s)"
+    rm -rf "$IMAGES/debian-$1-"*
+    bootstrap_suite "$1" "$directory.part" 2>"$IMAGES/mmdebstrap.log" ||
       { tail -n 5 "$IMAGES/mmdebstrap.log" >&2; fail "mmdebstrap failed"; }
-    mv "$archive.part" "$archive"
+    mv "$directory.part" "$directory"
   fi
   container=$("${BUILDAH[@]}" from scratch)
-  "${BUILDAH[@]}" add --quiet "$container" "$archive" / >/dev/null
+  "${BUILDAH[@]}" add --quiet "$container" "$directory" / >/dev/null
   "${BUILDAH[@]}" config --cmd /bin/bash "$container"
-  "${BUILDAH[@]}" commit --quiet "$container" "$BASE" >/dev/null
+  "${BUILDAH[@]}" commit --quiet "$container" "$base" >/dev/null
   "${BUILDAH[@]}" rm "$container" >/dev/null
 }
 
-build_with_buildah() { # image archive Dockerfile context [build argument]
-  local image=$1 archive=$2 file=$3 context=$4 mounts=()
+build_with_buildah() { # image archive Dockerfile context SUITE [build argument...]
+  local image=$1 archive=$2 file=$3 context=$4 arguments=() argument
   # Inside a build the machine's own trust and pip settings hold; what is written there is not kept.
-  [ -d /etc/ssl/certs ] && mounts+=(-v /etc/ssl/certs:/etc/ssl/certs:O)
-  [ -e /etc/pip.conf ] && mounts+=(-v /etc/pip.conf:/etc/pip.conf:ro)
+  [ -d /etc/ssl/certs ] && arguments+=(-v /etc/ssl/certs:/etc/ssl/certs:O)
+  [ -e /etc/pip.conf ] && arguments+=(-v /etc/pip.conf:/etc/pip.conf:ro)
+  for argument in "${@:6}" "BASE=$base" "SDK=$base"; do arguments+=(--build-arg "$argument"); done
   local tries=3
   until "${BUILDAH[@]}" bud --quiet --isolation chroot --network host --pull-never --layers \
-    "${mounts[@]}" --build-arg BASE="$BASE" --build-arg SDK="$BASE" ${5:+--build-arg "$5"} -t "$image" -f "$file" "$context" >"$archive.log" 2>&1; do
+    "${arguments[@]}" -t "$image" -f "$file" "$context" >"$archive.log" 2>&1; do
     # buildah starts itself from a sealed copy in memory, which the kernel refuses now and then.
     tries=$((tries - 1))
     if [ "$tries" = 0 ] || ! grep -q "sealing memfd" "$archive.log"; then
@@ -73,8 +94,10 @@ build_with_buildah() { # image archive Dockerfile context [build argument]
   mv "$archive.part" "$archive"
 }
 
-build_with_docker() { # image Dockerfile context [build argument]
-  docker build --quiet ${4:+--build-arg "$4"} -t "$1" -t "${1%:*}:dev" -f "$2" "$3" >/dev/null
+build_with_docker() { # image Dockerfile context [build argument...]
+  local arguments=() argument
+  for argument in "${@:4}"; do arguments+=(--build-arg "$argument"); done
+  docker build --quiet "${arguments[@]}" -t "$1" -t "${1%:*}:dev" -f "$2" "$3" >/dev/null
 }
 
 load() { # image archive

@@ -26,7 +26,7 @@ def build_pod(name: str, program: str) -> dict[str, Any]:
             "containers": [
                 {
                     "name": "main",
-                    "image": read_image("runtime-python"),
+                    "image": read_image("runtime-python3.13"),
                     "imagePullPolicy": "Never",
                     "command": ["python3", "-c", program],
                     "securityContext": {

@@ -99,8 +99,12 @@ KINDS = (
         short_name="lrt",
         scope="Cluster",
         columns=(
+            Column("Version", ".spec.languageVersion"),
+            Column("Supported", _CONDITION.format("Supported", "status")),
+            Column("End of support", ".spec.endOfSupport"),
             Column("Image", ".spec.image"),
             _AGE_COLUMN,
+            Column("Message", _CONDITION.format("Supported", "message"), wide=True),
         ),
     ),
 )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from kubelambda.catalog.loaded import Loaded, Problem, Remark
 from kubelambda.core.model.function import Function
-from kubelambda.local.bootstrap import INSTALLED, Unavailable, plan_bootstrap
+from kubelambda.core.model.runtime_table import list_tested
+from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.environments.isolation import Isolation
 from kubelambda.local.machine import Machine
 from kubelambda.local.status_page import INVOKE_PATH
@@ -78,7 +79,7 @@ def _render_function(function: Function, machine: Machine) -> str:
     remarks = []
     if not isinstance(bootstrap, Unavailable) and bootstrap.warning:
         remarks.append(bootstrap.warning)
-    if function.runtime not in INSTALLED:
+    if function.runtime not in list_tested():
         remarks.append("on a cluster the chart installs no runtime of this name")
     note = f"  ({'; '.join(remarks)})" if remarks else ""
     return (

@@ -11,30 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kubelambda.core.model.runtime_table import FAMILIES, RUNTIMES
 from kubelambda.local.machine import Machine
 
 IDENTIFIER = re.compile(r"(python|nodejs|java|ruby|dotnet)(\d+(?:\.\d+)?)(?:\.x|\.al2)?")
 PROVIDED = re.compile(r"provided(\.[a-z0-9]+)?")
 
-INSTALLED = (
-    "python3.13",
-    "nodejs22.x",
-    "nodejs24.x",
-    "java21",
-    "ruby3.3",
-    "dotnet8",
-    "provided.al2023",
-    "provided.al2",
-)
-"""The runtimes that the chart can install; local mode runs a language's other versions too."""
-
-NAMES: Mapping[str, str] = {
-    "python": "Python",
-    "nodejs": "Node.js",
-    "java": "Java",
-    "ruby": "Ruby",
-    "dotnet": ".NET",
-}
 MISSING: Mapping[str, str] = {
     "nodejs": "the program node",
     "java": "the program java",
@@ -174,7 +156,7 @@ def _plan_built(runtime: str, directory: str) -> Bootstrap:
 def _explain_unknown(runtime: str) -> str:
     if not runtime:
         return "an image function needs a cluster: local mode has no container engine"
-    known = ", ".join(INSTALLED)
+    known = ", ".join(RUNTIMES)
     hint = "use provided.al2023 with a bootstrap" if runtime.startswith("go") else f"known: {known}"
     return f"there is no runtime {runtime!r}: {hint}"
 
@@ -185,4 +167,4 @@ def _compare(language: str, asked: str, version: str) -> str:
     here = ".".join(version.split(".")[:parts])
     if here == asked:
         return ""
-    return f"runs on this machine's {NAMES[language]} {here}"
+    return f"runs on this machine's {FAMILIES[language]} {here}"

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from kubelambda.core.model.runtime_table import list_family
+
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "nodejs": ("node", "--version"),
     "java": ("java", "-version"),
@@ -37,7 +39,7 @@ MODULES: Mapping[str, str] = {"nodejs": "nodejs/node_modules"}
 BUNDLED: Mapping[str, str] = {"python": "python", "nodejs": "nodejs/local", "ruby": "ruby"}
 """Languages whose files come with the package, and their directory there."""
 
-BUILT = ("nodejs22.x", "nodejs24.x")
+BUILT = tuple(row.identifier for row in list_family("nodejs") if row.is_tested)
 """Runtimes that ``make node-runtimes`` builds completely, each as its image has it."""
 
 ICU_PLACES = ("usr/lib/*/libicuuc.so.*", "usr/lib64/libicuuc.so.*", "usr/lib/libicuuc.so.*")

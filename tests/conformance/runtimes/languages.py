@@ -14,6 +14,8 @@ from conformance.runtimes.packages import (
     inline,
     zip_java,
 )
+from kubelambda.core.model.runtime_identifier import RuntimeIdentifier
+from kubelambda.core.model.runtime_table import RUNTIMES, list_tested
 from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import find_cache, find_machine
 
@@ -88,7 +90,7 @@ NODEJS = Language(
     variables=IMAGE_PATH | {"NODE_PATH": r"/opt/nodejs/node22/node_modules:.*:/var/task"},
 )
 
-LANGUAGES: Mapping[str, Language] = {
+_ROWS: dict[str, Language] = {
     "python": Language(
         runtime="python3.13",
         handler="app.handler",
@@ -179,14 +181,52 @@ LANGUAGES: Mapping[str, Language] = {
 }
 
 
+ALL_IMAGES = os.environ.get("RUNTIMES") == "all"
+"""Whether every image that the project tests is wanted; CI's cluster has the usual ones."""
+
+
+def build_other_rows() -> dict[str, Language]:
+    """A row, named by its identifier, of each tested runtime that the rows above leave out.
+
+    It is its language's row; only an image has its version, so local mode would repeat that one.
+    """
+    known = {language.runtime for language in _ROWS.values()}
+    return {
+        identifier: _translate(RUNTIMES[identifier])
+        for identifier in list_tested()
+        if identifier not in known
+    }
+
+
+def _translate(row: RuntimeIdentifier) -> Language:
+    like = _ROWS[row.family]
+    variables = dict(like.variables)
+    if row.family == "nodejs":
+        variables["NODE_PATH"] = rf"/opt/nodejs/node{row.version}/node_modules:.*:/var/task"
+    return replace(like, runtime=row.identifier, variables=variables)
+
+
+LANGUAGES: Mapping[str, Language] = _ROWS | (build_other_rows() if ALL_IMAGES else {})
+
+
 NODE_SDK = "nodejs-sdk"
 """Names the AWS SDK that the runtime of Node bundles, as if it were a language."""
 
-BUFFERED: Mapping[str, str] = {
+_BUFFERED = {
     "python": "awslambdaric takes whole responses only",
     "java": "AWS's client collects what a RequestStreamHandler writes",
     "ruby": "AWS's client takes whole responses only, ours as well",
     "dotnet": "our client takes whole responses only",
+}
+
+
+def find_likeness(name: str) -> str:
+    """The row whose handlers the row has."""
+    return name if name in _ROWS else RUNTIMES[name].family
+
+
+BUFFERED: Mapping[str, str] = {
+    name: _BUFFERED[find_likeness(name)] for name in LANGUAGES if find_likeness(name) in _BUFFERED
 }
 """Languages whose handlers cannot stream, and why."""
 
@@ -198,13 +238,16 @@ def find_absent(*, local: bool) -> dict[str, str]:
     if local and "nodejs" not in machine.modules and not machine.built:
         reasons[NODE_SDK] = "local mode has no AWS SDK for Node: make local-runtimes"
     for name, language in LANGUAGES.items():
+        like = find_likeness(name)
         plan = plan_bootstrap(language.runtime, language.handler, machine)
         if isinstance(plan, Unavailable) and local:
             reasons[name] = plan.reason
-        elif name in COMPILERS and not shutil.which(COMPILERS[name]):
-            reasons[name] = f"no {COMPILERS[name]} to compile the handlers with"
-        elif name == "dotnet" and not has_compiler():
+        elif local and name not in _ROWS and not isinstance(plan, Unavailable) and plan.warning:
+            reasons[name] = f"{plan.warning}; only its image has its own"
+        elif like in COMPILERS and not shutil.which(COMPILERS[like]):
+            reasons[name] = f"no {COMPILERS[like]} to compile the handlers with"
+        elif like == "dotnet" and not has_compiler():
             reasons[name] = "no compiler for the handlers: make local-runtimes"
-        elif name == "go" and not has_go_modules():
+        elif like == "go" and not has_go_modules():
             reasons[name] = "no aws-lambda-go in Go's module cache: make local-runtimes"
     return reasons

@@ -132,7 +132,7 @@ def test_a_custom_runtime_needs_nothing_of_the_machine(runtime: str) -> None:
         ("dotnet8", "the program dotnet (`make local-runtimes` fetches it)"),
         ("go1.x", "use provided.al2023"),
         ("", "an image function needs a cluster"),
-        ("cobol85", "no runtime 'cobol85': known: python3.13, nodejs22.x, "),
+        ("cobol85", "no runtime 'cobol85': known: python3.10, python3.11, "),
     ],
 )
 def test_a_language_that_is_absent_is_named(runtime: str, missing: str) -> None:

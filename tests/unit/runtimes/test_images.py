@@ -1,12 +1,14 @@
-"""Every runtime image keeps the contract of runtimes/README.md and is installed by the chart."""
+"""Every runtime image keeps the contract of runtimes/README.md."""
 
 import json
 import re
 from pathlib import Path
 
 import pytest
-import yaml
 
+from kubelambda.core.model.runtime_identifier import RuntimeIdentifier
+from kubelambda.core.model.runtime_table import RUNTIMES as RUNTIME_TABLE
+from kubelambda.core.model.runtime_table import list_family
 from kubelambda.core.packages.language_paths import build_image_paths
 
 ROOT = Path(__file__).parents[3]
@@ -31,9 +33,6 @@ VARIABLES = (
     "LAMBDA_TASK_ROOT=/var/task",
 )
 
-BUILT = {"nodejs": {"nodejs22", "nodejs24"}}
-"""Images of hack/images that one Dockerfile gives, where they are not named after its directory."""
-
 
 def read_dockerfile(name: str) -> str:
     return (ROOT / "runtimes" / name / "Dockerfile").read_text()
@@ -51,7 +50,8 @@ def test_an_image_runs_the_agent_as_lambdas_user_with_the_variables_of_spec_6_5(
 VERSIONS = {"nodejs": ("NODE", "22"), "ruby": ("RUBY_API", "3.3.0")}
 """By language, the argument that directories of layers are named by, and its default."""
 DEBIANS_GEMS = (
-    "/usr/share/rubygems-integration/3.3.0:/usr/share/rubygems-integration/all:/var/lib/gems/3.3.0"
+    "/usr/share/rubygems-integration/3.3.0:/usr/share/rubygems-integration/all"
+    ":/var/lib/gems/3.3.0:/usr/local/lib/ruby/gems/3.3.0"
 )
 
 
@@ -66,7 +66,7 @@ def read_environment(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_an_image_has_the_paths_that_local_mode_has(name: str) -> None:
-    """The table of core/packages/language_paths.py; Ruby's own gems are Debian's."""
+    """The table of core/packages/language_paths.py; Ruby's own gems are where BASE has them."""
     expected = build_image_paths(name, VERSIONS.get(name, ("", ""))[1])
     if name == "ruby":
         expected["GEM_PATH"] += f":{DEBIANS_GEMS}"
@@ -74,26 +74,23 @@ def test_an_image_has_the_paths_that_local_mode_has(name: str) -> None:
     assert {key: found.get(key) for key in expected} == expected
 
 
-@pytest.mark.parametrize("name", RUNTIMES)
-def test_an_image_is_a_value_of_the_chart_and_of_the_test_installation(name: str) -> None:
-    values = yaml.safe_load((ROOT / "charts/kubelambda/values.yaml").read_text())["runtimes"]
-    images = {key: value["image"] for key, value in values.items()}
-    keys = [key for key, image in images.items() if image.startswith(f"kubelambda/runtime-{name}:")]
-    assert keys
-    install = (ROOT / "hack/install").read_text()
-    used = [re.search(rf"^use_image {key} (\S+)", install, re.MULTILINE) for key in keys]
-    assert {built[1] for built in used if built} == BUILT.get(name, {name})
-    assert all(used)
+@pytest.mark.parametrize("row", RUNTIME_TABLE.values(), ids=list(RUNTIME_TABLE))
+def test_a_dockerfile_knows_the_arguments_of_the_table(row: RuntimeIdentifier) -> None:
+    text = read_dockerfile(row.family)
+    for argument in row.arguments:
+        name = argument.partition("=")[0]
+        assert re.search(rf"^ARG {name}=", text, re.MULTILINE), argument
 
 
-@pytest.mark.parametrize("major", ["22", "24"])
-def test_nodes_images_differ_by_the_packages_of_one_argument(major: str) -> None:
+@pytest.mark.parametrize("row", list_family("nodejs"), ids=lambda row: str(row.identifier))
+def test_nodes_images_differ_by_the_packages_of_one_argument(row: RuntimeIdentifier) -> None:
     """ADR 5: the client that AWS's runtime of this Node has, and the Node that it is built for."""
-    package = json.loads((ROOT / f"runtimes/nodejs/node{major}/package.json").read_text())
-    clients = {"22": "3.", "24": "4."}
-    assert package["engines"]["node"].startswith(f"{major}.")
-    assert package["dependencies"]["aws-lambda-ric"].startswith(clients[major])
-    assert f"echo runtime-nodejs{major} " in (ROOT / "hack/images").read_text()
+    package = json.loads((ROOT / f"runtimes/nodejs/node{row.version}/package.json").read_text())
+    assert row.arguments == (f"NODE={row.version}",)
+    assert package["engines"]["node"].startswith(f"{row.version}.")
+    client = package["dependencies"]["aws-lambda-ric"].partition(".")[0]
+    assert row.client.partition(",")[0] == f"aws-lambda-ric {client}"
+    assert client == ("3" if int(row.version) < 24 else "4")
 
 
 @pytest.mark.parametrize("name", [name for name in RUNTIMES if name != "provided"])

@@ -13,11 +13,13 @@ from kubelambda.api.model import ApiModel, Int
 
 
 class ConditionType(StrEnum):
-    """The conditions of kstatus."""
+    """The conditions of kstatus, and one of runtimes."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    SUPPORTED = "Supported"
+    """Of a LambdaRuntime: whether its language still gets fixes."""
 
 
 class Condition(ApiModel):
@@ -53,4 +55,7 @@ class ConditionedStatus(ApiModel):
             ),
         ]
         | None
-    ) = Field(None, description="Ready, Reconciling and Stalled, as kstatus wants them.")
+    ) = Field(
+        None,
+        description="Ready, Reconciling and Stalled, as kstatus wants them; Supported of runtimes.",
+    )
