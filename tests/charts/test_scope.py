@@ -5,7 +5,7 @@ import yaml
 from charts.conftest import Render
 from charts.manifests import CLUSTER_SCOPED, NAMESPACED, environment, named, of_kind, our_templates
 from kubelambda.api.v1alpha1.runtime import LambdaRuntime
-from kubelambda.core.model.runtime_table import list_tested
+from kubelambda.core.model.runtime_table import RUNTIMES, list_tested
 
 
 def test_scope_namespaced_renders_nothing_cluster_wide(render: Render) -> None:
@@ -54,6 +54,16 @@ def test_runtimes_are_the_same_in_both_scopes(render: Render) -> None:
     controller = named(render(*NAMESPACED), "Deployment", "kubelambda-controller")
     variables = environment(controller["spec"]["template"])
     assert variables["KUBELAMBDA_RUNTIMES_CONFIG_MAP"] == "kubelambda-runtimes"
+
+
+def test_a_runtime_says_its_languages_version_and_end_of_support(render: Render) -> None:
+    specs = {
+        runtime["metadata"]["name"]: LambdaRuntime.model_validate(runtime).spec
+        for runtime in of_kind(render(), "LambdaRuntime")
+    }
+    for name, spec in specs.items():
+        assert spec.language_version == RUNTIMES[name].version
+        assert spec.end_of_support == str(RUNTIMES[name].support.end)
 
 
 def test_a_runtime_can_be_added_and_left_out(render: Render) -> None:

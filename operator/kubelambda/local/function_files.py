@@ -7,12 +7,14 @@ each remark is printed once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from kubelambda.catalog.files import load_functions
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.loaded import Loaded, keep_last_good, list_new_problems, list_new_remarks
 from kubelambda.core.model.function import Function
+from kubelambda.core.model.runtime_support import describe_end, find_end_of_support
 from kubelambda.local.availability import (
     mark_bad_zip,
     mark_missing_language,
@@ -35,9 +37,11 @@ class FunctionFiles:
     """Prints a line for the user."""
     served: Sequence[Function] = ()
     """What the files hold, as far as they could be read; one that cannot run says why."""
+    today: Callable[[], date] = lambda: datetime.now(UTC).date()
     _last: Loaded = field(default_factory=lambda: Loaded((), ()))
     _lacks_package: bool = False
     """Whether one of the functions waits for a package to be uploaded."""
+    _told_ends: set[str] = field(default_factory=set)
 
     def load(self) -> Loaded:
         """Read the files and serve what is in them."""
@@ -45,6 +49,7 @@ class FunctionFiles:
         problems = list_new_problems(self._last, loaded)
         remarks = list_new_remarks(self._last, loaded)
         self._last = loaded
+        self._say_ends_of_support()
         self._publish()
         self.index.synced = True
         if problems:
@@ -69,6 +74,15 @@ class FunctionFiles:
         unnamed = [str(problem) for problem in self._last.problems if not problem.functions]
         page = render_page(describe_functions(functions, region), unnamed, accept)
         return page.content_type, page.body
+
+    def _say_ends_of_support(self) -> None:
+        """Once for each runtime of a function whose support has ended; it runs all the same."""
+        runtimes = {function.runtime for function in self._last.functions}
+        for runtime in sorted(runtimes - self._told_ends):
+            end = find_end_of_support(runtime, "")
+            if ended := describe_end(runtime, end, self.today()):
+                self._told_ends.add(runtime)
+                self.say(f"note: {ended}")
 
     def _publish(self) -> None:
         self._lacks_package = False

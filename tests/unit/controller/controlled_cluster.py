@@ -18,6 +18,7 @@ from kubelambda.controller.function.lambda_function import FunctionReconciler
 from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.render import Platform, Rendered
 from kubelambda.controller.images.image_lookups import ImageLookups
+from kubelambda.controller.images.lambda_runtime import RuntimeReconciler
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
@@ -111,6 +112,9 @@ class ControlledCluster:
         )
         self.layers = LayerReconciler(self.api, self.store, packages, "us-east-1", self._clock)
         self.policies = PolicyReconciler(self.api, self.store, RULES)
+        self.runtimes = RuntimeReconciler(
+            self.api, self.store, self.intake.enqueue_runtime, self._clock
+        )
 
     async def restart(self) -> None:
         """Another process: it knows what it lists, and looks at everything."""
@@ -156,6 +160,11 @@ class ControlledCluster:
                 self.revisits[key] = self.now_s + revisit_s
         elif kind == "layer":
             await self.layers.reconcile((namespace, name))
+        elif kind == "runtime":
+            self.revisits.pop(key, None)
+            revisit_s = await self.runtimes.reconcile(name)
+            if revisit_s is not None:
+                self.revisits[key] = self.now_s + revisit_s
         else:
             await self.policies.reconcile(namespace)
 

@@ -1,6 +1,7 @@
 """Local mode serves what its files hold, and keeps what was good while one of them is broken."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ class Harness:
             machine=find_machine(),
             holds_package=lambda name: name in self.packages,
             say=self.printed.append,
+            today=lambda: date(2026, 11, 28),
         )
 
     def write(self, name: str, *, runtime: str = "python3.13", code: str = INLINE) -> None:
@@ -96,3 +98,19 @@ def test_a_function_in_a_language_that_is_not_here_says_so(harness: Harness) -> 
     content_type, body = harness.files.render_page("us-east-1", "application/json")
     assert content_type == "application/json"
     assert b"erlang27" in body
+
+
+def test_the_end_of_a_runtimes_support_is_said_once_and_ends_nothing(harness: Harness) -> None:
+    harness.write("old", runtime="python3.10")
+    harness.files.load()
+    harness.write("older", runtime="python3.10")
+    harness.files.reload()
+    told = [line for line in harness.printed if "support" in line]
+    assert told == ["note: support of runtime python3.10 ended on 2026-10-31; change to python3.14"]
+    assert harness.reason("old") == harness.reason("older") == ""
+
+
+def test_nothing_is_said_of_a_runtime_that_is_supported(harness: Harness) -> None:
+    harness.write("new")
+    harness.files.load()
+    assert not [line for line in harness.printed if "support" in line]

@@ -64,13 +64,15 @@ async def _take_all(
 
 
 def enqueue_all(store: Store, intake: Intake) -> None:
-    """Enqueue every function and layer, and every namespace with a function or our policy."""
+    """Enqueue every function, layer, runtime, and namespace with a function or our policy."""
     for record in store.functions.values():
         metadata = {"namespace": record.ref.namespace, "name": record.ref.name}
         intake.enqueue_affected(FUNCTIONS.plural, {"metadata": metadata})
     for layer in store.layers.values():
         metadata = {"namespace": layer.key[0], "name": layer.key[1]}
         intake.enqueue_affected(LAYERS.plural, {"metadata": metadata})
+    for runtime in store.runtimes:
+        intake.enqueue_status_of(runtime)
     for policy in store.policies.values():
         metadata = {"namespace": policy.key[0], "name": policy.key[1]}
         intake.enqueue_affected(NETWORK_POLICIES.plural, {"metadata": metadata})

@@ -14,7 +14,14 @@ from kubelambda.controller.cache.store import Store
 from kubelambda.controller.cache.table import Table
 from kubelambda.controller.records.deployment_record import read_deployment
 from kubelambda.controller.records.function_record import read_function
-from kubelambda.controller.records.keys import Key, WorkKey, function_key, layer_key, namespace_key
+from kubelambda.controller.records.keys import (
+    Key,
+    WorkKey,
+    function_key,
+    layer_key,
+    namespace_key,
+    runtime_key,
+)
 from kubelambda.controller.records.layer_record import LayerRecord, read_layer
 from kubelambda.controller.records.malformed import MALFORMED, check_metadata
 from kubelambda.controller.records.pod_record import read_pod
@@ -149,13 +156,19 @@ class Intake:
             case NETWORK_POLICIES.plural:
                 self._enqueue(namespace_key(namespace))
             case RUNTIMES.plural:
-                self.enqueue_runtime(find_runtime_name(manifest))
+                name = find_runtime_name(manifest)
+                self.enqueue_status_of(name)
+                self.enqueue_runtime(name)
 
     def enqueue_runtime(self, runtime: str) -> None:
         """Enqueue every function of this runtime, and those whose runtime is not known."""
         for function in self._store.functions.values():
             if function.runtime == runtime or function.runtime not in self._store.runtimes:
                 self._enqueue(function_key(function.ref.namespace, function.ref.name))
+
+    def enqueue_status_of(self, runtime: str) -> None:
+        """Enqueue a runtime itself, whose status depends on the day."""
+        self._enqueue(runtime_key(runtime))
 
     def _enqueue_layer(self, record: LayerRecord | None) -> None:
         """Enqueue the objects that claim to be this layer version, and the functions with it."""

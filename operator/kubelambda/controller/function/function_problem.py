@@ -13,6 +13,7 @@ from kubelambda.controller.packages.package_problem import find_package_problem
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.status.problem import Problem
 from kubelambda.core.model.layer import Layer
+from kubelambda.core.model.runtime_support import describe_missing_runtime
 from kubelambda.core.packages.needed_packages import list_needed_packages
 
 
@@ -46,12 +47,8 @@ def _find_name_problem(record: FunctionRecord, observed: Observed) -> Problem | 
 def _find_runtime_problem(record: FunctionRecord, observed: Observed) -> Problem | None:
     if record.image is not None or record.runtime in observed.runtimes:
         return None
-    known = ", ".join(sorted(observed.runtimes)) or "none"
-    return Problem(
-        Reason.RUNTIME_NOT_FOUND,
-        f"runtime {record.runtime!r} is not installed (known here: {known}); choose one that is, "
-        "or have an administrator create a LambdaRuntime",
-    )
+    message = describe_missing_runtime(record.runtime, list(observed.runtimes))
+    return Problem(Reason.RUNTIME_NOT_FOUND, message)
 
 
 def _find_code_problem(record: FunctionRecord, observed: Observed) -> Problem | None:

@@ -33,6 +33,8 @@ class ReconcileOutcome:
     runtime_image: str = ""
     code_sha256: str = ""
     image: ResolvedImage | None = None
+    end_of_support: str = ""
+    """A sentence that its runtime's support has ended, if so."""
     layers: tuple[Layer, ...] | None = None
     """The layers as they were found; None if that is not known."""
 
@@ -51,7 +53,7 @@ def build_status(
     """
     arn = f"arn:aws:lambda:{region}:{record.account_id}"
     former = record.status
-    ready = ReadyNote(outcome.note.message or READY_MESSAGE, outcome.note.reason)
+    ready = build_ready_note(outcome)
     status: dict[str, Any] = {
         "state": _name_state(outcome),
         "observedGeneration": record.generation,
@@ -61,6 +63,12 @@ def build_status(
     if outcome.layers or (outcome.layers is not None and former.layers is not None):
         status["layers"] = [_build_layer(layer, arn) for layer in outcome.layers]
     return status | _build_serving_fields(record, outcome)
+
+
+def build_ready_note(outcome: ReconcileOutcome) -> ReadyNote:
+    """What the Ready condition of a function without a problem says."""
+    message, ended = outcome.note.message or READY_MESSAGE, outcome.end_of_support
+    return ReadyNote(f"{message.rstrip('.')}; {ended}" if ended else message, outcome.note.reason)
 
 
 def _name_state(outcome: ReconcileOutcome) -> str:

@@ -8,6 +8,7 @@ or a floor, so applying a thousand functions makes none.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from kubelambda.controller.diagnosis.pod_advice import CONFIG_ERROR
 from kubelambda.controller.diagnosis.pod_problem import diagnose_pods
@@ -22,6 +23,7 @@ from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.layer_record import resolve_layers
 from kubelambda.controller.records.pod_record import PodRecord
 from kubelambda.core.images.config import ResolvedImage
+from kubelambda.core.model.runtime_support import describe_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,16 @@ def plan_function(record: FunctionRecord, observed: Observed, platform: Platform
         runtime_image=runtime.image,
         code_sha256=image.code_sha256 if image else record.code_sha256 or version,
         image=image,
+        end_of_support="" if image else _describe_end(record.runtime, observed),
         layers=layers,
     )
     actions = tuple(plan_objects(record, observed, rendered))
     return FunctionPlan(outcome, actions, _find_revisit(observed, diagnosis.revisit_s), inputs)
+
+
+def _describe_end(runtime: str, observed: Observed) -> str:
+    today = datetime.fromtimestamp(observed.now_s, UTC).date()
+    return describe_end(runtime, observed.runtimes[runtime].end_of_support, today)
 
 
 def _find_revisit(observed: Observed, diagnosis_s: float | None) -> float | None:

@@ -26,6 +26,7 @@ from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.render import Platform
 from kubelambda.controller.images.image_lookups import ImageLookups
 from kubelambda.controller.images.image_resolver import resolve_image
+from kubelambda.controller.images.lambda_runtime import RuntimeReconciler
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
@@ -103,7 +104,7 @@ def build_parts(
             Signatures.derive(master_secret), scaler.take_report, port=settings.demand_port
         ),
         runtimes=runtimes,
-        workers=_build_workers(shared, rules),
+        workers=_build_workers(shared, rules, intake),
         scaler=scaler,
         packages=shared.packages,
         resync=Resync(client, store, intake, namespaces),
@@ -155,7 +156,7 @@ def _build_runtimes(shared: _Shared, intake: Intake) -> RuntimesFromConfigMap | 
     )
 
 
-def _build_workers(shared: _Shared, rules: NetworkRules) -> Workers:
+def _build_workers(shared: _Shared, rules: NetworkRules, intake: Intake) -> Workers:
     client, store = shared.client, shared.store
     observer = FunctionObserver(
         client,
@@ -179,8 +180,15 @@ def _build_workers(shared: _Shared, rules: NetworkRules) -> Workers:
         functions,
         LayerReconciler(client, store, shared.packages, shared.settings.region, time.time),
         PolicyReconciler(client, store, rules),
+        _build_runtime_reconciler(shared, intake),
         WorkerMetrics(shared.registry, shared.queue),
     )
+
+
+def _build_runtime_reconciler(shared: _Shared, intake: Intake) -> RuntimeReconciler | None:
+    if shared.settings.runtimes_config_map:
+        return None
+    return RuntimeReconciler(shared.client, shared.store, intake.enqueue_runtime, time.time)
 
 
 def _build_image_lookups(shared: _Shared) -> ImageLookups:

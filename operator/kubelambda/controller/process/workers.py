@@ -13,6 +13,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from kubelambda.controller.function.lambda_function import FunctionReconciler
+from kubelambda.controller.images.lambda_runtime import RuntimeReconciler
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.process.work_queue import WorkQueue
@@ -58,12 +59,14 @@ class Workers:
         functions: FunctionReconciler,
         layers: LayerReconciler,
         policies: PolicyReconciler,
+        runtimes: RuntimeReconciler | None,
         metrics: WorkerMetrics,
     ) -> None:
         self._queue = queue
         self._functions = functions
         self._layers = layers
         self._policies = policies
+        self._runtimes = runtimes  # None: they are no objects
         self._metrics = metrics
         self._taken_at = time.monotonic()
 
@@ -131,6 +134,8 @@ class Workers:
             return await self._functions.reconcile((namespace, name))
         if kind == "layer":
             await self._layers.reconcile((namespace, name))
+        elif kind == "runtime":
+            return await self._runtimes.reconcile(name) if self._runtimes else None
         else:
             await self._policies.reconcile(namespace)
         return None

@@ -19,6 +19,11 @@ def layer_key(namespace: str, name: str) -> WorkKey:
     return ("layer", namespace, name)
 
 
+def runtime_key(name: str) -> WorkKey:
+    """The key under which a LambdaRuntime is reconciled; ``name`` is the identifier."""
+    return ("runtime", "", name)
+
+
 def namespace_key(namespace: str) -> WorkKey:
     """The key under which the NetworkPolicy of a namespace is reconciled."""
     return ("namespace", namespace, "")

@@ -38,21 +38,23 @@ def build_conditions(
             (ConditionType.STALLED, not goes_on, reason, "" if goes_on else message),
         ]
     return [
-        _build_condition(former.get(kind), kind, reason, message, holds=holds, now=now)
+        build_condition(
+            former.get(kind), kind, reason, message, status="True" if holds else "False", now=now
+        )
         for kind, holds, reason, message in wanted
     ]
 
 
-def _build_condition(
+def build_condition(
     former: Condition | None,
     kind: ConditionType,
     reason: Reason,
     message: str,
     *,
-    holds: bool,
+    status: str,
     now: str,
 ) -> dict[str, Any]:
-    status = "True" if holds else "False"
+    """One condition; ``status`` is True, False or Unknown, and ``former`` what it was."""
     is_same = former is not None and former.status == status
     return {
         "type": str(kind),

@@ -1,4 +1,4 @@
-"""The status of LambdaFunctions and LambdaLayers, read into values.
+"""The status of LambdaFunctions, LambdaLayers and LambdaRuntimes, read into values.
 
 Contract: pure; never raises. Somebody's edit or a former release may have written anything into a
 status. A field without the type and shape that the controller itself gives it is read as absent, so
@@ -124,6 +124,16 @@ def read_function_status(status: Any) -> FunctionStatus:
     )
 
 
+def read_object_status(status: Any) -> ObjectStatus:
+    """``status`` of a LambdaRuntime as it comes over the wire: what every kind has."""
+    fields = _keep_well_formed(status, _COMMON_FIELDS)
+    return ObjectStatus(
+        observed_generation=fields.get("observedGeneration"),
+        conditions=_read_conditions(fields),
+        written=fields,
+    )
+
+
 def read_layer_status(status: Any) -> LayerStatus:
     """``status`` of a LambdaLayer as it comes over the wire."""
     fields = _keep_well_formed(status, _LAYER_FIELDS)
@@ -218,6 +228,10 @@ def _are_layer_entries(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_layer_entry, value))
 
 
+_COMMON_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "conditions": _are_conditions,
+    "observedGeneration": is_number,
+}
 _FUNCTION_FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "codeSha256": is_text,
     "conditions": _are_conditions,

@@ -8,7 +8,13 @@ import pytest
 
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.records.keys import WorkKey, function_key, layer_key, namespace_key
+from kubelambda.controller.records.keys import (
+    WorkKey,
+    function_key,
+    layer_key,
+    namespace_key,
+    runtime_key,
+)
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
     FUNCTIONS,
@@ -105,7 +111,10 @@ EVENTS: list[tuple[str, Resource, dict[str, Any], set[WorkKey]]] = [
     ("a Deployment: its function", DEPLOYMENTS, observed_deployment(read()), {HELLO}),
     ("a pod: its function", PODS, make_pod(), {HELLO}),
     ("a policy: its namespace", NETWORK_POLICIES, make_policy(), {APPS}),
-    ("a runtime: its functions", RUNTIMES, make_runtime(), {HELLO}),
+    (
+        "a runtime: itself and its functions",
+        *(RUNTIMES, make_runtime(), {HELLO, runtime_key("python3.13")}),
+    ),
 ]
 
 
@@ -165,7 +174,7 @@ def test_a_runtime_wakes_the_functions_whose_runtime_nobody_knows() -> None:
     watched = Watched((RUNTIMES, make_runtime()), (FUNCTIONS, make_function()), (FUNCTIONS, other))
     new = {**make_runtime(), "metadata": {**make_runtime()["metadata"], "name": "cobol85"}}
     watched.hear(RUNTIMES, new)
-    assert watched.enqueued() == {function_key("apps", "other")}
+    assert watched.enqueued() == {function_key("apps", "other"), runtime_key("cobol85")}
 
 
 @pytest.mark.parametrize("resource", [DEPLOYMENTS, PODS])

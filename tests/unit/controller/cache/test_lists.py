@@ -11,7 +11,13 @@ from kubelambda.controller.cache.initial_list import enqueue_all, fill_store
 from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.resync import Resync
 from kubelambda.controller.cache.store import Store
-from kubelambda.controller.records.keys import WorkKey, function_key, layer_key, namespace_key
+from kubelambda.controller.records.keys import (
+    WorkKey,
+    function_key,
+    layer_key,
+    namespace_key,
+    runtime_key,
+)
 from kubelambda.kube.errors import UnavailableError
 from kubelambda.kube.memory import Call, MemoryApi, StoppedError
 from kubelambda.kube.paths import (
@@ -95,7 +101,8 @@ async def test_after_the_first_list_everything_is_looked_at() -> None:
     await listing.fill()
     enqueue_all(listing.store, listing.intake)
     functions = {function_key(NAMESPACE, f"f{number}") for number in range(COUNT)}
-    expected = functions | {layer_key(NAMESPACE, "libs-1"), namespace_key(NAMESPACE)}
+    others = {layer_key(NAMESPACE, "libs-1"), namespace_key(NAMESPACE), runtime_key("python3.13")}
+    expected = functions | others
     assert listing.keys == expected
 
 

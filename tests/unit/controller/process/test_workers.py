@@ -50,6 +50,7 @@ async def run_for(
         functions,
         cast("LayerReconciler", others),
         cast("PolicyReconciler", others),
+        None,
         WorkerMetrics(CollectorRegistry(), queue),
     )
     running = asyncio.create_task(workers.run())
