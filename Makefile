@@ -42,6 +42,12 @@ soak: venv ## Run the end-to-end tests that take minutes: upgrade and rollback u
 soak-properties: venv ## Run the property tests with fifty times as many examples as make test tries (half an hour)
 	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long --timeout 3600 -n auto $(PYTEST_ARGS)
 
+.PHONY: soak-images
+soak-images: venv ## Build every runtime's image that is tested and run the conformance suite of the runtimes in them, without a cluster (buildah, root; an hour the first time)
+	@RUNTIMES=all hack/images
+	@hack/image-roots
+	@RUNTIMES=all $(BIN)/pytest tests/conformance/runtimes -n 2 --dist loadgroup $(PYTEST_ARGS)
+
 .PHONY: conformance
 conformance: venv ## Run the conformance suites of the Lambda API and the runtimes against the release on the cluster (make test: local mode)
 	@hack/cluster-context

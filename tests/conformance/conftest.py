@@ -80,9 +80,14 @@ def possible(request: pytest.FixtureRequest) -> None:
     marker = request.node.get_closest_marker("impossible")
     reason = str(marker.kwargs.get(TARGET, "")) if marker else ""
     if reason and TARGET == "local":
-        pytest.skip(f"what local mode cannot have: {reason}: make conformance")
+        skip_of_local_mode(reason)
     if reason:
         skip_impossible(reason)
+
+
+def skip_of_local_mode(reason: str) -> NoReturn:
+    """Skip a test of what only a cluster has."""
+    pytest.skip(f"what local mode cannot have: {reason}: make conformance")
 
 
 def skip_impossible(reason: str) -> NoReturn:

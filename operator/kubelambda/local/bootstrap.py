@@ -1,6 +1,7 @@
 """Which command runs a function's runtime on this machine.
 
-Contract: pure, from what was found on the machine (``machine.Machine``). A runtime whose language
+Contract: from what was found on the machine (``machine.Machine``); reads at most an image's list of
+variables. A runtime whose language
 is missing gives a sentence that says what to install. One of another version than the machine's
 runs on the machine's version, with a warning; one that was built for this machine runs as it is.
 The bootstraps are those of the runtimes' images; LAMBDA_RUNTIME_DIR names the directory that takes
@@ -10,6 +11,7 @@ the place of /var/runtime.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kubelambda.core.model.runtime_table import FAMILIES, RUNTIMES
 from kubelambda.local.machine import Machine
@@ -27,6 +29,10 @@ MISSING: Mapping[str, str] = {
 
 WRAPPED = '[ -z "$AWS_LAMBDA_EXEC_WRAPPER" ] || set -- "$AWS_LAMBDA_EXEC_WRAPPER" "$@"; exec "$@"'
 """Runs a command, through the wrapper script if there is one (spec 6.5)."""
+
+IMAGE_BOOTSTRAP = "/var/runtime/bootstrap"
+CHROOT = "/usr/sbin/chroot"
+"""In no directory of an image's PATH."""
 
 LOCALE = {"LC_ALL": "C.UTF-8"}
 """A machine may lack the locale that LANG names, and would then read variables as ASCII."""
@@ -54,6 +60,8 @@ class Bootstrap:
     """What takes the place of /var/lang, where the interpreter was fetched or built."""
     modules: str = ""
     """Where the libraries are that the image bundles."""
+    image_root: str = ""
+    """The root directory of the runtime's image, where it runs below that."""
 
     @property
     def directories(self) -> list[str]:
@@ -74,6 +82,8 @@ def plan_bootstrap(runtime: str, handler: str, machine: Machine) -> Bootstrap | 
     """The command for ``runtime``, or why there is none."""
     if PROVIDED.fullmatch(runtime):
         return Bootstrap(())  # the file named bootstrap of the code or of a layer
+    if runtime in machine.images:
+        return _plan_image(Path(machine.images[runtime]))
     if runtime in machine.built:
         return _plan_built(runtime, machine.built[runtime])
     known = IDENTIFIER.fullmatch(runtime)
@@ -138,6 +148,17 @@ def _name_versions(language: str, asked: str, running: str) -> tuple[str, ...]:
         return (asked.split(".", maxsplit=1)[0],)
     names = (".".join([*version.split("."), "0"][:2]) + ".0" for version in (running, asked))
     return tuple(dict.fromkeys(names))
+
+
+def _plan_image(directory: Path) -> Bootstrap:
+    """Its image's own bootstrap and programs, below the image's root."""
+    root = directory / "root"
+    lines = (directory / "environment").read_text().splitlines()
+    return Bootstrap(
+        argv=(CHROOT, str(root), "/bin/sh", "-c", f"cd /var/task && exec {IMAGE_BOOTSTRAP}"),
+        variables=dict(line.split("=", 1) for line in lines),
+        image_root=str(root),
+    )
 
 
 def _plan_built(runtime: str, directory: str) -> Bootstrap:

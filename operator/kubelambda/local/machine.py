@@ -5,6 +5,7 @@ with the package (``bootstraps``), in a checkout from the repository, or, where 
 fetched or compiled, from the cache that ``make local-runtimes`` and ``make node-runtimes`` fill.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -42,6 +43,10 @@ BUNDLED: Mapping[str, str] = {"python": "python", "nodejs": "nodejs/local", "rub
 BUILT = tuple(row.identifier for row in list_family("nodejs") if row.is_tested)
 """Runtimes that ``make node-runtimes`` builds completely, each as its image has it."""
 
+IMAGES = "images"
+"""Where ``hack/image-roots`` unpacks images: a directory for each runtime, with ``root`` and
+``environment``, the image's variables as NAME=VALUE lines."""
+
 ICU_PLACES = ("usr/lib/*/libicuuc.so.*", "usr/lib64/libicuuc.so.*", "usr/lib/libicuuc.so.*")
 """Where distributions have the library of the world's cultures."""
 
@@ -67,6 +72,8 @@ class Machine:
     """Whether .NET finds ICU, by which it knows the world's cultures."""
     built: Mapping[str, str] = field(default_factory=dict)
     """By runtime: the directory that holds the image's var/lang and var/runtime."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """By runtime: the directory of its unpacked image (IMAGES)."""
 
 
 def find_machine(cache: Path | None = None) -> Machine:
@@ -93,6 +100,7 @@ def find_machine(cache: Path | None = None) -> Machine:
         fetched=fetched,
         has_icu=any(has for place in ICU_PLACES for has in Path("/").glob(place)),
         built=find_built(cache),
+        images=find_images(cache / IMAGES, is_root=os.geteuid() == 0),
     )
 
 
@@ -105,6 +113,13 @@ def find_cache(variables: Mapping[str, str]) -> Path:
 def find_built(cache: Path) -> dict[str, str]:
     """What ``make node-runtimes`` has finished, by runtime."""
     return {name: str(cache / name) for name in BUILT if (cache / name / "complete").exists()}
+
+
+def find_images(directory: Path, *, is_root: bool) -> dict[str, str]:
+    """What ``hack/image-roots`` has unpacked, by runtime; only root may change its root."""
+    if not directory.is_dir() or not is_root:
+        return {}
+    return {place.name: str(place) for place in directory.iterdir() if (place / "root").is_dir()}
 
 
 def find_runtime_files() -> Path:

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -64,11 +64,14 @@ async def serve(options: LocalOptions) -> None:
 
 async def _serve(options: LocalOptions) -> None:
     index, master_secret = FunctionIndex(), secrets.token_bytes(32)
+    agent = find_agent()
+    isolation = find_isolation(agent, options.state)
     machine = find_machine(find_cache(options.inherited))
+    if not isolation.command:  # below an image's root no function would find its files
+        machine = replace(machine, images={})
     packages = DirectoryPackages(options.state / "packages")
     files = FunctionFiles(options.paths, index, machine, packages.holds, options.say)
     _load_first(files)
-    agent = find_agent()
     environments = LocalEnvironments(
         index=index,
         machine=machine,
@@ -76,7 +79,7 @@ async def _serve(options: LocalOptions) -> None:
         state=options.state,
         master_secret=master_secret,
         inherited=options.inherited,
-        isolation=find_isolation(agent, options.state),
+        isolation=isolation,
     )
     settings = _build_settings(options)
     queue = SqliteQueue(options.state / "events.sqlite", time.time)

@@ -15,6 +15,7 @@ from conformance.lambda_api.invoker import ONE_ENVIRONMENT, Answer, Invoker
 from conformance.lambda_api.targets import TARGET
 from conformance.runtimes.gate import Gate
 from conformance.runtimes.languages import LANGUAGES, NODE_SDK, Code, Language, find_absent
+from kubelambda.local.machine import find_cache, find_machine
 
 ALL_WANTED = os.environ.get("KUBELAMBDA_ALL_RUNTIMES") == "1"
 TIMEOUT_S = 20
@@ -41,6 +42,12 @@ class Row:
         self.code = self._build("code", self.language.code)
         self.timed_out = self.pool.submit(self._run_into_timeout)
         self.arn = self._put(environment={"variables": {"GREETING": GREETING}}, **ONE_ENVIRONMENT)
+
+    @property
+    def has_image(self) -> bool:
+        """Whether it runs in its image: on a cluster, and where hack/image-roots unpacked it."""
+        images = find_machine(find_cache(os.environ)).images
+        return TARGET == "cluster" or self.language.runtime in images
 
     def put(self, **spec: Any) -> str:
         """Another function of the same code, for one test."""

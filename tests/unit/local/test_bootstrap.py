@@ -1,11 +1,12 @@
 """Local mode runs what the machine can run and names what it cannot."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from kubelambda.local.bootstrap import Bootstrap, Unavailable, plan_bootstrap
-from kubelambda.local.machine import Machine
+from kubelambda.local.machine import Machine, find_images
 
 PYTHON = ("/usr/bin/python3", "3.11")
 MACHINE = Machine(
@@ -146,3 +147,28 @@ def test_a_language_whose_files_are_not_prepared_says_how_to_have_them() -> None
     plan = plan_bootstrap("java21", "a.B::c", machine)
     assert isinstance(plan, Unavailable)
     assert "make local-runtimes" in plan.reason
+
+
+def make_image(directory: Path, runtime: str) -> Path:
+    place = directory / runtime
+    (place / "root").mkdir(parents=True)
+    (place / "environment").write_text("PATH=/var/lang/bin:/bin\nEQUALS=a=b\n")
+    return place
+
+
+def test_a_runtime_whose_image_was_unpacked_runs_below_its_root(tmp_path: Path) -> None:
+    """With the image's variables, and no warning: its version is the one asked for."""
+    place = make_image(tmp_path, "java25")
+    machine = replace(MACHINE, images=find_images(tmp_path, is_root=True))
+    plan = plan_bootstrap("java25", "example.App", machine)
+    assert isinstance(plan, Bootstrap)
+    assert plan.argv[:2] == ("/usr/sbin/chroot", f"{place}/root")
+    assert plan.argv[-1].endswith("exec /var/runtime/bootstrap")
+    assert plan.variables == {"PATH": "/var/lang/bin:/bin", "EQUALS": "a=b"}
+    assert (plan.warning, plan.image_root) == ("", f"{place}/root")
+
+
+def test_who_may_not_change_his_root_runs_the_machines_version(tmp_path: Path) -> None:
+    make_image(tmp_path, "java25")
+    assert find_images(tmp_path, is_root=False) == {}
+    assert find_images(tmp_path / "absent", is_root=True) == {}

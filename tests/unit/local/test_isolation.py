@@ -114,3 +114,19 @@ def test_the_agent_is_told_of_the_mounts_in_their_order(tmp_path: Path) -> None:
     told = json.loads(paths.variables["KUBELAMBDA_MOUNTS"])
     assert (paths.task, paths.opt, paths.variables["TMPDIR"]) == ("/var/task", "/opt", "/tmp")
     assert all(set(mount) == {"source", "place", "readOnly"} for mount in told)
+
+
+def test_below_an_images_root_are_the_environments_files_and_the_kernels(tmp_path: Path) -> None:
+    """Before Lambda's paths are covered, since what is mounted may be below them."""
+    root = tmp_path / "image"
+    root.mkdir()
+    make_directories(tmp_path / "env")
+    mounts = plan_mounts(tmp_path / "env", (TASK, OPT, TMP), (), root)
+    places = [mount.place for mount in mounts]
+    sources = {mount.place: mount.source for mount in mounts}
+    assert sources[root / "var/task"] == tmp_path / "env/task"
+    assert sources[root / "opt"] == tmp_path / "env/opt"
+    assert sources[root / "proc"] == Path("/proc")
+    assert sources[root / "etc/hosts"] == HOSTS
+    assert max(places.index(root / part) for part in ("var/task", "tmp")) < places.index(TMP)
+    assert all(mount.place.exists() for mount in mounts if root in mount.place.parents)

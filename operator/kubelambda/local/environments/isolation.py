@@ -57,12 +57,14 @@ class Isolation:
     notice: str = NOT_ISOLATED_NOTICE.format(reason="").rstrip()
     """What the banner says of it."""
 
-    def prepare(self, directory: Path, needed: Iterable[Path] = ()) -> EnvironmentPaths:
+    def prepare(
+        self, directory: Path, needed: Iterable[Path] = (), image_root: Path | None = None
+    ) -> EnvironmentPaths:
         """Make ``directory`` ready for its mounts; see ``mounts.plan_mounts``."""
         if not self.command:
             temporary = {"TMPDIR": str(directory / "tmp")}
             return EnvironmentPaths(str(directory / "task"), str(directory / "opt"), temporary)
-        mounts = plan_mounts(directory, self.covered, needed)
+        mounts = plan_mounts(directory, self.covered, needed, image_root)
         return EnvironmentPaths(
             str(TASK),
             str(OPT) if OPT in self.covered else str(directory / "opt"),

@@ -188,7 +188,8 @@ class LocalEnvironments:
     def _prepare_paths(self, directory: Path, bootstrap: Bootstrap) -> EnvironmentPaths:
         programs = [self.agent, *map(Path, bootstrap.directories)]
         needed = list_needed_paths(self.machine, programs, select_inherited(self.inherited))
-        return self.isolation.prepare(directory, needed)
+        root = Path(bootstrap.image_root) if bootstrap.image_root else None
+        return self.isolation.prepare(directory, needed, root)
 
     async def _remove_when_ended(self, environment: LocalEnvironment) -> None:
         code = await environment.process.wait()

@@ -13,6 +13,8 @@ from pathlib import Path
 HOSTS = Path("/etc/hosts")
 SANDBOX_HOSTS = "127.0.0.1 sandbox.localdomain sandbox\n"
 """The host names that extensions give when they subscribe to telemetry (spec/lambda.md, 1.12)."""
+NAMES = (Path("/etc/hosts"), Path("/etc/resolv.conf"))
+KERNELS = (Path("/proc"), Path("/dev"))
 TASK = Path("/var/task")
 OPT = Path("/opt")
 TMP = Path("/tmp")  # noqa: S108 - Lambda's own path
@@ -35,11 +37,17 @@ class Mount:
         }
 
 
-def plan_mounts(directory: Path, covered: Sequence[Path], needed: Iterable[Path]) -> list[Mount]:
+def plan_mounts(
+    directory: Path,
+    covered: Sequence[Path],
+    needed: Iterable[Path],
+    image_root: Path | None = None,
+) -> list[Mount]:
     """The mounts of the environment at ``directory``; makes the places to mount on.
 
     ``covered`` are those of TASK, OPT and TMP that the environment has for itself. Paths of the
-    machine below them that are ``needed`` stay visible, read-only.
+    machine below them that are ``needed`` stay visible, read-only. A runtime that runs below an
+    ``image_root`` finds the environment's files there.
     """
     own = {TASK: directory / "task", OPT: directory / "opt", TMP: directory / "tmp"}
     kept = [
@@ -56,7 +64,22 @@ def plan_mounts(directory: Path, covered: Sequence[Path], needed: Iterable[Path]
         inside = _rebuild_parent(directory / "var", own[TASK])
         covers.append(Mount(directory / "var", TASK.parent))
     hosts = [_write_hosts(directory)] if HOSTS.is_file() else []
+    inside += plan_image_mounts(directory, image_root) if image_root else []
     return hosts + kept + inside + sorted(covers, key=lambda cover: _hides(cover, directory))
+
+
+def plan_image_mounts(directory: Path, root: Path) -> list[Mount]:
+    """What puts the files of the environment at ``directory`` below an image's ``root`` too."""
+    own = [
+        Mount(directory / own, root / place.relative_to("/"))
+        for own, place in (("task", TASK), ("opt", OPT), ("tmp", TMP))
+    ]
+    machine = [Mount(place, root / place.relative_to("/")) for place in KERNELS if place.is_dir()]
+    files = [Mount(place, root / place.relative_to("/")) for place in NAMES if place.is_file()]
+    mounts = [*own, *machine, *files]
+    for mount in mounts:
+        _make_place(mount)
+    return mounts
 
 
 def _hides(cover: Mount, directory: Path) -> bool:
