@@ -15,6 +15,7 @@ from bench.cluster import measure_cluster
 from bench.cluster_runtimes import measure_cluster_runtimes
 from bench.events import measure_events
 from bench.gateway import measure_gateway
+from bench.image_starts import measure_image_starts
 from bench.load_program import ROOT, LoadProgram
 from bench.memory import measure_memory
 from bench.platform import measure_platform
@@ -80,6 +81,7 @@ def build_groups(function_count: int) -> dict[str, Group]:
         | {
             "events": measure_events,
             "runtimes": measure_runtimes,
+            "images": measure_image_starts,
             "cluster": lambda _: measure_cluster(function_count),
             "cluster-runtimes": lambda _: measure_cluster_runtimes(),
         }
