@@ -25,8 +25,6 @@ STREAMS_MAX: Final = 10_000
 """Events of one gateway that are in flight here; one more is refused."""
 MALFORMED: Final = 400
 NO_ROOM: Final = 503
-_ACCEPTING: Final = "accepting"
-_DIALLING: Final = "dialling"
 
 
 class Budget(Protocol):
@@ -147,19 +145,11 @@ class TrunkServer(TrunkEnd):
             self._refuse("421 Misdirected Request")
             return False
         accepted = secrets.token_hex(trunk_opening.NONCE_CHARS // 2)
-
-        def cover(role: str) -> str:
-            return trunk_opening.describe_opening(
-                role,
-                address=address,
-                protocol=protocol,
-                offered=offered,
-                dialled=dialled,
-                accepted=accepted,
-            )
-
-        self._covered = cover(_DIALLING)
-        proof = keeper.prove(cover(_ACCEPTING))
+        opening = trunk_opening.Opening(
+            address, protocol, offered, dialled=dialled, accepted=accepted
+        )
+        self._covered = opening.cover_dialling()
+        proof = keeper.prove(opening.cover_accepting())
         self.write(trunk_opening.encode_acceptance(protocol, accepted, proof))
         self.flush()
         return True
