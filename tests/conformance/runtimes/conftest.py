@@ -14,7 +14,14 @@ from conformance.lambda_api.code_site import build_way_to
 from conformance.lambda_api.invoker import ONE_ENVIRONMENT, Answer, Invoker
 from conformance.lambda_api.targets import TARGET
 from conformance.runtimes.gate import Gate
-from conformance.runtimes.languages import LANGUAGES, NODE_SDK, Code, Language, find_absent
+from conformance.runtimes.languages import (
+    LANGUAGES,
+    NODE_SDK,
+    Code,
+    Language,
+    find_absent,
+    find_likeness,
+)
 from kubelambda.local.machine import find_cache, find_machine
 
 ALL_WANTED = os.environ.get("KUBELAMBDA_ALL_RUNTIMES") == "1"
@@ -114,7 +121,8 @@ def skip_absent(language: str, reason: str) -> NoReturn:
     """Skip what needs a language that is not there; a failure where all are wanted."""
     if ALL_WANTED:
         pytest.fail(f"all runtimes are wanted, but not there: {language}: {reason}")
-    pytest.skip(f"{language}: {reason}: {INSTALL}")
+    is_likeness = language in LANGUAGES and find_likeness(language) != language
+    pytest.skip(f"{language}: {reason}: {'make soak-images' if is_likeness else INSTALL}")
 
 
 @pytest.fixture
