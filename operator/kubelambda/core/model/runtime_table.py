@@ -5,8 +5,8 @@ values and docs/runtimes.md (``make runtime-table``); a test compares what is ch
 Within a family the oldest comes first.
 
 Source of the identifiers: AWS's API model (botocore), less those that AWS creates no functions with
-in November 2026, and those whose runtime client has ended (python3.9, nodejs16.x, dotnet6 and
-older). Source of the dates: AWS's page "Lambda runtimes"
+in November 2026, and those that the runtime client or AWS's SDK no longer runs on (python3.9,
+nodejs18.x, dotnet6 and older). Source of the dates: AWS's page "Lambda runtimes"
 (docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html), as cfn-lint 1.58.0 has them in
 LmbdRuntimeLifecycle.json (its pull request 4532 of June 2026). The model's nodejs26.x, python3.15,
 java8.al2023, java11.al2023 and java17.al2023 have no dates there.
