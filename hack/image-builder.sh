@@ -17,6 +17,9 @@ prepare_builder() { # sets cluster and with_docker
     return
   fi
   need_root
+  # One at a time, since the end of each unmounts the storage.
+  exec 9>"$IMAGES/lock"
+  flock -n 9 || { say "waiting for another build to end"; flock 9; }
   trap unmount_storage EXIT
   command -v buildah >/dev/null && command -v mmdebstrap >/dev/null ||
     fail "neither docker nor buildah with mmdebstrap; make cluster-up installs the latter"
