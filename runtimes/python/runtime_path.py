@@ -14,6 +14,7 @@ import signal
 import site
 import sys
 from collections.abc import Callable, Sequence
+from types import BuiltinFunctionType
 
 OPT_VARIABLE = "_KUBELAMBDA_OPT_ROOT"
 THREAD_VARIABLE = "KUBELAMBDA_PYTHON_POLLING_THREAD"
@@ -21,7 +22,6 @@ THREAD_VARIABLE = "KUBELAMBDA_PYTHON_POLLING_THREAD"
 
 GLIBCS_OWN = 1 << 31 | 1 << 32
 """Signals 32 and 33, which glibc handles for its threads; programs cannot have them."""
-START_NEW_THREAD = _thread.start_new_thread
 
 
 def order_path(
@@ -119,8 +119,8 @@ def needs_thread() -> bool:
     These are handlers of signals, whoever has set them (the kernel is asked, since a C library can
     have one that Python does not know of), and other greenlets where those replace threads.
     """
-    if _thread.start_new_thread is not START_NEW_THREAD:
-        return True  # gevent, eventlet
+    if not isinstance(_thread.start_new_thread, BuiltinFunctionType):
+        return True  # it is gevent's or eventlet's
     try:
         caught = read_caught_signals()
     except Exception:  # noqa: BLE001 - no /proc, no descriptor left, or what an audit hook raises
