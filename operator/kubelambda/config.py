@@ -89,7 +89,7 @@ class ControllerSettings(Settings):
     demand_port: int = 9003
     """Port on which gateways post their demand."""
     leader_election: bool = True
-    """Off only with one replica, and where two writers at the same time do no harm."""
+    """Off only with one replica, and if two writers at the same time do no harm."""
     lease_name: str = "kubelambda-controller"
     """Name of the Lease in the release's namespace."""
     lease_owner: str = ""

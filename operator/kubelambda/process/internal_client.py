@@ -1,7 +1,7 @@
 """The HTTP client for requests between our own processes.
 
 Contract: every request is a signed POST (``process.signatures``). A reply is read whole, however
-many packets it comes in, and refused where it goes over the client's limit. Waiting always ends:
+many packets it comes in, and refused if it goes over the client's limit. Waiting always ends:
 ``post`` by a limit for the whole exchange, ``open`` by a limit for the silence between two parts
 of the reply. Whatever goes wrong on the way is InternalRequestError, which keeps its cause; a
 status is for the caller to judge. Connections are reused, they notice when the other host is gone

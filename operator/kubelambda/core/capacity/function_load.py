@@ -12,7 +12,7 @@ LinkState = Literal["unlinked", "starting", "idle", "busy"]
 STARTING_S = 15.0
 """A pod that no request waits for any more may take so long to start: the next one uses it."""
 SLOW_S = 0.2
-"""A Deployment has its pods within 0.1 s where the ReplicaSet controller has nothing else to do."""
+"""A Deployment has its pods within 0.1 s if the ReplicaSet controller has nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)

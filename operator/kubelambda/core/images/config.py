@@ -66,7 +66,7 @@ class ResolvedImage:
     """An image by its digest, and what is run of it."""
 
     image: str
-    """Its name with the digest; with the tag only where a registry refused to tell the digest."""
+    """Its name with the digest; with the tag only if a registry refused to tell the digest."""
     config: ImageConfig
     bootstrap: tuple[str, ...] = field(init=False)
     """The whole command of the runtime."""

@@ -59,7 +59,7 @@ class LayerEntry:
     code_sha256: str = ""
     """Base64, as AWS writes it; empty for content of S3."""
     fetched_from: str = ""
-    """``S3`` or ``URL`` where its environments fetch it from there, else empty."""
+    """``S3`` or ``URL`` if its environments fetch it from there, else empty."""
     s3_bucket: str = ""
     s3_key: str = ""
     s3_object_version: str = ""

@@ -18,14 +18,14 @@ EPOCH_MAX = 2**53
 
 
 def read_integer(value: Any, *, low: int = 0, high: int = COUNT_MAX) -> int:
-    """``value``, where it is an integer from ``low`` to ``high``."""
+    """``value``, if it is an integer from ``low`` to ``high``."""
     if type(value) is not int or not low <= value <= high:
         raise ValueError(f"not an integer from {low} to {high}")
     return value
 
 
 def read_number(value: Any, *, low: float = 0.0, high: float) -> float:
-    """``value``, where it is a finite number from ``low`` to ``high``."""
+    """``value``, if it is a finite number from ``low`` to ``high``."""
     if type(value) not in (int, float) or not low <= value <= high or not math.isfinite(value):
         raise ValueError(f"not a number from {low} to {high}")
     return float(value)
@@ -39,7 +39,7 @@ def read_name(value: Any) -> str:
 
 
 def read_text(value: Any, *, chars_max: int = TEXT_CHARS_MAX) -> str:
-    """``value``, where it is a text of at most ``chars_max`` characters that UTF-8 can carry."""
+    """``value``, if it is a text of at most ``chars_max`` characters that UTF-8 can carry."""
     if not isinstance(value, str) or len(value) > chars_max:
         raise ValueError(f"not a text of at most {chars_max} characters")
     if not value.isascii():

@@ -64,7 +64,7 @@ class RelayRequest(NamedTuple):
     namespace: str
     function_name: str
     function_uid: str = ""
-    """The function's object, where the sender knows it: tells "deleted" from "not known yet"."""
+    """The function's object, if the sender knows it: tells "deleted" from "not known yet"."""
     qualifier: str = ""
     """As the caller gave it; resolved where the event is run."""
     trace_id: str = ""

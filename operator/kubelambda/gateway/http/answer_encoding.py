@@ -80,9 +80,9 @@ class AnswerBody:
     keep_alive: bool
     chunked: bool
     left_bytes: int | None
-    """What is missing of the announced length; None where none was announced."""
+    """What is missing of the announced length; None if none was announced."""
     is_sent: bool = True
-    """False where the client reads no body, whatever the head says."""
+    """False if the client reads no body, whatever the head says."""
 
     def encode(self, data: bytes) -> bytes:
         """The bytes on the wire for one part."""

@@ -78,7 +78,7 @@ class HttpConnection:
         return min(self._clock.deadline, self._reader.deadline)
 
     def count_in(self, address: str) -> bool:
-        """Count this connection; False where a cap is reached.
+        """Count this connection; False if a cap is reached.
 
         ``connection_made`` does so itself, unless a TLS listener has done it before the handshake.
         """
@@ -213,7 +213,7 @@ class HttpConnection:
         self._invite()
 
     def receive(self, request: Request) -> None:
-        """Serve the request, at once where it is the only one."""
+        """Serve the request, at once if it is the only one."""
         self._owes_invitation = False
         if len(self._queue) >= PIPELINE_MAX:
             request.release()
@@ -264,7 +264,7 @@ class HttpConnection:
                 self._serve_next()
 
     def _notify(self, request: Request, callback: Callable[[], None] | None) -> None:
-        """Call what ``request`` asked for; where that fails, only this request fails."""
+        """Call what ``request`` asked for; if that fails, only this request fails."""
         try:
             if callback is not None:
                 callback()

@@ -4,7 +4,7 @@ Contract: ``core.wire.relay`` and ``gateway.peers.heartbeats``. A request that i
 (``signed``) gets 401 and nothing else. The payload of a relayed event was checked where it came in.
 Anything but the two routes is 404.
 
-A function that the catalog does not know is said to be deleted only where its deletion was seen. A
+A function that the catalog does not know is said to be deleted only if its deletion was seen. A
 sender that may send its event again (asynchronous events) is told to do so, since this gateway's
 watch may lag behind.
 """
@@ -182,7 +182,7 @@ class InternalApi:
         return bool(meta.function_uid) and self._was_deleted(meta.function_uid)
 
     def _refuse(self, meta: RelayRequest, error: ApiError) -> ApiError:
-        """What the sender is told where this gateway does not find the function."""
+        """What the sender is told if this gateway does not find the function."""
         if error.status != _NOT_FOUND:
             return error
         if self._is_deleted(meta):

@@ -106,5 +106,5 @@ def open_answer(request: Request, relayed: RelayRequest) -> RelayAnswer:
 
 
 def fail(answer: RelayAnswer) -> None:
-    """After a bug of ours: an error where nothing has run, else no answer."""
+    """After a bug of ours: an error if nothing has run, else no answer."""
     answer.complete(Dropped() if answer.is_begun else errors.internal())

@@ -125,7 +125,7 @@ class LinkConnection:
         """Nothing has waited."""
 
     def send(self, data: bytes) -> None:
-        """Write frames; dropped where the link has ended."""
+        """Write frames; dropped if the link has ended."""
         if self._transport is not None and not self._transport.is_closing():
             self._last_sent = self._loop.time()
             self._transport.write(data)

@@ -13,7 +13,7 @@ RETRY_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
-    """The agent becomes an environment; ``configure`` is None where it was configured before."""
+    """The agent becomes an environment; ``configure`` is None if it was configured before."""
 
     configure: dict[str, Any] | None
 

@@ -72,7 +72,7 @@ class Links:
     links_by_uid: Counter[str] = field(default_factory=Counter)
 
     def count_unauthenticated(self, address: str) -> bool:
-        """Count a connection of ``address``; False where it has too many."""
+        """Count a connection of ``address``; False if it has too many."""
         if self.unauthenticated_by_address[address] >= UNAUTHENTICATED_PER_ADDRESS_MAX:
             return False
         self.unauthenticated_by_address[address] += 1
@@ -83,7 +83,7 @@ class Links:
         _decrement(self.unauthenticated_by_address, address)
 
     def add(self, link: Link, uid: str) -> bool:
-        """Count a link of the function ``uid``; False where that has too many."""
+        """Count a link of the function ``uid``; False if that has too many."""
         if self.links_by_uid[uid] >= self.links_per_function_max:
             return False
         self.links_by_uid[uid] += 1

@@ -29,7 +29,7 @@ class Opening(enum.Enum):
 
 
 def classify_opening(received: bytes) -> Opening:
-    """Classify all that has been received; ProtocolError where the upgrade's head is too long."""
+    """Classify all that has been received; ProtocolError if the upgrade's head is too long."""
     if not received.startswith(_PREFIX[: len(received)]):
         return Opening.HTTP
     head, end, _ = received.partition(_HEAD_END)

@@ -45,7 +45,7 @@ class HttpForwarder:
         )
 
     def drop(self, address: str) -> None:
-        """The gateway at ``address`` is dead: whoever waits for it is told so."""
+        """The gateway at ``address`` is dead: every invocation that waits for it fails."""
         for connection in [one for one in self._open if one.address == address]:
             connection.close()
 

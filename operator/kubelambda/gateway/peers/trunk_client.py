@@ -66,7 +66,7 @@ class TrunkClient(TrunkEnd):
     """To the gateway at ``address``.
 
     ``on_settled`` is called once: with None when events can be sent, or with what was wrong:
-    ``trunk_opening.NotSpokenError`` where no trunk is spoken there. ``on_ended`` is called once
+    ``trunk_opening.NotSpokenError`` if no trunk is spoken there. ``on_ended`` is called once
     when no new events can be sent any more.
     """
 

@@ -1,7 +1,7 @@
 """How events get to the gateway at one address: over a trunk, or in the older form.
 
 Contract: docs/forwarding.md. Events wait while the trunk is being opened, CONNECT_S at most, and
-fail together where it cannot be. Dialling again waits longer after each failure. A gateway that
+fail together if it cannot be. Dialling again waits longer after each failure. A gateway that
 answers the opening with anything but a trunk is of the release before: it gets events in the older
 form, and is asked again every OLDER_S.
 """

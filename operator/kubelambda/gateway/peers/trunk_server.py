@@ -31,7 +31,7 @@ class Budget(Protocol):
     """What the payloads of all events may hold (``gateway.http.body_budget``)."""
 
     def hold(self, address: str, count: int, *, is_small: bool = False) -> bool:
-        """Charge ``count`` bytes to ``address``; False where there is no room for them."""
+        """Charge ``count`` bytes to ``address``; False if there is no room for them."""
         ...
 
     def let_go(self, address: str, count: int) -> None:
@@ -191,7 +191,7 @@ class TrunkServer(TrunkEnd):
             raise TrunkProtocolError(f"frame 0x{frame_type:02x} has no place in an event")
 
     def take_proof(self, payload: bytes) -> None:
-        """Take events from here on; TrunkProtocolError where the proof is wrong or a second one."""
+        """Take events from here on; TrunkProtocolError if the proof is wrong or a second one."""
         proof = payload.decode("ascii", "replace")
         if self.is_proved or not self._keeper.is_proof(proof, self._covered):
             raise TrunkProtocolError("it has not proved to be a gateway")

@@ -70,7 +70,7 @@ class Assigner:
             self._accept(pool, invocation)
 
     def refuse_hopeless(self, pool: FunctionPool) -> None:
-        """Refuse what waits, where no environment can serve it any more."""
+        """Refuse what waits, if no environment can serve it any more."""
         refusal = pool.find_refusal()
         if refusal is not None:
             for invocation in pool.take_pending():

@@ -2,7 +2,7 @@
 
 Contract: one pool for each function object that this gateway owns, dropped once nothing is left in
 it; who gets what within a pool is ``assigner``'s. Nothing but a timeout ends an event that runs:
-where its function is changed, given away or deleted, its environment finishes the event first.
+if its function is changed, given away or deleted, its environment finishes the event first.
 Lives on the event loop and does no I/O: frames go out through environments, demand through
 ``notify``.
 """
@@ -204,7 +204,7 @@ class Pools:
         return list(self._pools)
 
     def report_of(self, ref: FunctionRef) -> FunctionDemand | None:
-        """The demand of one function; None where there is none.
+        """The demand of one function; None if there is none.
 
         Right after a change of owners nothing is said to wait: warm environments are on their way.
         """
