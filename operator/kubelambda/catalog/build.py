@@ -48,7 +48,7 @@ def build_function(
 
     ``status`` is the manifest's, for a caller that has read it already.
 
-    Where the manifest does not match the CRD's schema it raises any of Python's own errors.
+    If the manifest does not match the CRD's schema it raises any of Python's own errors.
     """
     metadata, spec = manifest["metadata"], manifest["spec"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]

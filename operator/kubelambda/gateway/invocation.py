@@ -20,7 +20,7 @@ def _drop(_: Outcome | ApiError | Dropped) -> None:
 
 
 class ResponseStream(Protocol):
-    """A caller who takes the response while it is being made."""
+    """A caller who takes the response while it is being produced."""
 
     is_over: bool
     on_writable: Callable[[], None] | None
@@ -117,13 +117,13 @@ class Invocation:
         self.answer = answer
         self.kind = kind
         self.stream: ResponseStream | None = None
-        """Where the caller wants the response while it is being made."""
+        """Set if the caller wants the response while it is being produced."""
         self.hops = hops
         self.may_repeat = may_repeat
         self.on_begun = on_begun
         self.answered = False
         self.begun = False
-        """Handed to an environment: from here on nothing is a 5xx any more."""
+        """Handed to an environment: from now on no outcome is answered as a 5xx."""
         self.timer: asyncio.TimerHandle | None = None
         """Runs while it waits for an environment."""
         self.slot: Slot | None = None

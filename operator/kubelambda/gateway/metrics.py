@@ -22,7 +22,7 @@ def ignore_stage(stage: ColdStartStage, seconds: float) -> None:
 
 
 class RequestCounter(Collector):
-    """Requests answered, by outcome; looks in the registry like any other counter.
+    """Requests answered, by outcome; the registry sees an ordinary counter.
 
     Requests are counted in a dictionary and added to the counter when metrics are read, since
     counting with prometheus_client takes four calls and a lock.

@@ -1,15 +1,14 @@
 """The bytes of an HTTP answer: its head, and its body, framed so that the client finds its end.
 
-Contract: pure. The caller's header values hold no line ends; framing and ``Connection`` are added
-here. An answer has exactly the bytes that its head announced; ``AnswerLengthError`` says that it
-cannot have them any more; only closing the connection then tells the client that it is incomplete.
+Contract: pure. The caller's header values contain no line ends; framing and ``Connection`` are
+added here. An answer has exactly as many bytes as its head announced. ``AnswerLengthError`` says
+that it no longer can; then only closing the connection tells the client that it is incomplete.
 """
 
 from dataclasses import dataclass
 
 Headers = list[tuple[str, str]] | str
-"""Names and values; or the lines of a head, each with its line end, from who writes them at once.
-"""
+"""Names and values; or, from callers that build them as one text, lines that each end in CR LF."""
 NO_CONTENT = 204
 REASONS = {
     200: "OK",

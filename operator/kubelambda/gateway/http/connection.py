@@ -4,7 +4,7 @@ Contract: hands complete, checked requests (``gateway.http.request_reader``) to 
 at a time, and has its answers written in order (``gateway.http.answer_writer``): one for each
 request. Reads no further while a client does not take its answers or has another request waiting.
 Ends a client that is late (``gateway.http.phase_clock``). A request that is refused is answered
-with the refusal's status, after the answers that are owed, and the connection closes. Where the
+with the refusal's status, after the answers that are owed, and the connection closes. If the
 application raises, ``on_failure`` answers that one request. Knows nothing of Lambda.
 """
 
@@ -34,8 +34,8 @@ OnFailure = Callable[[Request], None]
 class HttpConnection:
     """One client connection.
 
-    A driver of ``asyncio.Protocol``, which is no base of it: a class that is compiled has no base
-    that is not.
+    It has the methods of ``asyncio.Protocol`` but does not inherit from it: a compiled class cannot
+    have a base that is not compiled.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class HttpConnection:
         self._pace_reading()
 
     def pause_writing(self) -> None:
-        """The client reads slowly: until it catches up, nothing is read from it or begun for it."""
+        """The client reads slowly: until it catches up, nothing is read from it or served to it."""
         if self._outbox.pause():
             self._clock.start_writing()
         self._pace_reading()

@@ -79,7 +79,7 @@ class Links:
         return True
 
     def discount_unauthenticated(self, address: str) -> None:
-        """Count it no more: it has proved itself, is no link, or has ended."""
+        """Stop counting it: it has proved itself, is not a link, or has ended."""
         _decrement(self.unauthenticated_by_address, address)
 
     def add(self, link: Link, uid: str) -> bool:
@@ -91,7 +91,7 @@ class Links:
         return True
 
     def discard(self, link: Link, uid: str) -> None:
-        """Count it no more, if it was counted."""
+        """Stop counting it, if it was counted."""
         if link in self.authenticated:
             self.authenticated.discard(link)
             _decrement(self.links_by_uid, uid)

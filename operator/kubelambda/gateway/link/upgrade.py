@@ -25,7 +25,7 @@ class Opening(enum.Enum):
     """An HTTP request that has nothing to do with the link."""
     LINK = enum.auto()
     UNKNOWN_LINK = enum.auto()
-    """A link of a version that is not spoken here."""
+    """A link of a version that this release does not speak."""
 
 
 def classify_opening(received: bytes) -> Opening:

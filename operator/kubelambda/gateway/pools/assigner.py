@@ -148,7 +148,7 @@ class Assigner:
 
 
 def _hand_over(environment: Environment, invocation: Invocation) -> None:
-    """Where that fails the environment is ended: the event is answered and its slot comes back."""
+    """If that fails the environment is ended: the event is answered and its slot comes back."""
     try:
         environment.invoke(invocation)
     except Exception:

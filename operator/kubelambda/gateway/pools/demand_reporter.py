@@ -27,7 +27,7 @@ WHOLE_S = 300.0
 COALESCE_S = 0.005
 FAILURE_LOG_S = 30.0
 SLICE_FUNCTIONS = 25
-"""After so many functions are gone through or encoded, other tasks get their turn."""
+"""After this many functions have been visited or encoded, other tasks get a turn."""
 
 
 class DemandError(Exception):

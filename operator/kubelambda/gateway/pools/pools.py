@@ -28,8 +28,8 @@ HANDOVER_S = 0.3
 class Pools:
     """All functions that this gateway owns; the listener of their environments.
 
-    ``find`` knows the present self of a function: one that was resolved a while ago may have
-    changed, or gone.
+    ``find`` gives a function as it is now: one that was resolved a while ago may have changed or
+    gone.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Pools:
     def update(self, function: Function) -> None:
         """The function has changed: later events go to environments of its new configuration.
 
-        Where it cannot run any more, what waits is told why, as later requests are.
+        If it cannot run any more, waiting requests are told why, as later ones are.
         """
         if function.ref not in self._pools:
             return
