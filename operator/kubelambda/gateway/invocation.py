@@ -16,7 +16,7 @@ Answer = Callable[[Outcome | ApiError | Dropped], None]
 
 
 def _drop(_: Outcome | ApiError | Dropped) -> None:
-    """Takes the place of an answer that was given: its closure would make a cycle."""
+    """Replaces an answer that was given, whose closure would keep a reference cycle alive."""
 
 
 class ResponseStream(Protocol):
@@ -132,7 +132,7 @@ class Invocation:
         """Set by whoever holds it: what to do when the caller has gone."""
 
     def begin(self) -> None:
-        """It is handed to an environment now."""
+        """It is about to be handed to an environment."""
         self.begun = True
         if self.on_begun is not None:
             self.on_begun()

@@ -85,7 +85,7 @@ class Heartbeat:
     incarnation: int = 0
     """Unix milliseconds of the process's start: tells a restarted gateway from its former self."""
     format: int = FORMAT
-    """Of the sender; 0 is the release before the first that said so."""
+    """Of the sender; 0 is the last release that did not send one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def read_text(value: Any, *, chars_max: int = TEXT_CHARS_MAX) -> str:
 def read_epoch(value: Any) -> int:
     """An epoch that a gateway has sent, cut to EPOCH_MAX: its view counts for nothing (rule M6).
 
-    One that is too high is not refused: a gateway of the release before may have got it from a
+    One that is too high is not refused: a gateway of the previous release may have got it from a
     function pod, and whatever else that gateway says still counts.
     """
     if type(value) is not int or value < 0:

@@ -93,7 +93,7 @@ class ProtocolError(Exception):
 
 
 def encode_header(frame_type: int, payload_bytes: int) -> bytes:
-    """What stands before a payload of so many bytes."""
+    """What precedes a payload of that many bytes."""
     return _HEADER.pack(payload_bytes + 1, frame_type)
 
 

@@ -19,7 +19,7 @@ from kubelambda.core.wire.trunk_frames import (
 )
 
 STREAM_WINDOW_BYTES: Final = 262_144
-"""So many bytes of a payload may be sent on a stream before the receiver gives credit."""
+"""How many bytes of a payload may be sent on a stream before the receiver gives credit."""
 CONNECTION_WINDOW_BYTES: Final = 262_144
 """The same of all streams together: less than a socket's buffer holds (212,992 B and as much for
 the kernel's own use) if the other end does not read."""
@@ -42,7 +42,7 @@ class Outgoing:
         self.head = b""
         self.parts: deque[bytes] | None = None
         self.offset = 0
-        """So much of the first part has been sent."""
+        """How much of the first part has been sent."""
         self.end = b""
         """The frame that follows the last part."""
         self.is_queued = False

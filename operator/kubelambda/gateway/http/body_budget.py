@@ -1,7 +1,7 @@
 """How many bytes the bodies of a listener's requests may hold, shared between client addresses.
 
 Contract: a body is charged for the bytes that have arrived, not for those it announced; a refusal
-changes nothing. No address can take so much that others find no room: it holds at most
+changes nothing. No address can take so much that there is no room for others: it holds at most
 ADDRESS_SHARES times what is left over. Small bodies have ``small_bytes`` beyond ``bytes_max``,
 which large ones cannot take. Pure bookkeeping, no I/O.
 """
