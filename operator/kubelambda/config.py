@@ -149,7 +149,7 @@ class ControllerSettings(Settings):
             )
 
     def read_allowed_registries(self) -> AllowedRegistries:
-        """The list, understood; SettingError for an entry that is no registry."""
+        """The list, understood; SettingError for an entry that is not a registry."""
         try:
             return AllowedRegistries.parse(self.allowed_registries)
         except ImageReferenceError as error:

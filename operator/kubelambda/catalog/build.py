@@ -88,9 +88,9 @@ def _check_types(function: Function) -> None:
     texts = (function.ref.name, function.uid, function.function_name, function.runtime)
     numbers = (function.memory_mb, function.timeout_s, function.reserved_concurrency or 0)
     if not all(isinstance(text, str) for text in (*texts, function.handler)):
-        raise TypeError("a name that is no text")
+        raise TypeError("a name that is not a text")
     if not all(isinstance(number, int | float) for number in numbers):
-        raise TypeError("a size that is no number")
+        raise TypeError("a size that is not a number")
 
 
 def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:

@@ -172,5 +172,5 @@ def not_built(message: str) -> ApiError:
 
 
 def unknown_operation() -> ApiError:
-    """404 for a path or method that is no operation."""
+    """404 for a path or method that is not an operation."""
     return ApiError(404, "UnknownOperationException", "Unknown operation")

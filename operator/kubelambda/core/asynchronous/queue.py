@@ -213,7 +213,7 @@ def _read_text(value: Any) -> str:
 def _read_time(value: Any) -> float:
     time_s = float(value)
     if not math.isfinite(time_s):
-        raise ValueError(f"{value} is no time")
+        raise ValueError(f"{value} is not a time")
     return time_s
 
 

@@ -95,14 +95,14 @@ class AllowedRegistries:
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Self:
-        """From ``host[:port]`` and ``http://host[:port]``; ImageReferenceError for what is else."""
+        """From ``host[:port]`` or ``http://host[:port]``; else ImageReferenceError."""
         schemes = {}
         for entry in entries:
             scheme, separator, host = entry.rpartition("://")
             if (separator and scheme not in _PORTS) or _HOST.fullmatch(host) is None:
                 raise ImageReferenceError(
-                    f"{entry!r} is no registry; it wants host[:port], or http://host[:port] for "
-                    "one without TLS"
+                    f"{entry!r} is not a registry; it must be host[:port], or http://host[:port] "
+                    "for one without TLS"
                 )
             schemes[host] = scheme or "https"
         return cls(schemes)

@@ -1,8 +1,8 @@
 """Checks of values that another process has sent: type and bounds, before anybody uses them.
 
-Contract: pure. A value that is not exactly of the type that is asked for, or out of bounds, is a
-ValueError: a boolean or a float is no integer, and what JSON makes of ``NaN`` or ``1e999`` is no
-number. A function pod may be hostile, and another release may send anything.
+Contract: pure. A value that is not exactly of the type that is asked for, or is out of bounds, is a
+ValueError: a boolean or a float is not an integer, and what JSON makes of ``NaN`` or ``1e999`` is
+not a number. A function pod may be hostile, and another release may send anything.
 """
 
 import math

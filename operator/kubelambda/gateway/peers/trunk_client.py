@@ -287,7 +287,7 @@ class TrunkClient(TrunkEnd):
         stream.relay.fail(reason, unreachable=False)
 
     def _give_up(self, stream: AskedStream, error: Exception) -> None:
-        """What came is no answer, or one that cannot be passed on; the event may have run."""
+        """What came is not an answer, or one that cannot be passed on; the event may have run."""
         relay = stream.relay
         logger.error(
             "request %s: %s gave a reply that cannot be used: %r",

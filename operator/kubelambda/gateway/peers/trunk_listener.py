@@ -30,7 +30,7 @@ class TrunkListener:
     """A driver of ``trunk_server.TrunkKeeper``.
 
     ``address`` is the one that other gateways dial. ``serve`` runs an event; ``serve_http`` takes a
-    connection that is no trunk, with what has been received on it.
+    connection that is not a trunk, with what has been received on it.
     """
 
     def __init__(

@@ -69,7 +69,7 @@ class TrunkKeeper(Protocol):
         ...
 
     def ended(self, trunk: "TrunkServer") -> None:
-        """The connection is gone, or is no trunk."""
+        """The connection is gone, or is not a trunk."""
         ...
 
     def emptied(self) -> None:
@@ -77,7 +77,7 @@ class TrunkKeeper(Protocol):
         ...
 
     def serve_http(self, transport: asyncio.Transport, received: bytes) -> None:
-        """A connection that began with ``received`` is no trunk."""
+        """A connection that began with ``received`` is not a trunk."""
         ...
 
 
