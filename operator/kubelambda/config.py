@@ -221,7 +221,7 @@ class GatewaySettings(QueueSettings, ClientLimits):
     api_ca_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
     """CA of the API server; the process's own trust store is not asked."""
     api_token_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-    """Bearer token for the API server, read anew for each request, since the kubelet renews it."""
+    """Bearer token for the API server, read again for each request, since the kubelet renews it."""
     tls_certificate_file: str = ""
     """PEM chain of the public listener; empty: plain HTTP. A renewed file is loaded."""
     tls_key_file: str = ""

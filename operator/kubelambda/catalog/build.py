@@ -97,7 +97,7 @@ def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
     """The stand-in of an object that ``build_function`` cannot read: a function that cannot run."""
     metadata, spec = manifest["metadata"], manifest.get("spec")
     namespace, name = str(metadata.get("namespace", "default")), str(metadata["name"])
-    message = f"this release cannot read the object ({problem}); write its spec anew"
+    message = f"this release cannot read the object ({problem}); rewrite its spec"
     return build_invalid(FunctionRef(namespace, name), str(metadata.get("uid", "")), spec, message)
 
 

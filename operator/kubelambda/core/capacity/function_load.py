@@ -32,7 +32,7 @@ class PodLoad:
     draining: bool = False
     """It was chosen as a victim before."""
     restarted: bool = False
-    """Its container was started anew, so its environment is dead."""
+    """Its container was restarted, so its environment is dead."""
     failed: bool = False
     """It has ended for good and does not count any more; only its object is left."""
     direct: bool = False

@@ -2,7 +2,7 @@
 
 Contract: pure; never raises. Somebody's edit or a former release may have written anything into a
 status. A field without the type and shape that the controller itself gives it is read as absent, so
-the controller writes it anew. What the controller never writes is passed over and left alone.
+the controller rewrites it. What the controller never writes is passed over and left alone.
 """
 
 from collections.abc import Callable, Mapping
