@@ -340,7 +340,7 @@ class RequestReader:
 
 
 def _read_length(headers: dict[bytes, bytes]) -> int | None:
-    """The announced length of the body; None if it comes in chunks."""
+    """The announced length of the body; None where it comes in chunks."""
     if b"transfer-encoding" in headers:
         return None
     length = headers.get(b"content-length", b"0").strip()

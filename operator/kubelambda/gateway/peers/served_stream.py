@@ -75,7 +75,7 @@ class ServedStream(Outgoing):
         self.missing = 0
         """How many bytes of its payload are still to come."""
         self.held = 0
-        """How many are charged to the budget."""
+        """So many are charged to the budget."""
         self.is_begun = False
         self.is_answered = False
         """Its last frame is written, or waits for credit."""
