@@ -104,16 +104,11 @@ def wait_in_main_thread(client: type, needs_thread: Callable[[], bool]) -> None:
     def wait_next_invocation(self):
         if not self.use_thread_for_polling_next or needs_thread():
             return wait(self)
-        ends_by_interrupt = is_interrupt_pythons()
-        if ends_by_interrupt:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # else it would end with the next event
         self.use_thread_for_polling_next = False
         try:
             return wait(self)
         finally:
             self.use_thread_for_polling_next = True
-            if ends_by_interrupt:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
 
     client.wait_next_invocation = wait_next_invocation
 
@@ -130,13 +125,10 @@ def needs_thread() -> bool:
         caught = read_caught_signals()
     except Exception:  # noqa: BLE001 - no /proc, no descriptor left, or what an audit hook raises
         return True
-    own = GLIBCS_OWN | (1 << (signal.SIGINT - 1) if is_interrupt_pythons() else 0)
+    own = GLIBCS_OWN
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        own |= 1 << (signal.SIGINT - 1)  # KeyboardInterrupt: either way the next event ends by it
     return caught & ~own != 0
-
-
-def is_interrupt_pythons() -> bool:
-    """Whether SIGINT raises KeyboardInterrupt, so that it ends a function that waits."""
-    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def read_caught_signals() -> int:
