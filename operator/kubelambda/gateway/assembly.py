@@ -44,7 +44,7 @@ from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
 UPLOADS_DIRECTORY = "uploads"
-"""Of the package cache's directory: where uploads wait until they are whole."""
+"""The part of the package cache's directory in which uploads wait until they are complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Assembly:
             self._internal.rule_body,
             self.internal_connections,
             answer_failure,
-            keeps_half_closed=False,  # who relays an event gives it up so
+            keeps_half_closed=False,  # a sender half-closes to give up an event
         )
         transport.set_protocol(cast("asyncio.Protocol", connection))
         connection.connection_made(transport)

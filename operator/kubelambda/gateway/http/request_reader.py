@@ -200,7 +200,7 @@ class RequestReader:
             raise RefusedError(431, "the request target is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; a second one is refused where it would decide about framing or routing."""
+        """One header; a second one is refused if it would decide about framing or routing."""
         if len(name) + len(value) > HEADER_BYTES_MAX:
             raise RefusedError(431, "a header is too large")
         if self._phase is not _HEAD:

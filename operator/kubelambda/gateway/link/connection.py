@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 AUTHENTICATE_S = 5.0
 """How long a peer may take to prove itself."""
-"""When an agent is to come again whose function has too many links."""
 UNREAD_BYTES_MAX = 2 * frames.CONTROL_BYTES_MAX
 """More than an agent is owed at any time: its configuration, or an event's head and a window."""
 _PING, _PONG = int(FrameType.PING), int(FrameType.PONG)
@@ -46,8 +45,8 @@ _PING, _PONG = int(FrameType.PING), int(FrameType.PONG)
 class LinkConnection:
     """One agent's connection.
 
-    A driver of ``asyncio.Protocol``, which is no base of it: a class that is compiled has no base
-    that is not.
+    It has the methods of ``asyncio.Protocol`` but does not inherit from it: a compiled class cannot
+    have a base that is not compiled.
     """
 
     def __init__(self, links: Links) -> None:
@@ -64,7 +63,7 @@ class LinkConnection:
         """The key that it has proved to hold."""
         self._environment: Environment | None = None
         self._retired = False
-        """Told to end: nothing that it still says is of interest."""
+        """The agent was told to end: whatever it still sends is ignored."""
         self._is_unauthenticated = False
         """Whether it is counted in ``Links.unauthenticated_by_address``."""
         self._last_received = self._loop.time()
@@ -116,16 +115,16 @@ class LinkConnection:
             self._links.detach(environment)
 
     def eof_received(self) -> None:
-        """The agent has ended its side: there is no half of a link, and its transport closes."""
+        """The agent has ended its side: a link is never half-closed, so the transport closes."""
 
     def pause_writing(self) -> None:
-        """Nothing waits here: a peer that does not read is cut off by ``send``."""
+        """Nothing is queued here: ``send`` cuts off a peer that does not read."""
 
     def resume_writing(self) -> None:
-        """Nothing has waited."""
+        """Nothing was queued."""
 
     def send(self, data: bytes) -> None:
-        """Write frames; dropped where the link has ended."""
+        """Write frames; dropped if the link has ended."""
         if self._transport is not None and not self._transport.is_closing():
             self._last_sent = self._loop.time()
             self._transport.write(data)
@@ -164,7 +163,7 @@ class LinkConnection:
             self._links.serve_http(self._transport, received)
 
     def _receive(self, frame_type: int, payload: bytes) -> None:
-        """Take a sign of life, or a frame from before the welcome."""
+        """Take a ping, a pong, or a frame that comes before the welcome."""
         if frame_type == _PING:
             self.send(frames.encode_frame(FrameType.PONG))
         elif frame_type == _PONG or self._retired:

@@ -1,4 +1,4 @@
-"""When the events that run must have been answered: one timer for all of them.
+"""The deadlines of the events in flight: one timer for all of them.
 
 Contract: an event that is not answered in time is answered ``Sandbox.Timedout``, never before its
 time and at most LOOK_S and a millisecond after it. Lives on one event loop, whose clock is used.
@@ -37,7 +37,7 @@ class EventDeadlines:
             self._arm(late_at)
 
     def discard(self, invocation: Invocation) -> None:
-        """It has ended; harmless where it was late."""
+        """It has ended; harmless if it was late."""
         self._late_at.pop(invocation, None)
 
     def _arm(self, moment: float) -> None:

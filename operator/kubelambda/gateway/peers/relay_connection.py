@@ -181,7 +181,7 @@ class RelayConnection(asyncio.Protocol):
         relay.finish(outcome)
 
     def _give_up(self, error: BaseException) -> None:
-        """What came is no reply, or one that cannot be passed on; the event may have run."""
+        """What came is not a reply, or one that cannot be passed on; the event may have run."""
         relay, self._relay = self._relay, None
         self.close()
         if relay is not None:

@@ -73,14 +73,14 @@ class ServedStream(Outgoing):
         self.incoming = Incoming()
         self.pieces: list[bytes] = []
         self.missing = 0
-        """So many bytes of its payload are still to come."""
+        """How many bytes of its payload are still to come."""
         self.held = 0
         """So many are charged to the budget."""
         self.is_begun = False
         self.is_answered = False
         """Its last frame is written, or waits for credit."""
         self.was_full = False
-        """The event stream's maker was told to wait."""
+        """The producer of the event stream was told to wait."""
         self.gone = False
         self.on_gone: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None
@@ -91,7 +91,7 @@ class ServedStream(Outgoing):
         return self.gone or self.is_answered
 
     def begin(self) -> None:
-        """The event is handed to an environment now: the other gateway is told so first."""
+        """The event is about to go to an environment: tell the other gateway first."""
         self.is_begun = True
         if not self.is_over:
             self.trunk.write_now(frames.encode_header(frames.BEGUN, self.stream, 0))
@@ -127,7 +127,7 @@ class ServedStream(Outgoing):
             self.trunk.release(self)
 
     def drop(self) -> None:
-        """Answer nothing, or nothing more: nobody knows how it ended."""
+        """Say that nobody knows how the event ended."""
         if not self.is_over:
             self.break_off(frames.encode_frame(frames.LOST, self.stream))
 

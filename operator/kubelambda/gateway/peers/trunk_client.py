@@ -66,7 +66,7 @@ class TrunkClient(TrunkEnd):
     """To the gateway at ``address``.
 
     ``on_settled`` is called once: with None when events can be sent, or with what was wrong:
-    ``trunk_opening.NotSpokenError`` where no trunk is spoken there. ``on_ended`` is called once
+    ``trunk_opening.NotSpokenError`` if no trunk is spoken there. ``on_ended`` is called once
     when no new events can be sent any more.
     """
 
@@ -287,7 +287,7 @@ class TrunkClient(TrunkEnd):
         stream.relay.fail(reason, unreachable=False)
 
     def _give_up(self, stream: AskedStream, error: Exception) -> None:
-        """What came is no answer, or one that cannot be passed on; the event may have run."""
+        """What came is not an answer, or one that cannot be passed on; the event may have run."""
         relay = stream.relay
         logger.error(
             "request %s: %s gave a reply that cannot be used: %r",

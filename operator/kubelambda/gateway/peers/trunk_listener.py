@@ -1,8 +1,8 @@
 """The trunks that other gateways have opened to this one.
 
-Contract: docs/forwarding.md. A connection that has not proved in OPENING_S to come from a gateway
-is cut; an address has UNPROVED_MAX of those at a time. ``go_away`` asks for no new events, and
-``wait_idle`` returns when those that run have been answered.
+Contract: docs/forwarding.md. A connection that has not proved within OPENING_S that it comes from a
+gateway is closed; an address may have UNPROVED_MAX of those at a time. ``go_away`` asks for no new
+events, and ``wait_idle`` returns when the running ones have been answered.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class TrunkListener:
     """A driver of ``trunk_server.TrunkKeeper``.
 
     ``address`` is the one that other gateways dial. ``serve`` runs an event; ``serve_http`` takes a
-    connection that is no trunk, with what has been received on it.
+    connection that is not a trunk, with what has been received on it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class TrunkListener:
         protocol.data_received(received)
 
     def go_away(self) -> None:
-        """This gateway is stopping: new events shall go elsewhere."""
+        """This gateway is stopping: ask the others to send new events elsewhere."""
         self._is_leaving = True
         for trunk in self._open:
             trunk.go_away()

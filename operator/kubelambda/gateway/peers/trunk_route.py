@@ -1,9 +1,9 @@
 """How events get to the gateway at one address: over a trunk, or in the older form.
 
 Contract: docs/forwarding.md. Events wait while the trunk is being opened, CONNECT_S at most, and
-fail together where it cannot be. Dialling again waits longer after each failure. A gateway that
-answers the opening with anything but a trunk is of the release before: it gets events in the older
-form, and is asked again every OLDER_S.
+fail together if it cannot be opened. The wait before dialling again grows with each failure. A
+gateway that answers the opening with anything but a trunk is of the previous release: it gets
+events in the older form, and a trunk is tried again every OLDER_S.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ OLDER_S: Final = 30.0
 RETRY_S_MIN: Final = 0.1
 RETRY_S_MAX: Final = 2.0
 STEADY_S: Final = 5.0
-"""A trunk that has lasted so long is dialled again at once when it is lost."""
+"""A trunk that lasted this long is dialled again at once when it is lost."""
 
 
 class TrunkRoute:

@@ -31,7 +31,7 @@ class Budget(Protocol):
     """What the payloads of all events may hold (``gateway.http.body_budget``)."""
 
     def hold(self, address: str, count: int, *, is_small: bool = False) -> bool:
-        """Charge ``count`` bytes to ``address``; False where there is no room for them."""
+        """Charge ``count`` bytes to ``address``; False if there is no room for them."""
         ...
 
     def let_go(self, address: str, count: int) -> None:
@@ -69,7 +69,7 @@ class TrunkKeeper(Protocol):
         ...
 
     def ended(self, trunk: "TrunkServer") -> None:
-        """The connection is gone, or is no trunk."""
+        """The connection is gone, or is not a trunk."""
         ...
 
     def emptied(self) -> None:
@@ -77,7 +77,7 @@ class TrunkKeeper(Protocol):
         ...
 
     def serve_http(self, transport: asyncio.Transport, received: bytes) -> None:
-        """A connection that began with ``received`` is no trunk."""
+        """A connection that began with ``received`` is not a trunk."""
         ...
 
 
@@ -191,7 +191,7 @@ class TrunkServer(TrunkEnd):
             raise TrunkProtocolError(f"frame 0x{frame_type:02x} has no place in an event")
 
     def take_proof(self, payload: bytes) -> None:
-        """Take events from here on; TrunkProtocolError where the proof is wrong or a second one."""
+        """Take events from here on; TrunkProtocolError if the proof is wrong or a second one."""
         proof = payload.decode("ascii", "replace")
         if self.is_proved or not self._keeper.is_proof(proof, self._covered):
             raise TrunkProtocolError("it has not proved to be a gateway")
