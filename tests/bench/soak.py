@@ -1,4 +1,4 @@
-"""An hour of load and what memory does meanwhile: ``python -m bench.soak --minutes 60 [--compiled]``.
+"""What memory does under an hour of load: ``python -m bench.soak --minutes 60 [--compiled]``.
 
 Two gateways with fake environments serve one kind of request after the other, at an even rate that
 takes about a tenth of a core, so that it can run beside other work. For each kind and gateway the

@@ -151,7 +151,7 @@ async def test_why_a_reply_cannot_be_used_is_logged_whatever_else_is_handled(
     world.forward()
     reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n"
     try:
-        raise KeyError("another one")
+        {}["another one"]
     except KeyError:
         await world.reply(reply + b"x" * (RESPONSE_BYTES_MAX + 1))
     assert "a reply over the limit" in caplog.text
