@@ -80,7 +80,7 @@ class Assembly:
         )
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(signatures)
-        self.forwarder = Forwarder(signatures, given.supervisor)
+        self.forwarder = Forwarder(signatures, given.supervisor, stall_s=settings.stall_s)
         self.pools = Pools(
             start_wait_s=settings.start_wait_s,
             notify=self._notify,
@@ -158,6 +158,7 @@ class Assembly:
             budget=self.internal_connections.payloads,
             serve=internal_api.serve_stream,
             serve_http=self._serve_http,
+            stall_s=settings.stall_s,
         )
 
     def _build_links(self) -> Links:

@@ -22,13 +22,14 @@ from kubelambda.core.wire.trunk_flow import Incoming, Outgoing
 from kubelambda.core.wire.trunk_frames import TrunkProtocolError
 from kubelambda.core.wire.trunk_messages import decode_event_head, encode_outcome_head
 from kubelambda.gateway.http.answer_encoding import Headers
-from kubelambda.gateway.peers.trunk import PING_S, TrunkEnd
+from kubelambda.gateway.peers.trunk import PING_S, STALL_S, TrunkEnd
 
 logger = logging.getLogger(__name__)
 
 STREAMS_MAX: Final = 10_000
 """Events of one gateway that are in flight here; one more is refused."""
 MALFORMED: Final = 400
+TOO_SLOW: Final = 408
 MISDIRECTED: Final = 421
 NO_ROOM: Final = 503
 _ACCEPTING: Final = "accepting"
@@ -205,8 +206,10 @@ class TrunkKeeper(Protocol):
 class TrunkServer(TrunkEnd):
     """From the gateway at the address ``peer``, which has no port."""
 
-    def __init__(self, keeper: TrunkKeeper, peer: str, ping_s: float = PING_S) -> None:
-        super().__init__(ping_s)
+    def __init__(
+        self, keeper: TrunkKeeper, peer: str, ping_s: float = PING_S, stall_s: float = STALL_S
+    ) -> None:
+        super().__init__(ping_s, stall_s)
         self._keeper = keeper
         self.peer = peer
         self._opening = b""
@@ -364,6 +367,7 @@ class TrunkServer(TrunkEnd):
         if count > stream.missing or not stream.incoming.receive(count):
             raise TrunkProtocolError("more of a payload than was announced or allowed")
         stream.missing -= count
+        stream.moved += 1
         if count and not self._hold(stream, count):
             return
         stream.pieces.append(piece)
@@ -400,6 +404,21 @@ class TrunkServer(TrunkEnd):
         stream.is_answered = True
         self.sender.send_end(stream, frames.encode_frame(frames.END, stream.stream))
         self._release(stream)
+
+    def list_held_up(self) -> list[Outgoing]:
+        """Those whose event is still arriving, or whose answer waits for credit."""
+        return [one for one in self._streams.values() if one.missing or one.is_waiting]
+
+    def give_up(self, stream: Outgoing) -> None:
+        """Refuse an event that does not arrive; let go of an answer that nobody takes."""
+        served = self._streams.get(stream.stream)
+        if served is None:
+            return
+        if served.missing:
+            self.break_off(served, frames.encode_refusal(served.stream, TOO_SLOW))
+        else:
+            self.write(frames.encode_frame(frames.LOST, served.stream))
+            self._leave(served)
 
     def break_off(self, stream: ServedStream, frame: bytes) -> None:
         """``frame`` is the last of the stream; what is waiting of it is not sent."""
