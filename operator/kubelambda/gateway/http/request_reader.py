@@ -67,7 +67,7 @@ class Receiver(Protocol):
         ...
 
     def open_spool(self) -> Spool:
-        """Open the place where an upload is kept while it arrives."""
+        """Open the place where an upload is kept while it arrives; RefusedError without one."""
         ...
 
     def invite_body(self) -> None:
@@ -75,7 +75,7 @@ class Receiver(Protocol):
         ...
 
     def receive(self, request: Request) -> None:
-        """Take a complete request."""
+        """Take a complete request; RefusedError where it is one too many."""
         ...
 
 
@@ -300,11 +300,18 @@ class RequestReader:
 
     def _keep_on_disk(self, body: bytes) -> None:
         if self._spool is None:
-            self._spool = self._receiver.open_spool()
+            self._spool = self._open_spool()
         try:
             self._spool.add(body)
         except SpoolError as error:
             raise self._refuse(503, str(error)) from error
+
+    def _open_spool(self) -> Spool:
+        try:
+            return self._receiver.open_spool()
+        except RefusedError as refusal:
+            self._ending = refusal
+            raise
 
     def _forget_body(self) -> None:
         self._body = b""
@@ -353,4 +360,8 @@ class RequestReader:
             self._version,
         )
         self._body, self._spool, self._held = b"", None, None
-        self._receiver.receive(request)
+        try:
+            self._receiver.receive(request)
+        except RefusedError as refusal:
+            self._ending = refusal
+            raise

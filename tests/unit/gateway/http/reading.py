@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -114,7 +114,7 @@ def read(
         for piece in pieces:
             try:
                 if beside_an_error:
-                    feed_beside_an_error(reader, piece)
+                    feed_beside_an_error(reader.feed, piece)
                 else:
                     reader.feed(piece)
             except RefusedError as error:
@@ -129,11 +129,11 @@ def read(
     return asyncio.run(feed())
 
 
-def feed_beside_an_error(reader: RequestReader, piece: bytes) -> None:
+def feed_beside_an_error(feed: Callable[[bytes], None], piece: bytes) -> None:
     try:
         {}["another one"]
     except KeyError:
-        reader.feed(piece)
+        feed(piece)
 
 
 def split(data: bytes, places: Sequence[int]) -> list[bytes]:
