@@ -43,6 +43,8 @@ class TrunkEnd:
         self._stall_periods = stall_s / ping_s
         self._silent_periods = 0
         self._tick_at = 0.0
+        self.credited_at = 0.0
+        """When the other end last said that it had read something of payloads."""
         self._timer: asyncio.TimerHandle | None = None
         self.sender = FlowSender(self.write)
         self.is_open = False
@@ -171,6 +173,7 @@ class TrunkEnd:
 
     def _take_own(self, frame_type: int, payload: bytes) -> None:
         if frame_type == frames.CREDIT:
+            self.credited_at = self._loop.time()
             self.sender.add_connection_credit(frames.decode_credit(payload))
         elif frame_type == frames.PING:
             self.write(frames.encode_frame(frames.PONG, 0))

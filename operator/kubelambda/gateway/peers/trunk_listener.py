@@ -38,6 +38,7 @@ class TrunkListener:
         *,
         address: str,
         budget: Budget,
+        answers: Budget,
         serve: ServeStream,
         serve_http: ServeHttp,
         stall_s: float = STALL_S,
@@ -45,6 +46,7 @@ class TrunkListener:
         self._stall_s = stall_s
         self.address = address
         self.budget = budget
+        self.answers = answers
         self.serve = serve
         self.serve_http = serve_http
         self.prove = signatures.prove

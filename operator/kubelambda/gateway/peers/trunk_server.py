@@ -3,7 +3,9 @@
 Contract: docs/forwarding.md. Nothing is taken before the other gateway has proved itself. BEGUN has
 been handed to the kernel when ``ServedStream.begin`` returns, so before the environment gets the
 event. When the connection ends, the caller of every event on it has gone. The bytes of payloads are
-charged to a budget until their events are answered; an event that finds no room is refused.
+charged to a budget until their events are answered; an event that finds no room is refused. So are
+those of answers that have to wait, to another one; an answer that finds no room is lost where the
+other gateway has taken nothing for UNTAKEN_S.
 """
 
 import asyncio
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 STREAMS_MAX: Final = 10_000
 """Events of one gateway that are in flight here; one more is refused."""
+UNTAKEN_S: Final = 1.0
 MALFORMED: Final = 400
 TOO_SLOW: Final = 408
 MISDIRECTED: Final = 421
@@ -49,6 +52,7 @@ class ServedStream(Outgoing):
         "incoming",
         "is_answered",
         "is_begun",
+        "kept",
         "missing",
         "on_gone",
         "on_writable",
@@ -67,7 +71,9 @@ class ServedStream(Outgoing):
         self.missing = 0
         """So many bytes of its payload are still to come."""
         self.held = 0
-        """So many are charged to the budget."""
+        """So many are charged to the budget of payloads."""
+        self.kept = 0
+        """So many are charged to that of answers."""
         self.is_begun = False
         self.is_answered = False
         """Its last frame is written, or waits for credit."""
@@ -150,7 +156,7 @@ class StreamedAnswer:
 
 
 class Budget(Protocol):
-    """What the payloads of all events may hold (``gateway.http.body_budget``)."""
+    """What the payloads of all events, or all answers, may hold (``gateway.http.body_budget``)."""
 
     def hold(self, address: str, count: int, *, is_small: bool = False) -> bool:
         """Charge ``count`` bytes to ``address``; False where there is no room for them."""
@@ -172,6 +178,11 @@ class TrunkKeeper(Protocol):
     @property
     def budget(self) -> Budget:
         """For the payloads of their events."""
+        ...
+
+    @property
+    def answers(self) -> Budget:
+        """For the answers that wait until other gateways take them."""
         ...
 
     def prove(self, text: str) -> str:
@@ -217,6 +228,9 @@ class TrunkServer(TrunkEnd):
         """What the other gateway's proof has to cover."""
         self.is_proved = False
         self._last_stream = 0
+        self._kept = 0
+        """Bytes of the answers that wait."""
+        self._waits_since = 0.0
         self._streams: dict[int, ServedStream] = {}
 
     def describe(self) -> str:
@@ -398,6 +412,19 @@ class TrunkServer(TrunkEnd):
             self._release(stream)
             if not stream.is_waiting:
                 self.discard(stream)
+            else:
+                self._keep(stream, len(body))
+
+    def _keep(self, stream: ServedStream, count: int) -> None:
+        """Charge an answer that waits, or let it go."""
+        now = self._loop.time()
+        if not self._kept:
+            self._waits_since = now
+        if self._keeper.answers.hold(self.peer, count):
+            stream.kept = count
+            self._kept += count
+        elif now - max(self.credited_at, self._waits_since) > UNTAKEN_S:
+            self.break_off(stream, frames.encode_frame(frames.LOST, stream.stream))
 
     def end_stream(self, stream: ServedStream) -> None:
         """An event stream is complete: its end follows what is waiting of it."""
@@ -430,6 +457,10 @@ class TrunkServer(TrunkEnd):
         """Nothing more is sent or received on it; a second call changes nothing."""
         stream.forget()
         self._release(stream)
+        kept, stream.kept = stream.kept, 0
+        if kept:
+            self._kept -= kept
+            self._keeper.answers.let_go(self.peer, kept)
         if self._streams.pop(stream.stream, None) is not None and not self._streams:
             self._keeper.emptied()
 

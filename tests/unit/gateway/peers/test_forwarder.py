@@ -57,6 +57,7 @@ class Owner:
             Signatures(KEY),
             address=self.member.address,
             budget=BodyBudget(10_000_000),
+            answers=BodyBudget(10_000_000),
             serve=self._serve,
             serve_http=lambda transport, received: transport.abort(),
         )

@@ -87,6 +87,55 @@ async def test_an_event_for_which_there_is_no_credit_is_taken_back_and_may_be_se
     assert world.pair.budget.held_bytes == 0
 
 
+@on_jumping_loop
+async def test_answers_that_wait_for_a_gateway_that_stands_still_are_bounded() -> None:
+    """Beyond that they are lost: their events have run, and memory has an end."""
+    world = Stalled(frames.CREDIT)
+    pair = world.pair
+    asked = [pair.forward(request_id=f"r-{number}") for number in range(200)]
+    world.exchange()
+    for served in pair.served:
+        served.stream.begin()
+        served.stream.complete(Outcome(LARGE))
+        await asyncio.sleep(0.1)
+        world.exchange()
+    assert 0.7 * pair.answers.bytes_max < pair.answers.held_bytes <= pair.answers.bytes_max
+    assert len(pair.failures) == 200 - pair.answers.held_bytes // len(LARGE)
+    assert all(one.invocation.begun for one in asked)
+    await world.run(LATE_S)
+    assert pair.answers.held_bytes == 0
+
+
+@on_jumping_loop
+async def test_answers_that_come_all_at_once_are_all_taken() -> None:
+    """More than there is room for, but the other gateway takes them as fast as it can."""
+    world = Stalled()
+    await world.run(900)
+    asked = [world.pair.forward(request_id=f"r-{number}") for number in range(200)]
+    world.exchange()
+    for served in world.pair.served:
+        served.stream.complete(Outcome(LARGE))
+    for _ in range(100):
+        world.exchange()
+    assert [one.answers for one in asked] == [[Outcome(LARGE)]] * 200
+    assert world.pair.answers.held_bytes == 0
+
+
+@on_jumping_loop
+async def test_answers_that_are_taken_leave_room_for_the_next_ones() -> None:
+    world = Stalled()
+    for _ in range(5):
+        asked = [world.pair.forward(request_id=f"r-{number}") for number in range(20)]
+        world.exchange()
+        for served in world.pair.served:
+            served.stream.complete(Outcome(LARGE))
+        world.pair.served.clear()
+        while any(not one.answers for one in asked):
+            world.exchange()
+        assert [one.answers for one in asked] == [[Outcome(LARGE)]] * 20
+    assert world.pair.answers.held_bytes == 0
+
+
 @pytest.mark.parametrize("begun", [False, True])
 @on_jumping_loop
 async def test_an_outcome_that_does_not_arrive_is_dropped_alone(begun: bool) -> None:
