@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import socket
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -20,6 +18,7 @@ from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.event_deadlines import LOOK_S, EventDeadlines
 from unit.gateway.link.fake_agent import make_function
 from unit.jumping_loop import on_jumping_loop, run_jumping
+from unit.socket_pair import SocketPair
 
 ROUNDED_S = 0.0011
 """A millisecond, and what floats make of it."""
@@ -157,25 +156,6 @@ def test_an_answer_that_came_while_the_process_stood_still_counts() -> None:
         return watched.answered_at
 
     assert list(uvloop.run(run())) == ["never"]
-
-
-class SocketPair:
-    """Two connected sockets, the first of which the loop watches; closed with ``stack``."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        ours, theirs = socket.socketpair()
-        self.ours, self.theirs = stack.enter_context(ours), stack.enter_context(theirs)
-        self._loop = asyncio.get_running_loop()
-        stack.callback(lambda: self._loop.remove_reader(self.ours))
-
-    def on_readable(self, call: Callable[[], None]) -> None:
-        """Call it once."""
-
-        def read() -> None:
-            self._loop.remove_reader(self.ours)
-            call()
-
-        self._loop.add_reader(self.ours, read)
 
 
 @on_jumping_loop
