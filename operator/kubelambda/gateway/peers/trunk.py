@@ -94,6 +94,7 @@ class TrunkEnd:
     def lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self.is_open = False
+        self._transport = None  # uvloop raises where one writes to it now
         self._pieces.clear()
         self.sender.clear()
         if self._timer is not None:

@@ -167,12 +167,12 @@ class TrunkClient(TrunkEnd):
         """Send an event, unless its caller has gone."""
         if relay.invocation.answered:
             return
+        payload = relay.invocation.payload
+        head = encode_event_head(relay.describe(), len(payload))
         self._last_stream += 1
         stream = AskedStream(self, relay, self._last_stream)
         self._streams[self._last_stream] = stream
         relay.connection = stream
-        payload = relay.invocation.payload
-        head = encode_event_head(relay.describe(), len(payload))
         self.sender.send_message(stream, frames.EVENT, head, payload)
         if self._last_stream >= STREAM_MAX:
             self._leave()

@@ -72,3 +72,42 @@ async def test_an_event_before_the_askers_broken_rule_has_lost_its_caller(wrong:
     await asyncio.sleep(0.1)
     assert pair.server_end.ended
     assert [one.stream.gone for one in pair.served] == [True]
+
+
+@on_jumping_loop
+async def test_an_event_that_cannot_be_written_leaves_nothing_on_the_trunk() -> None:
+    """Whoever sends it is told; else its stream would keep a trunk open that is asked to end."""
+    pair = Pair()
+    pair.open()
+    with pytest.raises(UnicodeEncodeError):
+        pair.forward(client_context="\ud800")
+    asked = pair.forward(request_id="r-2")
+    pair.exchange()
+    pair.listener.go_away()
+    pair.served[0].stream.complete(FINE)
+    pair.exchange()
+    await asyncio.sleep(0)
+    assert asked.answers == [FINE]
+    assert pair.client_end.ended
+
+
+@on_jumping_loop
+async def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
+    """uvloop raises where asyncio does not, and whoever begins the event would be stuck."""
+    pair = Pair()
+    pair.open()
+    pair.forward()
+    pair.exchange()
+    pair.cut()
+    await asyncio.sleep(0.1)
+    for end in (pair.client_end, pair.server_end):
+        end.written.clear()
+    (trunk,) = {one.stream.trunk for one in pair.served}
+    pair.served[0].stream.begin()
+    pair.served[0].stream.complete(FINE)
+    for one in (trunk, pair.client):
+        one.write(encode_frame(frames.PING, 0))
+        one.write_now(encode_frame(frames.PING, 0))
+        one.close()
+    await asyncio.sleep(0.1)
+    assert pair.client_end.written == pair.server_end.written == []
