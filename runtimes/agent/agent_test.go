@@ -111,6 +111,7 @@ func prepareAgent(t testing.TB, g *gateway, scenario string, variables ...string
 	a.command = wrapAgent(program)
 	a.command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
+		"GORACE=" + os.Getenv("GORACE"), // go test -race: atexit_sleep_ms=0, or each end takes a second more
 		"TEST_RUNTIME=" + scenario,
 		"SCRATCH=" + a.scratch,
 		"KUBELAMBDA_GATEWAY=" + g.address(),

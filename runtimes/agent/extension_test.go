@@ -25,8 +25,8 @@ func withExtensions(t testing.TB, scenarios map[string]string) string {
 	}
 	for name, scenario := range scenarios {
 		scenario, variables, _ := strings.Cut(scenario, " ")
-		script := fmt.Sprintf("#!/bin/sh\nexport EXTENSION_NAME='%s' TEST_RUNTIME=%s %s\nexec %s\n",
-			name, scenario, variables, program)
+		script := fmt.Sprintf("#!/bin/sh\nexport EXTENSION_NAME='%s' TEST_RUNTIME=%s GORACE='%s' %s\nexec %s\n",
+			name, scenario, os.Getenv("GORACE"), variables, program)
 		if err := os.WriteFile(root+"/extensions/"+name, []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -21,8 +21,8 @@ import (
 //
 //	go test -run ^$ -bench BenchmarkHotPath -benchtime 2000x .
 //
-// TEST_AGENT names a stripped binary to measure in place of the test binary. hack/bench-agent compares two
-// trees in turns.
+// TEST_AGENT names a stripped binary to measure in place of the test binary: two of them in turns compare two
+// trees.
 
 // hotPathEnvironments is how many environments the row of many has: more than this machine has cores.
 const hotPathEnvironments = 20

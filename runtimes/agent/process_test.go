@@ -252,7 +252,11 @@ func TestTheFunctionGoesBeforeTheAgentWhereMemoryEnds(t *testing.T) {
 func TestMaxMemoryIsWhatTheProcessesHold(t *testing.T) {
 	_, s := startReady(t, "obey")
 	_, report := s.do("id-1", "hold 64", nil)
-	if used := report["maxMemoryMB"].(float64); used < 64 || used > 120 {
+	most := 120.0
+	if raceDetector {
+		most = 640 // it remembers who used the memory, in up to ten times as much
+	}
+	if used := report["maxMemoryMB"].(float64); used < 64 || used > most {
 		t.Errorf("got %v", report)
 	}
 }

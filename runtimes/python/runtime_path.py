@@ -3,16 +3,25 @@
 Contract: the client and all that it imports are loaded before the function's package is on the
 path, so that no module of the package takes the place of one of theirs. Then the task root and the
 layers come first, as site directories: their ``.pth`` files count (spec/lambda.md, section 6.3).
-What fails before the client runs is reported as an init error with its traceback. Started by
-``bootstrap``, and by local mode, with the handler as its argument.
+What fails before the client runs is reported as an init error with its traceback. The client waits
+for events in the main thread as long as no function could tell that from waiting in a thread of its
+own. Started by ``bootstrap``, and by local mode, with the handler as its argument.
 """
 
+import _thread
 import os
+import signal
 import site
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 OPT_VARIABLE = "_KUBELAMBDA_OPT_ROOT"
+THREAD_VARIABLE = "KUBELAMBDA_PYTHON_POLLING_THREAD"
+"""Set and not empty: a thread for each event, as AWS's client does it from Python 3.12 on."""
+
+GLIBCS_OWN = 1 << 31 | 1 << 32
+"""Signals 32 and 33, which glibc handles for its threads; programs cannot have them."""
+START_NEW_THREAD = _thread.start_new_thread
 
 
 def order_path(
@@ -54,6 +63,8 @@ def start(arguments: Sequence[str]) -> None:
         from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
         post_without(LambdaRuntimeClient, [task_root, *chosen, *layers])
+        if not os.environ.get(THREAD_VARIABLE):
+            wait_in_main_thread(LambdaRuntimeClient, needs_thread)
         sys.path[:] = order_path([runtime_dir, *own], task_root, layers, chosen)
         for directory in (task_root, *layers):
             site.addsitedir(directory)
@@ -80,6 +91,62 @@ def post_without(client: type, directories: Sequence[str]) -> None:
         post(self, *given)
 
     client.post_init_error = post_init_error
+
+
+def wait_in_main_thread(client: type, needs_thread: Callable[[], bool]) -> None:
+    """Have ``client`` start a thread to wait for an event only where ``needs_thread``.
+
+    From Python 3.12 on it starts one for each event, two thirds of what an event costs it, so that
+    the main thread, which alone runs Python's signal handlers, can run them meanwhile.
+    """
+    wait = client.wait_next_invocation
+
+    def wait_next_invocation(self):
+        if not self.use_thread_for_polling_next or needs_thread():
+            return wait(self)
+        ends_by_interrupt = is_interrupt_pythons()
+        if ends_by_interrupt:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # else it would end with the next event
+        self.use_thread_for_polling_next = False
+        try:
+            return wait(self)
+        finally:
+            self.use_thread_for_polling_next = True
+            if ends_by_interrupt:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    client.wait_next_invocation = wait_next_invocation
+
+
+def needs_thread() -> bool:
+    """Whether anything could run in the main thread while a thread of its own waits for an event.
+
+    These are handlers of signals, whoever has set them (the kernel is asked, since a C library can
+    have one that Python does not know of), and other greenlets where those replace threads.
+    """
+    if _thread.start_new_thread is not START_NEW_THREAD:
+        return True  # gevent, eventlet
+    try:
+        caught = read_caught_signals()
+    except Exception:  # noqa: BLE001 - no /proc, no descriptor left, or what an audit hook raises
+        return True
+    own = GLIBCS_OWN | (1 << (signal.SIGINT - 1) if is_interrupt_pythons() else 0)
+    return caught & ~own != 0
+
+
+def is_interrupt_pythons() -> bool:
+    """Whether SIGINT raises KeyboardInterrupt, so that it ends a function that waits."""
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def read_caught_signals() -> int:
+    """The signals that this process has handlers of, as a mask: bit 0 is signal 1."""
+    descriptor = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.read(descriptor, 16_384)
+    finally:
+        os.close(descriptor)
+    return int(status.partition(b"\nSigCgt:")[2].split(maxsplit=1)[0], 16)
 
 
 def report(error: Exception) -> None:

@@ -35,7 +35,7 @@ BATCHES = 6
 WARM_UP = 20
 SETTLE_S = 0.02
 MEMORY_MB = 1_769
-TREE = Tree(NOW, "", ROOT, Path(sys.executable), {})
+TREE = Tree(NOW, "", ROOT, Path(sys.executable), {}, Path(sys.executable), {})
 
 Counts = Mapping[str, float]
 Probe = Callable[[Callable[[], None]], Counts]

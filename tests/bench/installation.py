@@ -22,6 +22,8 @@ from kubelambda.core.model.function import Function
 from kubelambda.core.wire.keys import derive_function_key
 
 SOURCE = "def handler(event, context):\n    return event\n"
+RUNTIME = "python3.13"
+"""As charts install it: by this name AWS's client tells how to wait for events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def install(program: LoadProgram) -> Iterator[Installation]:
 
 def plan_function(name: str, **changes: Any) -> tuple[dict[str, Any], Function]:
     """A function as a gateway process is told of it, and as this process sees it."""
-    given = {"name": name, "source": SOURCE} | changes
+    given = {"name": name, "source": SOURCE, "runtime": RUNTIME} | changes
     return given, make_function(**given)
 
 

@@ -16,6 +16,7 @@ from bench.load_program import ROOT
 
 NOW = "now"
 AGAINST = "against"
+ENVIRONMENTS = "environments_process"
 TESTS = ROOT / "tests"
 SLOW_PYTHON = (
     "WARNING: this Python was built without optimisations, unlike that of the images: its figures "
@@ -34,10 +35,14 @@ class Tree:
     python: Path
     facts: Mapping[str, Any]
     """Of its interpreter and build, as ``hack/describe-python`` gives them."""
+    function_python: Path
+    """What runs real environments, and so the functions in them."""
+    function_facts: Mapping[str, Any]
 
     def command(self, module: str, *arguments: str) -> list[str]:
         """What starts a module of ``bench`` in this tree."""
-        return [str(self.python), "-m", f"bench.{module}", *arguments]
+        python = self.function_python if module == ENVIRONMENTS else self.python
+        return [str(python), "-m", f"bench.{module}", *arguments]
 
     def variables(self, module: str) -> dict[str, str]:
         """The variables that ``command`` wants. A module that the tree lacks is taken from ours."""
@@ -46,7 +51,7 @@ class Tree:
 
     def describe(self) -> dict[str, Any]:
         """For the results' file."""
-        return {"revision": self.revision, **self.facts}
+        return {"revision": self.revision, **self.facts, "functions": self.function_facts}
 
     def text(self) -> str:
         """For a reader of the table: what ran, and whether it is the Python that images have."""
@@ -55,6 +60,8 @@ class Tree:
             f"{self.side}: {self.revision or 'no repository'}, gateway {facts['gateway']}, Python "
             f"{facts['python']} ({facts['compiler']}), PGO {facts['pgo']}, LTO {facts['lto']}",
             f"  CONFIG_ARGS {facts['config_args']}",
+            f"  real environments: Python {self.function_facts['python']}, "
+            f"PGO {self.function_facts['pgo']}, LTO {self.function_facts['lto']}",
         ]
         if facts["pgo"] == "no":
             lines.append(f"  {SLOW_PYTHON}")
@@ -76,15 +83,22 @@ def prepare_tree(side: str, revision: str, *, compiled: bool = False) -> Tree:
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}")
-    root, python = map(Path, done.stdout.splitlines())
+    root, python, functions = map(Path, done.stdout.splitlines())
+    name = describe_revision(revision)
+    return Tree(
+        side, name, root, python, describe_python(python), functions, describe_python(functions)
+    )
+
+
+def describe_python(python: Path) -> dict[str, Any]:
     described = subprocess.run(
         [python, ROOT / "hack" / "describe-python"],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    facts = json.loads(described.stdout)
-    return Tree(side, describe_revision(revision), root, python, facts)
+    facts: dict[str, Any] = json.loads(described.stdout)
+    return facts
 
 
 def describe_revision(revision: str) -> str:

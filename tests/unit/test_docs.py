@@ -132,13 +132,13 @@ def names_module(word: str) -> bool:
 
 @documents
 def test_each_module_exists(document: Path) -> None:
-    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     values = read_chart_values()
     words = [
         word
         for word in list_words(document)
         if MODULE.fullmatch(word)
-        and word.removeprefix("kubelambda.").split(".")[0] in rooms
+        and word.removeprefix("kubelambda.").split(".")[0] in folders
         and not is_chart_value(word, values)
     ]
     missing = [word for word in words if not names_module(word)]
@@ -163,13 +163,13 @@ def test_the_table_of_behaviours_names_what_is_in_its_files() -> None:
     assert wrong == []
 
 
-def test_the_table_of_rooms_has_every_room() -> None:
+def test_the_table_of_folders_has_every_folder() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    described = text[text.index("## The rooms") : text.index("## Rules we keep")]
-    rooms = [str(path.parent.relative_to(PACKAGE)) for path in PACKAGE.rglob("*/__init__.py")]
+    described = text[text.index("## The folders") : text.index("## Rules we keep")]
+    folders = [str(path.parent.relative_to(PACKAGE)) for path in PACKAGE.rglob("*/__init__.py")]
     agent = ROOT / "runtimes" / "agent"
-    rooms += {str(path.parent.relative_to(ROOT)) for path in agent.glob("*/*.go")}
-    assert [room for room in rooms if room != "." and f"`{room}`" not in described] == []
+    folders += {str(path.parent.relative_to(ROOT)) for path in agent.glob("*/*.go")}
+    assert [folder for folder in folders if folder != "." and f"`{folder}`" not in described] == []
 
 
 def test_the_table_of_promises_names_tests_that_exist() -> None:

@@ -30,11 +30,11 @@ VIOLATIONS = {
         "controller/function/plan.py",
         "import kubernetes",
     ),
-    "a room of the controller imports one above it": (
+    "a folder of the controller imports one above it": (
         "controller/records/keys.py",
         "import kubelambda.controller.cache.store",
     ),
-    "a room of core imports one above it": (
+    "a folder of core imports one above it": (
         "core/model/code.py",
         "import kubelambda.core.wire.keys",
     ),

@@ -3,7 +3,7 @@
 Contract: lives on one event loop; no I/O. Subscribers are called only when a function has really
 changed. A name that two objects claim belongs to the older one (spec.functionName is unique in its
 namespace; the controller marks the later object Stalled). A function that was ready is served with
-its former configuration until the controller has judged the new one, and until a package that the
+its former configuration until the controller has checked the new one, and until a package that the
 new one names is there.
 """
 

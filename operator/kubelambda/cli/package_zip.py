@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kubelambda.cli.failure import CommandError
-from kubelambda.core.packages.check import PackageRefusedError, check_package, list_backslashed
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
+from kubelambda.core.packages.zip_check import PackageRefusedError, check_package, list_backslashed
 
 SKIPPED = frozenset({".git", ".hg", ".svn", "__pycache__"})
 """Names of directories that are left out."""

@@ -4,7 +4,7 @@ Contract: terminates invocations, counts concurrency, hands events to environmen
 Kubernetes object and never imports ``kubernetes`` or kopf, not even indirectly. Everything that
 arrives, from clients and from function pods alike, is taken for hostile until it is checked.
 
-The rooms, from the outside inwards: ``http`` (connections and requests), ``invoke`` and
+Its folders, from the outside inwards: ``http`` (connections and requests), ``invoke`` and
 ``packages`` (what requests ask for), ``peers`` (which gateway owns a function), ``pools`` (the
 environments of a function and who gets them), ``link`` (the connections of agents).
 """

@@ -11,9 +11,9 @@ from dataclasses import replace
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.core.model.code import get_package
 from kubelambda.core.model.function import Function
-from kubelambda.core.packages.check import describe_bad_zip
 from kubelambda.core.packages.needed_packages import describe_missing_package, list_needed_packages
 from kubelambda.core.packages.store import PackagesUnavailableError
+from kubelambda.core.packages.zip_check import describe_bad_zip
 from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import Machine
 

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// vector is one zip of tests/vectors/packages.json, which kubelambda.core.packages.check judges too.
+// vector is one zip of tests/vectors/packages.json, which kubelambda.core.packages.zip_check checks too.
 type vector struct {
 	Rule    string
 	Refused string

@@ -68,7 +68,8 @@ func (e *Environment) ask() (chan link.Event, *link.Event, *runtimeapi.Reply) {
 	}
 	switch e.runtime.state {
 	case running:
-		return nil, &e.event.Event, nil
+		again := e.event.Event // a copy: the event may end while it is written
+		return nil, &again, nil
 	case initFailed, invocationResponse, invocationErrorResponse:
 		refusal := e.refuseTransition(ready)
 		return nil, nil, &refusal

@@ -123,6 +123,9 @@ func (b *bodyReader) beginChunk() error {
 
 // discard reads on to the end, so that the client can take its answer and the connection lives.
 func (b *bodyReader) discard() error {
+	if b.ended {
+		return nil // as a rule; a buffer for each call was most of the agent's garbage
+	}
 	buffer := make([]byte, 16*1024)
 	for {
 		if _, err := b.read(buffer); err == io.EOF {

@@ -1,13 +1,14 @@
 // The public names of Amazon.Lambda.Core that contract/ is compiled against; never part of an image. A function
 // brings AWS's own assembly, which is what these names then mean. Members that AWS added later have default bodies
-// there, so a class that has them, and one that has not, fits every version.
+// there, so a class that has them, and one that has not, fits every version. Partial, for the members that the tests'
+// stand-in for AWS's assembly adds.
 using System;
 using System.Collections.Generic;
 using System.IO;
 
 namespace Amazon.Lambda.Core
 {
-    public interface ILambdaLogger
+    public partial interface ILambdaLogger
     {
         void Log(string message);
         void LogLine(string message);
@@ -35,7 +36,7 @@ namespace Amazon.Lambda.Core
         string IdentityPoolId { get; }
     }
 
-    public interface ILambdaContext
+    public partial interface ILambdaContext
     {
         string AwsRequestId { get; }
         IClientContext ClientContext { get; }

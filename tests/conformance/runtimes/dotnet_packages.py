@@ -12,7 +12,8 @@ from kubelambda.local.machine import find_cache
 
 CORE = "Amazon.Lambda.Core"
 FRAMEWORK = ".NETCoreApp,Version=v8.0"
-CSC = Path(__file__).parents[3] / "runtimes" / "dotnet" / "csc"
+DOTNET = Path(__file__).parents[3] / "runtimes" / "dotnet"
+CSC = DOTNET / "csc"
 NATIVE = "runtimes/linux-x64/native/libshop.so"
 RUNTIME_CONFIG = {
     "runtimeOptions": {
@@ -31,7 +32,7 @@ def zip_dotnet(name: str, *others: str) -> Callable[[Path], Mapping[str, object]
     """An assembly, with the one of Lambda's interfaces that a function brings along."""
 
     def build(directory: Path) -> Mapping[str, object]:
-        _compile(directory, CORE, ("AmazonLambdaCore",))
+        _compile_core(directory)
         _compile(directory, name, (name, *others), (CORE,))
         return zip_files(directory, "*.dll")
 
@@ -40,8 +41,8 @@ def zip_dotnet(name: str, *others: str) -> Callable[[Path], Mapping[str, object]
 
 def zip_published(directory: Path) -> Mapping[str, object]:
     """The assembly Shapes and what it needs, in the layout of `dotnet publish`."""
-    for name, source in ((CORE, "AmazonLambdaCore"), ("Library", "Library")):
-        _compile(directory, name, (source,))
+    _compile_core(directory)
+    _compile(directory, "Library", ("Library",))
     _compile(directory, "Shapes", ("Shapes", "Json"), (CORE, "Library"))
     (directory / NATIVE).parent.mkdir(parents=True)
     (library,) = _root().glob("dotnet/shared/*.App/8.*/libSystem.Native.so")
@@ -67,14 +68,20 @@ def _root() -> Path:
     return find_cache(os.environ) / "dotnet8"
 
 
+def _compile_core(directory: Path) -> None:
+    interfaces = DOTNET / "interfaces" / "AmazonLambdaCore.cs"
+    _compile(directory, CORE, ("AmazonLambdaCoreRest",), more=(interfaces,))
+
+
 def _compile(
     directory: Path,
     name: str,
     sources: Sequence[str],
     references: Sequence[str] = (),
     kind: str = "library",
+    more: Sequence[Path] = (),
 ) -> None:
-    files = [SOURCES / "dotnet" / f"{source}.cs" for source in sources]
+    files = [*more, *(SOURCES / "dotnet" / f"{source}.cs" for source in sources)]
     needed = [f"-r:{directory / one}.dll" for one in references]
     target = [f"-target:{kind}", f"-out:{directory / name}.dll"]
     # Names that are only there for reflection, and a field that is never assigned.

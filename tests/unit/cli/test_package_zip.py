@@ -9,7 +9,7 @@ import pytest
 
 from kubelambda.cli.failure import CommandError
 from kubelambda.cli.package_zip import build_zip, read_package, warn_of_backslashes
-from kubelambda.core.packages.check import check_package
+from kubelambda.core.packages.zip_check import check_package
 
 
 def make_tree(directory: Path) -> Path:

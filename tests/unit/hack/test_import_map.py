@@ -1,4 +1,4 @@
-"""hack/import-map counts the files of each room and the imports between rooms, of any tree."""
+"""hack/import-map counts the files of each folder and the imports between folders, of any tree."""
 
 import subprocess
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_files_and_imports_of_each_room_are_counted(tmp_path: Path) -> None:
+def test_files_and_imports_of_each_folder_are_counted(tmp_path: Path) -> None:
     files = {
         "kubelambda/__init__.py": "",
         "kubelambda/front/__init__.py": "",
@@ -23,9 +23,9 @@ def test_files_and_imports_of_each_room_are_counted(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "3 files in 2 rooms",
+        "3 files in 2 folders",
         "",
-        "room   files  imports (how many)",
+        "folder  files  imports (how many)",
         "back       1",
         "front      2  back 2",
     ]

@@ -9,18 +9,16 @@ import pytest
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.model.code import InlineFiles
-from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.demand import DemandReport, EnvironmentReport, FunctionDemand
 from kubelambda.local.environments.local_environments import LocalEnvironments
 from kubelambda.local.environments.start_pauses import StartPauses
 from kubelambda.local.machine import Machine, find_machine
+from unit.functions import make_function
 
 REF = FunctionRef("default", "hello")
-FUNCTION = Function(
+FUNCTION = make_function(
     ref=REF,
-    uid="u",
-    function_name="hello",
-    account_id="123456789012",
     runtime="provided.al2023",
     handler="bootstrap",
     code=InlineFiles({"bootstrap": "x"}),

@@ -4,16 +4,12 @@ import json
 from dataclasses import replace
 
 from kubelambda.core.model.code import InlineFiles
-from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.model.function import FunctionRef
 from kubelambda.local.status_page import describe_functions, render_page
+from unit.functions import make_function
 
-GOOD = Function(
+GOOD = make_function(
     ref=FunctionRef("default", "hello"),
-    uid="u",
-    function_name="hello",
-    account_id="123456789012",
-    runtime="python3.13",
-    handler="app.handler",
     code=InlineFiles({"app.py": "SECRET_CODE"}),
     environment={"NAME": "SECRET_VALUE"},
 )

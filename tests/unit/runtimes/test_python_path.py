@@ -9,7 +9,7 @@ STDLIB = ["/usr/lib/python313.zip", "/usr/lib/python3.13"]
 LAYERS = ["/opt/python/lib/python3.13/site-packages", "/opt/python"]
 
 
-def _load() -> ModuleType:
+def load() -> ModuleType:
     spec = importlib.util.spec_from_file_location("runtime_path", SOURCE)
     assert spec is not None
     assert spec.loader is not None
@@ -19,7 +19,7 @@ def _load() -> ModuleType:
 
 
 def _order(path: list[str], chosen: list[str]) -> list[str]:
-    return list(_load().order_path(path, "/var/task", LAYERS, chosen))
+    return list(load().order_path(path, "/var/task", LAYERS, chosen))
 
 
 def test_the_function_wins_over_layers_and_layers_over_the_image() -> None:
@@ -39,7 +39,7 @@ def test_no_directory_is_named_twice() -> None:
 
 
 def test_layers_are_looked_for_by_the_version_that_runs_and_the_one_that_was_asked_for() -> None:
-    find = _load().list_layer_directories
+    find = load().list_layer_directories
     assert find("/opt", "3.13", "3.13") == find("/opt", "3.13", "") == LAYERS
     assert find("/opt", "3.13", "3.14") == [
         LAYERS[0],

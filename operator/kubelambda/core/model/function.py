@@ -71,7 +71,7 @@ class Function:
     reserved_concurrency: int | None = None
     logs: LogConfig = field(default_factory=LogConfig)
     ready: bool = True
-    """The controller judged that it can run, even if new environments cannot start now."""
+    """The controller found that it can run, even if new environments cannot start now."""
     stalled_reason: str = ""
     stalled_message: str = ""
     stall: Stall = Stall.CANNOT_RUN
@@ -105,7 +105,7 @@ class Function:
 
     @property
     def is_pending(self) -> bool:
-        """Whether the controller has not judged yet if it can run."""
+        """Whether the controller has not decided yet if it can run."""
         return not self.ready and not self.cannot_run
 
     @property

@@ -7,7 +7,7 @@ offered and chosen, and the address that was dialled: an opening that was record
 anybody, nor to another gateway. Any other answer than 101 means that the trunk is not spoken there.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 TRUNK_PATH: Final = "/internal/v1/trunk"
 PROTOCOL: Final = "kubelambda-trunk/1"
@@ -31,6 +31,27 @@ class MalformedOpeningError(ValueError):
 
 class NotSpokenError(Exception):
     """The other gateway does not speak this; it is of an older release."""
+
+
+class Opening(NamedTuple):
+    """What both ends have said once a version is chosen, and what each of them proves."""
+
+    address: str
+    """The one that was dialled."""
+    protocol: str
+    offered: str
+    dialled: str
+    """The nonce of the gateway that dials."""
+    accepted: str
+    """The nonce of the other one."""
+
+    def cover_dialling(self) -> str:
+        """What the proof of the gateway that dials covers."""
+        return "\n".join(("kubelambda-trunk dialling", *self))
+
+    def cover_accepting(self) -> str:
+        """What the proof of the other gateway covers."""
+        return "\n".join(("kubelambda-trunk accepting", *self))
 
 
 def is_opening(received: bytes) -> bool | None:
@@ -108,17 +129,6 @@ def decode_acceptance(head: bytes) -> tuple[str, str, str]:
     if not _is_hex(nonce, NONCE_CHARS) or not _is_hex(proof, PROOF_CHARS):
         raise MalformedOpeningError("an acceptance without a nonce or a proof")
     return protocol, nonce, proof
-
-
-def describe_opening(
-    role: str, *, address: str, protocol: str, offered: str, dialled: str, accepted: str
-) -> str:
-    """What the proof of ``role`` covers, which is ``dialling`` or ``accepting``.
-
-    ``dialled`` and ``accepted`` are the nonces of the two.
-    """
-    parts = (f"kubelambda-trunk {role}", address, protocol, offered, dialled, accepted)
-    return "\n".join(parts)
 
 
 def _read_head(head: bytes) -> tuple[str, dict[str, str]]:

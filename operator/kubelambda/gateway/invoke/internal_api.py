@@ -44,7 +44,7 @@ from kubelambda.gateway.invoke.signed import is_signed, read_signature
 from kubelambda.gateway.invoke.streaming import AnswerInParts, EventStream
 from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH
 from kubelambda.gateway.peers.membership import Membership
-from kubelambda.gateway.peers.trunk_server import ServedStream, StreamedAnswer
+from kubelambda.gateway.peers.served_stream import ServedStream, StreamedAnswer
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 

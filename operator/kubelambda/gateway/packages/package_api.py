@@ -3,8 +3,8 @@ the controller's question which are there (``core.wire.package_lookup``).
 
 Contract: an upload waits on disk until it is whole (``gateway.http.spool``), and is answered when
 the store has it durable; its name must be its SHA-256, and it must be a zip that environments can
-unpack (``core.packages.check``). A download needs the proof of a function that names the package as
-its code or as a layer; anything else is 401 or 404, which tell nothing of what exists. A layer that
+unpack (``core.packages.zip_check``). A download needs the proof of a function that names the
+package as its code or as a layer; anything else is 401 or 404, which reveal nothing. A layer that
 is only remembered may still come, by its object or from another gateway: 503 until it does, since a
 404 is final for an agent.
 """
@@ -21,13 +21,13 @@ from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.code import InlineZip
 from kubelambda.core.model.function import Function
-from kubelambda.core.packages.check import check_package
 from kubelambda.core.packages.store import (
     PACKAGE_BYTES_MAX,
     PackageNotFoundError,
     PackagesUnavailableError,
     is_sha256,
 )
+from kubelambda.core.packages.zip_check import check_package
 from kubelambda.core.ports import Catalog
 from kubelambda.core.wire.package_lookup import (
     LOOKUP_PATH,

@@ -8,7 +8,6 @@ its event, since that may have run; the others go on.
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Final
 
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Dropped, Outcome
@@ -27,9 +26,6 @@ from kubelambda.gateway.peers.trunk import PING_S, STALL_S, TrunkEnd
 from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
-
-_DIALLING: Final = "dialling"
-_ACCEPTING: Final = "accepting"
 
 
 class AskedStream(Outgoing):
@@ -135,20 +131,12 @@ class TrunkClient(TrunkEnd):
     def _prove(self, head: bytes) -> None:
         protocol, accepted, proof = trunk_opening.decode_acceptance(head)
         offered = ", ".join(trunk_opening.PROTOCOLS)
-
-        def cover(role: str) -> str:
-            return trunk_opening.describe_opening(
-                role,
-                address=self.address,
-                protocol=protocol,
-                offered=offered,
-                dialled=self._nonce,
-                accepted=accepted,
-            )
-
-        if not self._signatures.is_proof(proof, cover(_ACCEPTING)):
+        opening = trunk_opening.Opening(
+            self.address, protocol, offered, dialled=self._nonce, accepted=accepted
+        )
+        if not self._signatures.is_proof(proof, opening.cover_accepting()):
             raise trunk_opening.NotSpokenError("its proof is wrong")
-        own = self._signatures.prove(cover(_DIALLING)).encode()
+        own = self._signatures.prove(opening.cover_dialling()).encode()
         self.write(frames.encode_frame(frames.PROOF, 0, own))
 
     def _settle(self, error: Exception | None) -> None:

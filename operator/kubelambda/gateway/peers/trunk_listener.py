@@ -12,8 +12,9 @@ from typing import Final
 
 from kubelambda.core.wire import trunk_opening
 from kubelambda.core.wire.relay import RelayRequest
+from kubelambda.gateway.peers.served_stream import ServedStream
 from kubelambda.gateway.peers.trunk import PING_S, STALL_S, TrunkProtocol
-from kubelambda.gateway.peers.trunk_server import Budget, ServedStream, TrunkServer
+from kubelambda.gateway.peers.trunk_server import Budget, TrunkServer
 from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)

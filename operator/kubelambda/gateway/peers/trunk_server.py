@@ -1,29 +1,25 @@
-"""The end of a trunk that was dialled: it takes another gateway's events and sends their answers.
+"""The end of a trunk that was dialled: it takes another gateway's events (``served_stream``).
 
-Contract: docs/forwarding.md. Nothing is taken before the other gateway has proved itself. BEGUN has
-been handed to the kernel when ``ServedStream.begin`` returns, so before the environment gets the
-event. When the connection ends, the caller of every event on it has gone. The bytes of payloads are
-charged to a budget until their events are answered; an event that finds no room is refused. So are
-those of answers that have to wait, to another one; an answer that finds no room is lost where the
-other gateway has taken nothing for UNTAKEN_S.
+Contract: docs/forwarding.md. Nothing is taken before the other gateway has proved itself. When the
+connection ends, the callers of all its events count as gone. The bytes of payloads are charged to a
+budget until their events are answered; an event for which there is no room is refused. Answers that
+have to wait are charged to another one; where that is full and the other gateway has taken nothing
+for UNTAKEN_S, an answer is lost.
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
 from typing import Final, Protocol
 
 from kubelambda.core.capacity.client_limits import SMALL_BODY_BYTES
-from kubelambda.core.errors import ApiError
-from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire import trunk_frames as frames
 from kubelambda.core.wire import trunk_opening
 from kubelambda.core.wire.relay import MalformedRelayError, RelayRequest
-from kubelambda.core.wire.trunk_flow import Incoming, Outgoing
+from kubelambda.core.wire.trunk_flow import Outgoing
 from kubelambda.core.wire.trunk_frames import TrunkProtocolError
-from kubelambda.core.wire.trunk_messages import decode_event_head, encode_outcome_head
-from kubelambda.gateway.http.answer_encoding import Headers
+from kubelambda.core.wire.trunk_messages import decode_event_head
+from kubelambda.gateway.peers.served_stream import ServedStream
 from kubelambda.gateway.peers.trunk import PING_S, STALL_S, TrunkEnd
 
 logger = logging.getLogger(__name__)
@@ -33,126 +29,7 @@ STREAMS_MAX: Final = 10_000
 UNTAKEN_S: Final = 1.0
 MALFORMED: Final = 400
 TOO_SLOW: Final = 408
-MISDIRECTED: Final = 421
 NO_ROOM: Final = 503
-_ACCEPTING: Final = "accepting"
-_DIALLING: Final = "dialling"
-
-
-class ServedStream(Outgoing):
-    """One event of the other gateway's, and its answer; a driver of ``relay_answer.RelayAnswer``.
-
-    ``gone``: its caller has gone, so nobody waits for its answer. What is answered after that, or
-    after its one answer, is dropped.
-    """
-
-    __slots__ = (
-        "gone",
-        "held",
-        "incoming",
-        "is_answered",
-        "is_begun",
-        "kept",
-        "missing",
-        "on_gone",
-        "on_writable",
-        "pieces",
-        "request",
-        "trunk",
-        "was_full",
-    )
-
-    def __init__(self, trunk: "TrunkServer", stream: int, request: RelayRequest) -> None:
-        super().__init__(stream)
-        self.trunk = trunk
-        self.request = request
-        self.incoming = Incoming()
-        self.pieces: list[bytes] = []
-        self.missing = 0
-        """So many bytes of its payload are still to come."""
-        self.held = 0
-        """So many are charged to the budget of payloads."""
-        self.kept = 0
-        """So many are charged to that of answers."""
-        self.is_begun = False
-        self.is_answered = False
-        """Its last frame is written, or waits for credit."""
-        self.was_full = False
-        """The event stream's maker was told to wait."""
-        self.gone = False
-        self.on_gone: Callable[[], None] | None = None
-        self.on_writable: Callable[[], None] | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing can be answered any more."""
-        return self.gone or self.is_answered
-
-    def begin(self) -> None:
-        """The event is handed to an environment now: the other gateway is told so first."""
-        self.is_begun = True
-        if not self.is_over:
-            self.trunk.write_now(frames.encode_header(frames.BEGUN, self.stream, 0))
-
-    def complete(self, outcome: Outcome | ApiError | Dropped) -> None:
-        """What became of it."""
-        if not self.is_over:
-            self.trunk.answer(self, outcome)
-
-    def drop(self) -> None:
-        """Answer nothing, or nothing more: nobody knows how it ended."""
-        if not self.is_over:
-            self.trunk.break_off(self, frames.encode_frame(frames.LOST, self.stream))
-
-    def sent_all(self) -> None:
-        """The other gateway has been sent what was waiting."""
-        if self.is_answered:
-            self.trunk.discard(self)
-        elif self.was_full and not self.gone:
-            self.was_full = False
-            if self.on_writable is not None:
-                self.on_writable()
-
-
-class StreamedAnswer:
-    """The event stream that answers one event; a driver of ``streaming.AnswerInParts``."""
-
-    def __init__(self, stream: ServedStream) -> None:
-        self._stream = stream
-
-    @property
-    def gone(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return self._stream.gone
-
-    @property
-    def on_writable(self) -> Callable[[], None] | None:
-        """Called when more is taken, after ``send`` said no."""
-        return self._stream.on_writable
-
-    @on_writable.setter
-    def on_writable(self, callback: Callable[[], None] | None) -> None:
-        self._stream.on_writable = callback
-
-    def begin(self, status: int, headers: Headers) -> None:
-        """The answer is an event stream; the other gateway's client gets its own head."""
-        stream = self._stream
-        if not stream.is_over:
-            stream.trunk.write(frames.encode_frame(frames.STREAM, stream.stream))
-
-    def send(self, data: bytes) -> bool:
-        """Send a part; False: wait for ``on_writable`` before the next one."""
-        stream = self._stream
-        if stream.is_over:
-            return False
-        stream.was_full = not stream.trunk.sender.send_part(stream, data)
-        return not stream.was_full
-
-    def end(self) -> None:
-        """Nothing follows."""
-        stream = self._stream
-        if not stream.is_over:
-            stream.trunk.end_stream(stream)
 
 
 class Budget(Protocol):
@@ -283,19 +160,11 @@ class TrunkServer(TrunkEnd):
             self._refuse("421 Misdirected Request")
             return False
         accepted = secrets.token_hex(trunk_opening.NONCE_CHARS // 2)
-
-        def cover(role: str) -> str:
-            return trunk_opening.describe_opening(
-                role,
-                address=address,
-                protocol=protocol,
-                offered=offered,
-                dialled=dialled,
-                accepted=accepted,
-            )
-
-        self._covered = cover(_DIALLING)
-        proof = keeper.prove(cover(_ACCEPTING))
+        opening = trunk_opening.Opening(
+            address, protocol, offered, dialled=dialled, accepted=accepted
+        )
+        self._covered = opening.cover_dialling()
+        proof = keeper.prove(opening.cover_accepting())
         self.write(trunk_opening.encode_acceptance(protocol, accepted, proof))
         self.flush()
         return True
@@ -394,43 +263,8 @@ class TrunkServer(TrunkEnd):
         if self._keeper.budget.hold(self.peer, count, is_small=is_small):
             stream.held += count
             return True
-        self.break_off(stream, frames.encode_refusal(stream.stream, NO_ROOM))
+        stream.break_off(frames.encode_refusal(stream.stream, NO_ROOM))
         return False
-
-    # answers
-
-    def answer(self, stream: ServedStream, outcome: Outcome | ApiError | Dropped) -> None:
-        """Send the outcome, which is the last of the stream."""
-        if isinstance(outcome, Dropped):
-            stream.drop()
-        elif isinstance(outcome, ApiError) and outcome.status == MISDIRECTED:
-            self.break_off(stream, frames.encode_refusal(stream.stream, MISDIRECTED))
-        else:
-            stream.is_answered = True
-            head, body = encode_outcome_head(outcome)
-            self.sender.send_message(stream, frames.OUTCOME, head, body)
-            self._release(stream)
-            if not stream.is_waiting:
-                self.discard(stream)
-            else:
-                self._keep(stream, len(body))
-
-    def _keep(self, stream: ServedStream, count: int) -> None:
-        """Charge an answer that waits, or let it go."""
-        now = self._loop.time()
-        if not self._kept:
-            self._waits_since = now
-        if self._keeper.answers.hold(self.peer, count):
-            stream.kept = count
-            self._kept += count
-        elif now - max(self.credited_at, self._waits_since) > UNTAKEN_S:
-            self.break_off(stream, frames.encode_frame(frames.LOST, stream.stream))
-
-    def end_stream(self, stream: ServedStream) -> None:
-        """An event stream is complete: its end follows what is waiting of it."""
-        stream.is_answered = True
-        self.sender.send_end(stream, frames.encode_frame(frames.END, stream.stream))
-        self._release(stream)
 
     def list_held_up(self) -> list[Outgoing]:
         """Those whose event is still arriving, or whose answer waits for credit."""
@@ -442,21 +276,28 @@ class TrunkServer(TrunkEnd):
         if served is None:
             return
         if served.missing:
-            self.break_off(served, frames.encode_refusal(served.stream, TOO_SLOW))
+            served.break_off(frames.encode_refusal(served.stream, TOO_SLOW))
         else:
             self.write(frames.encode_frame(frames.LOST, served.stream))
             self._leave(served)
 
-    def break_off(self, stream: ServedStream, frame: bytes) -> None:
-        """``frame`` is the last of the stream; what is waiting of it is not sent."""
-        stream.is_answered = True
-        self.write(frame)
-        self.discard(stream)
+    # for its streams
+
+    def keep(self, stream: ServedStream, count: int) -> bool:
+        """Charge an answer of ``count`` bytes that waits; False where it is to be let go."""
+        now = self._loop.time()
+        if not self._kept:
+            self._waits_since = now
+        if self._keeper.answers.hold(self.peer, count):
+            stream.kept = count
+            self._kept += count
+            return True
+        return now - max(self.credited_at, self._waits_since) <= UNTAKEN_S
 
     def discard(self, stream: ServedStream) -> None:
         """Nothing more is sent or received on it; a second call changes nothing."""
         stream.forget()
-        self._release(stream)
+        self.release(stream)
         kept, stream.kept = stream.kept, 0
         if kept:
             self._kept -= kept
@@ -464,7 +305,8 @@ class TrunkServer(TrunkEnd):
         if self._streams.pop(stream.stream, None) is not None and not self._streams:
             self._keeper.emptied()
 
-    def _release(self, stream: ServedStream) -> None:
+    def release(self, stream: ServedStream) -> None:
+        """Its payload is not kept any more; a second call changes nothing."""
         held, stream.held = stream.held, 0
         stream.pieces = []
         if held:

@@ -4,28 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from kubelambda.core.model.code import ContainerImage, InlineFiles
+from kubelambda.core.model.code import ContainerImage
 from kubelambda.core.model.environment_variables import build_configure, build_environment
-from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.model.function import Function
 from kubelambda.core.model.log_config import build_log_config
+from unit.functions import make_function
 
 
-def make_function(**environment: str) -> Function:
-    return Function(
-        ref=FunctionRef("shop", "hello"),
-        uid="u",
-        function_name="Hello",
-        account_id="123456789012",
-        runtime="python3.13",
-        handler="app.handler",
-        code=InlineFiles({"app.py": ""}),
-        memory_mb=512,
-        environment=environment,
-    )
+def make_configured(**environment: str) -> Function:
+    return make_function(function_name="Hello", memory_mb=512, environment=environment)
 
 
 def test_the_functions_facts_are_there() -> None:
-    variables = build_environment(make_function(), "eu-west-1")
+    variables = build_environment(make_configured(), "eu-west-1")
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "Hello"
     assert variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
     assert variables["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"
@@ -35,7 +26,7 @@ def test_the_functions_facts_are_there() -> None:
 
 
 def test_an_image_keeps_its_own_locales_and_has_no_runtime_of_ours() -> None:
-    image = replace(make_function(), runtime="", code=ContainerImage())
+    image = replace(make_configured(), runtime="", code=ContainerImage())
     variables = build_environment(image, "eu-west-1")
     assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_Image"
     assert variables["_HANDLER"] == "app.handler"
@@ -46,18 +37,20 @@ def test_an_image_keeps_its_own_locales_and_has_no_runtime_of_ours() -> None:
 
 
 def test_users_may_override_tz_but_no_reserved_name() -> None:
-    variables = build_environment(make_function(TZ="Europe/Berlin", AWS_REGION="mars"), "eu-west-1")
+    variables = build_environment(
+        make_configured(TZ="Europe/Berlin", AWS_REGION="mars"), "eu-west-1"
+    )
     assert variables["TZ"] == "Europe/Berlin"
     assert variables["AWS_REGION"] == "eu-west-1"
 
 
 def test_the_concurrency_of_managed_instances_is_never_set() -> None:
     """Spec 1.8: Python switches to its multi-process runner whenever it is present."""
-    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in build_environment(make_function(), "eu-west-1")
+    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in build_environment(make_configured(), "eu-west-1")
 
 
 def test_configure_carries_code_timeout_and_arn() -> None:
-    fields = build_configure(make_function(), "eu-west-1")
+    fields = build_configure(make_configured(), "eu-west-1")
     assert fields["invokedArn"] == "arn:aws:lambda:eu-west-1:123456789012:function:Hello"
     assert (fields["timeoutMs"], fields["memorySizeMB"]) == (3000, 512)
     assert fields["code"] == {"inline": {"app.py": ""}}
@@ -80,20 +73,20 @@ def test_configure_carries_code_timeout_and_arn() -> None:
 )
 def test_the_version_of_a_runtime_is_written_as_awss_are(runtime: str, version: str) -> None:
     """Spec 2.7: in INIT_START."""
-    fields = build_configure(replace(make_function(), runtime=runtime), "eu-west-1")
+    fields = build_configure(replace(make_configured(), runtime=runtime), "eu-west-1")
     assert fields["runtimeVersion"] == version
 
 
 def test_text_has_no_variables_for_logging() -> None:
     """Spec 2.8: the platform sets them with JSON only."""
-    function = replace(make_function(), logs=build_log_config({"logFormat": "Text"}))
+    function = replace(make_configured(), logs=build_log_config({"logFormat": "Text"}))
     variables = build_environment(function, "eu-west-1")
     assert not {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL"} & variables.keys()
     assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == "/aws/lambda/Hello"
 
 
 def test_json_without_levels_means_info_for_both() -> None:
-    function = replace(make_function(), logs=build_log_config({"logFormat": "JSON"}))
+    function = replace(make_configured(), logs=build_log_config({"logFormat": "JSON"}))
     variables = build_environment(function, "eu-west-1")
     assert variables["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
     assert variables["AWS_LAMBDA_LOG_LEVEL"] == "INFO"
@@ -114,7 +107,7 @@ def test_levels_and_group_reach_runtime_and_agent() -> None:
             "logGroup": "team-a",
         }
     )
-    function = replace(make_function(), logs=logs)
+    function = replace(make_configured(), logs=logs)
     variables = build_environment(function, "eu-west-1")
     assert variables["AWS_LAMBDA_LOG_LEVEL"] == "TRACE"
     assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == "team-a"
@@ -133,8 +126,8 @@ def test_levels_and_group_reach_runtime_and_agent() -> None:
 )
 def test_a_change_of_logging_makes_new_environments(spec: dict[str, str]) -> None:
     """The config digest covers it."""
-    changed = replace(make_function(), logs=build_log_config(spec))
-    assert changed.config_digest != make_function().config_digest
+    changed = replace(make_configured(), logs=build_log_config(spec))
+    assert changed.config_digest != make_configured().config_digest
 
 
 def test_info_said_or_unsaid_is_the_same_configuration() -> None:

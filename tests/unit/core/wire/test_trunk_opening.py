@@ -93,10 +93,9 @@ def test_a_proof_covers_everything_that_was_said() -> None:
         "dialled": NONCE,
         "accepted": OTHER,
     }
-    texts = {opening.describe_opening("dialling", **said)}
-    texts.add(opening.describe_opening("accepting", **said))
+    texts = {opening.Opening(**said).cover_dialling(), opening.Opening(**said).cover_accepting()}
     for name in said:
-        texts.add(opening.describe_opening("dialling", **(said | {name: "other"})))
+        texts.add(opening.Opening(**(said | {name: "other"})).cover_dialling())
     assert len(texts) == 2 + len(said)
 
 

@@ -10,8 +10,7 @@ import pytest
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.asynchronous.queue import QueuedEvent
 from kubelambda.core.capacity.client_limits import ClientLimits
-from kubelambda.core.model.code import InlineFiles
-from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.core.wire.package_transfer import UPLOAD_PATH
@@ -27,6 +26,7 @@ from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
+from unit.functions import make_function
 from unit.gateway.http.transports import FakeTransport
 
 PATH = b"/2015-03-31/functions/hello/invocations"
@@ -51,17 +51,7 @@ class Api:
 
     def __init__(self, sink: Published, submit: Callable[[Invocation], None]) -> None:
         index = FunctionIndex()
-        index.put(
-            Function(
-                ref=FunctionRef("default", "hello"),
-                uid="uid-hello",
-                function_name="hello",
-                account_id="123456789012",
-                runtime="python3.13",
-                handler="app.handler",
-                code=InlineFiles({"app.py": ""}),
-            )
-        )
+        index.put(make_function(ref=FunctionRef("default", "hello"), uid="uid-hello"))
         index.synced = True
         self.supervisor = Supervisor()
         self.outcomes: list[str] = []

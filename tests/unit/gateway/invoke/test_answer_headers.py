@@ -7,7 +7,7 @@ from kubelambda.core.model.invocation import Outcome
 from kubelambda.gateway.http.answer_encoding import encode_head
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.invoke_answer import write_headers
-from unit.gateway.link.fake_agent import make_function
+from unit.functions import make_function
 
 VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=40)
 

@@ -29,7 +29,7 @@ from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
-from unit.gateway.peers.relaying import REF, make_function
+from unit.functions import REF, make_function
 
 SIGNATURES = Signatures(b"k" * 32)
 EPOCH = 1_700_000_000_000

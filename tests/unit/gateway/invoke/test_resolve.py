@@ -9,7 +9,7 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Function, Stall
 from kubelambda.core.model.target import Target
 from kubelambda.gateway.invoke.resolve import Resolver
-from unit.gateway.pools.pool_world import make_function
+from unit.functions import make_function
 
 FUNCTION, HELLO = make_function(), Target("hello")
 

@@ -4,20 +4,9 @@ from typing import Any
 
 import pytest
 
-from kubelambda.core.model.code import InlineFiles
-from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.gateway.invocation import Invocation
-
-FUNCTION = Function(
-    ref=FunctionRef("shop", "hello"),
-    uid="u",
-    function_name="hello",
-    account_id="1",
-    runtime="python3.13",
-    handler="app.h",
-    code=InlineFiles({}),
-)
+from unit.functions import make_function
 
 
 class Caller:
@@ -25,7 +14,7 @@ class Caller:
         self.begun = 0
         self.outcomes: list[Any] = []
         self.invocation = Invocation(
-            "r-1", FUNCTION, "", "arn", b"{}", "", "", False, self.outcomes.append
+            "r-1", make_function(), "", "arn", b"{}", "", "", False, self.outcomes.append
         )
         self.invocation.on_begun = self.note_begun
 

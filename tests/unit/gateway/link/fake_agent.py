@@ -5,8 +5,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kubelambda.core.model.code import InlineFiles
-from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire import frames
 from kubelambda.core.wire.frames import FrameDecoder, FrameType, agent_proof
 from kubelambda.gateway.invocation import Answer, Invocation
@@ -15,6 +13,7 @@ from kubelambda.gateway.link.environment import Environment
 from kubelambda.gateway.link.hello import Hello
 from kubelambda.gateway.link.hello_decision import HelloDecision, Welcomed
 from kubelambda.gateway.link.links import LINKS_PER_FUNCTION_MAX, Decider, Links
+from unit.functions import make_function
 
 KEY = b"k" * 32
 NO_CONTROL = (FrameType.INVOKE_BODY, FrameType.CREDIT)
@@ -165,18 +164,6 @@ class FakeAgent:
         """As asyncio does it: the transport is closed when the protocol is told."""
         self.transport.ended = True
         self.link.connection_lost(None)
-
-
-def make_function() -> Function:
-    return Function(
-        ref=FunctionRef("shop", "hello"),
-        uid="u",
-        function_name="hello",
-        account_id="1",
-        runtime="python3.13",
-        handler="app.h",
-        code=InlineFiles({}),
-    )
 
 
 def make_invocation(answer: Answer, payload: bytes = b"{}") -> Invocation:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -16,7 +15,7 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.event_deadlines import LOOK_S, EventDeadlines
-from unit.gateway.link.fake_agent import make_function
+from unit.functions import make_function
 from unit.jumping_loop import on_jumping_loop, run_jumping
 from unit.socket_pair import SocketPair
 
@@ -38,7 +37,7 @@ class Watched:
             assert b"Task timed out after 3.00 seconds" in outcome.payload
             self.answered_at[name] = self._loop.time()
 
-        function = replace(make_function(), timeout_s=3)
+        function = make_function(timeout_s=3)
         invocation = Invocation(name, function, "", "arn", b"{}", "", "", False, answer)
         invocation.begin()
         self.deadlines.add(invocation, self._loop.time() + timeout_s)

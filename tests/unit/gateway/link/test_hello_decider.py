@@ -8,7 +8,6 @@ import pytest
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.coordination.membership import Member, View
-from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.frames import is_epoch_proved, prove_epoch
 from kubelambda.gateway.link.hello import Hello, Identity
@@ -20,24 +19,11 @@ from kubelambda.gateway.link.hello_decision import (
     Retired,
     Welcomed,
 )
+from unit.functions import REF, make_function
 
 KEY = b"k" * 32
-REF = FunctionRef("shop", "hello")
 OWN, OTHER = Member("a", "10.0.0.1:9001"), Member("b", "10.0.0.2:9001")
 EPOCH = 1_700_000_000_000
-
-
-def make_function(**changes: Any) -> Function:
-    values: dict[str, Any] = {
-        "ref": REF,
-        "uid": "u",
-        "function_name": "hello",
-        "account_id": "1",
-        "runtime": "python3.13",
-        "handler": "app.h",
-        "code": InlineFiles({}),
-    }
-    return Function(**(values | changes))
 
 
 class FixedView:

@@ -18,12 +18,12 @@ from kubelambda.core.wire.frames import WINDOW_BYTES, FrameType, encode_credit, 
 from kubelambda.gateway.link.connection import AUTHENTICATE_S
 from kubelambda.gateway.link.hello_decider import PARK_S, HelloDecider
 from kubelambda.gateway.link.hello_decision import HelloDecision, Redirected, Refused, Retired
+from unit.functions import make_function
 from unit.gateway.link.fake_agent import (
     IDLE,
     UPGRADE,
     FakeAgent,
     FakeGateway,
-    make_function,
     make_invocation,
 )
 from unit.jumping_loop import run_jumping

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.core.model.code import InlineFiles, InlineZip, UploadedPackage
-from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.model.code import InlineZip, UploadedPackage
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.store import PackageNotFoundError, PackagesUnavailableError
 from kubelambda.gateway.packages.layer_keeper import LayerKeeper
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
+from unit.functions import make_function
 
 CONTENT = b"PK\x05\x06" + bytes(18)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -33,24 +33,11 @@ class FailingOnce(DirectoryPackages):
         await super().put(sha256, content)
 
 
-def make_function(*layers: Layer) -> Function:
-    return Function(
-        ref=FunctionRef("default", "hello"),
-        uid="u",
-        function_name="hello",
-        account_id="123456789012",
-        runtime="python3.13",
-        handler="app.handler",
-        code=InlineFiles({"app.py": ""}),
-        layers=layers,
-    )
-
-
 async def keep(store: DirectoryPackages, directory: Path, *layers: Layer) -> bytes:
     """What the store has of SHA256 after a function with ``layers`` was seen."""
     index = FunctionIndex()
     running = asyncio.create_task(LayerKeeper(index, store, retry_s=0.01).run())
-    index.put(make_function(*layers))
+    index.put(make_function(layers=layers))
     try:
         async with asyncio.timeout(20):
             while True:
@@ -100,7 +87,7 @@ async def test_content_that_is_not_its_digest_holds_no_other_layer_up(tmp_path: 
         Layer("odd", 1, "ab" * 32, INSIDE),
         Layer("odd", 2, SHA256[::-1], InlineZip("no base64")),
     ]
-    index.put(make_function(*odd, Layer("a", 1, SHA256, INSIDE)))
+    index.put(make_function(layers=(*odd, Layer("a", 1, SHA256, INSIDE))))
     running = asyncio.create_task(keeper.run())
     await until_kept(store)
     running.cancel()
@@ -109,7 +96,7 @@ async def test_content_that_is_not_its_digest_holds_no_other_layer_up(tmp_path: 
 async def test_a_layer_in_hand_is_kept_when_the_keeper_is_started_again(tmp_path: Path) -> None:
     store, index, supervisor = OddOnce(tmp_path / "store"), FunctionIndex(), Supervisor()
     supervisor.keep("the keeper of layers", LayerKeeper(index, store).run)
-    index.put(make_function(Layer("a", 1, SHA256, INSIDE)))
+    index.put(make_function(layers=(Layer("a", 1, SHA256, INSIDE),)))
     await until_kept(store)
     await supervisor.close()
 

@@ -5,26 +5,11 @@ from typing import Any
 
 from kubelambda.core.coordination.membership import Member
 from kubelambda.core.errors import ApiError
-from kubelambda.core.model.code import InlineFiles
-from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.gateway.invocation import Invocation
+from unit.functions import make_function
 
 OWNER = Member("owner", "127.0.0.1:1")
-REF = FunctionRef("shop", "hello")
-
-
-def make_function(**changes: Any) -> Function:
-    values: dict[str, Any] = {
-        "ref": REF,
-        "uid": "u",
-        "function_name": "hello",
-        "account_id": "1",
-        "runtime": "python3.13",
-        "handler": "app.h",
-        "code": InlineFiles({}),
-    }
-    return Function(**(values | changes))
 
 
 class Asked:

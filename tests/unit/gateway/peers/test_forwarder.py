@@ -15,8 +15,8 @@ from kubelambda.gateway.http.body_budget import BodyBudget
 from kubelambda.gateway.peers import trunk_route
 from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.relay import RelayFailure
+from kubelambda.gateway.peers.served_stream import ServedStream
 from kubelambda.gateway.peers.trunk_listener import TrunkListener
-from kubelambda.gateway.peers.trunk_server import ServedStream
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay

@@ -8,9 +8,9 @@ from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire import trunk_frames as frames
 from kubelambda.core.wire.trunk_frames import FrameCutter, encode_frame
 from kubelambda.core.wire.trunk_messages import encode_outcome_head
+from kubelambda.gateway.peers.served_stream import StreamedAnswer
 from kubelambda.gateway.peers.trunk import PING_S, STALL_S
-from kubelambda.gateway.peers.trunk_server import StreamedAnswer
-from unit.gateway.peers.test_trunk import Response
+from unit.gateway.peers.test_served_stream import Response
 from unit.gateway.peers.trunks import Pair, PipeTransport
 from unit.jumping_loop import on_jumping_loop
 

@@ -4,19 +4,21 @@ import asyncio
 from collections.abc import Callable
 
 from kubelambda.core.coordination.membership import Member
+from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire.relay import RelayRequest
 from kubelambda.core.wire.trunk_frames import FrameCutter
 from kubelambda.gateway.http.body_budget import BodyBudget
 from kubelambda.gateway.invocation import ResponseStream
 from kubelambda.gateway.peers.relay import Relay, RelayFailure
+from kubelambda.gateway.peers.served_stream import ServedStream
 from kubelambda.gateway.peers.trunk import TrunkProtocol
 from kubelambda.gateway.peers.trunk_client import TrunkClient
 from kubelambda.gateway.peers.trunk_listener import TrunkListener
-from kubelambda.gateway.peers.trunk_server import ServedStream
 from kubelambda.process.signatures import Signatures
 from unit.gateway.peers.relaying import OWNER, Asked, FakeTransport
 
 KEY = b"k" * 32
+FINE = Outcome(b'"fine"', tail="dGFpbA==")
 
 
 class PipeTransport(FakeTransport):
@@ -143,6 +145,12 @@ class Pair:
         served = Served(request, payload, stream)
         self.served.append(served)
         self.on_serve(served)
+
+
+def make_open_pair() -> Pair:
+    pair = Pair()
+    pair.open()
+    return pair
 
 
 def cut_frames(data: bytes) -> list[tuple[int, int, bytes]]:

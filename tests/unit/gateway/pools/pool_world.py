@@ -3,7 +3,6 @@
 from typing import Any
 
 from kubelambda.core.errors import ApiError
-from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.demand import FunctionDemand
@@ -13,24 +12,13 @@ from kubelambda.gateway.link.environment import Environment
 from kubelambda.gateway.link.event_deadlines import EventDeadlines
 from kubelambda.gateway.link.hello import Identity
 from kubelambda.gateway.pools.pools import Pools
+from unit.functions import REF, make_function
 
 RESERVED = 3
-REF = FunctionRef("shop", "hello")
 
 
-def make_function(memory_mb: int = 128, **fields: Any) -> Function:
-    given: dict[str, Any] = {
-        "ref": REF,
-        "uid": "u",
-        "function_name": "hello",
-        "account_id": "1",
-        "runtime": "python3.13",
-        "handler": "app.h",
-        "code": InlineFiles({}),
-        "memory_mb": memory_mb,
-        "reserved_concurrency": RESERVED,
-    }
-    return Function(**{**given, **fields})
+def make_reserving_function(memory_mb: int = 128, **fields: Any) -> Function:
+    return make_function(**{"memory_mb": memory_mb, "reserved_concurrency": RESERVED, **fields})
 
 
 class PeerCounts:
@@ -109,7 +97,7 @@ class World:
             find=self.catalog.get,
             observe_stage=lambda stage, seconds: self.stages.append((stage, seconds)),
         )
-        self.function = make_function()
+        self.function = make_reserving_function()
         self.catalog[REF] = self.function
         self.answers: dict[str, list[Outcome | ApiError | Any]] = {}
         self.invocations: dict[str, Invocation] = {}
@@ -182,7 +170,7 @@ class World:
 
     def recreate(self) -> None:
         """It is there again, as another object."""
-        self.put(make_function(uid=f"u{len(self.answers)}-{self.linked}"))
+        self.put(make_reserving_function(uid=f"u{len(self.answers)}-{self.linked}"))
 
     # what is to be seen
 

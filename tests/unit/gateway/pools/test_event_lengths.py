@@ -7,7 +7,7 @@ import pytest
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.demand import DemandReport, decode_report, encode_report
 from kubelambda.gateway.pools.function_pool import DURATION_WEIGHT, FunctionPool
-from unit.gateway.pools.pool_world import World, make_function
+from unit.gateway.pools.pool_world import World, make_reserving_function
 
 
 def reported_ms(world: World) -> float | None:
@@ -29,7 +29,7 @@ async def test_before_an_event_has_ended_its_length_is_not_known() -> None:
 
 
 def test_the_mean_follows_the_latest_events() -> None:
-    pool = FunctionPool(make_function())
+    pool = FunctionPool(make_reserving_function())
     pool.note_event(1.0)
     assert pool.duration_s == 1.0
     pool.note_event(2.0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.gateway.link.environment import FINISHING_S
-from unit.gateway.pools.pool_world import RESERVED, Agent, World, make_function
+from unit.gateway.pools.pool_world import RESERVED, Agent, World, make_reserving_function
 from unit.jumping_loop import on_jumping_loop
 
 
@@ -134,7 +134,7 @@ async def test_the_request_that_has_waited_longest_gets_the_environment_that_is_
 ):
     """Three environments are there, ten requests come: the rest are served as they get free."""
     world = World()
-    world.put(make_function(reserved_concurrency=None))
+    world.put(make_reserving_function(reserved_concurrency=None))
     agents = [world.link() for _ in range(3)]
     for _ in range(10):
         world.submit()

@@ -10,7 +10,8 @@ from kubelambda.core.model.function import Stall
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire.frames import FrameType
 from kubelambda.gateway.pools.pools import HANDOVER_S
-from unit.gateway.pools.pool_world import REF, RESERVED, World, make_function
+from unit.functions import REF
+from unit.gateway.pools.pool_world import RESERVED, World, make_reserving_function
 from unit.jumping_loop import on_jumping_loop
 
 Change = Callable[[World], object]
@@ -25,11 +26,13 @@ def stall(kind: Stall) -> Change:
 
 
 CHANGES: dict[str, Change] = {
-    "its configuration changes": lambda world: world.put(make_function(memory_mb=256)),
-    "it is renamed": lambda world: world.put(make_function(function_name="other")),
-    "its reservation is taken away": lambda world: world.put(make_function(reserved_concurrency=0)),
+    "its configuration changes": lambda world: world.put(make_reserving_function(memory_mb=256)),
+    "it is renamed": lambda world: world.put(make_reserving_function(function_name="other")),
+    "its reservation is taken away": lambda world: world.put(
+        make_reserving_function(reserved_concurrency=0)
+    ),
     "it has a reservation no more": lambda world: world.put(
-        make_function(reserved_concurrency=None)
+        make_reserving_function(reserved_concurrency=None)
     ),
     "its runtime is gone": stall(Stall.CANNOT_RUN),
     "its image cannot be pulled any more": stall(Stall.CANNOT_START),
@@ -85,7 +88,7 @@ async def test_a_slot_is_held_until_the_environment_is_idle_or_lost(change: Chan
 async def test_environments_of_a_former_configuration_serve_nothing_new() -> None:
     world = World()
     world.link()
-    world.put(make_function(memory_mb=256))
+    world.put(make_reserving_function(memory_mb=256))
     world.submit()
     assert world.answers["1"] == []
     assert world.count_waiting() == 1
@@ -96,9 +99,9 @@ async def test_a_change_that_is_taken_back_hands_idle_environments_to_what_waits
     """Not after the whole time that an environment may take to start."""
     world = World()
     agent = world.link()
-    world.put(make_function(memory_mb=256))
+    world.put(make_reserving_function(memory_mb=256))
     world.submit()
-    world.put(make_function())
+    world.put(make_reserving_function())
     assert agent.request_id == "1"
 
 
@@ -111,7 +114,7 @@ async def test_a_greater_reservation_admits_what_is_parked() -> None:
     agents[0].respond()
     world.submit()
     assert world.count_parked() == 1
-    world.put(make_function(reserved_concurrency=RESERVED + 1))
+    world.put(make_reserving_function(reserved_concurrency=RESERVED + 1))
     assert world.count_parked() == 0
     assert world.answers["4"] == []
 

@@ -4,7 +4,8 @@ from kubelambda.core.capacity.concurrency import ACCOUNT_EXCEEDED, ACCOUNT_LIMIT
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.invocation import Outcome
-from unit.gateway.pools.pool_world import REF, RESERVED, World, make_function
+from unit.functions import ACCOUNT_ID, REF
+from unit.gateway.pools.pool_world import RESERVED, World, make_reserving_function
 
 OTHER = FunctionRef("shop", "other")
 
@@ -17,21 +18,23 @@ def throttle_of(world: World, number: int) -> str:
 
 async def test_functions_without_a_reservation_share_their_accounts_limit() -> None:
     world = World()
-    world.peer_counts.accounts["1"] = ACCOUNT_LIMIT - 2
+    world.peer_counts.accounts[ACCOUNT_ID] = ACCOUNT_LIMIT - 2
     for ref in (REF, OTHER):
-        world.put(make_function(ref=ref, uid=ref.name, reserved_concurrency=None))
+        world.put(make_reserving_function(ref=ref, uid=ref.name, reserved_concurrency=None))
         world.submit()
     world.submit()
     assert throttle_of(world, 3) == ACCOUNT_EXCEEDED
-    assert world.pools.in_flight_by_account() == {"1": 2}
-    world.put(make_function(ref=OTHER, uid="other", reserved_concurrency=None, account_id="2"))
+    assert world.pools.in_flight_by_account() == {ACCOUNT_ID: 2}
+    world.put(
+        make_reserving_function(ref=OTHER, uid="other", reserved_concurrency=None, account_id="2")
+    )
     world.submit()
     assert world.answers["4"] == [], "another account"
 
 
 async def test_a_reservation_is_no_part_of_the_accounts_count() -> None:
     world = World()
-    world.peer_counts.accounts["1"] = ACCOUNT_LIMIT
+    world.peer_counts.accounts[ACCOUNT_ID] = ACCOUNT_LIMIT
     world.submit()
     assert world.answers["1"] == []
     assert world.pools.in_flight_by_account() == {}
@@ -40,13 +43,13 @@ async def test_a_reservation_is_no_part_of_the_accounts_count() -> None:
 async def test_a_slot_goes_back_to_the_account_that_it_was_taken_from() -> None:
     """Whatever reservation the function has by then."""
     world = World()
-    world.put(make_function(reserved_concurrency=None))
+    world.put(make_reserving_function(reserved_concurrency=None))
     agent = world.link()
     world.submit()
-    world.put(make_function(reserved_concurrency=5))
+    world.put(make_reserving_function(reserved_concurrency=5))
     agent.finish()
     world.submit()
-    world.put(make_function(reserved_concurrency=None))
+    world.put(make_reserving_function(reserved_concurrency=None))
     agent.finish()
     assert world.pools.in_flight_by_account() == {}
     assert world.pools.in_flight() == 0

@@ -8,9 +8,10 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Function
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire.frames import FrameType
-from unit.gateway.pools.pool_world import REF, RESERVED, World, make_function
+from unit.functions import ACCOUNT_ID, REF
+from unit.gateway.pools.pool_world import RESERVED, World, make_reserving_function
 
-FUNCTION, SUCCESSOR = make_function(), make_function(uid="successor")
+FUNCTION, SUCCESSOR = make_reserving_function(), make_reserving_function(uid="successor")
 
 
 async def test_what_runs_is_answered_normally_and_its_environment_ends_afterwards() -> None:
@@ -68,7 +69,7 @@ async def test_a_request_runs_under_what_the_catalog_says_now() -> None:
     """A request that was resolved before an update does not undo it."""
     world = World()
     former = world.function
-    world.put(make_function(memory_mb=256))
+    world.put(make_reserving_function(memory_mb=256))
     agent = world.link()
     world.submit(former)
     assert agent.environment.invocation is not None
@@ -118,10 +119,10 @@ async def test_a_successor_of_the_name_has_environments_and_counts_of_its_own(
 ) -> None:
     assert callable(recreate)
     world = World()
-    world.put(make_function(reserved_concurrency=1))
+    world.put(make_reserving_function(reserved_concurrency=1))
     old = world.link()
     world.submit()
-    await recreate(world, make_function(uid="successor", reserved_concurrency=1))
+    await recreate(world, make_reserving_function(uid="successor", reserved_concurrency=1))
     world.submit()
     assert world.answers["2"] == [], "the old object's event takes no slot of the new one"
     assert world.pools.in_flight_by_function() == {REF: 1}
@@ -137,11 +138,11 @@ async def test_a_successor_of_the_name_has_environments_and_counts_of_its_own(
 
 async def test_an_old_object_that_still_runs_counts_against_its_account() -> None:
     world = World()
-    world.put(make_function(reserved_concurrency=None))
+    world.put(make_reserving_function(reserved_concurrency=None))
     agent = world.link()
     world.submit()
     world.delete()
-    assert world.pools.in_flight_by_account() == {"1": 1}
+    assert world.pools.in_flight_by_account() == {ACCOUNT_ID: 1}
     agent.finish()
     assert world.pools.in_flight_by_account() == {}
 

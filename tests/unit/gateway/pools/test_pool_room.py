@@ -9,13 +9,13 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import Function, Stall
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.gateway.pools.function_pool import RETRY_NO_ROOM_S
-from unit.gateway.pools.pool_world import World, make_function
+from unit.gateway.pools.pool_world import World, make_reserving_function
 
 WORDS = "0/3 nodes are available: 3 Insufficient memory."
 
 
 def make_stalled(stall: Stall, reason: str = "Unschedulable") -> Function:
-    return make_function(
+    return make_reserving_function(
         reserved_concurrency=None,
         ready=stall is not Stall.CANNOT_RUN,
         stalled_reason=reason,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kubelambda.core.model.code import InlineFiles, InlineZip
-from kubelambda.core.packages.check import (
+from kubelambda.core.packages.zip_check import (
     PackageRefusedError,
     check_package,
     describe_bad_zip,
