@@ -89,13 +89,17 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--compiled", action="store_true")
+    names = [kind.name for kind in KINDS]
+    parser.add_argument("--only", action="append", choices=names, default=[], metavar="KIND")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # children are ended on the way out
     tree = prepare_tree(NOW, "", compiled=arguments.compiled)
     print(tree.text(), flush=True)
     with install(LoadProgram()) as installation:
         soak = Soak(installation, tree)
-        return asyncio.run(soak.run(arguments.minutes * 60 / len(KINDS), arguments.rate))
+        kinds = [kind for kind in KINDS if kind.name in (arguments.only or names)]
+        seconds = arguments.minutes * 60 / len(kinds)
+        return asyncio.run(soak.run(kinds, seconds, arguments.rate))
 
 
 class Soak:
@@ -112,11 +116,11 @@ class Soak:
             # A client that goes away leaves while its event runs: so each takes a moment.
             installation.start_agents(self.owner, function, ENVIRONMENTS, 2, answer)
 
-    async def run(self, seconds: float, rate: float) -> int:
+    async def run(self, kinds: Sequence[Kind], seconds: float, rate: float) -> int:
         """Each kind for so long; the exit code."""
         print(f"{'kind':24} {'gateway':10} {'requests':>9} {'MB':>7} {'B/request':>10}", flush=True)
         grows = False
-        for kind in KINDS:
+        for kind in kinds:
             seen, sent = await self._offer(kind, seconds, rate)
             for gateway, samples in seen.items():
                 slope = samples.slope()
