@@ -4,7 +4,8 @@ Two gateways with fake environments serve one kind of request after the other, a
 takes about a tenth of a core, so that it can run beside other work. For each kind and gateway the
 table says by how many bytes its resident memory grows with each request, once the kind has been
 warmed up. Exit code 1 where that is more than ``LEAK_BYTES``: the least that a forgotten object
-costs. A short run sees less: the table says how many requests a slope is of.
+costs. A short run sees less: the table says how many requests a slope is of. A client that goes
+away waits for nothing: a machine that cannot keep up with ``--rate`` grows by what is waiting.
 """
 
 import argparse
