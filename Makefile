@@ -38,6 +38,10 @@ e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig, whi
 soak: venv ## Run the end-to-end tests that take minutes: upgrade and rollback under load, hundreds of functions at once
 	@MARK=soak hack/e2e $(PYTEST_ARGS)
 
+.PHONY: soak-memory
+soak-memory: venv ## Offer load for an hour (MINUTES=15: less), pure and compiled; prints how memory grows with each request
+	@hack/soak-memory $(MINUTES)
+
 .PHONY: soak-properties
 soak-properties: venv ## Run the property tests with fifty times as many examples as make test does (half an hour)
 	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long --timeout 3600 -n auto $(PYTEST_ARGS)

@@ -32,6 +32,7 @@ def compile_modules(directory: str, output: str, modules: list[str]) -> None:
     os.chdir(directory)  # tracebacks name files by the paths that mypyc is given
     for module in modules:
         refuse_closures_in_coroutines(module)
+        refuse_slices_that_end_early(module)
     with tempfile.TemporaryDirectory() as scratch:
         settings = Path(scratch, "mypy.ini")
         settings.write_text(build_settings(modules))
@@ -68,6 +69,19 @@ def refuse_closures_in_coroutines(module: str) -> None:
                 f"{module}:{function.lineno}: {function.name} is a coroutine or generator that "
                 "contains a function, which mypyc compiles wrongly; take the function out, or "
                 "the module off the list compiled-modules"
+            )
+
+
+def refuse_slices_that_end_early(module: str) -> None:
+    """End where a slice begins somewhere and ends at a place counted from the end, as ``x[a:-b]``.
+
+    Of bytes that are too short mypyc 2.4 makes a SystemError of it, where Python has no bytes.
+    """
+    for one in ast.walk(ast.parse(Path(module).read_text(), module)):
+        if isinstance(one, ast.Slice) and one.lower and isinstance(one.upper, ast.UnaryOp):
+            raise SystemExit(
+                f"{module}:{one.lower.lineno}: a slice that may end before it begins, which mypyc "
+                "compiles wrongly for bytes; compare the two before it is taken"
             )
 
 

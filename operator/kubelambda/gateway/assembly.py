@@ -18,6 +18,7 @@ from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.core.wire.demand import Drain
 from kubelambda.core.wire.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
 from kubelambda.core.wire.keys import derive_function_key, derive_key
+from kubelambda.gateway.http.body_budget import BodyBudget
 from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.spool import Spool
@@ -80,7 +81,7 @@ class Assembly:
         )
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(signatures)
-        self.forwarder = Forwarder(signatures, given.supervisor)
+        self.forwarder = Forwarder(signatures, given.supervisor, stall_s=settings.stall_s)
         self.pools = Pools(
             start_wait_s=settings.start_wait_s,
             notify=self._notify,
@@ -156,8 +157,10 @@ class Assembly:
             signatures,
             address=self.membership.own.address,
             budget=self.internal_connections.payloads,
+            answers=BodyBudget(settings.answers_bytes_max),
             serve=internal_api.serve_stream,
             serve_http=self._serve_http,
+            stall_s=settings.stall_s,
         )
 
     def _build_links(self) -> Links:

@@ -32,7 +32,19 @@ JOINED_BYTES_MAX: Final = 16_384
 class Outgoing:
     """What one stream has to send: a head, a payload or the parts of an event stream, an end."""
 
-    __slots__ = ("credit", "end", "first", "head", "is_queued", "offset", "parts", "stream")
+    __slots__ = (
+        "credit",
+        "end",
+        "first",
+        "head",
+        "is_queued",
+        "moved",
+        "moved_before",
+        "offset",
+        "parts",
+        "still",
+        "stream",
+    )
 
     def __init__(self, stream: int) -> None:
         self.stream = stream
@@ -46,6 +58,13 @@ class Outgoing:
         self.end = b""
         """The frame that follows the last part."""
         self.is_queued = False
+        self.moved = self.moved_before = self.still = 0
+
+    def count_still(self) -> int:
+        """How often this has been asked since a frame of a payload moved, either way."""
+        self.still = self.still + 1 if self.moved == self.moved_before else 0
+        self.moved_before = self.moved
+        return self.still
 
     @property
     def is_waiting(self) -> bool:
@@ -139,6 +158,7 @@ class FlowSender:
 
     def _send_turn(self, out: Outgoing) -> bool:
         """One turn of ``out``; whether it can go on with another one."""
+        out.moved += 1
         if out.head:
             self.credit -= len(out.head)
             self._write(encode_frame(out.first, out.stream, out.head))

@@ -69,6 +69,7 @@ class LinkConnection:
         self._last_received = self._loop.time()
         self._last_sent = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._beat_at = 0.0
 
     # asyncio.Protocol
 
@@ -191,7 +192,7 @@ class LinkConnection:
         if not self._links.add(self, identity.uid):
             self._refuse(Refused("the function has too many environments linked", RETRY_MS))
             return
-        self._timer = self._loop.call_later(self._links.ping_s, self._beat)
+        self._wait_for_beat(self._links.ping_s)
         self._links.decider.decide(hello, self._answer)
 
     def _answer(self, decision: HelloDecision) -> None:
@@ -245,16 +246,23 @@ class LinkConnection:
         else:
             environment.adopt(hello.state, hello.request_id)
 
+    def _wait_for_beat(self, delay_s: float) -> None:
+        self._beat_at = self._loop.time() + delay_s
+        self._timer = self._loop.call_at(self._beat_at, self._beat)
+
     def _beat(self) -> None:
         now = self._loop.time()
         ping_s, dead_s = self._links.ping_s, self._links.dead_s
+        if now > self._beat_at + ping_s:
+            # This process stood still: what the agent has sent is not read yet.
+            self._last_received = max(self._last_received, now - dead_s + ping_s)
         if now - self._last_received > dead_s:
             logger.warning("link from %s ended: silent for %.0f s", self._describe(), dead_s)
             self._abort()
             return
         if now - self._last_sent >= ping_s:
             self.send(frames.encode_frame(FrameType.PING))
-        self._timer = self._loop.call_later(ping_s / 2, self._beat)
+        self._wait_for_beat(ping_s / 2)
 
     def _expire(self) -> None:
         if self._hello is None:

@@ -13,6 +13,7 @@ from kubelambda.core.coordination.membership import Member
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.peers.http_forwarder import HttpForwarder
 from kubelambda.gateway.peers.relay import OnFailure, Relay
+from kubelambda.gateway.peers.trunk import STALL_S
 from kubelambda.gateway.peers.trunk_route import TrunkRoute
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
@@ -26,7 +27,9 @@ class Forwarder:
         signatures: Signatures,
         supervisor: Supervisor,
         chance: Callable[[], float] = random.random,
+        stall_s: float = STALL_S,
     ) -> None:
+        self._stall_s = stall_s
         self._signatures = signatures
         self._supervisor = supervisor
         self._chance = chance
@@ -63,6 +66,13 @@ class Forwarder:
             route.close()
 
     def _open_route(self, address: str) -> TrunkRoute:
-        route = TrunkRoute(address, self._signatures, self._supervisor, self._older, self._chance)
+        route = TrunkRoute(
+            address,
+            self._signatures,
+            self._supervisor,
+            self._older,
+            self._chance,
+            self._stall_s,
+        )
         self._routes[address] = route
         return route

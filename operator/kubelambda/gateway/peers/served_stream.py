@@ -35,6 +35,10 @@ class ServingTrunk(Protocol):
         """Hand whole frames to the kernel, after those that have been written before."""
         ...
 
+    def keep(self, stream: "ServedStream", count: int) -> bool:
+        """Charge an answer of ``count`` bytes that waits; False where it is to be let go."""
+        ...
+
     def release(self, stream: "ServedStream") -> None:
         """Its payload is not kept any more; a second call changes nothing."""
         ...
@@ -57,6 +61,7 @@ class ServedStream(Outgoing):
         "incoming",
         "is_answered",
         "is_begun",
+        "kept",
         "missing",
         "on_gone",
         "on_writable",
@@ -75,7 +80,9 @@ class ServedStream(Outgoing):
         self.missing = 0
         """How many bytes of its payload are still to come."""
         self.held = 0
-        """So many are charged to the budget."""
+        """So many are charged to the budget of payloads."""
+        self.kept = 0
+        """So many are charged to that of answers."""
         self.is_begun = False
         self.is_answered = False
         """Its last frame is written, or waits for credit."""
@@ -111,6 +118,8 @@ class ServedStream(Outgoing):
             self.trunk.release(self)
             if not self.is_waiting:
                 self.trunk.discard(self)
+            elif not self.trunk.keep(self, len(body)):
+                self.break_off(frames.encode_frame(frames.LOST, self.stream))
 
     def send_part(self, data: bytes) -> bool:
         """Send a part of an event stream; False: wait for ``on_writable`` before the next one."""

@@ -13,7 +13,7 @@ from typing import Final
 from kubelambda.core.wire import trunk_opening
 from kubelambda.core.wire.relay import RelayRequest
 from kubelambda.gateway.peers.served_stream import ServedStream
-from kubelambda.gateway.peers.trunk import TrunkProtocol
+from kubelambda.gateway.peers.trunk import PING_S, STALL_S, TrunkProtocol
 from kubelambda.gateway.peers.trunk_server import Budget, TrunkServer
 from kubelambda.process.signatures import Signatures
 
@@ -39,11 +39,15 @@ class TrunkListener:
         *,
         address: str,
         budget: Budget,
+        answers: Budget,
         serve: ServeStream,
         serve_http: ServeHttp,
+        stall_s: float = STALL_S,
     ) -> None:
+        self._stall_s = stall_s
         self.address = address
         self.budget = budget
+        self.answers = answers
         self.serve = serve
         self.serve_http = serve_http
         self.prove = signatures.prove
@@ -63,7 +67,7 @@ class TrunkListener:
         if sum(one.peer == address for one in self._unproved) >= UNPROVED_MAX:
             transport.abort()
             return
-        trunk = TrunkServer(self, address)
+        trunk = TrunkServer(self, address, PING_S, self._stall_s)
         loop = asyncio.get_running_loop()
         self._unproved[trunk] = loop.call_later(OPENING_S, self._expire, trunk)
         protocol = TrunkProtocol(trunk)

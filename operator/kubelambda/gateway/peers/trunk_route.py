@@ -15,7 +15,7 @@ from kubelambda.core.backoff import add_jitter, exponential_delay_s
 from kubelambda.core.wire.trunk_opening import NotSpokenError
 from kubelambda.gateway.peers.http_forwarder import CONNECT_S, HttpForwarder
 from kubelambda.gateway.peers.relay import Relay
-from kubelambda.gateway.peers.trunk import TrunkProtocol
+from kubelambda.gateway.peers.trunk import PING_S, TrunkProtocol
 from kubelambda.gateway.peers.trunk_client import TrunkClient
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
@@ -39,7 +39,9 @@ class TrunkRoute:
         supervisor: Supervisor,
         older: HttpForwarder,
         chance: Callable[[], float],
+        stall_s: float,
     ) -> None:
+        self._stall_s = stall_s
         self.address = address
         self._signatures = signatures
         self._supervisor = supervisor
@@ -115,8 +117,11 @@ class TrunkRoute:
             if not settled.done():
                 settled.set_result(error)
 
-        trunk = TrunkClient(self.address, self._signatures, settle, self._end)
+        trunk = TrunkClient(
+            self.address, self._signatures, settle, self._end, PING_S, self._stall_s
+        )
         host, _, port = self.address.rpartition(":")
+        error: Exception | None = ConnectionAbortedError("given up")
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._loop.create_connection(lambda: TrunkProtocol(trunk), host, int(port))
@@ -125,7 +130,7 @@ class TrunkRoute:
         except (OSError, TimeoutError, ValueError) as failure:
             error = failure
         finally:
-            if not settled.done() or settled.cancelled():
+            if error is not None:  # given up at whatever moment, even once it was open
                 trunk.abort()
         if error is None:
             self._opened(trunk)
