@@ -1,4 +1,4 @@
-# kubelambda: every task of a developer. `make help` explains each target.
+# kubelambda: every development task. `make help` explains each target.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -23,23 +23,27 @@ run: ## Install what is needed and serve examples/ at http://127.0.0.1:9000 (POR
 	@exec $(BIN)/kubelambda local start examples --port $(PORT)
 
 .PHONY: test
-test: venv ## Run all tests that need neither root nor a cluster, side by side (about five minutes on two cores)
+test: venv ## Run all tests that need neither root nor a cluster, in parallel (about five minutes on two cores)
 	@hack/test $(PYTEST_ARGS)
 
 .PHONY: test-compiled
-test-compiled: venv ## Compile the hot modules as the image does and run the gateway's tests on that wheel (gcc; minutes, the first time)
+test-compiled: venv ## Compile the hot modules as for the image and run the gateway's tests on that wheel (needs gcc; takes minutes the first time)
 	@hack/test-compiled $(PYTEST_ARGS)
 
 .PHONY: e2e
-e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig; bring one up if there is none (WORKERS=n side by side)
+e2e: venv ## Run the end-to-end tests on the cluster of .cluster/kubeconfig, which is started if there is none (WORKERS=n in parallel)
 	@hack/e2e $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: venv ## Run the end-to-end tests that take minutes: upgrade and rollback under load, hundreds of functions at once
 	@MARK=soak hack/e2e $(PYTEST_ARGS)
 
+.PHONY: soak-memory
+soak-memory: venv ## Offer load for an hour (MINUTES=15: less), pure and compiled; prints how memory grows with each request
+	@hack/soak-memory $(MINUTES)
+
 .PHONY: soak-properties
-soak-properties: venv ## Run the property tests with fifty times as many examples as make test tries (half an hour)
+soak-properties: venv ## Run the property tests with fifty times as many examples as make test does (half an hour)
 	@$(BIN)/pytest tests/unit -m hypothesis --hypothesis-profile long --timeout 3600 -n auto $(PYTEST_ARGS)
 
 .PHONY: soak-images
@@ -56,7 +60,7 @@ conformance: venv ## Run the conformance suites of the Lambda API and the runtim
 		tests/conformance/lambda_api tests/conformance/runtimes $(PYTEST_ARGS)
 
 .PHONY: local-runtimes
-local-runtimes: ## Fetch and compile what local mode needs for Java, Node.js (the SDK) and .NET functions (INSTALL=1: apt what is missing)
+local-runtimes: ## Fetch and compile what local mode needs for Java, Node.js (the SDK) and .NET functions (INSTALL=1: install missing languages with apt)
 	@hack/local-runtimes $(if $(INSTALL),--install)
 
 .PHONY: test-runtimes
@@ -69,7 +73,7 @@ node-runtimes: ## Build the Node runtimes with AWS's clients for local mode, as 
 	@hack/node-runtimes
 
 .PHONY: test-node-runtimes
-test-node-runtimes: venv ## The same in build/, and Node's part of the conformance suite on it
+test-node-runtimes: venv ## Do the same in build/, and run Node's part of the conformance suite on it
 	@export KUBELAMBDA_CACHE=$(CURDIR)/build/cache && hack/node-runtimes && \
 		$(BIN)/pytest tests/conformance/runtimes -k nodejs $(PYTEST_ARGS)
 
@@ -78,7 +82,7 @@ test-clients: venv ## Fetch AWS's SDKs for JavaScript and Go and run them agains
 	@built=$$(hack/client-sdks --install) && KUBELAMBDA_CLIENTS=$$built $(BIN)/pytest tests/conformance/clients $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: venv ## Measure; prints a table (BENCH=gateway: one group; AGAINST=REV: in turns with that revision; docs/performance.md)
+bench: venv ## Measure and print a table (BENCH=gateway: one group; AGAINST=REV: alternating with that revision; docs/performance.md)
 	@hack/bench $(BENCH) $(if $(COMPILED),--compiled) $(if $(AGAINST),--against $(AGAINST)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: venv
@@ -86,10 +90,10 @@ venv:
 	@hack/uv sync --quiet --all-extras
 
 .PHONY: check
-check: lint crds-check chart-check test ## Everything of CI that needs no cluster: lint, types, layers, generated files, tests
+check: lint crds-check chart-check test ## Run everything in CI that needs no cluster: lint, types, layers, generated files, tests
 
 .PHONY: lint
-lint: venv ## ruff, mypy, import-linter, gofmt, go vet, helm lint where helm is there
+lint: venv ## Run ruff, mypy, import-linter, gofmt, go vet and, if helm is installed, helm lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -108,11 +112,11 @@ crds: venv ## Write crds/ and the chart's copies from the pydantic models
 	@$(BIN)/python -m kubelambda.api.crd
 
 .PHONY: crds-check
-crds-check: venv ## Fail where the checked-in CRDs differ from what the models give
+crds-check: venv ## Fail if the checked-in CRDs differ from what the models give
 	@$(BIN)/pytest -q tests/unit/api
 
 .PHONY: chart-check
-chart-check: venv ## Render the chart and check what comes out (wants helm; make e2e runs it too)
+chart-check: venv ## Render the chart and check the result (needs helm; make e2e runs this, too)
 	@$(BIN)/pytest -q tests/charts
 
 .PHONY: runtime-table
@@ -120,19 +124,19 @@ runtime-table: ## Write the table of runtime identifiers into the chart's values
 	@hack/runtime-table write
 
 .PHONY: lock
-lock: ## Resolve dependencies anew into uv.lock
+lock: ## Resolve the dependencies again and write uv.lock
 	@env -u UV_FROZEN hack/uv lock
 
 .PHONY: cluster-up
-cluster-up: ## Start a cluster (kind where docker runs, else a bare one-node Kubernetes; root) in .cluster/
+cluster-up: ## Start a cluster in .cluster/ (kind if docker is running, otherwise a bare one-node Kubernetes; needs root)
 	@tests/cluster/up
 
 .PHONY: cluster-down
-cluster-down: ## Remove that cluster and everything it made, also after a crash halfway
+cluster-down: ## Remove that cluster and everything that it created, even if cluster-up crashed halfway
 	@tests/cluster/down
 
 .PHONY: cluster-check
-cluster-check: ## Check that cluster-down leaves nothing behind, also after a crash of cluster-up halfway (root)
+cluster-check: ## Check that cluster-down leaves nothing behind, even if cluster-up crashed halfway (needs root)
 	@tests/cluster/check-updown
 
 .PHONY: images
@@ -152,5 +156,5 @@ gateway-url: ## Print the URL of the Lambda API on the cluster
 	@hack/gateway-url
 
 .PHONY: clean
-clean: ## Remove what builds and tests left in this tree (not the cluster, not the caches)
+clean: ## Remove what builds and tests left in this tree (but not the cluster or the caches)
 	@rm -rf .venv build dist bench-results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .kubelambda operator/kubelambda/local/bin

@@ -1,5 +1,5 @@
-# Building images with docker, or with buildah where docker does not run, and loading them into the cluster that
-# is up. Sourced at the root, after hack/env.sh; `prepare_builder` comes first.
+# Build images with docker, or with buildah if docker is not running, and load them into the running cluster. Sourced at
+# the root, after hack/env.sh; call `prepare_builder` first.
 . tests/cluster/bare/lib.sh
 IMAGES=$CACHE/images
 BUILDAH=(buildah --root "$CACHE/buildah/root" --runroot /run/kubelambda-buildah)

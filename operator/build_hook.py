@@ -1,10 +1,10 @@
-"""Hatchling's build hook: the agent goes into the package, and the hot modules are compiled.
+"""Hatchling's build hook: adds the agent to the package and compiles the hot modules.
 
-Contract: the agent is ``runtimes/agent/build_hook.py``'s. KUBELAMBDA_COMPILE=1 compiles the modules
-that pyproject.toml lists as ``compiled-modules``; the wheel is then one of this Python alone, holds
-the sources too, and equal sources give an equal wheel. mypyc and what it needs come in the versions
-of uv.lock. What cannot be compiled fails the build. An editable install is never compiled: there a
-compiled module would hide the file that one edits.
+Contract: ``runtimes/agent/build_hook.py`` builds the agent. KUBELAMBDA_COMPILE=1 compiles the
+modules that pyproject.toml lists as ``compiled-modules``. The wheel then fits only the Python that
+built it, and contains the sources as well; equal sources give an equal wheel. mypyc and its
+dependencies have the versions of uv.lock. A module that cannot be compiled fails the build. An
+editable install is never compiled: a compiled module would shadow the file being edited.
 """
 
 import os
@@ -24,7 +24,7 @@ COMPILERS = ("mypy", "setuptools")
 
 
 class PackageBuildHook(BuildHookInterface):
-    """Adds to a wheel what is not simply copied from the sources."""
+    """Adds what is not simply copied from the sources."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -37,12 +37,15 @@ class PackageBuildHook(BuildHookInterface):
         return [*self._agent.dependencies(), *compilers]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Before hatchling collects the files of a wheel or an editable install."""
+        """Runs before hatchling collects the files of a wheel or an editable install."""
         self._agent.initialize(version, build_data)
         if not self._compiles():
             return
         if version == "editable":
-            raise SystemExit(f"kubelambda: {SWITCH}=1 is for wheels; an editable install is not")
+            raise SystemExit(
+                f"kubelambda: an editable install cannot be compiled; unset {SWITCH}, or build a "
+                "wheel"
+            )
         self._output = Path(tempfile.mkdtemp(prefix="kubelambda-compiled-"))
         self._compile(self._output)
         build_data["force_include"] |= {
@@ -55,7 +58,7 @@ class PackageBuildHook(BuildHookInterface):
         build_data["infer_tag"] = True
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """After the wheel is written."""
+        """Runs after the wheel is written."""
         if self._output is not None:
             shutil.rmtree(self._output)
 
@@ -66,22 +69,23 @@ class PackageBuildHook(BuildHookInterface):
         modules = [f"kubelambda/{name}" for name in self.config["compiled-modules"]]
         sources = Path(self.root, "operator")
         command = [sys.executable, str(sources / "compile_modules.py"), str(sources), str(output)]
-        # Sets would be walked in another order each time, and the order goes into the files.
+        # Otherwise sets would be iterated in another order each time, which shows in the output.
         environment = os.environ | {"PYTHONHASHSEED": "0"}
         command += modules
         outcome = subprocess.run(command, env=environment, check=False)  # noqa: S603  # our own script
         if outcome.returncode != 0:
             raise SystemExit(
                 "kubelambda: compiling failed, see above. It needs a C compiler and Python's "
-                f"headers (Debian: gcc, python3-dev); without {SWITCH} the package is pure Python."
+                f"headers (Debian: gcc, python3-dev). To build a package in pure Python, unset "
+                f"{SWITCH}."
             )
         for module in modules:
             if not list((output / module).parent.glob(f"{Path(module).stem}.*.so")):
-                raise SystemExit(f"kubelambda: compiling gave nothing for {module}")
+                raise SystemExit(f"kubelambda: compiling produced no extension for {module}")
 
 
 def read_pins(lock: Path, *names: str) -> list[str]:
-    """``name==version`` of the packages and of all that they need, as uv.lock has them."""
+    """``name==version`` of the packages and of all their dependencies, as uv.lock pins them."""
     packages = {package["name"]: package for package in tomllib.loads(lock.read_text())["package"]}
     pins: dict[str, str] = {}
     waiting = list(names)

@@ -89,7 +89,7 @@ class ControllerSettings(Settings):
     demand_port: int = 9003
     """Port on which gateways post their demand."""
     leader_election: bool = True
-    """Off only with one replica, and where two writers at the same time do no harm."""
+    """Off only with one replica, and if two writers at the same time do no harm."""
     lease_name: str = "kubelambda-controller"
     """Name of the Lease in the release's namespace."""
     lease_owner: str = ""
@@ -149,7 +149,7 @@ class ControllerSettings(Settings):
             )
 
     def read_allowed_registries(self) -> AllowedRegistries:
-        """The list, understood; SettingError for an entry that is no registry."""
+        """The list, understood; SettingError for an entry that is not a registry."""
         try:
             return AllowedRegistries.parse(self.allowed_registries)
         except ImageReferenceError as error:
@@ -221,7 +221,7 @@ class GatewaySettings(QueueSettings, ClientLimits):
     api_ca_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
     """CA of the API server; the process's own trust store is not asked."""
     api_token_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-    """Bearer token for the API server, read anew for each request, since the kubelet renews it."""
+    """Bearer token for the API server, read again for each request, since the kubelet renews it."""
     tls_certificate_file: str = ""
     """PEM chain of the public listener; empty: plain HTTP. A renewed file is loaded."""
     tls_key_file: str = ""

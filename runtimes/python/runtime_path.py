@@ -14,6 +14,7 @@ import signal
 import site
 import sys
 from collections.abc import Callable, Sequence
+from types import BuiltinFunctionType
 
 OPT_VARIABLE = "_KUBELAMBDA_OPT_ROOT"
 THREAD_VARIABLE = "KUBELAMBDA_PYTHON_POLLING_THREAD"
@@ -21,7 +22,6 @@ THREAD_VARIABLE = "KUBELAMBDA_PYTHON_POLLING_THREAD"
 
 GLIBCS_OWN = 1 << 31 | 1 << 32
 """Signals 32 and 33, which glibc handles for its threads; programs cannot have them."""
-START_NEW_THREAD = _thread.start_new_thread
 
 
 def order_path(
@@ -104,16 +104,11 @@ def wait_in_main_thread(client: type, needs_thread: Callable[[], bool]) -> None:
     def wait_next_invocation(self):
         if not self.use_thread_for_polling_next or needs_thread():
             return wait(self)
-        ends_by_interrupt = is_interrupt_pythons()
-        if ends_by_interrupt:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # else it would end with the next event
         self.use_thread_for_polling_next = False
         try:
             return wait(self)
         finally:
             self.use_thread_for_polling_next = True
-            if ends_by_interrupt:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
 
     client.wait_next_invocation = wait_next_invocation
 
@@ -124,19 +119,16 @@ def needs_thread() -> bool:
     These are handlers of signals, whoever has set them (the kernel is asked, since a C library can
     have one that Python does not know of), and other greenlets where those replace threads.
     """
-    if _thread.start_new_thread is not START_NEW_THREAD:
-        return True  # gevent, eventlet
+    if not isinstance(_thread.start_new_thread, BuiltinFunctionType):
+        return True  # it is gevent's or eventlet's
     try:
         caught = read_caught_signals()
     except Exception:  # noqa: BLE001 - no /proc, no descriptor left, or what an audit hook raises
         return True
-    own = GLIBCS_OWN | (1 << (signal.SIGINT - 1) if is_interrupt_pythons() else 0)
+    own = GLIBCS_OWN
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        own |= 1 << (signal.SIGINT - 1)  # KeyboardInterrupt: either way the next event ends by it
     return caught & ~own != 0
-
-
-def is_interrupt_pythons() -> bool:
-    """Whether SIGINT raises KeyboardInterrupt, so that it ends a function that waits."""
-    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def read_caught_signals() -> int:

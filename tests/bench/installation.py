@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 from bench.gateway_process import MASTER, GatewayPlan
@@ -78,9 +79,17 @@ class Installation:
         return self.gateways[-count:]
 
     def start_agents(
-        self, gateway: RunningGateway, function: Function, count: int, hold_ms: float = 0
+        self,
+        gateway: RunningGateway,
+        function: Function,
+        count: int,
+        hold_ms: float = 0,
+        answer: str = "",
     ) -> None:
-        """Fake environments of ``function``, linked to ``gateway``, which owns it."""
+        """Fake environments of ``function``, linked to ``gateway``, which owns it.
+
+        ``answer`` is what they answer with: the event, an ``error``, or ``streamed``.
+        """
         plan = {
             "gateway": gateway.link_address,
             "key": derive_function_key(MASTER, function.uid, 1).hex(),
@@ -90,6 +99,7 @@ class Installation:
             "configDigest": function.config_digest,
             "count": count,
             "holdMs": hold_ms,
+            "answer": answer,
         }
         agents = self.stack.enter_context(self.program.serve("agents", json.dumps(plan)))
         agents.read_line()
@@ -142,10 +152,11 @@ def plan_function(name: str, **changes: Any) -> tuple[dict[str, Any], Function]:
     return given, make_function(**given)
 
 
-def name_owned_by(owner: str, members: Sequence[str]) -> str:
-    """A function's name that ``owner`` of ``members`` owns."""
+def name_owned_by(owner: str, members: Sequence[str], skip: int = 0) -> str:
+    """A function's name that ``owner`` of ``members`` owns, after ``skip`` others."""
     names = (f"f{number}" for number in range(1_000))
-    return next(one for one in names if choose_owner("default", one, members) == owner)
+    owned = (one for one in names if choose_owner("default", one, members) == owner)
+    return next(islice(owned, skip, None))
 
 
 def free_port() -> int:

@@ -25,6 +25,8 @@ ENVIRONMENTS = 4
 ROUND_S = 1.0
 LOOP_ENVIRONMENTS = 20
 CALLS_ROUNDS = 3
+OPEN_CONNECTIONS = 8
+"""How many the load program warms up for an open loop."""
 ECHO, AGENT, PLATFORM = "echo", "agent", "platform"
 REGION = "us-east-1"
 MEMORY_MB = 1_769
@@ -71,7 +73,8 @@ def measure_rate(run: BenchRun) -> list[Row]:
         ways |= {(AGENT, side): partial(see_agent, one) for side, one in drivers.items()}
         ways |= {(PLATFORM, one.side): partial(see_platform, run, one) for one in platforms}
         figures = build_figures(take_turns(run.rounds, ways))
-        return [*(figure.build_row() for figure in figures), count_agent_calls(run, platforms)]
+        rows = [figure.build_row() for figure in figures]
+        return [*rows, *(count_agent_calls(run, platforms, rate) for rate in (0, RATE))]
 
 
 def start_platform(installation: Installation, tree: Tree, count: int) -> Platform:
@@ -160,14 +163,16 @@ def build_figures(rounds: Sequence[Round]) -> list[Figure]:
     return [warm, added, agent, tail, *cpu.values()]
 
 
-def count_agent_calls(run: BenchRun, platforms: Sequence[Platform]) -> Row:
-    """System calls of the agents per event, one event after the other on each of them."""
+def count_agent_calls(run: BenchRun, platforms: Sequence[Platform], rate: int) -> Row:
+    """System calls of the agents per event; ``rate`` 0: one event after the other on each."""
+    name = f"system calls per event, agent, {f'{rate}/s' if rate else 'closed loop'}"
     try:
         counter = find_counter()
     except NoCounterError as error:
-        return not_measured("system calls per event, agent", str(error))
-    name = f"system calls per event, agent (by {counter})"
+        return not_measured(name, str(error))
+    name += f" (by {counter})"
     figure = Figure(name, "", 1, target=Target(10))
+    connections = OPEN_CONNECTIONS if rate else ENVIRONMENTS
 
     def count(platform: Platform) -> float:
         offered: list[Offered] = []
@@ -175,10 +180,10 @@ def count_agent_calls(run: BenchRun, platforms: Sequence[Platform]) -> Row:
             counter,
             platform.agents,
             lambda: offered.append(
-                run.program.offer(platform.url, seconds=1, connections=ENVIRONMENTS)
+                run.program.offer(platform.url, seconds=1, rate=rate, connections=connections)
             ),
         )
-        return calls / (offered[0].expect(200).count + ENVIRONMENTS)  # each connection warms up
+        return calls / (offered[0].expect(200).count + connections)  # each connection warms up
 
     for found in take_turns(CALLS_ROUNDS, {one.side: partial(count, one) for one in platforms}):
         for side, calls in found.items():

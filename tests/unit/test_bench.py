@@ -8,6 +8,7 @@ import pytest
 from bench.figures import Figure, Target, take_turns
 from bench.hot_path_budget import compare_with_budget
 from bench.report import format_table
+from bench.soak import LEAK_BYTES, fit_slope
 from bench.trees import AGAINST, NOW
 
 BENCH = Path(__file__).parents[1] / "bench"
@@ -92,3 +93,26 @@ def test_a_table_leaves_out_a_column_that_no_row_has() -> None:
     assert "against" not in format_table([figure.build_row()])
     figure.add(AGAINST, 15)
     assert "2.00 x" in format_table([figure.build_row()])
+
+
+@pytest.mark.parametrize(
+    ("points", "slope"),
+    [
+        ([], 0.0),
+        ([(5, 7e7)], 0.0),
+        ([(5, 7e7), (5, 8e7)], 0.0),
+        ([(number, 7e7) for number in range(100)], 0.0),
+        ([(number, 7e7 + 100 * number) for number in range(100)], 100.0),
+        ([(number, 7e7 - number) for number in range(100)], -1.0),
+    ],
+    ids=["nothing", "one", "no requests between", "even", "a leak", "less"],
+)
+def test_a_soak_says_how_memory_grows_with_each_request(
+    points: list[tuple[int, float]], slope: float
+) -> None:
+    assert fit_slope(points) == pytest.approx(slope)
+
+
+def test_a_soak_finds_a_small_object_for_each_request_in_pages_of_4_kib() -> None:
+    pages = [(number * 200, 7e7 + number * 200 * 64 // 4_096 * 4_096) for number in range(100)]
+    assert fit_slope(pages) > LEAK_BYTES

@@ -48,7 +48,7 @@ def build_function(
 
     ``status`` is the manifest's, for a caller that has read it already.
 
-    Where the manifest does not match the CRD's schema it raises any of Python's own errors.
+    If the manifest does not match the CRD's schema it raises any of Python's own errors.
     """
     metadata, spec = manifest["metadata"], manifest["spec"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
@@ -88,16 +88,16 @@ def _check_types(function: Function) -> None:
     texts = (function.ref.name, function.uid, function.function_name, function.runtime)
     numbers = (function.memory_mb, function.timeout_s, function.reserved_concurrency or 0)
     if not all(isinstance(text, str) for text in (*texts, function.handler)):
-        raise TypeError("a name that is no text")
+        raise TypeError("a name that is not a text")
     if not all(isinstance(number, int | float) for number in numbers):
-        raise TypeError("a size that is no number")
+        raise TypeError("a size that is not a number")
 
 
 def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
     """The stand-in of an object that ``build_function`` cannot read: a function that cannot run."""
     metadata, spec = manifest["metadata"], manifest.get("spec")
     namespace, name = str(metadata.get("namespace", "default")), str(metadata["name"])
-    message = f"this release cannot read the object ({problem}); write its spec anew"
+    message = f"this release cannot read the object ({problem}); rewrite its spec"
     return build_invalid(FunctionRef(namespace, name), str(metadata.get("uid", "")), spec, message)
 
 

@@ -84,7 +84,7 @@ def find_meant_kind(document: Document) -> str:
 
 def _unfold(document: Any) -> Iterator[Document]:
     if not isinstance(document, Mapping):
-        raise UnreadableError("holds a document that is no object; each begins with apiVersion")
+        raise UnreadableError("holds a document that is not an object; each begins with apiVersion")
     items = document.get("items")
     if document.get("kind") == "List" and isinstance(items, list):
         for item in items:

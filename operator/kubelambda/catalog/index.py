@@ -69,7 +69,7 @@ class FunctionIndex:
         self._subscribers.append(callback)
 
     def put(self, function: Function) -> None:
-        """Add ``function`` or replace its former self; does nothing where they are equal."""
+        """Add ``function`` or replace its former self; does nothing if they are equal."""
         former = self._functions.get(function.ref)
         if former == function or (former is not None and _serves_meanwhile(former, function)):
             return
@@ -89,7 +89,7 @@ class FunctionIndex:
     def remove(self, ref: FunctionRef, uid: str = "") -> None:
         """Forget the function at ``ref``; with ``uid``, only if it is this object.
 
-        The object with ``uid`` counts as deleted even where it is not here, or not any more.
+        The object with ``uid`` counts as deleted even if it is not here, or not any more.
         """
         former = self._functions.get(ref)
         if uid:

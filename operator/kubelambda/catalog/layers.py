@@ -114,7 +114,7 @@ class LayerRegistry:
         return [key for key in self._versions if namespace in (None, key[0])]
 
     def complete(self, function: Function) -> Function:
-        """``function`` with the contents of its layers; not ready where one is unknown."""
+        """``function`` with the contents of its layers; not ready if one is unknown."""
         if not function.layers:
             return function
         namespace = function.ref.namespace

@@ -1,7 +1,7 @@
 """Libraries that only some commands need: which extra of the package brings them.
 
 Contract: ``pip install kubelambda`` installs what the client's commands need. A command that runs a
-process role imports it inside ``needs_extra``; where a library is missing, the person reads one
+process role imports it inside ``needs_extra``; if a library is missing, the person reads one
 line that says which extra to install.
 """
 

@@ -76,7 +76,7 @@ def function_not_found(arn: str) -> ApiError:
 
 
 def function_deleted(arn: str) -> ApiError:
-    """The same 404, where the catalog has seen the deletion of this very function."""
+    """The same 404, if the catalog has seen the deletion of this very function."""
     return replace(function_not_found(arn), is_gone=True)
 
 
@@ -98,7 +98,7 @@ def invalid_request(violations: Sequence[Violation]) -> ApiError:
 
 
 def qualifier_mismatch() -> ApiError:
-    """400 where path and query name different qualifiers."""
+    """400 if path and query name different qualifiers."""
     return invalid_parameter(
         "The derived qualifier from the function name does not match the specified qualifier."
     )
@@ -172,5 +172,5 @@ def not_built(message: str) -> ApiError:
 
 
 def unknown_operation() -> ApiError:
-    """404 for a path or method that is no operation."""
+    """404 for a path or method that is not an operation."""
     return ApiError(404, "UnknownOperationException", "Unknown operation")

@@ -71,7 +71,7 @@ class Invoker(Protocol):
         """Run it to its end; Dropped if nobody knows how it ended.
 
         ``on_begun`` is called when the event was handed to an environment. Returns in bounded time
-        where the gateway that runs the event gives no sign of life.
+        if the gateway that runs the event gives no sign of life.
         """
         ...
 

@@ -27,10 +27,10 @@ from kubelambda.process.internal_client import InternalClient, InternalRequestEr
 from kubelambda.process.signatures import Signatures
 
 REPLY_BYTES_MAX = RESPONSE_BYTES_MAX + 1_048_576
-"""A payload, and what stands before it: signs of life, and the outcome with its log tail."""
+"""A payload, and what precedes it: signs of life, and the outcome with its log tail."""
 OLD_GATEWAY_S_MAX = 1_020.0
-"""A gateway of the release before gives no sign of life; it is waited for as long as the longest
-timeout and the longest cold start take."""
+"""A gateway of the previous release sends no signs of life; the dispatcher waits for it as long as
+the longest timeout and the longest cold start take."""
 _BAD_REQUEST = 400
 
 Answer = tuple[int, str, bytes]
@@ -55,7 +55,7 @@ class RelayInvoker:
         """One POST, as long as the function takes and the gateway proves to be alive."""
         try:
             status, outcome, body = await self._post(event, VERSION, on_begun)
-            if status == _BAD_REQUEST:  # a gateway of the release before; nothing has run
+            if status == _BAD_REQUEST:  # a gateway of the previous release; nothing has run
                 status, outcome, body = await self._post(event, POSITIONAL, on_begun)
             if status != 200:
                 return unavailable(f"the gateway answered {status}")

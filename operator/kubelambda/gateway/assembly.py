@@ -18,6 +18,7 @@ from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.core.wire.demand import Drain
 from kubelambda.core.wire.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
 from kubelambda.core.wire.keys import derive_function_key, derive_key
+from kubelambda.gateway.http.body_budget import BodyBudget
 from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.gateway.http.connection import HttpConnection
 from kubelambda.gateway.http.spool import Spool
@@ -44,7 +45,7 @@ from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
 UPLOADS_DIRECTORY = "uploads"
-"""Of the package cache's directory: where uploads wait until they are whole."""
+"""The part of the package cache's directory in which uploads wait until they are complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Assembly:
         )
         self.internal_connections = Connections()
         self.heartbeats = HttpHeartbeats(signatures)
-        self.forwarder = Forwarder(signatures, given.supervisor)
+        self.forwarder = Forwarder(signatures, given.supervisor, stall_s=settings.stall_s)
         self.pools = Pools(
             start_wait_s=settings.start_wait_s,
             notify=self._notify,
@@ -156,8 +157,10 @@ class Assembly:
             signatures,
             address=self.membership.own.address,
             budget=self.internal_connections.payloads,
+            answers=BodyBudget(settings.answers_bytes_max),
             serve=internal_api.serve_stream,
             serve_http=self._serve_http,
+            stall_s=settings.stall_s,
         )
 
     def _build_links(self) -> Links:
@@ -192,7 +195,7 @@ class Assembly:
             self._internal.rule_body,
             self.internal_connections,
             answer_failure,
-            keeps_half_closed=False,  # who relays an event gives it up so
+            keeps_half_closed=False,  # a sender half-closes to give up an event
         )
         transport.set_protocol(cast("asyncio.Protocol", connection))
         connection.connection_made(transport)

@@ -16,11 +16,11 @@ Answer = Callable[[Outcome | ApiError | Dropped], None]
 
 
 def _drop(_: Outcome | ApiError | Dropped) -> None:
-    """Takes the place of an answer that was given: its closure would make a cycle."""
+    """Replaces an answer that was given, whose closure would keep a reference cycle alive."""
 
 
 class ResponseStream(Protocol):
-    """A caller who takes the response while it is being made."""
+    """A caller who takes the response while it is being produced."""
 
     is_over: bool
     on_writable: Callable[[], None] | None
@@ -117,13 +117,13 @@ class Invocation:
         self.answer = answer
         self.kind = kind
         self.stream: ResponseStream | None = None
-        """Where the caller wants the response while it is being made."""
+        """Set if the caller wants the response while it is being produced."""
         self.hops = hops
         self.may_repeat = may_repeat
         self.on_begun = on_begun
         self.answered = False
         self.begun = False
-        """Handed to an environment: from here on nothing is a 5xx any more."""
+        """Handed to an environment: from now on no outcome is answered as a 5xx."""
         self.timer: asyncio.TimerHandle | None = None
         """Runs while it waits for an environment."""
         self.slot: Slot | None = None
@@ -132,7 +132,7 @@ class Invocation:
         """Set by whoever holds it: what to do when the caller has gone."""
 
     def begin(self) -> None:
-        """It is handed to an environment now."""
+        """It is about to be handed to an environment."""
         self.begun = True
         if self.on_begun is not None:
             self.on_begun()

@@ -22,7 +22,7 @@ def ignore_stage(stage: ColdStartStage, seconds: float) -> None:
 
 
 class RequestCounter(Collector):
-    """Requests answered, by outcome; looks in the registry like any other counter.
+    """Requests answered, by outcome; the registry sees an ordinary counter.
 
     Requests are counted in a dictionary and added to the counter when metrics are read, since
     counting with prometheus_client takes four calls and a lock.
@@ -43,7 +43,7 @@ class RequestCounter(Collector):
         if outcome in self._uncollected:
             self._uncollected[outcome] += 1
         else:
-            self._counter.labels(outcome)  # which begins the time series
+            self._counter.labels(outcome)  # creates the time series
             self._uncollected[outcome] = 1
 
     def collect(self) -> Iterable[Metric]:
@@ -54,7 +54,7 @@ class RequestCounter(Collector):
         return self._counter.collect()
 
     def describe(self) -> Iterable[Metric]:
-        """Their name, by which a registry knows that it is taken."""
+        """Their name, so that the registry refuses another metric of that name."""
         return self._counter.describe()
 
 
@@ -84,14 +84,15 @@ class GatewayMetrics:
         )
         self.clients_cut = Counter(
             "kubelambda_gateway_clients_cut_total",
-            "Clients cut for reading slowly: below the least pace, or the slowest for want of room",
+            "Clients cut for reading slowly: below the minimum rate, or the slowest if memory is"
+            " short",
             ["reason"],
             registry=registry,
         )
 
         self.cold_start = Histogram(
             "kubelambda_gateway_cold_start_stage_seconds",
-            "Stages of a cold start as this gateway sees them; docs/cold-start.md tells them",
+            "Stages of a cold start as this gateway sees them; docs/cold-start.md explains them",
             ["stage"],
             buckets=COLD_START_BUCKETS,
             registry=registry,

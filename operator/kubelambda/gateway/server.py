@@ -28,6 +28,7 @@ from kubelambda.gateway.invoke.front_page import RenderPage
 from kubelambda.gateway.link.connection import LinkConnection
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.peers.membership import FindPeers
+from kubelambda.process.standstill import sleep_and_read
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.metrics import build_registry
@@ -191,8 +192,9 @@ class Gateway:
         loop = asyncio.get_running_loop()
         settings = self._settings
         shortest_s = min(settings.head_timeout_s, settings.body_timeout_s, settings.write_timeout_s)
+        pause_s = min(SWEEP_S, shortest_s)
         while True:
-            await asyncio.sleep(min(SWEEP_S, shortest_s))
+            await sleep_and_read(pause_s)
             assembly.connections.sweep(loop.time())
             assembly.internal_connections.sweep(loop.time())
             if self._tls is not None:

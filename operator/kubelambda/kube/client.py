@@ -130,7 +130,7 @@ class KubeClient:
         uid: str,
         version: str = "",
     ) -> None:
-        """DELETE of the object with just this uid and, where it is given, this resourceVersion."""
+        """DELETE of the object with just this uid and, if it is given, this resourceVersion."""
         preconditions = {"uid": uid} | ({"resourceVersion": version} if version else {})
         content = {
             "apiVersion": "v1",

@@ -57,7 +57,7 @@ class Bootstrap:
     runtime_directory: str = ""
     """What takes the place of /var/runtime."""
     lang_directory: str = ""
-    """What takes the place of /var/lang, where the interpreter was fetched or built."""
+    """What takes the place of /var/lang, if the interpreter was fetched or built."""
     modules: str = ""
     """Where the libraries are that the image bundles."""
     image_root: str = ""

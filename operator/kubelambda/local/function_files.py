@@ -1,6 +1,6 @@
 """The functions of the YAML files, as local mode serves them.
 
-Contract: reads the files whenever it is told to and puts what they hold into the index. Where a
+Contract: reads the files whenever it is told to and puts what they hold into the index. If a
 file cannot be read any more, what was read from it before goes on being served. Each problem and
 each remark is printed once.
 """

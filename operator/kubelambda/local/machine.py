@@ -1,7 +1,7 @@
 """Which languages this machine has, and where the files are that their functions need.
 
 Contract: looks, and asks interpreters for their versions; changes nothing. A language's files come
-with the package (``bootstraps``), in a checkout from the repository, or, where they have to be
+with the package (``bootstraps``), in a checkout from the repository, or, if they have to be
 fetched or compiled, from the cache that ``make local-runtimes`` and ``make node-runtimes`` fill.
 """
 
@@ -32,7 +32,7 @@ PREPARED: Mapping[str, tuple[str, str]] = {
 """Languages whose files are fetched or compiled: a file that must exist, and their directory."""
 
 FETCHED: Mapping[str, str] = {"dotnet": "dotnet8/var/lang"}
-"""Languages whose interpreter is fetched where the machine has none, in /var/lang's place."""
+"""Languages whose interpreter is fetched if the machine has none, in /var/lang's place."""
 
 MODULES: Mapping[str, str] = {"nodejs": "nodejs/node_modules"}
 """Where the libraries are fetched to that a language's image bundles beside its client."""
@@ -67,7 +67,7 @@ class Machine:
     modules: Mapping[str, str] = field(default_factory=dict)
     """Where bundled libraries are: the AWS SDK for Node."""
     fetched: Mapping[str, str] = field(default_factory=dict)
-    """What takes the place of the image's /var/lang, where the interpreter was fetched."""
+    """What takes the place of the image's /var/lang, if the interpreter was fetched."""
     has_icu: bool = True
     """Whether .NET finds ICU, by which it knows the world's cultures."""
     built: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Machine:
 
 
 def find_machine(cache: Path | None = None) -> Machine:
-    """The Python that runs this program and, where ``cache`` is given, every other language.
+    """The Python that runs this program and, if ``cache`` is given, every other language.
 
     ``cache`` is the directory of ``make local-runtimes``; it need not exist.
     """

@@ -1,7 +1,7 @@
 """The HTTP client for requests between our own processes.
 
 Contract: every request is a signed POST (``process.signatures``). A reply is read whole, however
-many packets it comes in, and refused where it goes over the client's limit. Waiting always ends:
+many packets it comes in, and refused if it goes over the client's limit. Waiting always ends:
 ``post`` by a limit for the whole exchange, ``open`` by a limit for the silence between two parts
 of the reply. Whatever goes wrong on the way is InternalRequestError, which keeps its cause; a
 status is for the caller to judge. Connections are reused, they notice when the other host is gone
@@ -28,7 +28,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class InternalRequestError(Exception):
-    """There is no reply that can be used.
+    """There is no usable reply.
 
     ``is_unsent``: no connection was made, so the other process has seen nothing. ``is_refused``:
     moreover its host answers, and nobody listens there.
@@ -81,7 +81,7 @@ class OpenReply:
 class InternalClient:
     """Sends requests; ``close`` at the end, or use it as an asynchronous context manager.
 
-    With ``reply_is_signed`` a 200 without a good signature is no reply that ``post`` can use.
+    With ``reply_is_signed`` a 200 without a good signature is not a reply that ``post`` can use.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 Contract: every request between our processes is a POST and is signed as ``core.wire.keys`` says,
 with one key that is derived from the master secret. A signature covers the path, the body and,
-where the route has one, its header of metadata; it is good for SIGNATURE_AGE_S_MAX. A signed reply
+if the route has one, its header of metadata; it is good for SIGNATURE_AGE_S_MAX. A signed reply
 covers the signature of its request too, so that no old reply can be played back. Nothing is parsed
 before its signature has been checked: the caller sees to that.
 """

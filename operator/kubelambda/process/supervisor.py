@@ -8,7 +8,7 @@ Contract, in rules that the tests name:
   is an exception like any other; so it is in T3.
 - T2 while a kept task is down, or has been restarted RESTARTS_UNREADY times without becoming
   steady, ``check_ready`` says so; after RESTARTS_FATAL such restarts ``check_live`` does, so that
-  the kubelet starts the process anew.
+  the kubelet restarts the process.
 - T3 spawned work that raises is logged, and its ``on_error`` is called: whoever waits for an answer
   gets one.
 - T4 ``close`` cancels all of it and returns when it has ended.

@@ -19,7 +19,7 @@ from kubelambda.core.packages.store import (
 
 
 class DirectoryPackages:
-    """Packages below ``directory``, which is made where it is missing."""
+    """Packages below ``directory``, which is made if it is missing."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

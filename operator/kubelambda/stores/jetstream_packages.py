@@ -38,7 +38,7 @@ class JetStreamPackages:
         connection.prepare(self._declare)
 
     async def put(self, sha256: str, content: bytes) -> None:
-        """Keep it; nothing is sent where it is there."""
+        """Keep it; nothing is sent if it is there."""
         check_content(sha256, content)
         if await self.has(sha256):
             return

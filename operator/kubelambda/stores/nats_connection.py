@@ -1,4 +1,4 @@
-"""One connection to NATS for all drivers of a process; it is made anew whenever it breaks.
+"""One connection to NATS for all drivers of a process; it is replaced whenever it breaks.
 
 Contract: ``open`` returns at once and connects in the background, as a task of the given
 supervisor; ``client`` raises NotConnectedError while there is no connection, and ``check_ready``
@@ -77,7 +77,7 @@ class NatsConnection:
                 await self._connect()
                 await self._closed.wait()
                 self._problem = "the connection was closed"
-                logger.warning("the connection to NATS is closed; connecting anew")
+                logger.warning("the connection to NATS is closed; reconnecting")
             except (NatsError, OSError, TimeoutError) as error:
                 self._problem = repr(error)
                 logger.warning("cannot use NATS at %s yet: %r", self._server, error)
@@ -115,7 +115,7 @@ class NatsConnection:
                 await step(client)
         except Exception as error:  # noqa: BLE001  # nats-py's task must not end by it
             self._problem = repr(error)
-            logger.warning("NATS is back and cannot be used: %r; connecting anew", error)
+            logger.warning("NATS is back and cannot be used: %r; reconnecting", error)
             self._usable = False
             await _close(client)
 

@@ -3,7 +3,7 @@
 Contract: durable in the sense of ``synchronous=FULL``: ``run`` returns after the fsync of its
 transaction. All that is asked for while a transaction is being written shares the next one, so many
 operations cost one fsync. An operation that fails fails alone; an error that ends the thread's work
-is answered to all who wait as QueueUnavailableError, and the thread opens the file anew.
+is answered to all who wait as QueueUnavailableError, and the thread reopens the file.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class SqliteThread:
                 with contextlib.closing(self._open()) as connection:
                     self._write_until_closed(connection)
             except BaseException as error:  # noqa: BLE001  # the boundary of the thread
-                logger.warning("%s: %r; it is opened anew", self._path, error)
+                logger.warning("%s: %r; it is reopened", self._path, error)
                 if not self._refuse_waiting(error):
                     time.sleep(_REOPEN_S)
                     continue

@@ -1,7 +1,7 @@
 """Which build of kubelambda this process runs: its version, and whether it is compiled.
 
-Contract: needs nothing but the standard library. Compiled and pure Python behave alike; whoever
-compares times or memory must know which one it was (docs/adr/0010).
+Contract: needs nothing but the standard library. Compiled and pure Python behave alike; to compare
+times or memory one has to know which of the two was running (docs/adr/0010).
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,6 @@ class BuildInfo:
 
 
 def read_build_info() -> BuildInfo:
-    """Of the package that is installed. All modules of a wheel are compiled, or none of them."""
+    """Of the installed package. All listed modules (``compiled-modules``) are compiled, or none."""
     is_source = str(frames.__file__).endswith(".py")
     return BuildInfo(version("kubelambda"), "pure Python" if is_source else "compiled")

@@ -14,7 +14,8 @@ const streaming = "streaming"
 const answerPatience = 500 * time.Millisecond
 
 // Next waits for an event. The first call ends init, a later one ends the event before; a runtime
-// that asks again without an answer is given the same event again.
+// that asks again without an answer is given the same event again, and calls that wait at the same
+// time are all given the next one.
 func (e *Environment) Next() (link.Event, runtimeapi.Reply, bool) {
 	e.awaitAnswer()
 	waiter, given, refusal := e.ask()
@@ -75,7 +76,7 @@ func (e *Environment) ask() (chan link.Event, *link.Event, *runtimeapi.Reply) {
 		return nil, nil, &refusal
 	}
 	waiter := make(chan link.Event, 1)
-	e.runtime.supersede(waiter)
+	e.runtime.waiters = append(e.runtime.waiters, waiter)
 	before := e.runtime.state
 	e.runtime.state = ready
 	switch before {

@@ -29,9 +29,10 @@ const bootstrapName = "bootstrap"
 
 // runtime is one start of the function's process.
 type runtime struct {
-	state  runtimeState
-	relay  *logs.Relay
-	waiter chan link.Event
+	state runtimeState
+	relay *logs.Relay
+	// waiters are the calls of next; the runtime makes one, and others are anybody's of the function.
+	waiters []chan link.Event
 	// initError is what the process posted to init/error.
 	initError *runtimeapi.Failure
 	pid       int
@@ -136,21 +137,23 @@ func findProgram(name string, variables []string) string {
 	return name
 }
 
-// supersede ends the wait of an earlier call of next.
-func (r *runtime) supersede(waiter chan link.Event) {
-	if r.waiter != nil {
-		close(r.waiter)
+// endWaits ends every call of next without an event.
+func (r *runtime) endWaits() {
+	for _, waiter := range r.waiters {
+		close(waiter)
 	}
-	r.waiter = waiter
+	r.waiters = nil
 }
 
-// begin gives the runtime an event to answer.
+// begin gives the runtime an event to answer. Every call of next gets it: which of them is the runtime's own
+// cannot be told, and a stray one, such as that of a process that has ended, must not take it away.
 func (r *runtime) begin(event link.Event) {
 	r.state = running
 	r.answered = make(chan struct{})
-	waiter := r.waiter
-	r.waiter = nil
-	waiter <- event
+	for _, waiter := range r.waiters {
+		waiter <- event
+	}
+	r.waiters = nil
 }
 
 // endResponse notes that nothing of an answer is to come any more.

@@ -152,7 +152,7 @@ func (e *Environment) forgetProcesses(leaving teardown) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if leaving.runtime != nil {
-		leaving.runtime.supersede(nil)
+		leaving.runtime.endWaits()
 	}
 	if leaving.processes == nil || e.processes != leaving.processes {
 		return

@@ -23,6 +23,9 @@ type agentPlan struct {
 	ConfigDigest string  `json:"configDigest"`
 	Count        int     `json:"count"`
 	HoldMs       float64 `json:"holdMs"`
+	// Answer is "", which answers with the event, "error", a function error, or "streamed", the event
+	// three times as a response stream.
+	Answer string `json:"answer"`
 }
 
 // runAgents links many environments, each of which answers an event with its own body.
@@ -158,13 +161,22 @@ func (a *agent) answer() error {
 		time.Sleep(time.Duration(a.plan.HoldMs * float64(time.Millisecond)))
 	}
 	id := strings.ReplaceAll(a.request, `"`, "")
+	failed, errorType, mode, status, copies := "false", "", "buffered", "success", 1
+	switch a.plan.Answer {
+	case "error":
+		failed, errorType, status = "true", "Bench.Failed", "error"
+	case "streamed":
+		mode, copies = "streaming", 3
+	}
 	out := a.buffer[:0]
-	out = appendFrame(out, frameResponse, []byte(`{"requestId":"`+id+
-		`","functionError":false,"errorType":"","mode":"buffered","contentType":"application/json"}`))
-	out = appendFrame(out, frameResponseBody, a.body)
+	out = appendFrame(out, frameResponse, []byte(`{"requestId":"`+id+`","functionError":`+failed+
+		`,"errorType":"`+errorType+`","mode":"`+mode+`","contentType":"application/json"}`))
+	for range copies {
+		out = appendFrame(out, frameResponseBody, a.body)
+	}
 	out = appendFrame(out, frameResponseEnd, []byte(`{"requestId":"`+id+`"}`))
-	out = appendFrame(out, frameIdle, []byte(`{"requestId":"`+id+
-		`","status":"success","errorType":"","durationMs":0.1,"billedMs":1,"maxMemoryMB":1}`))
+	out = appendFrame(out, frameIdle, []byte(`{"requestId":"`+id+`","status":"`+status+
+		`","errorType":"`+errorType+`","durationMs":0.1,"billedMs":1,"maxMemoryMB":1}`))
 	a.buffer = out
 	_, err := a.conn.Write(out)
 	return err

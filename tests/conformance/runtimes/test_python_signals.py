@@ -20,7 +20,7 @@ IDLE_S = 0.3
 TRIES = 10
 
 HANDLER = """
-import os, signal, threading, time
+import os, signal, sys, threading, time
 
 SEEN = []
 
@@ -35,7 +35,7 @@ def send(number):
 def handler(event, context):
     began = time.monotonic()
     {body}
-    return [began, SEEN, os.getpid()]
+    return [began, SEEN, sys.version_info[:2]]
 """
 
 SEEN_WHILE_IDLE: Mapping[str, tuple[str, str]] = {
@@ -143,11 +143,12 @@ def test_a_handler_that_lets_calls_go_on_runs_with_the_next_event_at_the_latest(
 
 
 @pytest.mark.one_on_cluster
-def test_an_interrupt_that_nobody_handles_ends_the_environment_before_the_next_event(
+def test_an_interrupt_that_nobody_handles_ends_the_function_with_the_next_event(
     row: Row, variables: Mapping[str, str]
 ) -> None:
-    def is_served_anew() -> bool:
-        first, second = _ask_twice(row, variables, ("", "send(signal.SIGINT)"))
-        return not second.is_error and second.value[2] != first.value[2]
-
-    assert _happens(is_served_anew)
+    first, second = _ask_twice(row, variables, ("", "send(signal.SIGINT)"))
+    # Before 3.13 whoever joins a thread is free once interrupted, and the process ends at once.
+    ends_at_once = bool(variables) and first.value[2] < [3, 13]
+    assert second.is_error != ends_at_once
+    if second.is_error:
+        assert second.value["errorType"] == "Runtime.ExitError"

@@ -129,7 +129,7 @@ def test_a_field_that_does_not_exist_is_an_error_that_names_the_one_meant(
         (FUNCTION.replace("LambdaFunction", "LambdaFuntion"), "did you mean LambdaFunction?"),
         (FUNCTION.replace("LambdaFunction", "LambdaTrigger"), "there is no LambdaTrigger"),
         (FUNCTION + "  timeout: 3\n  timeout: 4\n", "a key that stands here twice"),
-        ("- a\n", "a document that is no object"),
+        ("- a\n", "a document that is not an object"),
     ],
 )
 def test_what_would_be_passed_over_in_silence_is_an_error(

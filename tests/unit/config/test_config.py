@@ -42,7 +42,9 @@ def test_a_bad_value_is_refused_by_name(variables: dict[str, str], message: str)
 
 def test_a_registry_that_is_none_ends_the_start_of_the_controller() -> None:
     variables = {"KUBELAMBDA_ALLOWED_REGISTRIES": "registry.example,https://other/x"}
-    with pytest.raises(SettingError, match=r"ALLOWED_REGISTRIES: 'https://other/x' is no registry"):
+    with pytest.raises(
+        SettingError, match=r"ALLOWED_REGISTRIES: 'https://other/x' is not a registry"
+    ):
         ControllerSettings.from_environment(variables)
 
 

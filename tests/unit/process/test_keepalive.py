@@ -21,3 +21,4 @@ def test_what_is_no_tcp_connection_is_left_as_it_is() -> None:
     one, other = socket.socketpair()
     with one, other:
         set_keepalive(one)
+        assert one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0

@@ -1,11 +1,9 @@
 """The Python runtime waits for events as AWS's client does, as far as a function could tell."""
 
-import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -124,11 +122,6 @@ class _Client:
         return "in the main thread"
 
 
-class _InterruptedClient(_Client):
-    def wait_next_invocation(self) -> Any:
-        return signal.getsignal(signal.SIGINT)
-
-
 class _BrokenClient(_Client):
     def wait_next_invocation(self) -> str:
         raise OSError("gone")
@@ -161,24 +154,3 @@ def test_what_the_client_asks_for_is_left_as_it_was() -> None:
     with pytest.raises(OSError, match="gone"):
         client.wait_next_invocation()
     assert client.use_thread_for_polling_next
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-@pytest.mark.parametrize(
-    ("own", "waits_with"),
-    [
-        (signal.default_int_handler, signal.SIG_DFL),
-        (signal.SIG_IGN, signal.SIG_IGN),
-        (signal.SIG_DFL, signal.SIG_DFL),
-    ],
-)
-def test_an_interrupt_ends_a_function_that_waits_unless_it_is_ignored(
-    own: Any, waits_with: Any
-) -> None:
-    client: Any = _wrap(_InterruptedClient, needs_thread=False)(True)
-    before = signal.signal(signal.SIGINT, own)
-    try:
-        assert client.wait_next_invocation() is waits_with
-        assert signal.getsignal(signal.SIGINT) is own
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,6 +1,6 @@
 """Finds deletions that no watch has told of.
 
-Contract: when a watch was interrupted for too long, kopf lists anew and never tells what was
+Contract: when a watch was interrupted for too long, kopf lists again and never tells what was
 deleted meanwhile. So every RESYNC_S each kind is listed (metadata only), and an object that the
 complete list does not contain leaves the store, if it was there before the list began. A list that
 fails removes nothing.

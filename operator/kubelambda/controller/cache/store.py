@@ -57,7 +57,7 @@ class Store:
         taken = self.functions.put(key, record, (record.ref.namespace, record.function_name))
         if taken:
             if former is not None and former.uid != record.uid:
-                # Deleted and made anew, and only the successor was told of.
+                # Deleted and created again, and only the successor was told of.
                 self._function_keys.pop(former.uid, None)
                 self._unwatched.pop(former.uid, None)
             self._function_keys[record.uid] = key

@@ -65,7 +65,7 @@ class Table(Generic[RecordT]):
             return False
         if version <= self._gone.get(record.uid, -1):
             return False  # the answer to a write, which comes after the news of the deletion
-        hash(group)  # raises before anything is changed, where it cannot be a key
+        hash(group)  # raises before anything is changed, if it cannot be a key
         self._leave_group(key)
         self._records[key] = record
         self._group_of[key] = group

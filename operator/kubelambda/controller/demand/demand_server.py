@@ -60,7 +60,7 @@ class DemandServer(HttpPort):
         try:
             report = decode_report(body)
         except MalformedDemandError as error:
-            logger.warning("a gateway posted what is no demand: %s", error)
+            logger.warning("a gateway posted something that is not a demand report: %s", error)
             return web.Response(status=400)
         reply = self._take_report(report)
         return web.Response(body=encode_reply(reply), content_type="application/json")

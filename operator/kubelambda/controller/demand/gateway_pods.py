@@ -18,7 +18,7 @@ class GatewayPresence(Protocol):
     """The port through which that is asked."""
 
     async def is_any_alive(self) -> bool:
-        """False only where certainly no gateway is serving."""
+        """False only if certainly no gateway is serving."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The state in which gateways last reported each pod's environment.
 
 Contract: lives on one event loop; no I/O, time comes in. ``state_of`` also answers for pods that no
-present report names: for how long nobody has named them and, where no gateway is left that could,
+present report names: for how long nobody has named them and, if no gateway is left that could,
 whether the invocation that they were last seen with may still be running.
 """
 
@@ -39,7 +39,7 @@ class LinkStates:
     ) -> tuple[LinkState, float]:
         """The state of the pod, and for how long it has been idle or in no report.
 
-        ``busy_s``: set where no gateway is left; what was busy counts as busy for so long.
+        ``busy_s``: set if no gateway is left; what was busy counts as busy for so long.
         """
         heard = self._heard.setdefault(pod.uid, _Heard(now, now))
         if report is not None:

@@ -24,7 +24,7 @@ OOM_KILLED = "OOMKilled"
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong with the pods, and when to look again where it is too early to say."""
+    """What is wrong with the pods, and when to look again if it is too early to say."""
 
     problem: Problem | None = None
     revisit_s: float | None = None

@@ -28,7 +28,7 @@ class RestoreDeployment:
 
 @dataclass(frozen=True, slots=True)
 class RepairDeployment:
-    """Write the whole spec anew, with the replicas as they are; ``drift`` is what differed."""
+    """Rewrite the whole spec, with the replicas as they are; ``drift`` is what differed."""
 
     manifest: Manifest
     record: DeploymentRecord

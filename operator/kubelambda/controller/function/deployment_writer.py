@@ -66,7 +66,7 @@ class DeploymentWriter:
     async def repair(self, manifest: Manifest, one: DeploymentRecord, drift: str) -> float | None:
         """Write the spec of ``manifest`` in place of the whole spec that is there.
 
-        The API server adds its defaults again. LIMIT: where an admission webhook changes what we
+        The API server adds its defaults again. LIMIT: if an admission webhook changes what we
         write, at each write, its change is left as it is.
         """
         wait_s = self._repairs.wait_s(one.uid, self._clock())

@@ -1,4 +1,4 @@
-"""The key Secrets of functions: created, and created again where somebody has deleted them.
+"""The key Secrets of functions: created, and created again if somebody has deleted them.
 
 Contract: the controller may create Secrets and nothing else (docs/adr/0001), so it sees no
 deletion. It tries to create the Secret whenever a pod is about to need it. Name and content are

@@ -91,7 +91,7 @@ class FunctionReconciler:
         return min((look_s for look_s in looks if look_s is not None), default=None)
 
     def _note_uid(self, key: Key, record: FunctionRecord | None) -> None:
-        """Forget what is known of a function that has gone, or was made anew."""
+        """Forget what is known of a function that has gone, or was created again."""
         uid = self._uids.get(key)
         if uid is not None and (record is None or record.uid != uid):
             self._revisions.forget(uid)
@@ -117,7 +117,7 @@ class FunctionReconciler:
     async def _carry_out(self, record: FunctionRecord, action: Action) -> float | None:
         match action:
             case RestoreDeployment(manifest, replicas):
-                logger.info("%s: pods have lost their Deployment; making it anew", record.ref)
+                logger.info("%s: pods have lost their Deployment; creating it again", record.ref)
                 await self._deployments.restore(manifest, replicas)
             case RepairDeployment(manifest, one, drift):
                 return await self._deployments.repair(manifest, one, drift)

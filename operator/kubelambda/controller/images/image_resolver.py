@@ -93,7 +93,7 @@ async def _ask(
             answer = await registry.fetch_manifest(pick_platform(manifest, architecture))
             manifest = parse_document(answer.content)
         if find_type(answer.media_type, manifest) not in MANIFEST_TYPES:
-            raise OciError("has a manifest of a kind that is no container image")
+            raise OciError("has a manifest of a kind that is not a container image")
         content = await registry.fetch_blob(find_config_digest(manifest))
     return resolve_command(pinned, parse_config(parse_document(content)), wanted)
 

@@ -192,7 +192,9 @@ class Registry:
                 f"the certificate of the registry {host} is not one that the controller trusts"
             ) from error
         except (aiohttp.InvalidURL, ValueError) as error:
-            raise BadAnswerError(f"the registry {host} refers to what is no address") from error
+            raise BadAnswerError(
+                f"the registry {host} refers to something that is not an address"
+            ) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise RegistryUnavailableError(f"the registry {host} does not answer now") from error
 

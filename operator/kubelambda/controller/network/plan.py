@@ -19,7 +19,7 @@ class ApplyPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ReplacePolicy:
-    """Write the whole spec anew; ``drift`` is the first field that differed."""
+    """Rewrite the whole spec; ``drift`` is the first field that differed."""
 
     manifest: Manifest
     record: PolicyRecord

@@ -43,7 +43,7 @@ class LayerReconciler:
         self._clock = clock
 
     async def reconcile(self, key: Key) -> None:
-        """Write the status of ``key`` where it is not what it should be."""
+        """Write the status of ``key`` if it is not what it should be."""
         record = self._store.layers.get(key)
         if record is None or record.deleting:
             self._packages.forget(layer_key(*key))

@@ -154,7 +154,7 @@ class Elector:
         raise LeadershipLostError("the API server did not answer a renewal in time")
 
     async def _try_to_lead(self) -> bool:
-        """Take or renew the Lease where that is due; False if somebody else holds it.
+        """Take or renew the Lease if that is due; False if somebody else holds it.
 
         ConflictError or AlreadyExistsError if it was written between our read and our write,
         which does not say by whom.

@@ -1,7 +1,7 @@
 """The label by which the internal Service finds the leader's pod.
 
-Contract: idempotent. Outside a cluster, where this process has no pod, it only logs that. A new
-leader removes the label from every other pod, since the old leader may be dead or stopped.
+Contract: idempotent. Outside a cluster this process has no pod, which is only logged. A new leader
+removes the label from every other pod, since the old leader may be dead or stopped.
 """
 
 import logging

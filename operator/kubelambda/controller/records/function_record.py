@@ -63,7 +63,7 @@ class FunctionRecord:
     uses_s3: bool
     """Whether fetching it needs the Secret kubelambda-s3."""
     image: ImageRequest | None
-    """What the spec says of its image; None for a function whose code is no image."""
+    """What the spec says of its image; None for a function whose code is not an image."""
     resolved_image: ResolvedImage | None
     """What was found for this generation of the spec, as the status remembers it."""
     code_sha256: str

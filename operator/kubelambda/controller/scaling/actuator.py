@@ -68,7 +68,7 @@ class Actuator:
             del self._resting_until[uid]
 
     def _rest(self, snapshot: FunctionSnapshot, seconds: float) -> None:
-        """Leave the function alone for ``seconds`` from now, or for longer where it is already."""
+        """Leave the function alone for ``seconds`` from now, or for longer if it is already."""
         until = self._clock() + seconds
         self._resting_until[snapshot.record.uid] = max(
             until, self._resting_until.get(snapshot.record.uid, until)

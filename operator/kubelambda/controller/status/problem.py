@@ -11,7 +11,7 @@ from kubelambda.api.v1alpha1.reason import Reason
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why an object is not Ready. Where nothing is wrong there is None instead."""
+    """Why an object is not Ready; None is used if nothing is wrong."""
 
     reason: Reason
     message: str

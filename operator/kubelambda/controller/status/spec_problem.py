@@ -44,7 +44,7 @@ def find_layer_spec_problem(manifest: Mapping[str, Any]) -> Problem | None:
 
 def describe_unreadable(error: Exception) -> Problem:
     """The problem of an object whose spec passed the model and cannot be read all the same."""
-    problem = f"this release cannot read the spec ({type(error).__name__}); write it anew"
+    problem = f"this release cannot read the spec ({type(error).__name__}); rewrite it"
     return Problem(Reason.INVALID_SPEC, problem)
 
 

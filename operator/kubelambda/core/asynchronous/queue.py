@@ -16,7 +16,7 @@ suite (tests/conformance/queue). Rules, named in its tests:
   growing delay, until a release runs that can read it.
 
 Envelopes and dead letters carry a version. Members may be added within a version, and readers
-ignore those that they do not know; the version rises only where an older reader must not act on
+ignore those that they do not know; the version rises only if an older reader must not act on
 the record. So releases N and N-1 read each other's.
 """
 
@@ -213,7 +213,7 @@ def _read_text(value: Any) -> str:
 def _read_time(value: Any) -> float:
     time_s = float(value)
     if not math.isfinite(time_s):
-        raise ValueError(f"{value} is no time")
+        raise ValueError(f"{value} is not a time")
     return time_s
 
 

@@ -50,6 +50,14 @@ class ClientLimits:
         """
         return min(deadline + count / BYTES_PER_S_MIN, now + self.body_timeout_s)
 
+    @property
+    def stall_s(self) -> float:
+        """How long nothing of a payload between two gateways may move.
+
+        Twice as long as a client may hold up one that comes from him or goes to him.
+        """
+        return 2 * max(self.body_timeout_s, self.write_timeout_s)
+
     def least_read(self) -> int:
         """How many bytes of an answer a client has to read in ``write_timeout_s``."""
         return int(self.write_timeout_s * BYTES_PER_S_MIN)

@@ -12,7 +12,7 @@ LinkState = Literal["unlinked", "starting", "idle", "busy"]
 STARTING_S = 15.0
 """A pod that no request waits for any more may take so long to start: the next one uses it."""
 SLOW_S = 0.2
-"""A Deployment has its pods within 0.1 s where the ReplicaSet controller has nothing else to do."""
+"""A Deployment has its pods within 0.1 s if the ReplicaSet controller has nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class PodLoad:
     draining: bool = False
     """It was chosen as a victim before."""
     restarted: bool = False
-    """Its container was started anew, so its environment is dead."""
+    """Its container was restarted, so its environment is dead."""
     failed: bool = False
     """It has ended for good and does not count any more; only its object is left."""
     direct: bool = False

@@ -1,6 +1,6 @@
 """How many environments the work of one function can use.
 
-Contract: pure. Lambda starts one environment for each request that finds none. So do we where the
+Contract: pure. Lambda starts one environment for each request that finds none. So do we if the
 duration of events is unknown or longer than BATCH_S. Short events share environments: one that is
 about to start takes as many of them, one after the other, as it can finish within BATCH_S, so no
 request waits longer than that beyond the start itself. If requests still wait after PATIENCE_S,

@@ -10,7 +10,7 @@ named in the tests:
   agents that bring a gateway's proof of it (``core.wire.frames.prove_epoch``). An epoch without a
   proof is ignored.
 - M4 a gateway is alive for DEAD_S after its last heartbeat; one that is leaving or not ready to
-  serve is no member.
+  serve is not a member.
 - M5 when a gateway falls silent, its invocations in flight count as running for UNHEARD_S more: its
   environments need that long to link themselves to the next owner.
 - M6 an epoch more than EPOCH_AHEAD_MS ahead of the clock cannot come from a working gateway and
@@ -85,7 +85,7 @@ class Heartbeat:
     incarnation: int = 0
     """Unix milliseconds of the process's start: tells a restarted gateway from its former self."""
     format: int = FORMAT
-    """Of the sender; 0 is the release before the first that said so."""
+    """Of the sender; 0 is the last release that did not send one."""
 
 
 @dataclass(frozen=True, slots=True)

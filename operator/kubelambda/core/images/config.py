@@ -33,7 +33,7 @@ _SYSTEM = "linux"
 
 
 class OciError(ValueError):
-    """A registry's answer that is no image for us; the message is for the function's owner."""
+    """A registry's answer that is not an image for us; the message is for the function's owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ResolvedImage:
     """An image by its digest, and what is run of it."""
 
     image: str
-    """Its name with the digest; with the tag only where a registry refused to tell the digest."""
+    """Its name with the digest; with the tag only if a registry refused to tell the digest."""
     config: ImageConfig
     bootstrap: tuple[str, ...] = field(init=False)
     """The whole command of the runtime."""
@@ -154,7 +154,7 @@ def parse_config(document: Mapping[str, Any]) -> ImageConfig:
     inner = _want_object(document.get("config") or {})
     directory = inner.get("WorkingDir") or "/"
     if not _is_text(directory):
-        raise OciError("has a WorkingDir that is no text")
+        raise OciError("has a WorkingDir that is not a text")
     return ImageConfig(
         _want_words(inner.get("Entrypoint")),
         _want_words(inner.get("Cmd")),
@@ -184,7 +184,7 @@ def _want_digest(described: Mapping[str, Any]) -> str:
 def _want_words(value: Any) -> tuple[str, ...]:
     words = _want_list(value or [])
     if not all(_is_text(word) for word in words):
-        raise OciError("has a command that is no list of words")
+        raise OciError("has a command that is not a list of words")
     return tuple(words)
 
 

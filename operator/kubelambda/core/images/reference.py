@@ -2,7 +2,7 @@
 
 Contract: pure. A name is read as docker and the kubelet read it: without a host it means docker.io,
 without a tag or digest the tag latest; a digest wins over a tag. Allowed are exactly the hosts that
-are listed, ports included; plain http only where the list says so.
+are listed, ports included; plain http only if the list says so.
 """
 
 import re
@@ -29,7 +29,7 @@ class ImageReferenceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """One image in one registry, by ``digest`` or, where that is empty, by ``tag``."""
+    """One image in one registry, by ``digest`` or, if that is empty, by ``tag``."""
 
     registry: str
     repository: str
@@ -95,14 +95,14 @@ class AllowedRegistries:
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Self:
-        """From ``host[:port]`` and ``http://host[:port]``; ImageReferenceError for what is else."""
+        """From ``host[:port]`` or ``http://host[:port]``; else ImageReferenceError."""
         schemes = {}
         for entry in entries:
             scheme, separator, host = entry.rpartition("://")
             if (separator and scheme not in _PORTS) or _HOST.fullmatch(host) is None:
                 raise ImageReferenceError(
-                    f"{entry!r} is no registry; it wants host[:port], or http://host[:port] for "
-                    "one without TLS"
+                    f"{entry!r} is not a registry; it must be host[:port], or http://host[:port] "
+                    "for one without TLS"
                 )
             schemes[host] = scheme or "https"
         return cls(schemes)

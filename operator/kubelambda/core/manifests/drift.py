@@ -1,7 +1,7 @@
 """Whether what is there still says what we want.
 
 Contract: pure. Only what ``desired`` says counts; the API server's defaults and other people's
-additions beside it are no drift.
+additions beside it are not drift.
 """
 
 from collections.abc import Mapping, Sequence

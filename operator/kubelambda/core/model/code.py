@@ -90,7 +90,7 @@ def get_package(code: Code | None) -> str:
 
 
 def get_found_digest(code: Code) -> str:
-    """What the controller found where the spec only names the code; empty for any other source."""
+    """What the controller found if the spec only names the code; empty for any other source."""
     return code.digest if isinstance(code, ConfigMapFiles | ContainerImage) else ""
 
 

@@ -24,7 +24,7 @@ class Outcome:
     payload: bytes
     function_error: bool = False
     tail: str = ""
-    """Base64 of the end of the log, where the caller asked for it."""
+    """Base64 of the end of the log, if the caller asked for it."""
     streamed: bool = False
     """The caller already has the response; ``payload`` is the error that the stream ended with."""
 

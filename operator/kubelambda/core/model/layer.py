@@ -45,7 +45,7 @@ class Layer:
         """Changes with the content, or with the object of S3 that is named; empty while unknown.
 
         A package and a URL with the same content differ: pods that fetch nothing have neither the
-        network rules of F19 nor credentials. The URL is no part of it: it may be a credential.
+        network rules of F19 nor credentials. The URL is not part of it: it may be a credential.
         """
         if not self.fetched:
             return self.sha256

@@ -2,7 +2,7 @@
 
 Contract: pure; never raises. Somebody's edit or a former release may have written anything into a
 status. A field without the type and shape that the controller itself gives it is read as absent, so
-the controller writes it anew. What the controller never writes is passed over and left alone.
+the controller rewrites it. What the controller never writes is passed over and left alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ class LayerEntry:
     code_sha256: str = ""
     """Base64, as AWS writes it; empty for content of S3."""
     fetched_from: str = ""
-    """``S3`` or ``URL`` where its environments fetch it from there, else empty."""
+    """``S3`` or ``URL`` if its environments fetch it from there, else empty."""
     s3_bucket: str = ""
     s3_key: str = ""
     s3_object_version: str = ""

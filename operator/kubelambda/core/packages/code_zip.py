@@ -49,7 +49,7 @@ def compute_sha256(code: Code) -> str:
     """SHA-256 of the zip, in hexadecimal; empty if it cannot be known here.
 
     LIMIT: it is empty for an object of S3, which only agents read.
-    ValueError if an InlineZip is no base64.
+    ValueError if an InlineZip is not base64.
     """
     if isinstance(code, UploadedPackage | UrlPackage):
         return code.sha256

@@ -5,8 +5,8 @@ Contract: pure; the only table of these paths. Runtime images set them in their 
 with an environment's own directories in place of an image's. Source: spec/lambda.md, sections 6.3
 and 6.5; the order of a list is AWS's.
 
-LIMIT: in local mode, where environments have no /opt of their own, a function that sets one of
-these variables itself no longer finds its layers by it where it names /opt and /var/task.
+LIMIT: in local mode, if environments have no /opt of their own, a function that sets one of
+these variables itself no longer finds its layers by it if it names /opt and /var/task.
 """
 
 from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ SOURCE_BYTES_MAX = 500
 def locate(payload: bytes, problem: str, read: int, begun: int | None = None) -> str:
     """``problem`` with its place; ``read``: how many bytes the parser had taken when it gave up.
 
-    Lines are counted up to ``begun`` where that is given: a line break counts only once it is read.
+    Lines are counted up to ``begun`` if that is given: a line break counts only once it is read.
     """
     before = payload[: read if begun is None else begun]
     place = _place(before, before.rfind(b"\n") + 1, read)
@@ -57,7 +57,7 @@ def _is_control(code: int) -> bool:
 
 
 def take_character(payload: bytes, position: int) -> bytes:
-    """The bytes of the character there; one byte where they are not UTF-8."""
+    """The bytes of the character there; one byte if they are not UTF-8."""
     character = payload[position : position + 1 + count_following(payload[position])]
     try:
         character.decode("utf-8")

@@ -1,8 +1,8 @@
 """Checks of values that another process has sent: type and bounds, before anybody uses them.
 
-Contract: pure. A value that is not exactly of the type that is asked for, or out of bounds, is a
-ValueError: a boolean or a float is no integer, and what JSON makes of ``NaN`` or ``1e999`` is no
-number. A function pod may be hostile, and another release may send anything.
+Contract: pure. A value that is not exactly of the type that is asked for, or is out of bounds, is a
+ValueError: a boolean or a float is not an integer, and what JSON makes of ``NaN`` or ``1e999`` is
+not a number. A function pod may be hostile, and another release may send anything.
 """
 
 import math
@@ -18,14 +18,14 @@ EPOCH_MAX = 2**53
 
 
 def read_integer(value: Any, *, low: int = 0, high: int = COUNT_MAX) -> int:
-    """``value``, where it is an integer from ``low`` to ``high``."""
+    """``value``, if it is an integer from ``low`` to ``high``."""
     if type(value) is not int or not low <= value <= high:
         raise ValueError(f"not an integer from {low} to {high}")
     return value
 
 
 def read_number(value: Any, *, low: float = 0.0, high: float) -> float:
-    """``value``, where it is a finite number from ``low`` to ``high``."""
+    """``value``, if it is a finite number from ``low`` to ``high``."""
     if type(value) not in (int, float) or not low <= value <= high or not math.isfinite(value):
         raise ValueError(f"not a number from {low} to {high}")
     return float(value)
@@ -39,7 +39,7 @@ def read_name(value: Any) -> str:
 
 
 def read_text(value: Any, *, chars_max: int = TEXT_CHARS_MAX) -> str:
-    """``value``, where it is a text of at most ``chars_max`` characters that UTF-8 can carry."""
+    """``value``, if it is a text of at most ``chars_max`` characters that UTF-8 can carry."""
     if not isinstance(value, str) or len(value) > chars_max:
         raise ValueError(f"not a text of at most {chars_max} characters")
     if not value.isascii():
@@ -50,7 +50,7 @@ def read_text(value: Any, *, chars_max: int = TEXT_CHARS_MAX) -> str:
 def read_epoch(value: Any) -> int:
     """An epoch that a gateway has sent, cut to EPOCH_MAX: its view counts for nothing (rule M6).
 
-    One that is too high is not refused: a gateway of the release before may have got it from a
+    One that is too high is not refused: a gateway of the previous release may have got it from a
     function pod, and whatever else that gateway says still counts.
     """
     if type(value) is not int or value < 0:

@@ -11,9 +11,9 @@ environments of the functions it owns, on change and every second. A report neve
 - D2 a function without waiting requests and environments is one that the gateway has forgotten.
 - D3 ``idle_s`` is an age at the time of the report: the controller adds the time since then.
 
-Versions (docs/formats.md): unknown members are ignored. A whole report is what the release before
-the first version reads; one that only says what has changed is refused there (it has no
-``functions``), and a reply without ``sequence`` comes from there: whole reports only.
+Versions (docs/formats.md): unknown members are ignored. The last release without versions reads
+only whole reports: it refuses one that only says what has changed (it has no ``functions``), and
+its reply has no ``sequence``, which means: send whole reports.
 
 Contract: pure; values in, bytes out, and back.
 """

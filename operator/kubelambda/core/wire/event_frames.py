@@ -1,11 +1,11 @@
-"""The frames of one event as they look when nothing is unusual: written by a template, read whole.
+"""The frames of an ordinary event without JSON: written from templates, recognised by their bytes.
 
-Contract: pure; docs/link.md, section 5. A JSON encoder and four JSON decodings are a fifth of what
-an event costs a gateway, while nearly all frames differ in an id and three numbers only.
-``encode_invoke`` writes the very bytes that ``frames.encode_control`` would. The ``is_plain_*``
-functions know a frame that our own agent writes for an event that went well, byte by byte; what
-they do not know is no error, but is to be read by ``frames.decode_control``. Whatever they know,
-that would read the same way (tests/unit/core/wire/test_event_frames.py).
+Contract: pure; docs/link.md, section 5. Encoding JSON once and decoding it four times is a fifth of
+what an event costs a gateway, although nearly all frames differ only in an id and three numbers.
+``encode_invoke`` writes exactly the bytes that ``frames.encode_control`` would. The ``is_plain_*``
+functions recognise, byte by byte, what our own agent writes for a successful event. A frame that
+they do not recognise is not an error: it is for ``frames.decode_control``, which would also give
+the same result for every frame that they do recognise (tests/unit/core/wire/test_event_frames.py).
 """
 
 import re
@@ -18,7 +18,7 @@ _RESPONSE = (
 )
 _END = b"}"
 _NUMBER = rb"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?"
-"""Always below the least of the bounds of ``checked_values``, 10^9."""
+"""Always less than 10^9, the smallest maximum in ``checked_values``."""
 _IDLE = re.compile(
     rb',"status":"success","errorType":"","durationMs":%b,"billedMs":%b,"maxMemoryMB":%b'
     rb'(?:,"initMs":%b)?\}' % (_NUMBER, _NUMBER, _NUMBER, _NUMBER)
@@ -27,7 +27,7 @@ _INVOKE = int(FrameType.INVOKE)
 
 
 def encode_beginning(request_id: str) -> bytes:
-    """What each frame begins with that names the event ``request_id``: invoke, and our agent's."""
+    """How every frame that names the event ``request_id`` begins: invoke and our agent's frames."""
     return b'{"requestId":' + encode_basestring_ascii(request_id).encode()
 
 
@@ -42,7 +42,7 @@ def encode_invoke(
     stream: bool,
     content_length: int,
 ) -> bytes:
-    """The invoke frame of the event of this ``beginning``."""
+    """The invoke frame of the event whose frames start with ``beginning``."""
     quote = encode_basestring_ascii
     rest = (
         f',"timeoutMs":{timeout_ms},'
@@ -55,15 +55,15 @@ def encode_invoke(
 
 
 def is_plain_response(payload: bytes, beginning: bytes) -> bool:
-    """Whether it is the head of a buffered JSON response to the event of this ``beginning``."""
+    """Whether it is the head of a buffered JSON response to the event of ``beginning``."""
     return payload == beginning + _RESPONSE
 
 
 def is_plain_end(payload: bytes, beginning: bytes) -> bool:
-    """Whether it says that the response to that event is complete, and nothing more."""
+    """Whether it says that the response to that event is complete, and nothing else."""
     return payload == beginning + _END
 
 
 def is_plain_idle(payload: bytes, beginning: bytes) -> bool:
-    """Whether it says that that event went well, without a log tail, with numbers in bounds."""
+    """Whether it says that the event succeeded, has no log tail, and has numbers within bounds."""
     return payload.startswith(beginning) and bool(_IDLE.fullmatch(payload, len(beginning)))

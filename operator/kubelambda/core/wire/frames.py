@@ -93,7 +93,7 @@ class ProtocolError(Exception):
 
 
 def encode_header(frame_type: int, payload_bytes: int) -> bytes:
-    """What stands before a payload of so many bytes."""
+    """What precedes a payload of that many bytes."""
     return _HEADER.pack(payload_bytes + 1, frame_type)
 
 
@@ -122,7 +122,7 @@ def iter_body_frames(frame_type: int, body: bytes | memoryview) -> Iterator[byte
 def decode_control(payload: bytes) -> dict[str, Any]:
     """The JSON object of a control frame; raises ProtocolError for anything else."""
     try:
-        # Decoded here, since json.loads takes UTF-16 and UTF-32 as well where it is given bytes.
+        # Decoded here, since json.loads takes UTF-16 and UTF-32 as well if it is given bytes.
         fields = _DECODER.decode(payload.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError("control payload is not JSON in UTF-8") from error

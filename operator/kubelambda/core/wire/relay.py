@@ -16,8 +16,9 @@ BEGUN_SIGN when the event has been handed to an environment, the outcome's JSON 
 own, and the payload: whoever hears nothing for SILENCE_S_MAX knows that the gateway is gone.
 
 Versions (docs/formats.md): metadata and outcome are JSON objects with a member ``v``; unknown
-members are ignored. Version 0 is the positional lists of the release before the first: a receiver
-reads them and answers alike, and a sender whose request got 400 sends it once more in version 0.
+members are ignored. Version 0 is the positional lists of the last release without versions: a
+receiver reads them and answers in kind, and a sender whose request got 400 sends it once more in
+version 0.
 
 Contract: pure; requests here, outcomes in ``relay_outcome``: values in, texts out, and back.
 """
@@ -39,7 +40,7 @@ RELAY_PATH = "/internal/v1/invoke"
 META_HEADER = "x-kubelambda-relay"
 VERSION = 1
 POSITIONAL = 0
-"""The version of the release before the first one that had versions."""
+"""The version of the last release that had no versions."""
 SIGN_OF_LIFE = b"\n"
 BEGUN_SIGN = b"+"
 """Once among the signs of life: the event was handed to an environment."""
@@ -64,7 +65,7 @@ class RelayRequest(NamedTuple):
     namespace: str
     function_name: str
     function_uid: str = ""
-    """The function's object, where the sender knows it: tells "deleted" from "not known yet"."""
+    """The function's object, if the sender knows it: tells "deleted" from "not known yet"."""
     qualifier: str = ""
     """As the caller gave it; resolved where the event is run."""
     trace_id: str = ""

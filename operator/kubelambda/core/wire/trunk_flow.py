@@ -19,10 +19,10 @@ from kubelambda.core.wire.trunk_frames import (
 )
 
 STREAM_WINDOW_BYTES: Final = 262_144
-"""So many bytes of a payload may be sent on a stream before the receiver gives credit."""
+"""How many bytes of a payload may be sent on a stream before the receiver gives credit."""
 CONNECTION_WINDOW_BYTES: Final = 262_144
 """The same of all streams together: less than a socket's buffer holds (212,992 B and as much for
-the kernel's own use) where the other end does not read."""
+the kernel's own use) if the other end does not read."""
 CREDIT_STEP_BYTES: Final = 65_536
 """Credit is given back in steps of at least this."""
 JOINED_BYTES_MAX: Final = 16_384
@@ -32,7 +32,19 @@ JOINED_BYTES_MAX: Final = 16_384
 class Outgoing:
     """What one stream has to send: a head, a payload or the parts of an event stream, an end."""
 
-    __slots__ = ("credit", "end", "first", "head", "is_queued", "offset", "parts", "stream")
+    __slots__ = (
+        "credit",
+        "end",
+        "first",
+        "head",
+        "is_queued",
+        "moved",
+        "moved_before",
+        "offset",
+        "parts",
+        "still",
+        "stream",
+    )
 
     def __init__(self, stream: int) -> None:
         self.stream = stream
@@ -42,10 +54,17 @@ class Outgoing:
         self.head = b""
         self.parts: deque[bytes] | None = None
         self.offset = 0
-        """So much of the first part has been sent."""
+        """How much of the first part has been sent."""
         self.end = b""
         """The frame that follows the last part."""
         self.is_queued = False
+        self.moved = self.moved_before = self.still = 0
+
+    def count_still(self) -> int:
+        """How often this has been asked since a frame of a payload moved, either way."""
+        self.still = self.still + 1 if self.moved == self.moved_before else 0
+        self.moved_before = self.moved
+        return self.still
 
     @property
     def is_waiting(self) -> bool:
@@ -68,12 +87,12 @@ class FlowSender:
         self._write = write
         self._queue: deque[Outgoing] = deque()
         self.credit = CONNECTION_WINDOW_BYTES
-        """Below 0 where a head was longer than what was left."""
+        """Below 0 if a head was longer than what was left."""
         self.is_blocked = False
         """Set while the kernel takes nothing: only short frames are written then."""
 
     def send_message(self, out: Outgoing, frame_type: int, head: bytes, body: bytes) -> None:
-        """Send ``head`` and ``body``; in one frame where both are short and may go now."""
+        """Send ``head`` and ``body``; in one frame if both are short and may go now."""
         count = len(head) + len(body)
         if (
             not self._queue
@@ -139,6 +158,7 @@ class FlowSender:
 
     def _send_turn(self, out: Outgoing) -> bool:
         """One turn of ``out``; whether it can go on with another one."""
+        out.moved += 1
         if out.head:
             self.credit -= len(out.head)
             self._write(encode_frame(out.first, out.stream, out.head))
@@ -177,7 +197,7 @@ class Incoming:
         self.unreturned = 0
 
     def receive(self, count: int) -> bool:
-        """``count`` bytes have come; False where the other end had no credit for them."""
+        """``count`` bytes have come; False if the other end had no credit for them."""
         self.allowed -= count
         self.unreturned += count
         return self.allowed >= 0

@@ -8,6 +8,7 @@ FIRST_IGNORABLE_TYPE up is skipped.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 EVENT: Final = 0x01
@@ -57,7 +58,14 @@ _SHORT_TYPES: Final = frozenset(
 
 
 class TrunkProtocolError(Exception):
-    """The peer broke the rules of docs/forwarding.md; the connection cannot go on."""
+    """The peer broke the rules of docs/forwarding.md; the connection cannot go on.
+
+    ``before`` are the frames that came whole before that, in the same bytes: they still count.
+    """
+
+    def __init__(self, reason: str, before: Sequence[tuple[int, int, bytes]] = ()) -> None:
+        super().__init__(reason)
+        self.before = before
 
 
 def encode_header(frame_type: int, stream: int, count: int) -> bytes:
@@ -120,7 +128,9 @@ class FrameCutter:
         start, size, wanted = 0, len(data), HEADER_BYTES
         while size - start >= HEADER_BYTES:
             length, frame_type, stream = _HEADER.unpack_from(data, start)
-            _check_header(length, frame_type, stream)
+            broken_rule = _find_broken_rule(length, frame_type, stream)
+            if broken_rule:
+                raise TrunkProtocolError(broken_rule, frames)
             end = start + HEADER_BYTES + length
             if end > size:
                 wanted = end - start
@@ -135,7 +145,8 @@ class FrameCutter:
         return frames
 
 
-def _check_header(length: int, frame_type: int, stream: int) -> None:
+def _find_broken_rule(length: int, frame_type: int, stream: int) -> str:
+    """What is wrong with a header; empty where nothing is."""
     if frame_type == DATA:
         high = DATA_BYTES_MAX
     elif frame_type in (EVENT, OUTCOME) or frame_type >= FIRST_IGNORABLE_TYPE:
@@ -143,9 +154,10 @@ def _check_header(length: int, frame_type: int, stream: int) -> None:
     elif frame_type in _SHORT_TYPES:
         high = SHORT_BYTES_MAX
     else:
-        raise TrunkProtocolError(f"unknown frame type 0x{frame_type:02x}")
+        return f"unknown frame type 0x{frame_type:02x}"
     if length > high:
-        raise TrunkProtocolError(f"a frame of {length} bytes, over the limit of {high}")
+        return f"a frame of {length} bytes, over the limit of {high}"
     is_checked = frame_type != CREDIT and frame_type < FIRST_IGNORABLE_TYPE
     if is_checked and (frame_type < PROOF) != bool(stream):
-        raise TrunkProtocolError(f"frame 0x{frame_type:02x} on stream {stream}")
+        return f"frame 0x{frame_type:02x} on stream {stream}"
+    return ""

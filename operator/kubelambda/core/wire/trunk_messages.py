@@ -1,10 +1,10 @@
-"""The heads of events and outcomes on a trunk: what goes before a payload.
+"""The heads of events and outcomes on a trunk: what precedes a payload.
 
-Contract: pure; docs/forwarding.md. An event's head says what ``relay.RelayRequest`` says, in a
-fixed layout with texts that NUL bytes separate: reading and writing JSON took a quarter of the CPU
-of a forwarded event. A text that has a NUL byte itself goes as the older form's JSON. Texts after
-those that this release knows are skipped, so that a later one can add some. An outcome's head is
-the tail of its log; an error is the older form's JSON.
+Contract: pure; docs/forwarding.md. An event's head carries a ``relay.RelayRequest``, in a fixed
+layout with texts separated by NUL bytes: reading and writing JSON took a quarter of the CPU of a
+forwarded event. If one of the texts contains a NUL byte, they are sent as the older form's JSON.
+Texts beyond those that this release knows are skipped, so that a later release can add some. An
+outcome's head carries the tail of its log; an error is the older form's JSON.
 """
 
 import struct
@@ -69,7 +69,7 @@ def encode_event_head(request: RelayRequest, body_bytes: int) -> bytes:
 
 
 def decode_event_head(payload: bytes) -> tuple[RelayRequest, int, int]:
-    """The event, where its payload begins in ``payload``, and how long that is as a whole.
+    """The event, the offset of its payload in ``payload``, and the length of the whole payload.
 
     MalformedRelayError for anything that ``encode_event_head`` does not write.
     """
@@ -128,7 +128,7 @@ def encode_outcome_head(outcome: Outcome | ApiError) -> tuple[bytes, bytes]:
 
 
 def measure_outcome(payload: bytes) -> tuple[int, int]:
-    """Where the payload begins in an OUTCOME frame, and how long it is as a whole."""
+    """The offset of the payload in an OUTCOME frame, and the length of the whole payload."""
     try:
         _, text_bytes, body_bytes = _OUTCOME.unpack_from(payload)
     except struct.error as error:

@@ -1,10 +1,11 @@
 """How a trunk is opened: an HTTP Upgrade, and a proof from each end that it holds the same key.
 
 Contract: pure; docs/forwarding.md. The gateway that dials sends its nonce and the versions that it
-speaks; the other answers 101 with its own nonce, the version it has chosen and its proof; the first
-frame of the dialling gateway is its proof. Each proof covers both nonces, the versions that were
-offered and chosen, and the address that was dialled: an opening that was recorded proves nothing to
-anybody, nor to another gateway. Any other answer than 101 means that the trunk is not spoken there.
+speaks; the other one answers 101 with its own nonce, the version that it has chosen and its proof;
+the first frame of the dialling gateway is its own proof. Each proof covers both nonces, the
+versions that were offered and chosen, and the address that was dialled, so a recorded opening
+proves nothing when it is replayed, to the same gateway or to another one. Any answer other than 101
+means that the other gateway does not speak trunks.
 """
 
 from typing import Final, NamedTuple
@@ -30,7 +31,7 @@ class MalformedOpeningError(ValueError):
 
 
 class NotSpokenError(Exception):
-    """The other gateway does not speak this; it is of an older release."""
+    """The other gateway does not speak trunks; it is of an older release."""
 
 
 class Opening(NamedTuple):
@@ -55,14 +56,14 @@ class Opening(NamedTuple):
 
 
 def is_opening(received: bytes) -> bool | None:
-    """Whether a connection that begins so asks for a trunk; None until that can be said."""
+    """Whether a connection that begins like this asks for a trunk; None: too early to say."""
     if received.startswith(_REQUEST_LINE):
         return True
     return None if _REQUEST_LINE.startswith(received) else False
 
 
 def split_head(received: bytes) -> tuple[bytes, bytes] | None:
-    """The head of an opening or of its answer, and what follows; None where its end is missing."""
+    """The head of an opening or of its answer, and what follows; None if its end is missing."""
     end = received.find(_HEAD_END, 0, OPENING_BYTES_MAX)
     if end < 0:
         if len(received) >= OPENING_BYTES_MAX:
@@ -92,7 +93,7 @@ def decode_opening(head: bytes) -> tuple[str, str, str]:
 
 
 def choose_protocol(offered: str) -> str | None:
-    """The newest of the offered versions that is spoken here; None where there is none."""
+    """The newest offered version that this release speaks; None if there is none."""
     names = [name.strip() for name in offered.split(",", _OTHERS_MAX)]
     return next((protocol for protocol in PROTOCOLS if protocol in names), None)
 
@@ -106,7 +107,7 @@ def encode_acceptance(protocol: str, nonce: str, proof: str) -> bytes:
 
 
 def encode_refusal(status: str) -> bytes:
-    """The answer where no trunk is opened; 426 names what is spoken."""
+    """The answer if no trunk is opened; it names the versions that this release speaks."""
     return (
         f"HTTP/1.1 {status}\r\nUpgrade: {', '.join(PROTOCOLS)}\r\nContent-Length: 0\r\n"
         "Connection: close\r\n\r\n"
@@ -114,7 +115,7 @@ def encode_refusal(status: str) -> bytes:
 
 
 def decode_acceptance(head: bytes) -> tuple[str, str, str]:
-    """The version, the nonce and the proof; NotSpokenError where no trunk was opened."""
+    """The version, the nonce and the proof; NotSpokenError if no trunk was opened."""
     try:
         first, headers = _read_head(head)
     except MalformedOpeningError as error:

@@ -1,15 +1,14 @@
 """The bytes of an HTTP answer: its head, and its body, framed so that the client finds its end.
 
-Contract: pure. The caller's header values hold no line ends; framing and ``Connection`` are added
-here. An answer has exactly the bytes that its head announced; ``AnswerLengthError`` says that it
-cannot have them any more; only closing the connection then tells the client that it is incomplete.
+Contract: pure. The caller's header values contain no line ends; framing and ``Connection`` are
+added here. An answer has exactly as many bytes as its head announced. ``AnswerLengthError`` says
+that it no longer can; then only closing the connection tells the client that it is incomplete.
 """
 
 from dataclasses import dataclass
 
 Headers = list[tuple[str, str]] | str
-"""Names and values; or the lines of a head, each with its line end, from who writes them at once.
-"""
+"""Names and values; or, from callers that build them as one text, lines that each end in CR LF."""
 NO_CONTENT = 204
 REASONS = {
     200: "OK",
@@ -80,9 +79,9 @@ class AnswerBody:
     keep_alive: bool
     chunked: bool
     left_bytes: int | None
-    """What is missing of the announced length; None where none was announced."""
+    """What is missing of the announced length; None if none was announced."""
     is_sent: bool = True
-    """False where the client reads no body, whatever the head says."""
+    """False if the client reads no body, whatever the head says."""
 
     def encode(self, data: bytes) -> bytes:
         """The bytes on the wire for one part."""

@@ -122,7 +122,7 @@ class AnswerWriter:
         if request is self.request:
             self._abort()
 
-    # answers to what is no request yet
+    # answers before a request is complete
 
     def invite_body(self) -> None:
         """Write ``100 Continue``."""

@@ -1,7 +1,7 @@
 """How many bytes the bodies of a listener's requests may hold, shared between client addresses.
 
 Contract: a body is charged for the bytes that have arrived, not for those it announced; a refusal
-changes nothing. No address can take so much that others find no room: it holds at most
+changes nothing. No address can take so much that there is no room for others: it holds at most
 ADDRESS_SHARES times what is left over. Small bodies have ``small_bytes`` beyond ``bytes_max``,
 which large ones cannot take. Pure bookkeeping, no I/O.
 """
@@ -20,7 +20,7 @@ class BodyBudget:
         self.by_address: dict[str, int] = {}
 
     def hold(self, address: str, count: int, *, is_small: bool = False) -> bool:
-        """Charge ``count`` bytes to ``address``; False where there is no room for them."""
+        """Charge ``count`` bytes to ``address``; False if there is no room for them."""
         own = self.by_address.get(address, 0) + count
         room = self.bytes_max + (self.small_bytes if is_small else 0)
         left = room - self.held_bytes - count
@@ -53,7 +53,7 @@ class HeldBody:
         self.held_bytes = 0
 
     def add(self, count: int) -> bool:
-        """Charge ``count`` bytes more; False where there is no room for them."""
+        """Charge ``count`` bytes more; False if there is no room for them."""
         if not self._budget.hold(self._address, count, is_small=self._is_small):
             return False
         self.held_bytes += count

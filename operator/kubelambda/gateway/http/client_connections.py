@@ -59,10 +59,10 @@ class Connections:
     leaving: bool = False
     """Set while the server is about to stop: each answer is the last one of its connection."""
     on_cut: Callable[[str], None] = _ignore
-    """Called for each client that is cut for reading slowly, with the reason: ``pace`` where it was
-    below the minimum rate, ``room`` where it was the slowest when memory was short."""
+    """Called for each client that is cut for reading slowly, with the reason: ``pace`` if it was
+    below the minimum rate, ``room`` if it was the slowest when memory was short."""
     open_spool: OpenSpool | None = None
-    """Makes the place for an upload; None where uploads are not kept."""
+    """Makes the place for an upload; None if uploads are not kept."""
     answers: WaitingAnswers = field(init=False)
     payloads: BodyBudget = field(init=False)
     uploads: BodyBudget = field(init=False)
@@ -74,7 +74,7 @@ class Connections:
         self.uploads = BodyBudget(self.limits.uploads_bytes_max)
 
     def count_in(self, connection: ClientConnection, address: str) -> bool:
-        """Count ``connection``; False where a limit is reached."""
+        """Count ``connection``; False if a limit is reached."""
         count, limits = self.by_address.get(address, 0), self.limits
         if len(self.open) >= limits.connections_max or count >= limits.connections_per_address_max:
             return False

@@ -4,7 +4,7 @@ Contract: hands complete, checked requests (``gateway.http.request_reader``) to 
 at a time, and has its answers written in order (``gateway.http.answer_writer``): one for each
 request. Reads no further while a client does not take its answers or has another request waiting.
 Ends a client that is late (``gateway.http.phase_clock``). A request that is refused is answered
-with the refusal's status, after the answers that are owed, and the connection closes. Where the
+with the refusal's status, after the answers that are owed, and the connection closes. If the
 application raises, ``on_failure`` answers that one request. Knows nothing of Lambda.
 """
 
@@ -34,8 +34,8 @@ OnFailure = Callable[[Request], None]
 class HttpConnection:
     """One client connection.
 
-    A driver of ``asyncio.Protocol``, which is no base of it: a class that is compiled has no base
-    that is not.
+    It has the methods of ``asyncio.Protocol`` but does not inherit from it: a compiled class cannot
+    have a base that is not compiled.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class HttpConnection:
         return min(self._clock.deadline, self._reader.deadline)
 
     def count_in(self, address: str) -> bool:
-        """Count this connection; False where a cap is reached.
+        """Count this connection; False if a cap is reached.
 
         ``connection_made`` does so itself, unless a TLS listener has done it before the handshake.
         """
@@ -178,7 +178,7 @@ class HttpConnection:
         self._pace_reading()
 
     def pause_writing(self) -> None:
-        """The client reads slowly: until it catches up, nothing is read from it or begun for it."""
+        """The client reads slowly: until it catches up, nothing is read from it or served to it."""
         if self._outbox.pause():
             self._clock.start_writing()
         self._pace_reading()
@@ -213,7 +213,7 @@ class HttpConnection:
         self._invite()
 
     def receive(self, request: Request) -> None:
-        """Serve the request, at once where it is the only one."""
+        """Serve the request, at once if it is the only one."""
         self._owes_invitation = False
         if len(self._queue) >= PIPELINE_MAX:
             request.release()
@@ -264,7 +264,7 @@ class HttpConnection:
                 self._serve_next()
 
     def _notify(self, request: Request, callback: Callable[[], None] | None) -> None:
-        """Call what ``request`` asked for; where that fails, only this request fails."""
+        """Call what ``request`` asked for; if that fails, only this request fails."""
         try:
             if callback is not None:
                 callback()

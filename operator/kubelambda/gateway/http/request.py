@@ -106,7 +106,7 @@ class Request:
         """Called when a client that had fallen behind a streamed answer has caught up."""
 
     def respond(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        """Answer; dropped where the request was answered before, or its client has left."""
+        """Answer; dropped if the request was answered before, or its client has left."""
         self.release()
         self.answers.respond(self, status, headers, body)
 

@@ -67,7 +67,7 @@ class Receiver(Protocol):
         ...
 
     def open_spool(self) -> Spool:
-        """Open the place where an upload is kept while it arrives."""
+        """Open the place where an upload is kept while it arrives; RefusedError without one."""
         ...
 
     def invite_body(self) -> None:
@@ -75,7 +75,7 @@ class Receiver(Protocol):
         ...
 
     def receive(self, request: Request) -> None:
-        """Take a complete request."""
+        """Take a complete request; RefusedError where it is one too many."""
         ...
 
 
@@ -111,6 +111,8 @@ class RequestReader:
         self._method = b""
         self._path = self._query = b""
         self._version = ""
+        self._ending: RefusedError | _UnreadError | None = None
+        """Why a callback has ended the parser's work; its own error names it only at times."""
         self._clear()
 
     def _clear(self) -> None:
@@ -176,11 +178,11 @@ class RequestReader:
     def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            if isinstance(cause, RefusedError):
-                raise cause from None
-            if not isinstance(cause, _UnreadError):
+        except httptools.HttpParserCallbackError:
+            ending, self._ending = self._ending, None
+            if isinstance(ending, RefusedError):
+                raise ending from None
+            if ending is None:
                 raise
         except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
             raise RefusedError(400, "malformed request") from error
@@ -197,19 +199,19 @@ class RequestReader:
         """Part of the request target."""
         self._target += url
         if len(self._target) > TARGET_BYTES_MAX:
-            raise RefusedError(431, "the request target is too long")
+            raise self._refuse(431, "the request target is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; a second one is refused where it would decide about framing or routing."""
+        """One header; a second one is refused if it would decide about framing or routing."""
         if len(name) + len(value) > HEADER_BYTES_MAX:
-            raise RefusedError(431, "a header is too large")
+            raise self._refuse(431, "a header is too large")
         if self._phase is not _HEAD:
             return  # a trailer: what it might say was decided by the head
         if len(self._headers) >= HEADERS_MAX:
-            raise RefusedError(431, "too many headers")
+            raise self._refuse(431, "too many headers")
         lowered = name.lower()
         if lowered in self._headers and lowered in SINGLE_HEADERS:
-            raise RefusedError(400, "a header occurs twice")
+            raise self._refuse(400, "a header occurs twice")
         self._headers[lowered] = value
 
     def on_headers_complete(self) -> None:
@@ -221,7 +223,7 @@ class RequestReader:
         self._rule = self._get_rule(self._method, self._path, self._headers)
         self._phase = _BODY
         self._head_bytes = 0
-        announced = _read_length(self._headers)
+        announced = self._read_length()
         waits = self._waits_for_invitation()
         is_unwelcome = waits and announced is None and self._rule.bytes_max == 0
         if is_unwelcome or (announced or 0) > self._rule.bytes_max:
@@ -258,17 +260,26 @@ class RequestReader:
     def _check_head(self) -> None:
         headers, version = self._headers, self._version
         if version not in ("1.0", "1.1"):
-            raise RefusedError(505, "only HTTP/1.1 is spoken here")
+            raise self._refuse(505, "only HTTP/1.1 is spoken here")
         if not headers.get(b"host") and version == "1.1":
-            raise RefusedError(400, "Host is missing")
+            raise self._refuse(400, "Host is missing")
         coding = headers.get(b"transfer-encoding")
         if coding is not None and version == "1.0":
-            raise RefusedError(400, "HTTP/1.0 has no Transfer-Encoding")
+            raise self._refuse(400, "HTTP/1.0 has no Transfer-Encoding")
         if coding is not None and coding.strip().lower() != b"chunked":
-            raise RefusedError(400, "chunked is the only transfer coding here")
+            raise self._refuse(400, "chunked is the only transfer coding here")
         if self._parser.should_upgrade():
             # The parser would take the body for the beginning of what comes after it.
-            raise RefusedError(400, "only HTTP/1.1 is spoken here")
+            raise self._refuse(400, "only HTTP/1.1 is spoken here")
+
+    def _read_length(self) -> int | None:
+        """The announced length of the body; None where it comes in chunks."""
+        if b"transfer-encoding" in self._headers:
+            return None
+        length = self._headers.get(b"content-length", b"0").strip()
+        if len(length) > LENGTH_DIGITS_MAX:
+            raise self._refuse(400, "Content-Length is too long")
+        return int(length) if length.isdigit() else None
 
     def _waits_for_invitation(self) -> bool:
         """Whether the client may wait for 100 Continue, which HTTP/1.0 does not know."""
@@ -277,7 +288,7 @@ class RequestReader:
 
     def _keep(self, body: bytes) -> None:
         if self._held is None or not self._held.add(len(body)):
-            raise RefusedError(503, "too many requests are being received")
+            raise self._refuse(503, "too many requests are being received")
         if self._rule.is_upload:
             self._keep_on_disk(body)
         elif not self._body:
@@ -289,11 +300,18 @@ class RequestReader:
 
     def _keep_on_disk(self, body: bytes) -> None:
         if self._spool is None:
-            self._spool = self._receiver.open_spool()
+            self._spool = self._open_spool()
         try:
             self._spool.add(body)
         except SpoolError as error:
-            raise RefusedError(503, str(error)) from error
+            raise self._refuse(503, str(error)) from error
+
+    def _open_spool(self) -> Spool:
+        try:
+            return self._receiver.open_spool()
+        except RefusedError as refusal:
+            self._ending = refusal
+            raise
 
     def _forget_body(self) -> None:
         self._body = b""
@@ -318,7 +336,13 @@ class RequestReader:
     def _leave_unread(self) -> None:
         self._hand_over(unread=True)
         self.stop()
-        raise _UnreadError
+        self._ending = _UnreadError()
+        raise self._ending
+
+    def _refuse(self, status: int, reason: str) -> RefusedError:
+        """The error that a callback raises."""
+        self._ending = RefusedError(status, reason)
+        return self._ending
 
     def _hand_over(self, *, unread: bool = False) -> None:
         request = Request(
@@ -336,14 +360,8 @@ class RequestReader:
             self._version,
         )
         self._body, self._spool, self._held = b"", None, None
-        self._receiver.receive(request)
-
-
-def _read_length(headers: dict[bytes, bytes]) -> int | None:
-    """The announced length of the body; None where it comes in chunks."""
-    if b"transfer-encoding" in headers:
-        return None
-    length = headers.get(b"content-length", b"0").strip()
-    if len(length) > LENGTH_DIGITS_MAX:
-        raise RefusedError(400, "Content-Length is too long")
-    return int(length) if length.isdigit() else None
+        try:
+            self._receiver.receive(request)
+        except RefusedError as refusal:
+            self._ending = refusal
+            raise

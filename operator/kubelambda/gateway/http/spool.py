@@ -22,7 +22,7 @@ class SpoolError(Exception):
 
 
 class Spool:
-    """One body, in a file below ``directory``, which is made where it is missing."""
+    """One body, in a file below ``directory``, which is made if it is missing."""
 
     def __init__(
         self, directory: Path, supervisor: Supervisor, on_room: Callable[[], None]
@@ -44,7 +44,7 @@ class Spool:
         return self._waiting_bytes > WAITING_BYTES_MAX
 
     def add(self, part: bytes) -> None:
-        """Write ``part`` once what comes before it is written; SpoolError where that failed."""
+        """Write ``part`` once what comes before it is written; SpoolError if that failed."""
         if self.failure:
             raise SpoolError(self.failure)
         self._waiting.append(part)
@@ -53,7 +53,7 @@ class Spool:
             self._writing = self._supervisor.spawn("writing an upload", self._write(), self._fail)
 
     async def read(self) -> bytes:
-        """The whole body; SpoolError where part of it could not be written or read."""
+        """The whole body; SpoolError if part of it could not be written or read."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
         if self.failure:

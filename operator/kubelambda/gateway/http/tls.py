@@ -27,7 +27,7 @@ class TlsFiles:
         """For new connections. It is replaced with the files, so ask for it each time."""
 
     def refresh(self) -> None:
-        """Load the files where they have changed; new connections use them."""
+        """Load the files if they have changed; new connections use them."""
         try:
             seen = self._look()
             if seen == self._loaded:

@@ -2,7 +2,7 @@
 
 Contract: every answer carries the request's id. ``answer_failure`` is for exceptions that nothing
 else handles; its caller has logged them. The client gets one 500, or the end of its connection
-where an answer had begun.
+if an answer had begun.
 """
 
 import uuid

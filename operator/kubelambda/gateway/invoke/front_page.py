@@ -1,4 +1,4 @@
-"""The page at the root of the public listener, where the gateway was given one.
+"""The page at the root of the public listener, if the gateway was given one.
 
 Contract: local mode gives one. A gateway of a cluster has none, since it would show what functions
 other tenants have: there `/` is as unknown as any other path.

@@ -1,8 +1,8 @@
-"""Request ids and trace ids, from random bytes that are fetched many at a time.
+"""Request ids and trace ids, from a reserve of random bytes.
 
-Contract: each id is as random as one of ``uuid.uuid4``, and nobody gets the same bytes twice, not
-even two processes after a fork. One getrandom instead of three for each event: each is a system
-call. Lives on one event loop.
+Contract: every id is as random as one of ``uuid.uuid4``, and no bytes are used twice, not even by
+two processes after a fork. The reserve saves system calls: without it each event would make three
+(getrandom). Lives on one event loop.
 """
 
 import os
@@ -11,7 +11,7 @@ import weakref
 
 _RESERVE_BYTES = 4_096
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
-"""The digit of a UUID that holds its variant in the upper two of its bits (RFC 9562, 4.1)."""
+"""A random digit with the variant of a UUID in its upper two bits (RFC 9562, section 4.1)."""
 
 
 class IdSource:
@@ -21,7 +21,7 @@ class IdSource:
         self._digits = ""
         """Random hexadecimal digits."""
         self._taken = 0
-        """How many of them are used up."""
+        """How many of them have been used."""
         _forget_after_fork(self)
 
     def make_request_id(self) -> str:
@@ -30,12 +30,12 @@ class IdSource:
         return f"{r[:8]}-{r[8:12]}-4{r[13:16]}-{_VARIANTS[r[16]]}{r[17:20]}-{r[20:]}"
 
     def make_trace_id(self) -> str:
-        """A trace header as the platform makes one where the caller sent none."""
+        """The trace header of a request whose caller sent none."""
         r = self._take(40)
         return f"Root=1-{int(time.time()):08x}-{r[:24]};Parent={r[24:]};Sampled=0"
 
     def forget(self) -> None:
-        """Drop the reserve: another process has it, too."""
+        """Drop the reserve: after a fork, another process has it, too."""
         self._digits, self._taken = "", 0
 
     def _take(self, count: int) -> str:
@@ -48,7 +48,7 @@ class IdSource:
 
 
 def _forget_after_fork(source: IdSource) -> None:
-    """The hook stays for ever, so it must not keep the source."""
+    """The hook is never removed, so it must not keep ``source`` alive."""
     kept = weakref.ref(source)
 
     def forget() -> None:

@@ -1,10 +1,10 @@
-"""Relayed events and heartbeats: what other gateways and dispatchers ask on the internal listener.
+"""Relayed events and heartbeats: the requests of other gateways and dispatchers.
 
 Contract: ``core.wire.relay`` and ``gateway.peers.heartbeats``. A request that is not signed
 (``signed``) gets 401 and nothing else. The payload of a relayed event was checked where it came in.
 Anything but the two routes is 404.
 
-A function that the catalog does not know is said to be deleted only where its deletion was seen. A
+A function that the catalog does not know is said to be deleted only if its deletion was seen. A
 sender that may send its event again (asynchronous events) is told to do so, since this gateway's
 watch may lag behind.
 """
@@ -182,7 +182,7 @@ class InternalApi:
         return bool(meta.function_uid) and self._was_deleted(meta.function_uid)
 
     def _refuse(self, meta: RelayRequest, error: ApiError) -> ApiError:
-        """What the sender is told where this gateway does not find the function."""
+        """What the sender is told if this gateway cannot find the function."""
         if error.status != _NOT_FOUND:
             return error
         if self._is_deleted(meta):
@@ -256,7 +256,7 @@ class _Event:
         self.payload = payload
         self.answer = answer
         self.stream: EventStream | None = None
-        """Where the answer is an event stream."""
+        """Set if the answer is an event stream."""
 
     def take_outcome(self, outcome: Outcome | ApiError | Dropped) -> None:
         """Answer; an answer that fails is logged, and whoever brings the outcome goes on."""

@@ -1,7 +1,7 @@
 """Answers to the Invoke operations: outcomes and refusals as HTTP, each counted by its outcome.
 
-Contract: whoever brings an outcome goes on, whatever becomes of the answer. An event that had begun
-and whose end nobody knows (Dropped) gets no answer: its connection is closed. Source:
+Contract: whoever delivers an outcome is not disturbed if the answer fails. An event that had begun
+and whose outcome is unknown (Dropped) gets no answer: its connection is closed. Source:
 spec/lambda.md, sections 2.4 to 2.6.
 """
 
@@ -28,7 +28,7 @@ class InvokeAnswers:
         self._count = count
 
     def count(self, outcome: Outcome) -> None:
-        """An answer of the function has been given."""
+        """Count an answer of the function, which has been given."""
         self._count("function_error" if outcome.function_error else "success")
 
     def drop(self, request: Request) -> None:
@@ -42,7 +42,7 @@ class InvokeAnswers:
         self._count("throttle" if error.status == 429 else f"error_{error.status}")
 
     def fail(self, request: Request) -> None:
-        """Answer a request that could not be served for a reason that nobody foresaw."""
+        """Answer a request that could not be served because of an unexpected error."""
         self.refuse(request, errors.internal())
 
     def accept(self, request: Request, request_id: str) -> None:
@@ -57,9 +57,9 @@ class InvokeAnswers:
 
 
 class Caller:
-    """The client of one request, who gets what becomes of ``invocation``.
+    """The client of one request, who is answered with the outcome of ``invocation``.
 
-    An object instead of a closure: it is made for each event.
+    An object instead of a closure, which would be slower: there is one for each event.
     """
 
     __slots__ = ("_answers", "_request", "invocation")
@@ -94,14 +94,14 @@ class Caller:
 
 
 def open_stream(request: Request, invocation: Invocation) -> EventStream:
-    """The answer to a request that wants the response while it is being made."""
+    """The answer to a request that wants the response while it is being produced."""
     return EventStream(request, f"Content-Type: {CONTENT_TYPE}\r\n{_describe(invocation)}")
 
 
 def write_headers(invocation: Invocation, outcome: Outcome) -> str:
-    """The headers of a whole answer.
+    """The headers of a complete answer, each with its line end.
 
-    Written at once, since a list of them costs four times as much; no value holds a line end.
+    One text, since a list of headers costs four times as much; no value contains a line end.
     """
     lines = f"Content-Type: application/json\r\n{_describe(invocation)}"
     if outcome.function_error:

@@ -44,9 +44,11 @@ def _find(path: bytes) -> Operation | None:
     for name, prefix, suffix in _TEMPLATES:
         if path.startswith(prefix):
             end = path.removesuffix(b"/") if name == "InvokeAsync" else path
-            segment = end[len(prefix) : -len(suffix)]
-            is_whole = end.endswith(suffix) and len(end) > len(prefix) + len(suffix)
-            return Operation(name, segment) if is_whole and b"/" not in segment else None
+            start, stop = len(prefix), len(end) - len(suffix)
+            if start >= stop or not end.endswith(suffix):
+                return None
+            segment = end[start:stop]
+            return None if b"/" in segment else Operation(name, segment)
     return None
 
 

@@ -73,7 +73,7 @@ class SignsOfLifeAnswer:
         self._show_life()
 
     def begin(self) -> None:
-        """Write that the event has begun to run, by which the sender widens its lane."""
+        """Write that the event has begun to run; the sender widens its lane then."""
         self.is_begun = True
         if not self._request.gone:
             self._request.send(BEGUN_SIGN)
@@ -106,5 +106,5 @@ def open_answer(request: Request, relayed: RelayRequest) -> RelayAnswer:
 
 
 def fail(answer: RelayAnswer) -> None:
-    """After a bug of ours: an error where nothing has run, else no answer."""
+    """After a bug of ours: an error if nothing has run, else no answer."""
     answer.complete(Dropped() if answer.is_begun else errors.internal())

@@ -1,7 +1,7 @@
-"""What the headers and the query of an Invoke request say.
+"""Reads the headers and the query of an Invoke request.
 
-Contract: pure; a value that Lambda refuses is the ApiError that it answers, and one that it
-ignores is left out. Source: spec/lambda.md, section 2.2.
+Contract: pure; for a value that Lambda refuses the result is the ApiError that Lambda answers, and
+a value that Lambda ignores is left out. Source: spec/lambda.md, section 2.2.
 """
 
 import base64
@@ -24,7 +24,7 @@ _TRACE_ID = re.compile(r"[A-Za-z0-9=;:._\-]{1,512}")
 
 
 def read_invocation_type(request: Request, operation: Operation) -> str | ApiError:
-    """AWS's InvocationType; the operation's usual one where the request names none."""
+    """AWS's InvocationType; the operation's usual one if the request names none."""
     allowed = INVOCATION_TYPES[operation.name]
     given = request.headers.get(b"x-amz-invocation-type")
     if not given:
@@ -39,7 +39,7 @@ def read_invocation_type(request: Request, operation: Operation) -> str | ApiErr
 
 
 def read_qualifier(request: Request) -> str:
-    """The qualifier in the query; empty where there is none."""
+    """The qualifier in the query; empty if there is none."""
     if not request.query:
         return ""
     return parse_qs(request.query.decode("latin-1")).get("Qualifier", [""])[0]
@@ -66,7 +66,7 @@ def read_client_context(request: Request) -> str | ApiError:
 
 
 def read_trace_id(request: Request) -> str:
-    """The caller's trace header; empty where there is none that may be passed on."""
+    """The caller's trace header; empty if there is none that may be passed on."""
     given = request.headers.get(b"x-amzn-trace-id")
     if not given:
         return ""

@@ -33,7 +33,7 @@ class Resolver:
     def resolve_in(
         self, namespace: str | None, target: Target, function_uid: str = ""
     ) -> Function | ApiError:
-        """The same, where the namespace is settled.
+        """The same, if the namespace is settled.
 
         ``function_uid`` is the object that an event was accepted for: it runs for no other. Only an
         object that was seen to be deleted is gone; one that is not known here yet is a plain 404.

@@ -12,7 +12,7 @@ _SIGNATURE = SIGNATURE_HEADER.encode()
 
 
 def read_signature(request: Request) -> str:
-    """What the request's header says; empty where there is none."""
+    """What the request's header says; empty if there is none."""
     return request.headers.get(_SIGNATURE, b"").decode("latin-1")
 
 

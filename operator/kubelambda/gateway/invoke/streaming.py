@@ -1,8 +1,9 @@
-"""Responses that reach the caller while they are being made.
+"""Responses that reach the caller while they are being produced.
 
 Contract: the caller sees one event stream that ends with exactly one InvokeComplete, or a closed
-connection. What the caller does not take is not read from the function (``write`` says so); a
-caller that has gone is no reason to hold the function up. Source: spec/lambda.md, section 2.3.
+connection. If the caller does not keep up, nothing more is read from the function (``write``
+returns False); a caller who has gone does not hold up the function. Source: spec/lambda.md,
+section 2.3.
 """
 
 import json
@@ -49,7 +50,7 @@ class EventStream:
         request.on_writable = self.resume
 
     def begin(self) -> None:
-        """From here on the status is 200."""
+        """Begin the answer; its status is 200, whatever happens later."""
         if not self._begun:
             self._begun = True
             self._request.begin(200, self._headers)
@@ -59,14 +60,14 @@ class EventStream:
         return self.relay(encode_chunk(chunk))
 
     def relay(self, data: bytes) -> bool:
-        """Bytes that are frames already; ignored after the end."""
+        """Bytes that are already frames; ignored after the end."""
         if self.is_over:
             return True
         self.begin()
         return self._request.send(data) or self._request.gone
 
     def complete(self, outcome: Outcome) -> None:
-        """What is left of the response, and the end; nothing where it has ended."""
+        """What is left of the response, and the end; nothing if it has ended."""
         if self.is_over:
             return
         self.begin()
@@ -91,7 +92,7 @@ class EventStream:
 
 
 def _read_code(outcome: Outcome) -> str:
-    """``Unhandled`` as for Invoke; where the stream broke off, what the runtime called it."""
+    """``Unhandled``, as for Invoke; if the stream broke off, the runtime's errorType."""
     if not outcome.streamed:
         return "Unhandled"
     try:

@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 AUTHENTICATE_S = 5.0
 """How long a peer may take to prove itself."""
-"""When an agent is to come again whose function has too many links."""
 UNREAD_BYTES_MAX = 2 * frames.CONTROL_BYTES_MAX
 """More than an agent is owed at any time: its configuration, or an event's head and a window."""
 _PING, _PONG = int(FrameType.PING), int(FrameType.PONG)
@@ -46,8 +45,8 @@ _PING, _PONG = int(FrameType.PING), int(FrameType.PONG)
 class LinkConnection:
     """One agent's connection.
 
-    A driver of ``asyncio.Protocol``, which is no base of it: a class that is compiled has no base
-    that is not.
+    It has the methods of ``asyncio.Protocol`` but does not inherit from it: a compiled class cannot
+    have a base that is not compiled.
     """
 
     def __init__(self, links: Links) -> None:
@@ -64,12 +63,13 @@ class LinkConnection:
         """The key that it has proved to hold."""
         self._environment: Environment | None = None
         self._retired = False
-        """Told to end: nothing that it still says is of interest."""
+        """The agent was told to end: whatever it still sends is ignored."""
         self._is_unauthenticated = False
         """Whether it is counted in ``Links.unauthenticated_by_address``."""
         self._last_received = self._loop.time()
         self._last_sent = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._beat_at = 0.0
 
     # asyncio.Protocol
 
@@ -116,16 +116,16 @@ class LinkConnection:
             self._links.detach(environment)
 
     def eof_received(self) -> None:
-        """The agent has ended its side: there is no half of a link, and its transport closes."""
+        """The agent has ended its side: a link is never half-closed, so the transport closes."""
 
     def pause_writing(self) -> None:
-        """Nothing waits here: a peer that does not read is cut off by ``send``."""
+        """Nothing is queued here: ``send`` cuts off a peer that does not read."""
 
     def resume_writing(self) -> None:
-        """Nothing has waited."""
+        """Nothing was queued."""
 
     def send(self, data: bytes) -> None:
-        """Write frames; dropped where the link has ended."""
+        """Write frames; dropped if the link has ended."""
         if self._transport is not None and not self._transport.is_closing():
             self._last_sent = self._loop.time()
             self._transport.write(data)
@@ -164,7 +164,7 @@ class LinkConnection:
             self._links.serve_http(self._transport, received)
 
     def _receive(self, frame_type: int, payload: bytes) -> None:
-        """Take a sign of life, or a frame from before the welcome."""
+        """Take a ping, a pong, or a frame that comes before the welcome."""
         if frame_type == _PING:
             self.send(frames.encode_frame(FrameType.PONG))
         elif frame_type == _PONG or self._retired:
@@ -192,7 +192,7 @@ class LinkConnection:
         if not self._links.add(self, identity.uid):
             self._refuse(Refused("the function has too many environments linked", RETRY_MS))
             return
-        self._timer = self._loop.call_later(self._links.ping_s, self._beat)
+        self._wait_for_beat(self._links.ping_s)
         self._links.decider.decide(hello, self._answer)
 
     def _answer(self, decision: HelloDecision) -> None:
@@ -246,16 +246,23 @@ class LinkConnection:
         else:
             environment.adopt(hello.state, hello.request_id)
 
+    def _wait_for_beat(self, delay_s: float) -> None:
+        self._beat_at = self._loop.time() + delay_s
+        self._timer = self._loop.call_at(self._beat_at, self._beat)
+
     def _beat(self) -> None:
         now = self._loop.time()
         ping_s, dead_s = self._links.ping_s, self._links.dead_s
+        if now > self._beat_at + ping_s:
+            # This process stood still: what the agent has sent is not read yet.
+            self._last_received = max(self._last_received, now - dead_s + ping_s)
         if now - self._last_received > dead_s:
             logger.warning("link from %s ended: silent for %.0f s", self._describe(), dead_s)
             self._abort()
             return
         if now - self._last_sent >= ping_s:
             self.send(frames.encode_frame(FrameType.PING))
-        self._timer = self._loop.call_later(ping_s / 2, self._beat)
+        self._wait_for_beat(ping_s / 2)
 
     def _expire(self) -> None:
         if self._hello is None:

@@ -40,7 +40,7 @@ _RESPONSE, _RESPONSE_BODY, _RESPONSE_END, _IDLE = (
     int(FrameType.RESPONSE_END),
     int(FrameType.IDLE),
 )
-"""Plain numbers, since an IntEnum's member takes twice as long to compare."""
+"""Plain numbers, since comparing a member of an IntEnum takes twice as long."""
 
 
 class EnvironmentListener(Protocol):
@@ -76,9 +76,9 @@ class Environment:
         self.idle_since = 0.0
         self.linked_at = asyncio.get_running_loop().time()
         self.configured_at: float | None = None
-        """None where another gateway has configured it."""
+        """None if another gateway configured it."""
         self.event_s: float | None = None
-        """How long the last event took, until it could take the next one; None before that."""
+        """How long the last event took, until the environment was idle again; None before that."""
         self._listener = listener
         self._send = send
         self._close = close
@@ -93,7 +93,7 @@ class Environment:
         self._response = IncomingResponse(send, None)
         self._begun_at = self._answered_at = 0.0
 
-    # what the gateway wants
+    # what the gateway sends
 
     def configure(self, fields: dict[str, Any]) -> None:
         """Hand over code and configuration; init begins."""
@@ -139,15 +139,15 @@ class Environment:
         self._close()
 
     def go_away(self, address: str = "", epoch: int = 0, epoch_proof: str = "") -> None:
-        """Another gateway owns the function now, at ``address`` where that is known."""
+        """Another gateway owns the function now, at ``address`` if that is known."""
         self.leaving = True
         fields = {"address": address, "epoch": epoch, "epochProof": epoch_proof} if address else {}
         self._send(frames.encode_control(FrameType.GOAWAY, fields))
 
-    # what the agent says
+    # what the agent sends
 
     def receive(self, frame_type: int, payload: bytes) -> None:
-        """One frame; ProtocolError where it has no place here."""
+        """One frame; ProtocolError if it has no place here."""
         if frame_type == _RESPONSE:
             self._on_response(payload)
         elif frame_type == _RESPONSE_BODY:
@@ -169,7 +169,7 @@ class Environment:
             invocation.release()
 
     def is_finishing(self, now: float) -> bool:
-        """Whether its response is complete, so that it will be idle in a moment."""
+        """Whether its response is complete, so that it should be idle in a moment."""
         answered = self.state == "busy" and self._response.outcome is not None
         return answered and now - self._answered_at < FINISHING_S
 

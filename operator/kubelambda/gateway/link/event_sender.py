@@ -44,7 +44,7 @@ class EventSender:
             content_length=len(payload),
         )
         if 0 < len(payload) <= frames.BODY_BYTES_MAX:
-            # As a rule: one body frame, which the window lets go.
+            # The usual case: one body frame, which fits into the window.
             self._credit -= len(payload)
             body_head = frames.encode_header(_INVOKE_BODY, len(payload))
             self._send(b"".join((head, body_head, payload, _INVOKE_END)))
@@ -55,12 +55,12 @@ class EventSender:
         self._send_allowed()
 
     def add_credit(self, count: int) -> None:
-        """The agent takes so many bytes more; never more than a window at a time."""
+        """The agent takes ``count`` bytes more; never more than a window at a time."""
         self._credit = min(self._credit + count, frames.WINDOW_BYTES)
         self._send_allowed()
 
     def stop(self) -> None:
-        """The event is over: what has not been sent of it is wanted no more."""
+        """The event is over: drop what has not been sent of it."""
         self._unsent.clear()
 
     def _send_allowed(self) -> None:

@@ -50,7 +50,7 @@ class Hello:
 
 
 def decode_hello(fields: dict[str, Any]) -> Hello:
-    """The hello in ``fields``; ProtocolError where a member is missing or of another type."""
+    """The hello in ``fields``; ProtocolError if a member is missing or of another type."""
     try:
         if _integer(fields, "version", VERSION, None) != VERSION:
             raise ProtocolError("hello of an unknown version")

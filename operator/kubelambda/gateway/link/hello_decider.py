@@ -3,12 +3,12 @@
 Contract: an agent of a function that another gateway owns is redirected there; an agent of a
 function in this gateway's catalog is welcomed. View and catalog may lag behind what the agent
 knows: an agent that has obeyed a newer view, or whose function is not known here or not in this
-configuration, is parked for up to PARK_S, and decided on when view or catalog change; after that it
-is told to come again. Nothing else is waited for.
+configuration, is parked for up to PARK_S and decided on when view or catalog change; after that it
+is told to try again later. It waits for nothing else.
 
-The epoch that an agent names moves nothing by itself: only if the agent brings a gateway's proof of
-it does the next view overtake it (rule M3 of ``core.coordination.membership``). An epoch that no
-gateway makes ends the agent.
+The epoch that an agent names has no effect by itself: only if the agent brings a gateway's proof of
+it does the next view exceed it (rule M3 of ``core.coordination.membership``). An epoch that no
+gateway would make ends the agent.
 """
 
 import asyncio
@@ -124,7 +124,7 @@ class HelloDecider:
             self.reconsider(ref)
 
     def _decide_now(self, hello: Hello) -> HelloDecision | None:
-        """None: what the agent speaks of is not known to this gateway yet."""
+        """None: this gateway does not know yet what the agent refers to."""
         owner = self._ownership.find_owner(hello.identity.ref)
         if not self._ownership.is_credible(hello.epoch):
             return Retired()

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 RETRY_MS = 2_000
-"""When an agent that was refused comes again."""
+"""When an agent that was refused may try again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
-    """The agent becomes an environment; ``configure`` is None where it was configured before."""
+    """The agent becomes an environment; ``configure`` is None if it was configured before."""
 
     configure: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The agent is to come again later."""
+    """The agent is to try again later."""
 
     reason: str
     retry_after_ms: int
@@ -35,8 +35,8 @@ class Redirected:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """The agent has obeyed an epoch that no gateway makes, and would obey none of ours: it is to
-    finish what it does and end.
+    """The agent has obeyed an epoch that no gateway would make, and so would not obey ours: it is
+    to finish its event and end.
     """
 
 

@@ -72,18 +72,18 @@ class Links:
     links_by_uid: Counter[str] = field(default_factory=Counter)
 
     def count_unauthenticated(self, address: str) -> bool:
-        """Count a connection of ``address``; False where it has too many."""
+        """Count a connection of ``address``; False if it has too many."""
         if self.unauthenticated_by_address[address] >= UNAUTHENTICATED_PER_ADDRESS_MAX:
             return False
         self.unauthenticated_by_address[address] += 1
         return True
 
     def discount_unauthenticated(self, address: str) -> None:
-        """Count it no more: it has proved itself, is no link, or has ended."""
+        """Stop counting it: it has proved itself, is not a link, or has ended."""
         _decrement(self.unauthenticated_by_address, address)
 
     def add(self, link: Link, uid: str) -> bool:
-        """Count a link of the function ``uid``; False where that has too many."""
+        """Count a link of the function ``uid``; False if that has too many."""
         if self.links_by_uid[uid] >= self.links_per_function_max:
             return False
         self.links_by_uid[uid] += 1
@@ -91,7 +91,7 @@ class Links:
         return True
 
     def discard(self, link: Link, uid: str) -> None:
-        """Count it no more, if it was counted."""
+        """Stop counting it, if it was counted."""
         if link in self.authenticated:
             self.authenticated.discard(link)
             _decrement(self.links_by_uid, uid)

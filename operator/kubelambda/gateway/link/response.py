@@ -16,7 +16,7 @@ CREDIT_BYTES = 131_072
 
 
 class IncomingResponse:
-    """``stream`` takes the response while it is being made; None where no caller wants that."""
+    """``stream`` takes the response while it is being produced; None if no caller wants that."""
 
     __slots__ = (
         "_bytes",

@@ -25,11 +25,11 @@ class Opening(enum.Enum):
     """An HTTP request that has nothing to do with the link."""
     LINK = enum.auto()
     UNKNOWN_LINK = enum.auto()
-    """A link of a version that is not spoken here."""
+    """A link of a version that this release does not speak."""
 
 
 def classify_opening(received: bytes) -> Opening:
-    """Classify all that has been received; ProtocolError where the upgrade's head is too long."""
+    """Classify all that has been received; ProtocolError if the upgrade's head is too long."""
     if not received.startswith(_PREFIX[: len(received)]):
         return Opening.HTTP
     head, end, _ = received.partition(_HEAD_END)

@@ -1,7 +1,7 @@
 """Packages as files of this gateway, fetched from the store once.
 
 Contract: ``open`` gives a file that is whole and stays readable for as long as it is open, even
-where it leaves the cache meanwhile. The cache never holds more than ``bytes_max`` beside what is
+if it leaves the cache meanwhile. The cache never holds more than ``bytes_max`` beside what is
 being read; what was used last stays longest. One fetch at a time for each package, which goes on
 until it is done or the supervisor is closed, whoever gives up waiting for it.
 """
@@ -45,12 +45,12 @@ class PackageCache:
         await self._store.put(sha256, content)
 
     async def list_missing(self, names: Sequence[str]) -> list[str]:
-        """Those of ``names`` that were never uploaded; the store's error where it cannot tell."""
+        """Those of ``names`` that were never uploaded; the store's error if it cannot tell."""
         doubtful = [name for name in names if name not in self._sizes]
         return [sha256 for sha256 in doubtful if not await self._store.has(sha256)]
 
     async def open(self, sha256: str) -> tuple[BinaryIO, int]:
-        """The package's file and size; the store's errors where it cannot be had."""
+        """The package's file and size; the store's errors if it cannot be had."""
         while sha256 not in self._sizes:
             await self._join_fetch(sha256)
         try:

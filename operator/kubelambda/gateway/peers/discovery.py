@@ -17,7 +17,7 @@ class DnsPeers:
         self._port = port
 
     async def find(self) -> Sequence[str]:
-        """host:port of each; OSError where the name server cannot be asked."""
+        """host:port of each; OSError if the name server cannot be asked."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 self._name, self._port, family=socket.AF_INET, type=socket.SOCK_STREAM

@@ -1,8 +1,8 @@
 """Sending invocations to the gateways that own their functions: one trunk to each of them.
 
-Contract: docs/forwarding.md; what becomes of each is told as ``relay`` says. A gateway whose
-heartbeats have stopped is dropped (``drop``); one that is silent, or whose node is lost, is noticed
-by the trunk itself. Gateways of the release before get the older form (``trunk_route``).
+Contract: docs/forwarding.md; each invocation ends as ``relay`` says. A gateway whose heartbeats
+have stopped is dropped (``drop``); the trunk itself notices one that is silent, or whose node is
+lost. Gateways of the previous release get the older form (``trunk_route``).
 """
 
 import asyncio
@@ -13,20 +13,23 @@ from kubelambda.core.coordination.membership import Member
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.peers.http_forwarder import HttpForwarder
 from kubelambda.gateway.peers.relay import OnFailure, Relay
+from kubelambda.gateway.peers.trunk import STALL_S
 from kubelambda.gateway.peers.trunk_route import TrunkRoute
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
 
 class Forwarder:
-    """Keeps a way to each of the other gateways."""
+    """Keeps a route to each of the other gateways."""
 
     def __init__(
         self,
         signatures: Signatures,
         supervisor: Supervisor,
         chance: Callable[[], float] = random.random,
+        stall_s: float = STALL_S,
     ) -> None:
+        self._stall_s = stall_s
         self._signatures = signatures
         self._supervisor = supervisor
         self._chance = chance
@@ -46,11 +49,11 @@ class Forwarder:
         route.send(relay)
 
     def later(self, delay_s: float, call: Callable[[], None]) -> None:
-        """Call back, unless the process ends before."""
+        """Call ``call`` after ``delay_s``, unless the process ends before."""
         self._loop.call_later(delay_s, call)
 
     def drop(self, address: str) -> None:
-        """The gateway at ``address`` is dead: whoever waits for it is told so."""
+        """The gateway at ``address`` is dead: every invocation that waits for it fails."""
         self._older.drop(address)
         route = self._routes.pop(address, None)
         if route is not None:
@@ -63,6 +66,13 @@ class Forwarder:
             route.close()
 
     def _open_route(self, address: str) -> TrunkRoute:
-        route = TrunkRoute(address, self._signatures, self._supervisor, self._older, self._chance)
+        route = TrunkRoute(
+            address,
+            self._signatures,
+            self._supervisor,
+            self._older,
+            self._chance,
+            self._stall_s,
+        )
         self._routes[address] = route
         return route

@@ -1,13 +1,14 @@
 """The older form of forwarding: an HTTP request for each event, over connections that are kept.
 
-For gateways that speak no trunk, which are those of the release before (``forwarder`` decides).
+For gateways that do not speak trunks, those of the previous release (``forwarder`` decides).
 
 Contract: ``core.wire.relay``. One request in flight per connection (``relay_connection``);
-IDLE_CONNECTIONS_MAX idle connections are kept for each gateway. What becomes of a relay is told as
-``relay`` says. When the caller has gone the connection is closed, and the owner understands.
+IDLE_CONNECTIONS_MAX idle connections are kept for each gateway. Each relay ends as ``relay`` says.
+If the caller goes, the connection is closed, by which the owner knows.
 
-An owner that is gone is noticed by its heartbeats (``drop``), a lost node by the kernel. A gateway
-of the release before reads events in version 0 only; it gets each so after it has answered 400.
+Heartbeats tell that an owner is gone (``drop``), the kernel that its node is lost. A gateway of the
+previous release may read events only in version 0; it gets each in that form after it has answered
+400.
 """
 
 import asyncio
@@ -45,7 +46,7 @@ class HttpForwarder:
         )
 
     def drop(self, address: str) -> None:
-        """The gateway at ``address`` is dead: whoever waits for it is told so."""
+        """The gateway at ``address`` is dead: every invocation that waits for it fails."""
         for connection in [one for one in self._open if one.address == address]:
             connection.close()
 

@@ -1,8 +1,8 @@
-"""The other gateways as this one has heard of them, and the invocations that they hold.
+"""The other gateways as this one has heard from them, and the invocations that they hold.
 
-Contract: no I/O and no decision; what is counted how long is ``core.coordination.membership``'s
-rule M5. A gateway that has restarted is a new one: what its former self held counts for a while
-longer. ``now`` is the clock of the event loop.
+Contract: no I/O and no decisions; rule M5 of ``core.coordination.membership`` says what counts for
+how long. A gateway that has restarted is a new one; what it held before (its former self) counts
+for a while longer. ``now`` is the clock of the event loop.
 """
 
 from collections.abc import Callable, Collection
@@ -11,7 +11,7 @@ from kubelambda.core.coordination.membership import DEAD_S, Heartbeat, Peer, cou
 from kubelambda.core.model.function import FunctionRef
 
 FORMER_S_MAX = 10 * DEAD_S
-"""So long after its last heartbeat a former self is kept; it counts for less."""
+"""How long a former self is kept after its last heartbeat; it stops counting earlier."""
 
 
 class KnownPeers:
@@ -22,17 +22,17 @@ class KnownPeers:
         self._peers: dict[str, Peer] = {}
         self._former: list[Peer] = []
         self._silent: set[str] = set()
-        """Addresses of those that are not heard of any more, as ``take_silent`` has told."""
+        """Addresses that are not heard from any more, as ``take_silent`` returned them."""
 
     def __contains__(self, name: str) -> bool:
         return name in self._peers
 
     def list_present(self) -> Collection[Peer]:
-        """All that have been heard of and are not known to have restarted or died."""
+        """All that have been heard from and are not known to have restarted or died."""
         return self._peers.values()
 
     def list_living(self) -> list[Peer]:
-        """Those that were heard of lately."""
+        """Those that were heard from lately."""
         now = self._now()
         return [peer for peer in self._peers.values() if peer.is_alive(now)]
 
@@ -52,14 +52,14 @@ class KnownPeers:
                 self._keep_former_self(peer)
 
     def take_silent(self) -> set[str]:
-        """The addresses that have fallen silent since this was asked last."""
+        """The addresses that have fallen silent since the last call."""
         living = {peer.heartbeat.sender.address for peer in self.list_living()}
         silent = {peer.heartbeat.sender.address for peer in self._list_all()} - living
         new, self._silent = silent - self._silent, silent
         return new
 
     def forget_old(self) -> None:
-        """Let former selves go that count for nothing any more."""
+        """Drop former selves that no longer count for anything."""
         now = self._now()
         self._former = [peer for peer in self._former if now - peer.heard_at < FORMER_S_MAX]
 

@@ -30,7 +30,7 @@ PERIOD_S = 0.5
 START_PERIOD_S = 0.05
 OWNERS_MAX = 10_000
 HEARD_S = 2.75
-"""Less than DEAD_S, and more than two rounds take where a peer does not answer."""
+"""Less than DEAD_S, and more than two rounds take if a peer does not answer."""
 
 FindPeers = Callable[[], Awaitable[Sequence[str]]]
 
@@ -181,7 +181,7 @@ class Membership:
     # starting, running, leaving
 
     def start(self) -> None:
-        """Make the view of a gateway that is alone, where there are no others to ask."""
+        """Make the view of a gateway that is alone, if there are no others to ask."""
         self._consider(self.view)
 
     async def run(self) -> None:

@@ -1,8 +1,8 @@
 """One invocation on its way to the gateway that owns its function.
 
-Contract: ends in one of three ways. The owner gave an outcome; nobody can know what became of the
-event (``Dropped``, which closes the caller's connection); or the owner gave no outcome, which goes
-to ``on_failure``: that one knows by ``invocation.begun`` whether the event may be sent again.
+Contract: ends in one of three ways. The owner gives an outcome; or nobody can know what became of
+the event (``Dropped``, which closes the caller's connection); or the owner gives no outcome, and
+``on_failure`` is called, which sees by ``invocation.begun`` whether the event may be sent again.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from kubelambda.gateway.invocation import Invocation
 
 @dataclass(frozen=True, slots=True)
 class RelayFailure:
-    """Why ``owner`` gave no outcome. ``unreachable``: it may be dead."""
+    """Why ``owner`` gave no outcome. ``unreachable``: that gateway may be dead."""
 
     owner: Member
     reason: str
@@ -53,7 +53,7 @@ class Relay:
         self.connection: Closable | None = None
 
     def describe(self) -> RelayRequest:
-        """What the owner has to know, but the payload."""
+        """Everything that the owner has to know, except the payload."""
         invocation = self.invocation
         return RelayRequest(
             request_id=invocation.request_id,

@@ -68,6 +68,8 @@ class RelayConnection(asyncio.Protocol):
         self._relay: Relay | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._replies: list[_Reply] = []
+        self._error: MalformedRelayError | None = None
+        """Why a callback has ended the parser's work; its own error names it only at times."""
         self._clear()
 
     def _clear(self) -> None:
@@ -110,7 +112,8 @@ class RelayConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._give_up(error.__context__ or error)
+            broken, self._error = self._error, None
+            self._give_up(broken or error)
             return
         replies, self._replies = self._replies, []
         for reply in replies:
@@ -134,7 +137,8 @@ class RelayConnection(asyncio.Protocol):
             return
         self._body_bytes += len(body)
         if self._body_bytes > RESPONSE_BYTES_MAX:
-            raise MalformedRelayError("a reply over the limit")
+            self._error = MalformedRelayError("a reply over the limit")
+            raise self._error
         self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -181,7 +185,7 @@ class RelayConnection(asyncio.Protocol):
         relay.finish(outcome)
 
     def _give_up(self, error: BaseException) -> None:
-        """What came is no reply, or one that cannot be passed on; the event may have run."""
+        """What came is not a reply, or one that cannot be passed on; the event may have run."""
         relay, self._relay = self._relay, None
         self.close()
         if relay is not None:

@@ -35,6 +35,10 @@ class ServingTrunk(Protocol):
         """Hand whole frames to the kernel, after those that have been written before."""
         ...
 
+    def keep(self, stream: "ServedStream", count: int) -> bool:
+        """Charge an answer of ``count`` bytes that waits; False where it is to be let go."""
+        ...
+
     def release(self, stream: "ServedStream") -> None:
         """Its payload is not kept any more; a second call changes nothing."""
         ...
@@ -57,6 +61,7 @@ class ServedStream(Outgoing):
         "incoming",
         "is_answered",
         "is_begun",
+        "kept",
         "missing",
         "on_gone",
         "on_writable",
@@ -73,14 +78,16 @@ class ServedStream(Outgoing):
         self.incoming = Incoming()
         self.pieces: list[bytes] = []
         self.missing = 0
-        """So many bytes of its payload are still to come."""
+        """How many bytes of its payload are still to come."""
         self.held = 0
-        """So many are charged to the budget."""
+        """So many are charged to the budget of payloads."""
+        self.kept = 0
+        """So many are charged to that of answers."""
         self.is_begun = False
         self.is_answered = False
         """Its last frame is written, or waits for credit."""
         self.was_full = False
-        """The event stream's maker was told to wait."""
+        """The producer of the event stream was told to wait."""
         self.gone = False
         self.on_gone: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None
@@ -91,7 +98,7 @@ class ServedStream(Outgoing):
         return self.gone or self.is_answered
 
     def begin(self) -> None:
-        """The event is handed to an environment now: the other gateway is told so first."""
+        """The event is about to go to an environment: tell the other gateway first."""
         self.is_begun = True
         if not self.is_over:
             self.trunk.write_now(frames.encode_header(frames.BEGUN, self.stream, 0))
@@ -111,6 +118,8 @@ class ServedStream(Outgoing):
             self.trunk.release(self)
             if not self.is_waiting:
                 self.trunk.discard(self)
+            elif not self.trunk.keep(self, len(body)):
+                self.break_off(frames.encode_frame(frames.LOST, self.stream))
 
     def send_part(self, data: bytes) -> bool:
         """Send a part of an event stream; False: wait for ``on_writable`` before the next one."""
@@ -127,7 +136,7 @@ class ServedStream(Outgoing):
             self.trunk.release(self)
 
     def drop(self) -> None:
-        """Answer nothing, or nothing more: nobody knows how it ended."""
+        """Say that nobody knows how the event ended."""
         if not self.is_over:
             self.break_off(frames.encode_frame(frames.LOST, self.stream))
 

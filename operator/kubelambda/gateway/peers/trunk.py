@@ -2,18 +2,21 @@
 
 Contract: docs/forwarding.md. What is written in one round of the loop leaves in one write, unless
 ``flush`` sends it at once. An end that hears nothing for some periods of PING_S, although it has
-asked, takes the other one for dead and cuts the connection, unless it stood still itself. A broken
-rule ends the connection; a bug that one frame meets ends nothing but that frame's work.
+asked, takes the other one for dead and cuts the connection, unless it stood still itself. A payload
+that has begun to move and of which nothing moves for ``stall_s`` is given up, alone. A broken rule
+ends the connection, after what was said before it; a bug that one frame meets ends nothing but that
+frame's work.
 ``TrunkProtocol`` is what the loop calls.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final, cast
 
 from kubelambda.core.wire import trunk_frames as frames
 from kubelambda.core.wire.relay import MalformedRelayError
-from kubelambda.core.wire.trunk_flow import CREDIT_STEP_BYTES, FlowSender
+from kubelambda.core.wire.trunk_flow import CREDIT_STEP_BYTES, FlowSender, Outgoing
 from kubelambda.core.wire.trunk_frames import FrameCutter, TrunkProtocolError
 from kubelambda.process.keepalive import set_keepalive
 
@@ -21,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 PING_S: Final = 4.0
 SILENT_PERIODS_MAX: Final = 2
+STALL_S: Final = 60.0
+"""Twice as long as the client of an event stream may hold it up (``ClientLimits``)."""
 _PAID: Final = frozenset({frames.EVENT, frames.OUTCOME, frames.DATA})
 """What counts against the connection's window."""
 
@@ -28,19 +33,24 @@ _PAID: Final = frozenset({frames.EVENT, frames.OUTCOME, frames.DATA})
 class TrunkEnd:
     """What both ends do alike; ``take`` is what they do differently."""
 
-    def __init__(self, ping_s: float = PING_S) -> None:
+    def __init__(self, ping_s: float = PING_S, stall_s: float = STALL_S) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._cutter = FrameCutter()
         self._pieces: list[bytes] = []
         self._unreturned = 0
         self._ping_s = ping_s
+        self._stall_periods = stall_s / ping_s
         self._silent_periods = 0
         self._tick_at = 0.0
+        self.credited_at = 0.0
+        """When the other end last said that it had read something of payloads."""
         self._timer: asyncio.TimerHandle | None = None
         self.sender = FlowSender(self.write)
         self.is_open = False
         """Whether both ends have proved themselves and nothing has ended the connection."""
+        self.is_broken = False
+        """Whether the other end broke a rule, so that what it said after that was not read."""
 
     # for the loop, by way of TrunkProtocol
 
@@ -53,8 +63,13 @@ class TrunkEnd:
     def receive(self, data: bytes) -> None:
         """Bytes of the other end."""
         self._silent_periods = 0
+        broken: TrunkProtocolError | None = None
         try:
-            for frame_type, stream, payload in self._cutter.feed(data):
+            cut: Sequence[tuple[int, int, bytes]] = self._cutter.feed(data)
+        except TrunkProtocolError as error:
+            cut, broken = error.before, error
+        try:
+            for frame_type, stream, payload in cut:
                 if frame_type in _PAID:
                     self._unreturned += len(payload)
                 try:
@@ -66,8 +81,11 @@ class TrunkEnd:
                     raise
                 except Exception:
                     logger.exception("frame 0x%02x of stream %d", frame_type, stream)
+            if broken is not None:
+                raise broken
         except (TrunkProtocolError, MalformedRelayError) as error:
             logger.warning("the trunk with %s ended: %s", self.describe(), error)
+            self.is_broken = True
             self.abort()
         if self._unreturned >= CREDIT_STEP_BYTES:
             self.write(frames.encode_credit(0, self._unreturned))
@@ -76,6 +94,7 @@ class TrunkEnd:
     def lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self.is_open = False
+        self._transport = None  # uvloop raises where one writes to it now
         self._pieces.clear()
         self.sender.clear()
         if self._timer is not None:
@@ -95,6 +114,14 @@ class TrunkEnd:
 
     def take(self, frame_type: int, stream: int, payload: bytes) -> None:
         """One frame of a stream."""
+        raise NotImplementedError
+
+    def list_held_up(self) -> Sequence[Outgoing]:
+        """The streams of which a payload is on its way, in either direction."""
+        raise NotImplementedError
+
+    def give_up(self, stream: Outgoing) -> None:
+        """Nothing of a payload has moved for too long."""
         raise NotImplementedError
 
     def take_proof(self, payload: bytes) -> None:
@@ -147,6 +174,7 @@ class TrunkEnd:
 
     def _take_own(self, frame_type: int, payload: bytes) -> None:
         if frame_type == frames.CREDIT:
+            self.credited_at = self._loop.time()
             self.sender.add_connection_credit(frames.decode_credit(payload))
         elif frame_type == frames.PING:
             self.write(frames.encode_frame(frames.PONG, 0))
@@ -162,6 +190,10 @@ class TrunkEnd:
     def _tick(self) -> None:
         if self._loop.time() > self._tick_at + self._ping_s / 2:
             self._silent_periods = 0  # this process stood still: what it was sent is not read yet
+        else:
+            for stream in self.list_held_up():
+                if stream.count_still() >= self._stall_periods:
+                    self.give_up(stream)
         if self._silent_periods >= SILENT_PERIODS_MAX:
             logger.warning("the trunk with %s ended: it is silent", self.describe())
             self.abort()

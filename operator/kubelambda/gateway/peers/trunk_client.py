@@ -22,7 +22,7 @@ from kubelambda.core.wire.trunk_messages import (
     measure_outcome,
 )
 from kubelambda.gateway.peers.relay import Relay
-from kubelambda.gateway.peers.trunk import PING_S, TrunkEnd
+from kubelambda.gateway.peers.trunk import PING_S, STALL_S, TrunkEnd
 from kubelambda.process.signatures import Signatures
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class TrunkClient(TrunkEnd):
     """To the gateway at ``address``.
 
     ``on_settled`` is called once: with None when events can be sent, or with what was wrong:
-    ``trunk_opening.NotSpokenError`` where no trunk is spoken there. ``on_ended`` is called once
+    ``trunk_opening.NotSpokenError`` if no trunk is spoken there. ``on_ended`` is called once
     when no new events can be sent any more.
     """
 
@@ -77,8 +77,9 @@ class TrunkClient(TrunkEnd):
         on_settled: Callable[[Exception | None], None],
         on_ended: Callable[["TrunkClient"], None],
         ping_s: float = PING_S,
+        stall_s: float = STALL_S,
     ) -> None:
-        super().__init__(ping_s)
+        super().__init__(ping_s, stall_s)
         self.address = address
         self._signatures = signatures
         self._on_settled: Callable[[Exception | None], None] | None = on_settled
@@ -154,12 +155,12 @@ class TrunkClient(TrunkEnd):
         """Send an event, unless its caller has gone."""
         if relay.invocation.answered:
             return
+        payload = relay.invocation.payload
+        head = encode_event_head(relay.describe(), len(payload))
         self._last_stream += 1
         stream = AskedStream(self, relay, self._last_stream)
         self._streams[self._last_stream] = stream
         relay.connection = stream
-        payload = relay.invocation.payload
-        head = encode_event_head(relay.describe(), len(payload))
         self.sender.send_message(stream, frames.EVENT, head, payload)
         if self._last_stream >= STREAM_MAX:
             self._leave()
@@ -178,15 +179,22 @@ class TrunkClient(TrunkEnd):
             self.write(frames.encode_credit(stream.stream, count))
 
     def lost(self, error: Exception | None) -> None:
-        """The connection is gone, and so are the outcomes that were still to come."""
+        """The connection is gone, and so are the outcomes that were still to come.
+
+        Where the owner broke a rule an event that was sent may have begun: that was not read.
+        """
         super().lost(error)
         self._settle(ConnectionResetError(f"the connection was lost: {error}"))
         self._leave()
         streams, self._streams = self._streams, {}
         for stream in streams.values():
+            may_have_begun = self.is_broken and not stream.is_waiting
             stream.forget()
             try:
-                stream.relay.fail(f"the connection was lost: {error}", unreachable=True)
+                if may_have_begun:
+                    stream.relay.finish(Dropped())
+                else:
+                    stream.relay.fail(f"the connection was lost: {error}", unreachable=True)
             except Exception:
                 logger.exception("request %s cannot go on", stream.relay.invocation.request_id)
 
@@ -258,7 +266,23 @@ class TrunkClient(TrunkEnd):
         else:
             raise MalformedRelayError("part of no answer")
 
+    def list_held_up(self) -> list[Outgoing]:
+        """Those whose event waits for credit, or whose outcome is still arriving."""
+        return [one for one in self._streams.values() if one.is_waiting or one.answer_head]
+
+    def give_up(self, stream: Outgoing) -> None:
+        """An event that the owner does not take may be sent again; an outcome is dropped."""
+        asked = self._streams.get(stream.stream)
+        if asked is None:
+            return
+        if asked.is_waiting:
+            self.cancel(asked)
+            asked.relay.fail("it takes nothing more of the event", unreachable=False)
+        else:
+            self._give_up(asked, TimeoutError("nothing more of it has come"))
+
     def _add_piece(self, stream: AskedStream, piece: bytes) -> None:
+        stream.moved += 1
         stream.answer_bytes -= len(piece)
         if stream.answer_bytes < 0:
             raise MalformedRelayError("more of a payload than was announced")
@@ -287,7 +311,7 @@ class TrunkClient(TrunkEnd):
         stream.relay.fail(reason, unreachable=False)
 
     def _give_up(self, stream: AskedStream, error: Exception) -> None:
-        """What came is no answer, or one that cannot be passed on; the event may have run."""
+        """What came is not an answer, or one that cannot be passed on; the event may have run."""
         relay = stream.relay
         logger.error(
             "request %s: %s gave a reply that cannot be used: %r",

@@ -1,8 +1,8 @@
 """The trunks that other gateways have opened to this one.
 
-Contract: docs/forwarding.md. A connection that has not proved in OPENING_S to come from a gateway
-is cut; an address has UNPROVED_MAX of those at a time. ``go_away`` asks for no new events, and
-``wait_idle`` returns when those that run have been answered.
+Contract: docs/forwarding.md. A connection that has not proved within OPENING_S that it comes from a
+gateway is closed; an address may have UNPROVED_MAX of those at a time. ``go_away`` asks for no new
+events, and ``wait_idle`` returns when the running ones have been answered.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Final
 from kubelambda.core.wire import trunk_opening
 from kubelambda.core.wire.relay import RelayRequest
 from kubelambda.gateway.peers.served_stream import ServedStream
-from kubelambda.gateway.peers.trunk import TrunkProtocol
+from kubelambda.gateway.peers.trunk import PING_S, STALL_S, TrunkProtocol
 from kubelambda.gateway.peers.trunk_server import Budget, TrunkServer
 from kubelambda.process.signatures import Signatures
 
@@ -30,7 +30,7 @@ class TrunkListener:
     """A driver of ``trunk_server.TrunkKeeper``.
 
     ``address`` is the one that other gateways dial. ``serve`` runs an event; ``serve_http`` takes a
-    connection that is no trunk, with what has been received on it.
+    connection that is not a trunk, with what has been received on it.
     """
 
     def __init__(
@@ -39,11 +39,15 @@ class TrunkListener:
         *,
         address: str,
         budget: Budget,
+        answers: Budget,
         serve: ServeStream,
         serve_http: ServeHttp,
+        stall_s: float = STALL_S,
     ) -> None:
+        self._stall_s = stall_s
         self.address = address
         self.budget = budget
+        self.answers = answers
         self.serve = serve
         self.serve_http = serve_http
         self.prove = signatures.prove
@@ -63,7 +67,7 @@ class TrunkListener:
         if sum(one.peer == address for one in self._unproved) >= UNPROVED_MAX:
             transport.abort()
             return
-        trunk = TrunkServer(self, address)
+        trunk = TrunkServer(self, address, PING_S, self._stall_s)
         loop = asyncio.get_running_loop()
         self._unproved[trunk] = loop.call_later(OPENING_S, self._expire, trunk)
         protocol = TrunkProtocol(trunk)
@@ -72,7 +76,7 @@ class TrunkListener:
         protocol.data_received(received)
 
     def go_away(self) -> None:
-        """This gateway is stopping: new events shall go elsewhere."""
+        """This gateway is stopping: ask the others to send new events elsewhere."""
         self._is_leaving = True
         for trunk in self._open:
             trunk.go_away()

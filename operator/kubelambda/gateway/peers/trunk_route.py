@@ -1,9 +1,9 @@
 """How events get to the gateway at one address: over a trunk, or in the older form.
 
 Contract: docs/forwarding.md. Events wait while the trunk is being opened, CONNECT_S at most, and
-fail together where it cannot be. Dialling again waits longer after each failure. A gateway that
-answers the opening with anything but a trunk is of the release before: it gets events in the older
-form, and is asked again every OLDER_S.
+fail together if it cannot be opened. The wait before dialling again grows with each failure. A
+gateway that answers the opening with anything but a trunk is of the previous release: it gets
+events in the older form, and a trunk is tried again every OLDER_S.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from kubelambda.core.backoff import add_jitter, exponential_delay_s
 from kubelambda.core.wire.trunk_opening import NotSpokenError
 from kubelambda.gateway.peers.http_forwarder import CONNECT_S, HttpForwarder
 from kubelambda.gateway.peers.relay import Relay
-from kubelambda.gateway.peers.trunk import TrunkProtocol
+from kubelambda.gateway.peers.trunk import PING_S, TrunkProtocol
 from kubelambda.gateway.peers.trunk_client import TrunkClient
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
@@ -26,7 +26,7 @@ OLDER_S: Final = 30.0
 RETRY_S_MIN: Final = 0.1
 RETRY_S_MAX: Final = 2.0
 STEADY_S: Final = 5.0
-"""A trunk that has lasted so long is dialled again at once when it is lost."""
+"""A trunk that lasted this long is dialled again at once when it is lost."""
 
 
 class TrunkRoute:
@@ -39,7 +39,9 @@ class TrunkRoute:
         supervisor: Supervisor,
         older: HttpForwarder,
         chance: Callable[[], float],
+        stall_s: float,
     ) -> None:
+        self._stall_s = stall_s
         self.address = address
         self._signatures = signatures
         self._supervisor = supervisor
@@ -115,8 +117,11 @@ class TrunkRoute:
             if not settled.done():
                 settled.set_result(error)
 
-        trunk = TrunkClient(self.address, self._signatures, settle, self._end)
+        trunk = TrunkClient(
+            self.address, self._signatures, settle, self._end, PING_S, self._stall_s
+        )
         host, _, port = self.address.rpartition(":")
+        error: Exception | None = ConnectionAbortedError("given up")
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._loop.create_connection(lambda: TrunkProtocol(trunk), host, int(port))
@@ -125,7 +130,7 @@ class TrunkRoute:
         except (OSError, TimeoutError, ValueError) as failure:
             error = failure
         finally:
-            if not settled.done() or settled.cancelled():
+            if error is not None:  # given up at whatever moment, even once it was open
                 trunk.abort()
         if error is None:
             self._opened(trunk)

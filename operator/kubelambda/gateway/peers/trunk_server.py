@@ -2,7 +2,9 @@
 
 Contract: docs/forwarding.md. Nothing is taken before the other gateway has proved itself. When the
 connection ends, the callers of all its events count as gone. The bytes of payloads are charged to a
-budget until their events are answered; an event for which there is no room is refused.
+budget until their events are answered; an event for which there is no room is refused. Answers that
+have to wait are charged to another one; where that is full and the other gateway has taken nothing
+for UNTAKEN_S, an answer is lost.
 """
 
 import asyncio
@@ -14,24 +16,27 @@ from kubelambda.core.capacity.client_limits import SMALL_BODY_BYTES
 from kubelambda.core.wire import trunk_frames as frames
 from kubelambda.core.wire import trunk_opening
 from kubelambda.core.wire.relay import MalformedRelayError, RelayRequest
+from kubelambda.core.wire.trunk_flow import Outgoing
 from kubelambda.core.wire.trunk_frames import TrunkProtocolError
 from kubelambda.core.wire.trunk_messages import decode_event_head
 from kubelambda.gateway.peers.served_stream import ServedStream
-from kubelambda.gateway.peers.trunk import PING_S, TrunkEnd
+from kubelambda.gateway.peers.trunk import PING_S, STALL_S, TrunkEnd
 
 logger = logging.getLogger(__name__)
 
 STREAMS_MAX: Final = 10_000
 """Events of one gateway that are in flight here; one more is refused."""
+UNTAKEN_S: Final = 1.0
 MALFORMED: Final = 400
+TOO_SLOW: Final = 408
 NO_ROOM: Final = 503
 
 
 class Budget(Protocol):
-    """What the payloads of all events may hold (``gateway.http.body_budget``)."""
+    """What the payloads of all events, or all answers, may hold (``gateway.http.body_budget``)."""
 
     def hold(self, address: str, count: int, *, is_small: bool = False) -> bool:
-        """Charge ``count`` bytes to ``address``; False where there is no room for them."""
+        """Charge ``count`` bytes to ``address``; False if there is no room for them."""
         ...
 
     def let_go(self, address: str, count: int) -> None:
@@ -52,6 +57,11 @@ class TrunkKeeper(Protocol):
         """For the payloads of their events."""
         ...
 
+    @property
+    def answers(self) -> Budget:
+        """For the answers that wait until other gateways take them."""
+        ...
+
     def prove(self, text: str) -> str:
         """A proof of this gateway."""
         ...
@@ -69,7 +79,7 @@ class TrunkKeeper(Protocol):
         ...
 
     def ended(self, trunk: "TrunkServer") -> None:
-        """The connection is gone, or is no trunk."""
+        """The connection is gone, or is not a trunk."""
         ...
 
     def emptied(self) -> None:
@@ -77,15 +87,17 @@ class TrunkKeeper(Protocol):
         ...
 
     def serve_http(self, transport: asyncio.Transport, received: bytes) -> None:
-        """A connection that began with ``received`` is no trunk."""
+        """A connection that began with ``received`` is not a trunk."""
         ...
 
 
 class TrunkServer(TrunkEnd):
     """From the gateway at the address ``peer``, which has no port."""
 
-    def __init__(self, keeper: TrunkKeeper, peer: str, ping_s: float = PING_S) -> None:
-        super().__init__(ping_s)
+    def __init__(
+        self, keeper: TrunkKeeper, peer: str, ping_s: float = PING_S, stall_s: float = STALL_S
+    ) -> None:
+        super().__init__(ping_s, stall_s)
         self._keeper = keeper
         self.peer = peer
         self._opening = b""
@@ -93,6 +105,9 @@ class TrunkServer(TrunkEnd):
         """What the other gateway's proof has to cover."""
         self.is_proved = False
         self._last_stream = 0
+        self._kept = 0
+        """Bytes of the answers that wait."""
+        self._waits_since = 0.0
         self._streams: dict[int, ServedStream] = {}
 
     def describe(self) -> str:
@@ -191,7 +206,7 @@ class TrunkServer(TrunkEnd):
             raise TrunkProtocolError(f"frame 0x{frame_type:02x} has no place in an event")
 
     def take_proof(self, payload: bytes) -> None:
-        """Take events from here on; TrunkProtocolError where the proof is wrong or a second one."""
+        """Take events from here on; TrunkProtocolError if the proof is wrong or a second one."""
         proof = payload.decode("ascii", "replace")
         if self.is_proved or not self._keeper.is_proof(proof, self._covered):
             raise TrunkProtocolError("it has not proved to be a gateway")
@@ -235,6 +250,7 @@ class TrunkServer(TrunkEnd):
         if count > stream.missing or not stream.incoming.receive(count):
             raise TrunkProtocolError("more of a payload than was announced or allowed")
         stream.missing -= count
+        stream.moved += 1
         if count and not self._hold(stream, count):
             return
         stream.pieces.append(piece)
@@ -250,12 +266,42 @@ class TrunkServer(TrunkEnd):
         stream.break_off(frames.encode_refusal(stream.stream, NO_ROOM))
         return False
 
+    def list_held_up(self) -> list[Outgoing]:
+        """Those whose event is still arriving, or whose answer waits for credit."""
+        return [one for one in self._streams.values() if one.missing or one.is_waiting]
+
+    def give_up(self, stream: Outgoing) -> None:
+        """Refuse an event that does not arrive; let go of an answer that nobody takes."""
+        served = self._streams.get(stream.stream)
+        if served is None:
+            return
+        if served.missing:
+            served.break_off(frames.encode_refusal(served.stream, TOO_SLOW))
+        else:
+            self.write(frames.encode_frame(frames.LOST, served.stream))
+            self._leave(served)
+
     # for its streams
+
+    def keep(self, stream: ServedStream, count: int) -> bool:
+        """Charge an answer of ``count`` bytes that waits; False where it is to be let go."""
+        now = self._loop.time()
+        if not self._kept:
+            self._waits_since = now
+        if self._keeper.answers.hold(self.peer, count):
+            stream.kept = count
+            self._kept += count
+            return True
+        return now - max(self.credited_at, self._waits_since) <= UNTAKEN_S
 
     def discard(self, stream: ServedStream) -> None:
         """Nothing more is sent or received on it; a second call changes nothing."""
         stream.forget()
         self.release(stream)
+        kept, stream.kept = stream.kept, 0
+        if kept:
+            self._kept -= kept
+            self._keeper.answers.let_go(self.peer, kept)
         if self._streams.pop(stream.stream, None) is not None and not self._streams:
             self._keeper.emptied()
 

@@ -63,14 +63,14 @@ class Assigner:
             _hand_over(environment, invocation)
 
     def accept_parked(self, pool: FunctionPool) -> None:
-        """Accept what is parked, as far as the limits allow by now."""
+        """Accept parked requests, as far as the limits allow by now."""
         while pool.parked and not self._slots.find_throttle(pool):
             invocation = pool.parked.popleft()
             invocation.stop_timer()
             self._accept(pool, invocation)
 
     def refuse_hopeless(self, pool: FunctionPool) -> None:
-        """Refuse what waits, where no environment can serve it any more."""
+        """Refuse waiting requests, if no environment can serve them any more."""
         refusal = pool.find_refusal()
         if refusal is not None:
             for invocation in pool.take_pending():
@@ -113,7 +113,7 @@ class Assigner:
             self._refuse(pool, invocation, throttled(reason))
 
     def _reattach(self, pool: FunctionPool, invocation: Invocation) -> bool:
-        """Whether the very event runs already, or ran at a gateway that is gone."""
+        """Whether this event is already running, or ran at a gateway that is gone."""
         running = pool.find_running(invocation.request_id)
         if running is not None:
             running.share(invocation)
@@ -148,7 +148,7 @@ class Assigner:
 
 
 def _hand_over(environment: Environment, invocation: Invocation) -> None:
-    """Where that fails the environment is ended: the event is answered and its slot comes back."""
+    """If that fails the environment is ended: the event is answered and its slot comes back."""
     try:
         environment.invoke(invocation)
     except Exception:

@@ -27,7 +27,7 @@ WHOLE_S = 300.0
 COALESCE_S = 0.005
 FAILURE_LOG_S = 30.0
 SLICE_FUNCTIONS = 25
-"""After so many functions are gone through or encoded, other tasks get their turn."""
+"""After this many functions have been visited or encoded, other tasks get a turn."""
 
 
 class DemandError(Exception):
@@ -42,7 +42,7 @@ class DemandSource(Protocol):
         ...
 
     def report_of(self, ref: FunctionRef) -> FunctionDemand | None:
-        """The demand of one of them; None where there is none."""
+        """The demand of one of them; None if there is none."""
         ...
 
 
@@ -72,7 +72,7 @@ class DemandReporter:
         self._told: dict[FunctionRef, tuple[FunctionDemand, float]] = {}
         """What the controller knows from the report ``_base``, and when each pool was asked."""
         self._base: int | None = None
-        """The report that the controller holds; None where the next must contain everything."""
+        """The report that the controller holds; None if the next must contain everything."""
         self._sequence = time.time_ns()
         self._whole_at = self._looked_at = 0.0
         self._last_complaint = 0.0

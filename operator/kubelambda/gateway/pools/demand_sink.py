@@ -33,7 +33,7 @@ class HttpDemandSink:
         )
 
     async def report(self, report: DemandReport) -> DemandReply:
-        """One POST; DemandError where the controller does not take it."""
+        """One POST; DemandError if the controller does not take it."""
         body = await _encode(report)
         try:
             reply = await self._client.post(

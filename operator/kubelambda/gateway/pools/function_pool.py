@@ -16,7 +16,7 @@ from kubelambda.gateway.link.environment import Environment
 DURATION_WEIGHT = 0.2
 """The weight of the latest event in the mean."""
 RETRY_NO_ROOM_S = 5
-"""Retry-After where the cluster has no room: room comes when something ends, not at once."""
+"""Retry-After if the cluster has no room: room comes when something ends, not at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,7 +66,7 @@ class FunctionPool:
         self.idle.pop(environment, None)
 
     def find_refusal(self) -> ApiError | None:
-        """Why no request can be served; None where one can, now or after a wait.
+        """Why no request can be served; None if one can, now or after a wait.
 
         An environment that is there serves, whatever keeps others from starting.
         """

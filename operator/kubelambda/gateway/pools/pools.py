@@ -2,7 +2,7 @@
 
 Contract: one pool for each function object that this gateway owns, dropped once nothing is left in
 it; who gets what within a pool is ``assigner``'s. Nothing but a timeout ends an event that runs:
-where its function is changed, given away or deleted, its environment finishes the event first.
+if its function is changed, given away or deleted, its environment finishes the event first.
 Lives on the event loop and does no I/O: frames go out through environments, demand through
 ``notify``.
 """
@@ -28,8 +28,8 @@ HANDOVER_S = 0.3
 class Pools:
     """All functions that this gateway owns; the listener of their environments.
 
-    ``find`` knows the present self of a function: one that was resolved a while ago may have
-    changed, or gone.
+    ``find`` gives a function as it is now: one that was resolved a while ago may have changed or
+    gone.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Pools:
     def update(self, function: Function) -> None:
         """The function has changed: later events go to environments of its new configuration.
 
-        Where it cannot run any more, what waits is told why, as later requests are.
+        If it cannot run any more, waiting requests are told why, as later ones are.
         """
         if function.ref not in self._pools:
             return
@@ -204,7 +204,7 @@ class Pools:
         return list(self._pools)
 
     def report_of(self, ref: FunctionRef) -> FunctionDemand | None:
-        """The demand of one function; None where there is none.
+        """The demand of one function; None if there is none.
 
         Right after a change of owners nothing is said to wait: warm environments are on their way.
         """

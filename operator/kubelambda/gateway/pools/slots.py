@@ -36,7 +36,7 @@ class TakenSlot:
         self._slots = slots
         self._pool = pool
         self._account = account
-        """Empty where it does not count for the account."""
+        """Empty if it does not count for the account."""
 
     def release(self) -> None:
         """Give it back, as it was taken: the function may have changed since."""
@@ -56,7 +56,7 @@ class Slots:
         self._released = asyncio.Event()
 
     def find_throttle(self, pool: FunctionPool) -> str:
-        """Empty where one more invocation may begin, else the throttle's Reason."""
+        """Empty if one more invocation may begin, else the throttle's Reason."""
         function = pool.function
         if function.reserved_concurrency is not None:
             recovering = pool.recovering

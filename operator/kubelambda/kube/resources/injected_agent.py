@@ -23,7 +23,7 @@ class InjectedAgent:
     agent_image: str
     agent_pull_policy: str
     working_directory: str
-    """Where the runtime starts; "." for the image's own, where that could not be read."""
+    """Where the runtime starts; "." for the image's own, if that could not be read."""
     pull_secrets: Sequence[str] = ()
     """Secrets of the function's namespace with registry credentials; the kubelet reads them."""
 

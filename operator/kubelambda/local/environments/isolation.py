@@ -1,8 +1,8 @@
 """Whether this machine lets its user give each environment Lambda's own paths.
 
-Contract: tries once, and changes nothing of the machine. Where the user may have a mount namespace
+Contract: tries once, and changes nothing on the machine. If the user may have a mount namespace
 (root, or unprivileged user namespaces), each agent is started in one and mounts there what nobody
-else sees: /var/task, /opt, a /tmp of its own, and the host names of the sandbox. Where not,
+else sees: /var/task, /opt, a /tmp of its own, and the host names of the sandbox. If not,
 environments see the machine as it is, and ``notice`` says what will not work.
 """
 

@@ -45,7 +45,7 @@ class LocalEnvironment:
     """One agent process and the directory that is its file system."""
 
     pod: str
-    """Its name, where a cluster has the pod's."""
+    """The environment's name, in place of a pod's."""
     ref: FunctionRef
     uid: str
     config_digest: str

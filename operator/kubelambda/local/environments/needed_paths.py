@@ -39,7 +39,7 @@ def list_needed_paths(
 
 
 def find_prefix(program: Path, place: Path) -> Path:
-    """The directory that a program was installed to, or the program where that is ``place``."""
+    """The directory that a program was installed to, or the program if that is ``place``."""
     directory = program.parent
     prefix = directory.parent if directory.name in PROGRAM_DIRECTORIES else directory
     return prefix if place in prefix.parents else program

@@ -1,7 +1,7 @@
 """The variables that an agent of local mode is started with.
 
 Contract: what a pod's agent gets on a cluster (runtimes/README.md), with paths of this machine. Of
-the user's own environment it gets INHERITED_VARIABLES and, where the code comes from S3, what
+the user's own environment it gets INHERITED_VARIABLES and, if the code comes from S3, what
 begins with S3_PREFIX; nothing else.
 """
 

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -99,15 +99,24 @@ def build_reader(receiver: FakeReceiver, limits: ClientLimits | None = None) -> 
     return RequestReader(receiver, rule_of, limits or ClientLimits())
 
 
-def read(pieces: Sequence[bytes]) -> tuple[Conversation, FakeReceiver]:
-    """Feed ``pieces`` to a new reader, as long as it takes them."""
+def read(
+    pieces: Sequence[bytes], *, beside_an_error: bool = False
+) -> tuple[Conversation, FakeReceiver]:
+    """Feed ``pieces`` to a new reader, as long as it takes them.
+
+    ``beside_an_error`` does so while another exception is being handled, which then is the context
+    of whatever is raised, as after a coroutine that mypyc has compiled (ADR 10).
+    """
 
     async def feed() -> tuple[Conversation, FakeReceiver]:
         receiver, refused = FakeReceiver(), None
         reader = build_reader(receiver)
         for piece in pieces:
             try:
-                reader.feed(piece)
+                if beside_an_error:
+                    feed_beside_an_error(reader.feed, piece)
+                else:
+                    reader.feed(piece)
             except RefusedError as error:
                 refused = error.status
         reader.stop()
@@ -118,6 +127,13 @@ def read(pieces: Sequence[bytes]) -> tuple[Conversation, FakeReceiver]:
         return Conversation(made, refused), receiver
 
     return asyncio.run(feed())
+
+
+def feed_beside_an_error(feed: Callable[[bytes], None], piece: bytes) -> None:
+    try:
+        {}["another one"]
+    except KeyError:
+        feed(piece)
 
 
 def split(data: bytes, places: Sequence[int]) -> list[bytes]:

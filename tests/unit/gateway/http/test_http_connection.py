@@ -12,8 +12,9 @@ from kubelambda.core.capacity.client_limits import ClientLimits
 from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.gateway.http.connection import PIPELINE_MAX, HttpConnection
 from kubelambda.gateway.http.request import Request
+from kubelambda.gateway.http.request_reader import BodyRule
 from kubelambda.gateway.invoke.failure import answer_failure
-from unit.gateway.http.reading import parse, rule_of, split
+from unit.gateway.http.reading import feed_beside_an_error, parse, rule_of, split
 from unit.gateway.http.transports import FakeTransport
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -364,3 +365,28 @@ async def test_a_client_that_ends_its_side_may_wait_and_a_gateway_that_does_so_h
     served = Served(keeps_half_closed=keeps)
     served.receive(post(b"/limit/5", b"abcde"))
     assert served.connection.eof_received() is keeps  # False: the transport closes itself
+
+
+@pytest.mark.parametrize("beside_an_error", [False, True])
+async def test_what_the_connection_itself_refuses_has_its_own_status(beside_an_error: bool) -> None:
+    """It raises within the parser, whose error may name another one as its context (ADR 10)."""
+    crowded = Served()
+    crowded.connection.data_received(post(b"/limit/0"))
+    requests = post(b"/limit/0") * (PIPELINE_MAX + 1)
+    homeless = HttpConnection(
+        lambda request: None,
+        lambda method, path, headers: BodyRule(100, is_upload=True),
+        Connections(),
+        on_failure=answer_failure,
+    )
+    transport = FakeTransport()
+    homeless.connection_made(transport)
+    for connection, data in ((crowded.connection, requests), (homeless, post(b"/", b"upload"))):
+        if beside_an_error:
+            feed_beside_an_error(connection.data_received, data)
+        else:
+            connection.data_received(data)
+    for number in range(PIPELINE_MAX + 1):
+        crowded.requests[number].respond(200, [])
+    assert crowded.statuses == [200] * (PIPELINE_MAX + 1) + [400]
+    assert transport.written.startswith(b"HTTP/1.1 503 ")

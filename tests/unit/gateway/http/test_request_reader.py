@@ -64,15 +64,17 @@ def test_a_message_is_one_request_and_the_next_one_is_read_after_it(
     assert receiver.invitations == 0
 
 
+@pytest.mark.parametrize("beside_an_error", [False, True])
 @pytest.mark.parametrize("cut", ["whole", "each byte"])
 @pytest.mark.parametrize("limit", [0, 1, DRAIN_BYTES_MAX])
 def test_a_body_too_long_to_be_read_is_one_request_and_nothing_after_it_is_read(
-    limit: int, cut: str
+    limit: int, cut: str, beside_an_error: bool
 ) -> None:
     """Its rest is no request, however much it looks like one."""
     hidden = NEXT * (BIG // len(NEXT) + 1)
     data = encode(limit, b"Content-Length: %d" % len(hidden), rest=hidden) + NEXT
-    made, _ = read(split(data, range(len(data)) if cut == "each byte" else []))
+    pieces = split(data, range(len(data)) if cut == "each byte" else [])
+    made, _ = read(pieces, beside_an_error=beside_an_error)
     path = b"/limit/%d" % limit
     assert made.requests == [Read(path, b"", limit, unread=True, keep_alive=False)]
     assert made.refused is None
@@ -139,11 +141,13 @@ def test_a_client_of_http_1_0_is_not_invited() -> None:
     }.values(),
 )
 @pytest.mark.parametrize("before", [b"", NEXT], ids=["first", "second"])
+@pytest.mark.parametrize("beside_an_error", [False, True])
 def test_what_is_refused_is_no_request_and_ends_the_reading(
-    before: bytes, status: int, data: bytes
+    before: bytes, status: int, data: bytes, beside_an_error: bool
 ) -> None:
     pieces = split(before + data, range(0, len(data), 7_000))
-    made, _ = read([*pieces, *[b"a" * 30_000] * 3] if status == 431 else [*pieces, NEXT])
+    more = [b"a" * 30_000] * 3 if status == 431 else [NEXT]
+    made, _ = read([*pieces, *more], beside_an_error=beside_an_error)
     assert made.refused == status
     assert made.requests == ([SERVED_NEXT] if before else [])
 

@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import time
+from contextlib import ExitStack
+from functools import partial
 
 import pytest
 import uvloop
@@ -14,6 +17,7 @@ from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.event_deadlines import LOOK_S, EventDeadlines
 from unit.functions import make_function
 from unit.jumping_loop import on_jumping_loop, run_jumping
+from unit.socket_pair import SocketPair
 
 ROUNDED_S = 0.0011
 """A millisecond, and what floats make of it."""
@@ -127,6 +131,43 @@ async def test_one_that_cannot_be_answered_holds_up_no_other(
     watched.begin("other", 1.0)
     await asyncio.sleep(1.1)
     assert list(watched.answered_at) == ["other"]
+
+
+def test_an_answer_that_came_while_the_process_stood_still_counts() -> None:
+    """After what it reads uvloop runs the timers that are due, before it reads what came then."""
+
+    async def run() -> dict[str, float]:
+        watched = Watched()
+        with ExitStack() as stack:
+            agent, other = (SocketPair(stack) for _ in range(2))
+            in_time = watched.begin("in time", 0.05)
+            watched.begin("never", 0.05)
+
+            def stand_still() -> None:
+                other.ours.recv(1)
+                agent.theirs.send(b"the answer")
+                time.sleep(0.3)
+
+            agent.on_readable(partial(watched.deadlines.discard, in_time))
+            other.on_readable(stand_still)
+            other.theirs.send(b"something")
+            await asyncio.sleep(0.5)
+        return watched.answered_at
+
+    assert list(uvloop.run(run())) == ["never"]
+
+
+@on_jumping_loop
+async def test_a_loop_that_is_always_late_answers_all_the_same() -> None:
+    """It is put off once: a machine without time must not make time-outs end."""
+    watched = Watched()
+    watched.begin("one", 1.0)
+    for _ in range(20):
+        await asyncio.sleep(2.0)
+        watched.deadlines._look()
+        if watched.answered_at:
+            break
+    assert watched.answered_at["one"] <= 6.0
 
 
 def test_on_uvloop_no_event_is_late_before_its_time() -> None:

@@ -57,6 +57,7 @@ class Owner:
             Signatures(KEY),
             address=self.member.address,
             budget=BodyBudget(10_000_000),
+            answers=BodyBudget(10_000_000),
             serve=self._serve,
             serve_http=lambda transport, received: transport.abort(),
         )
@@ -124,6 +125,22 @@ async def test_all_events_for_one_gateway_go_over_one_connection(
     asked.append(asker.forward(owner.member))
     await asked[-1][1].wait()
     assert (owner.connections, len(owner.served)) == (1, 21)
+
+
+async def test_a_gateway_that_is_dropped_while_it_is_dialled_keeps_no_connection(
+    owner: Owner, asker: Asker
+) -> None:
+    """At whatever moment of the opening that happens."""
+    for rounds in range(60):
+        asker.forward(owner.member)
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        asker.forwarder.drop(owner.member.address)
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        while owner.listener._open or owner.listener._unproved:
+            await asyncio.sleep(0.01)
 
 
 async def test_two_gateways_that_ask_each_other_have_a_connection_each_way() -> None:

@@ -226,9 +226,13 @@ async def test_waiting_for_an_epoch_ends_with_the_view_or_with_the_time() -> Non
     membership = network.add("a", alone=True)
     waiting = asyncio.create_task(membership.wait_for_epoch(NOW_MS, 60.0))
     await asyncio.sleep(0)
+    assert not waiting.done()
     membership.start()
-    await waiting
+    async with asyncio.timeout(30):
+        await waiting
+    assert membership.view.epoch == NOW_MS
     await membership.wait_for_epoch(NOW_MS + 1, 0.01)
+    assert membership.view.epoch == NOW_MS
 
 
 def test_m7_a_gateway_that_stood_still_counts_as_dead_until_a_later_round_has_ended() -> None:

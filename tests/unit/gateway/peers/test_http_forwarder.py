@@ -143,6 +143,21 @@ async def test_a_reply_that_cannot_be_used_closes_the_callers_connection(
     assert world.failures == []
 
 
+async def test_why_a_reply_cannot_be_used_is_logged_whatever_else_is_handled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What was raised before may be the context of the parser's error (ADR 10)."""
+    world = World()
+    world.forward()
+    reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n"
+    try:
+        {}["another one"]
+    except KeyError:
+        await world.reply(reply + b"x" * (RESPONSE_BYTES_MAX + 1))
+    assert "a reply over the limit" in caplog.text
+    assert "another one" not in caplog.text
+
+
 async def test_a_lost_connection_is_told_with_whether_the_event_had_begun() -> None:
     for begun in (False, True):
         world = World()

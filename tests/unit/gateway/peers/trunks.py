@@ -76,10 +76,12 @@ class Pair:
         self.failures: list[RelayFailure] = []
         self.http: list[bytes] = []
         self.budget = BodyBudget(50_000_000)
+        self.answers = BodyBudget(50_000_000)
         self.listener = TrunkListener(
             Signatures(KEY),
             address=OWNER.address,
             budget=self.budget,
+            answers=self.answers,
             serve=self._serve,
             serve_http=lambda transport, received: self.http.append(received),
         )
