@@ -106,7 +106,7 @@ def start_cold(
     """First invocations of new functions, the languages in turn."""
     for number in range(COLD_STARTS):
         for name, spec in specs.items():
-            function = f"cold-{name}-{number}"
+            function = name_function("cold", name, str(number))
             target.put(function, "", **spec)
             reply = client.invoke(function, COUNT, tail=True)
             target.drop(function)
@@ -125,14 +125,19 @@ def run_warm(
 ) -> list[list[float]]:
     """Rounds of each language, in turn with the floor's, which are given back."""
     for name, spec in specs.items():
-        target.put(f"warm-{name}", "", **spec)
-        call(client, f"warm-{name}", WARM_UP)
+        target.put(name_function("warm", name), "", **spec)
+        call(client, name_function("warm", name), WARM_UP)
     echoed = []
     for _ in range(ROUNDS):
         echoed.append([floor.post("/echo", COUNT).seconds * 1000 for _ in range(CALLS)])
         for name, one in found.items():
-            one.rounds.append(call(client, f"warm-{name}", CALLS))
+            one.rounds.append(call(client, name_function("warm", name), CALLS))
     return echoed
+
+
+def name_function(*parts: str) -> str:
+    """A LambdaFunction's name holds no dot, and identifiers do."""
+    return "-".join(parts).replace(".", "-")
 
 
 def call(client: Client, function: str, count: int) -> list[float]:
