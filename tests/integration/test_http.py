@@ -111,6 +111,7 @@ async def test_what_is_no_operation_is_404(installation: Installation, request_l
     answer = await installation.converse(request_line + HOST + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 404")
     assert b"UnknownOperationException" in answer
+    assert b"functions are made and changed as LambdaFunction objects" in answer, "not by the API"
 
 
 async def test_every_answer_carries_a_request_id(installation: Installation) -> None:

@@ -284,7 +284,7 @@ def test_a_bad_document_is_named_and_the_good_ones_are_served(tmp_path: Path, st
     )
     process = start(tmp_path, "--port", port, "--state", tmp_path / "state")
     banner = read_until(process, "Ctrl-C")
-    assert re.search(r"not served: .*bad\.yaml: spec\.memorySize: ", banner)
+    assert re.search(r"not served: .*bad\.yaml: bad: spec\.memorySize: ", banner)
     assert re.search(r"other  not available here: .*erlang27", banner)
     assert banner.count("bad.yaml") == 1, "once, clearly"
     assert invoke(port) == "one"

@@ -1,7 +1,8 @@
 """The message for the author of an object that a model refuses.
 
 Contract: pure; never quotes a value, which may be a secret. A field that does not exist is named
-together with the one that was probably meant.
+together with the one that was probably meant. The verdict is pydantic's; the words are for somebody
+who writes YAML and has never seen the model.
 """
 
 import difflib
@@ -9,17 +10,30 @@ from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 _UNKNOWN_FIELD = "extra_forbidden"
+_NO_OBJECT = "model_type"
+_SENTENCES = {
+    "missing": "is missing",
+    "string_type": "must be text; numbers, true and false need quotes",
+    "int_type": "must be a whole number, without quotes or a unit",
+    "bool_type": "must be true or false, without quotes",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be pairs of a name and a value",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+}
+"""What is said instead of pydantic's message, by the type of its error; the rest stays."""
 Place = tuple[int | str, ...]
 
 
 def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
     """All findings as ``path: message`` pairs; ``model`` is what the object should have been."""
     findings = error.errors(include_url=False, include_input=False)
-    return "; ".join(
-        _describe(finding["loc"], finding["type"], finding["msg"], model) for finding in findings
-    )
+    return "; ".join(_describe(finding, model) for finding in findings)
 
 
 def find_similar(word: str, words: Iterable[str]) -> str:
@@ -29,14 +43,18 @@ def find_similar(word: str, words: Iterable[str]) -> str:
     return by_lower[near[0]] if near else ""
 
 
-def _describe(place: Place, kind: str, message: str, model: type[BaseModel]) -> str:
+def _describe(finding: ErrorDetails, model: type[BaseModel]) -> str:
+    place, kind = finding["loc"], finding["type"]
     path = ".".join(str(part) for part in place)
-    if kind != _UNKNOWN_FIELD:
-        return f"{path}: {message}"
-    owner = _find_owner(model, place[:-1])
-    similar = find_similar(str(place[-1]), _list_names(owner)) if owner else ""
-    hint = f"; did you mean {similar}?" if similar else ""
-    return f"{path}: there is no such field{hint}"
+    if kind == _UNKNOWN_FIELD:
+        owner = _find_owner(model, place[:-1])
+        similar = find_similar(str(place[-1]), _list_names(owner)) if owner else ""
+        hint = f"; did you mean {similar}?" if similar else ""
+        return f"{path}: there is no such field{hint}"
+    if kind == _NO_OBJECT and (wanted := _find_owner(model, place)):
+        return f"{path}: must have fields of its own: {', '.join(_list_names(wanted))}"
+    sentence = _SENTENCES.get(kind)
+    return f"{path}: {sentence.format(**finding.get('ctx', {})) if sentence else finding['msg']}"
 
 
 def _find_owner(model: type[BaseModel], place: Place) -> type[BaseModel] | None:

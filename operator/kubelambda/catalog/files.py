@@ -42,6 +42,7 @@ from kubelambda.catalog.stand_ins import (
     build_stand_in,
     derive_uid,
     find_layer_reference,
+    find_name,
     search_documents,
 )
 from kubelambda.core.model.code import ConfigMapFiles, InlineFiles
@@ -88,7 +89,7 @@ def _collect_documents(
         problem, kind = find_unknown_kind(document), document.get("kind")
         if problem:
             meant = {**document, "kind": find_meant_kind(document)}
-            problems.append(_build_problem(path, problem, meant))
+            problems.append(_build_document_problem(path, problem, meant))
         elif kind in CLUSTER_KINDS:
             remarks.append(Remark(path, f"a {kind} means nothing in local mode"))
     return documents
@@ -105,6 +106,10 @@ def _build_problem(path: Path, message: str, *documents: Document) -> Problem:
     """``documents`` are those that cannot be served because of the problem."""
     stand_ins = [build_stand_in(document, f"{path}: {message}") for document in documents]
     return Problem(path, message, tuple(stand_in for stand_in in stand_ins if stand_in is not None))
+
+
+def _build_document_problem(path: Path, message: str, document: Document) -> Problem:
+    return replace(_build_problem(path, message, document), subject=find_name(document))
 
 
 def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectKey, Document]:
@@ -128,7 +133,8 @@ def _collect_layers(
         try:
             admitted = LambdaLayer.model_validate(document)
         except ValidationError as error:
-            problems.append(Problem(path, describe_errors(error, LambdaLayer)))
+            message = describe_errors(error, LambdaLayer)
+            problems.append(Problem(path, message, subject=find_name(document)))
             layers.refuse(document, str(problems[-1]))
             continue
         version = build_layer_version(_dump(admitted))
@@ -186,7 +192,7 @@ def _admit(
     try:
         admitted = LambdaFunction.model_validate(document)
     except ValidationError as error:
-        return _build_problem(path, describe_errors(error, LambdaFunction), document)
+        return _build_document_problem(path, describe_errors(error, LambdaFunction), document)
     try:
         function = resolve_values(_with_code(_build(admitted), objects), objects)
     except (UnreadableError, ValueMissingError) as error:

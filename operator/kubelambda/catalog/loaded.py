@@ -19,9 +19,11 @@ class Problem:
     message: str
     functions: tuple[Function, ...] = ()
     """Stand-ins for what the document would have been, to tell its callers."""
+    subject: str = ""
+    """The document's ``metadata.name``, since a file may hold many; empty if it concerns all."""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return ": ".join(filter(None, (str(self.path), self.subject, self.message)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,13 +30,20 @@ def derive_uid(namespace: str, name: str) -> str:
     return str(uuid.uuid5(_UID_NAMESPACE, f"{namespace}/{name}"))
 
 
+def find_name(document: Mapping[str, Any]) -> str:
+    """``metadata.name`` of ``document``; empty if it has none."""
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
 def build_stand_in(document: Mapping[str, Any], message: str) -> Function | None:
     """The stand-in for the function of ``document``; None if it does not say which one it is."""
     metadata, spec = document.get("metadata"), document.get("spec")
     if document.get("kind") != "LambdaFunction" or not isinstance(metadata, Mapping):
         return None
-    name = metadata.get("name")
-    if not isinstance(name, str):
+    name = find_name(document)
+    if not name:
         return None
     namespace = str(metadata.get("namespace") or DEFAULT_NAMESPACE)
     ref = FunctionRef(namespace, name)

@@ -4,7 +4,7 @@ Contract: a role's modules are imported by its own command only, so that a gatew
 only the controller needs. A mistake that the user can correct ends with one line and exit code 2.
 """
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -32,11 +32,33 @@ app = typer.Typer(
     help="AWS Lambda functions on your own Kubernetes.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.add_typer(local_app, name="local")
 app.add_typer(package_app, name="package")
 app.add_typer(crds_app, name="crds")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(read_build_info())
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="The same as the command version.",
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 @app.command()

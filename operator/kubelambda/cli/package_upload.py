@@ -26,8 +26,8 @@ def upload(endpoint_url: str, content: bytes) -> str:
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise CommandError(
-            f"cannot upload to {endpoint_url}: {error}; name the gateway or local mode that runs "
-            "with --endpoint-url"
+            f"cannot upload to {endpoint_url}: {error}; is a gateway or local mode running there? "
+            "--endpoint-url chooses another one"
         ) from error
     finally:
         connection.close()

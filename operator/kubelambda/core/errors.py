@@ -172,5 +172,10 @@ def not_built(message: str) -> ApiError:
 
 
 def unknown_operation() -> ApiError:
-    """404 for a path or method that is not an operation."""
-    return ApiError(404, "UnknownOperationException", "Unknown operation")
+    """404 for a path or method that is not an operation of this release."""
+    return ApiError(
+        404,
+        "UnknownOperationException",
+        "Unknown operation: kubelambda serves Invoke, InvokeWithResponseStream and InvokeAsync; "
+        "functions are made and changed as LambdaFunction objects",
+    )

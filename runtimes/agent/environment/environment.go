@@ -148,7 +148,7 @@ func (e *Environment) Abandon(conn *link.Conn) {
 func (e *Environment) Leave(now bool, reason string) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	e.options.Log("the gateway lets this environment go: %s", cut(reason))
+	e.options.Log("the gateway ends this environment: %s", cut(reason))
 	e.leaving = true
 	if now || e.mayEnd() {
 		e.end()

@@ -31,7 +31,7 @@ type Handler interface {
 	Invoke(event Event) error
 	// Rests says that there is nothing to do until the gateway sends something.
 	Rests() bool
-	// Leave means: finish the event in flight and end. reason is empty for a drain.
+	// Leave means: finish the event in flight and end; reason, in words, goes to the log.
 	Leave(now bool, reason string)
 	// Alive means that everything sent before the last Conn.Ping has arrived.
 	Alive(conn *Conn)

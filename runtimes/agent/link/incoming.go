@@ -45,7 +45,7 @@ func (i *incoming) take(frame Frame) error {
 	case Configure:
 		return i.configure(frame.Payload)
 	case Drain:
-		i.handler.Leave(false, "")
+		i.handler.Leave(false, "it is to finish its event first")
 	case Shutdown:
 		return i.shutdown(frame.Payload)
 	case Goaway:

@@ -185,6 +185,28 @@ def test_what_is_served_as_before_is_not_refused(tmp_path: Path) -> None:
     assert kept.stand_ins == ()
 
 
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (("handler", "handlr"), "second: spec.handlr: there is no such field"),
+        (("LambdaFunction", "LambdaFuncton"), "second: kind: there is no LambdaFuncton"),
+    ],
+)
+def test_of_many_documents_in_a_file_the_one_with_the_error_is_named(
+    tmp_path: Path, mistake: tuple[str, str], message: str
+) -> None:
+    second = INLINE.replace("hello", "second").replace(*mistake)
+    (tmp_path / "all.yaml").write_text(f"{INLINE}\n---\n{second}")
+    (problem,) = load_functions([tmp_path]).problems
+    assert str(problem).startswith(f"{tmp_path / 'all.yaml'}: {message}")
+
+
+def test_of_many_layers_in_a_file_the_one_with_the_error_is_named(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(LAYER.replace("version: 1", "version: 0"))
+    (problem,) = load_functions([tmp_path]).problems
+    assert str(problem).startswith(f"{tmp_path / 'all.yaml'}: base-1: spec.version: ")
+
+
 def test_a_problem_is_new_once(tmp_path: Path) -> None:
     (tmp_path / "hello.yaml").write_text(INLINE.replace("handler", "handlr"))
     first, second = load_functions([tmp_path]), load_functions([tmp_path])

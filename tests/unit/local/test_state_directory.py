@@ -23,3 +23,13 @@ def test_environments_of_a_killed_one_are_removed_and_nothing_else(tmp_path: Pat
         assert not (tmp_path / "environments").exists()
         (tmp_path / "environments").mkdir()
     assert {path.name for path in tmp_path.iterdir()} == {"packages", "lock"}
+
+
+def test_a_state_directory_that_is_a_file_is_named_with_the_option(tmp_path: Path) -> None:
+    taken = tmp_path / "notes.txt"
+    taken.touch()
+    with (
+        pytest.raises(LocalModeError, match=r"notes.txt cannot be .*: File exists; .*--state"),
+        hold_state_directory(taken),
+    ):
+        pass
