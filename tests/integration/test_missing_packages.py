@@ -118,6 +118,7 @@ class Controller:
             functions,
             LayerReconciler(client, store, packages, "us-east-1", time.time),
             PolicyReconciler(client, store, build_network_rules(SETTINGS)),
+            None,
             WorkerMetrics(CollectorRegistry(), queue),
         )
         self._tasks = [asyncio.create_task(part) for part in (workers.run(), packages.run())]
