@@ -113,4 +113,5 @@ def test_an_editable_install_is_never_compiled(tmp_path: Path) -> None:
     target = ("--python", sys.executable, "--target", tmp_path / "installed")
     done = run_uv("pip", "install", "--no-deps", *target, "--editable", tree)
     assert done.returncode != 0
-    assert "an editable install cannot be compiled" in " ".join(done.stderr.split())  # it is wrapped
+    said = " ".join(done.stderr.split())  # it is wrapped
+    assert "an editable install cannot be compiled" in said
