@@ -9,6 +9,7 @@ import shutil
 import sys
 import tarfile
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
 
@@ -25,7 +26,7 @@ def unpack(archive: Path, directory: Path) -> None:
     (directory / "environment").write_text("".join(f"{line}\n" for line in variables))
 
 
-def _read(image: tarfile.TarFile, name: str):  # noqa: ANN202 - tarfile's own type
+def _read(image: tarfile.TarFile, name: str) -> IO[bytes]:
     found = image.extractfile(name)
     if found is None:
         raise SystemExit(f"{image.name}: {name} is no file")

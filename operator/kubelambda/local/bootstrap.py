@@ -1,11 +1,10 @@
 """Which command runs a function's runtime on this machine.
 
 Contract: from what was found on the machine (``machine.Machine``); reads at most an image's list of
-variables. A runtime whose language
-is missing gives a sentence that says what to install. One of another version than the machine's
-runs on the machine's version, with a warning; one that was built for this machine runs as it is.
-The bootstraps are those of the runtimes' images; LAMBDA_RUNTIME_DIR names the directory that takes
-the place of /var/runtime.
+variables. A runtime whose language is missing gives a sentence that says what to install. One of
+another version than the machine's runs on the machine's version, with a warning; one that was built
+for this machine runs as it is. The bootstraps are those of the runtimes' images; LAMBDA_RUNTIME_DIR
+names the directory that takes the place of /var/runtime.
 """
 
 import re

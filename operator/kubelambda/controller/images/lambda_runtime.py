@@ -8,7 +8,7 @@ release before), nothing depends on it: it is tried again the next day.
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from kubelambda.api.v1alpha1.conditions import ConditionType
@@ -23,6 +23,8 @@ from kubelambda.kube.errors import ForbiddenError, NotFoundError
 from kubelambda.kube.paths import RUNTIMES
 
 logger = logging.getLogger(__name__)
+
+DAY_S = 86_400.0
 
 
 class RuntimeReconciler:
@@ -101,6 +103,4 @@ def _judge(record: RuntimeRecord, now_s: float) -> tuple[str, Reason, str]:
 
 def seconds_to_tomorrow(now_s: float) -> float:
     """Until the next day of UTC has begun."""
-    now = datetime.fromtimestamp(now_s, UTC)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return (midnight - now).total_seconds() + 1.0
+    return DAY_S - now_s % DAY_S + 1.0

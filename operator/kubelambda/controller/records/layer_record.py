@@ -19,7 +19,7 @@ from kubelambda.core.model.account import derive_account_id
 from kubelambda.core.model.code import Code, S3Package, UploadedPackage
 from kubelambda.core.model.field_types import is_number, is_text
 from kubelambda.core.model.layer import Layer
-from kubelambda.core.model.status import LayerStatus, read_layer_status
+from kubelambda.core.model.status import ObjectStatus, read_layer_status
 from kubelambda.core.packages.code_zip import read_zip
 
 Reference = tuple[str, int]
@@ -42,7 +42,7 @@ class LayerRecord:
     """Bytes of the zip; None if only gateways or agents see the zip."""
     spec_problem: Problem | None
     """Why functions cannot use it, by its own manifest."""
-    status: LayerStatus = field(repr=False)
+    status: ObjectStatus = field(repr=False)
 
     @property
     def group(self) -> tuple[str, str, int]:
@@ -76,7 +76,7 @@ def _pick_identity(spec: Any) -> dict[str, Any]:
 
 
 def _build_record(
-    manifest: Mapping[str, Any], status: LayerStatus, problem: Problem | None
+    manifest: Mapping[str, Any], status: ObjectStatus, problem: Problem | None
 ) -> LayerRecord:
     metadata = manifest["metadata"]
     layer = build_layer_version(manifest).layer

@@ -102,11 +102,6 @@ class FunctionStatus(ObjectStatus):
 NO_STATUS = FunctionStatus()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerStatus(ObjectStatus):
-    """The status of a LambdaLayer, whose other fields nobody reads."""
-
-
 def read_function_status(status: Any) -> FunctionStatus:
     """``status`` of a LambdaFunction as it comes over the wire."""
     fields = _keep_well_formed(status, _FUNCTION_FIELDS)
@@ -126,18 +121,17 @@ def read_function_status(status: Any) -> FunctionStatus:
 
 def read_object_status(status: Any) -> ObjectStatus:
     """``status`` of a LambdaRuntime as it comes over the wire: what every kind has."""
-    fields = _keep_well_formed(status, _COMMON_FIELDS)
+    return _read_common(status, _COMMON_FIELDS)
+
+
+def read_layer_status(status: Any) -> ObjectStatus:
+    """``status`` of a LambdaLayer as it comes over the wire; nobody reads its other fields."""
+    return _read_common(status, _LAYER_FIELDS)
+
+
+def _read_common(status: Any, checks: Mapping[str, Callable[[Any], bool]]) -> ObjectStatus:
+    fields = _keep_well_formed(status, checks)
     return ObjectStatus(
-        observed_generation=fields.get("observedGeneration"),
-        conditions=_read_conditions(fields),
-        written=fields,
-    )
-
-
-def read_layer_status(status: Any) -> LayerStatus:
-    """``status`` of a LambdaLayer as it comes over the wire."""
-    fields = _keep_well_formed(status, _LAYER_FIELDS)
-    return LayerStatus(
         observed_generation=fields.get("observedGeneration"),
         conditions=_read_conditions(fields),
         written=fields,
