@@ -7,9 +7,10 @@ that carried data. Other system calls (polls, waits of threads for each other) a
 In pure Python, as a checkout runs it.
 
 Each count is taken over a short batch and over a long one, several times; the difference is that of
-LONG - SHORT events, connecting left out. Of calls the least counts: timers and reports, which pass
-by now and then, only ever add, and much. Of transfers the median does: reports add few, but two
-writes of the other side may also come in one read. An event's count is a whole number.
+the events between them, connecting left out. Of calls the least counts: timers and heartbeats,
+which pass by now and then, only ever add, and much. Those batches are small and many, so that some
+end between two heartbeats on a busy machine too. Of transfers the median does: reports add few, but
+two writes of the other side may also come in one read. An event's count is a whole number.
 """
 
 import os
@@ -19,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -30,8 +32,6 @@ from bench.processes import Child
 from bench.system_calls import counting_transfers
 from bench.trees import NOW, Tree
 
-SHORT, LONG = 10, 30
-BATCHES = 6
 WARM_UP = 20
 SETTLE_S = 0.02
 MEMORY_MB = 1_769
@@ -40,8 +40,20 @@ TREE = Tree(NOW, "", ROOT, Path(sys.executable), {}, Path(sys.executable), {})
 Counts = Mapping[str, float]
 Probe = Callable[[Callable[[], None]], Counts]
 """Counts what happens while the function that it is given runs."""
-Choice = Callable[[Sequence[float]], float]
-"""Which of the batches' counts is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The events of a short and of a long batch, how often both run, and whose count is taken."""
+
+    short: int
+    long: int
+    times: int
+    choose: Callable[[Sequence[float]], float]
+
+
+OF_CALLS = Batches(2, 10, 20, min)
+OF_TRANSFERS = Batches(10, 30, 6, statistics.median)
 
 
 def count_hot_path(program: LoadProgram) -> dict[str, float]:
@@ -52,7 +64,7 @@ def count_hot_path(program: LoadProgram) -> dict[str, float]:
 
 def count_gateway_calls(program: LoadProgram) -> dict[str, float]:
     """Calls of Python functions, and of C functions by Python code."""
-    return count_gateways(program, probe_calls, min, {VARIABLE: "1"})
+    return count_gateways(program, probe_calls, OF_CALLS, {VARIABLE: "1"})
 
 
 def count_gateway_transfers(program: LoadProgram) -> dict[str, float]:
@@ -61,7 +73,7 @@ def count_gateway_transfers(program: LoadProgram) -> dict[str, float]:
     def probe(processes: Mapping[str, Child], during: Callable[[], None]) -> Counts:
         return trace({name: one.pid for name, one in processes.items()}, during)
 
-    return count_gateways(program, probe, statistics.median, {})
+    return count_gateways(program, probe, OF_TRANSFERS, {})
 
 
 def count_agent_transfers(program: LoadProgram) -> dict[str, float]:
@@ -71,14 +83,14 @@ def count_agent_transfers(program: LoadProgram) -> dict[str, float]:
         (gateway,) = installation.start_gateways(TREE, 1, [given])
         (pid,) = installation.start_environments(TREE, given, gateway.link_address, 1)
         url = gateway.invoke_url("echo")
-        counts = count_events(program, url, partial(trace, {"agent": pid}), statistics.median)
+        counts = count_events(program, url, partial(trace, {"agent": pid}), OF_TRANSFERS)
         return {f"plain: {name}": count for name, count in counts.items()}
 
 
 def count_gateways(
     program: LoadProgram,
     probe: Callable[[Mapping[str, Child], Callable[[], None]], Counts],
-    choose: Choice,
+    batches: Batches,
     environment: dict[str, str],
 ) -> dict[str, float]:
     """What ``probe`` counts in each gateway of a plain and of a forwarded event."""
@@ -92,25 +104,27 @@ def count_gateways(
             ("forwarded", asked, {"asked gateway": asked.process, "owner": owner.process}),
         ):
             url = gateway.invoke_url(function.function_name)
-            counts = count_events(program, url, partial(probe, processes), choose)
+            counts = count_events(program, url, partial(probe, processes), batches)
             found |= {f"{kind}: {name}": count for name, count in counts.items()}
         return found
 
 
-def count_events(program: LoadProgram, url: str, probe: Probe, choose: Choice) -> dict[str, float]:
+def count_events(
+    program: LoadProgram, url: str, probe: Probe, batches: Batches
+) -> dict[str, float]:
     """What one event at ``url`` adds to what ``probe`` counts."""
     program.offer(url, count=WARM_UP, connections=1).expect(200)
-    batches: dict[int, list[Counts]] = {SHORT: [], LONG: []}
-    for _ in range(BATCHES):
-        for size, found in batches.items():
-            found.append(probe(partial(offer_batch, program, url, size)))
+    found: dict[int, list[Counts]] = {batches.short: [], batches.long: []}
+    for _ in range(batches.times):
+        for size, counts in found.items():
+            counts.append(probe(partial(offer_batch, program, url, size)))
     chosen = {
-        size: {name: choose([one[name] for one in found]) for name in found[0]}
-        for size, found in batches.items()
+        size: {name: batches.choose([one[name] for one in counts]) for name in counts[0]}
+        for size, counts in found.items()
     }
     return {
-        name: float(round((count - chosen[SHORT][name]) / (LONG - SHORT)))
-        for name, count in chosen[LONG].items()
+        name: float(round((count - chosen[batches.short][name]) / (batches.long - batches.short)))
+        for name, count in chosen[batches.long].items()
     }
 
 
