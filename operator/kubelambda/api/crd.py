@@ -14,9 +14,11 @@ import yaml
 from pydantic import BaseModel
 
 from kubelambda.api.schema import build_structural_schema
+from kubelambda.api.v1alpha1.alias import LambdaAlias
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.runtime import LambdaRuntime
+from kubelambda.api.v1alpha1.version import LambdaVersion
 
 GROUP = "kubelambda.io"
 VERSION = "v1alpha1"
@@ -75,6 +77,40 @@ KINDS = (
             _MESSAGE_COLUMN,
             Column("Revision", ".status.revision", wide=True),
             Column("ARN", ".status.functionArn", wide=True),
+        ),
+    ),
+    Kind(
+        model=LambdaVersion,
+        plural="lambdaversions",
+        short_name="lfv",
+        scope="Namespaced",
+        categories=("all", "kubelambda"),
+        columns=(
+            Column("Function", ".spec.functionName"),
+            Column("Version", ".spec.version", "integer"),
+            Column("Runtime", ".spec.snapshot.runtime"),
+            Column("Memory", ".spec.snapshot.memorySize", "integer"),
+            *_READY_COLUMNS,
+            _MESSAGE_COLUMN,
+            Column("Description", ".spec.description", wide=True),
+            Column("Revision", ".status.revision", wide=True),
+            Column("ARN", ".status.functionArn", wide=True),
+        ),
+    ),
+    Kind(
+        model=LambdaAlias,
+        plural="lambdaaliases",
+        short_name="lfa",
+        scope="Namespaced",
+        categories=("all", "kubelambda"),
+        columns=(
+            Column("Function", ".spec.functionName"),
+            Column("Alias", ".status.aliasName"),
+            Column("Version", ".spec.functionVersion"),
+            Column("Weights", ".spec.routingConfig.additionalVersionWeights"),
+            *_READY_COLUMNS,
+            _MESSAGE_COLUMN,
+            Column("ARN", ".status.aliasArn", wide=True),
         ),
     ),
     Kind(

@@ -33,6 +33,8 @@ CRDS = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
 )
 FUNCTIONS = Resource("kubelambda.io", "v1alpha1", "lambdafunctions", "LambdaFunction")
+VERSIONS = Resource("kubelambda.io", "v1alpha1", "lambdaversions", "LambdaVersion")
+ALIASES = Resource("kubelambda.io", "v1alpha1", "lambdaaliases", "LambdaAlias")
 LAYERS = Resource("kubelambda.io", "v1alpha1", "lambdalayers", "LambdaLayer")
 RUNTIMES = Resource("kubelambda.io", "v1alpha1", "lambdaruntimes", "LambdaRuntime")
 
