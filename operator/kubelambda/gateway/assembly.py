@@ -75,7 +75,7 @@ class Assembly:
     def __init__(self, given: Dependencies, own: Member) -> None:
         self._given = given
         settings, catalog = given.settings, given.catalog
-        signatures = Signatures.derive(given.master_secret)
+        signatures = Signatures.derive(given.master_secret, given.settings.internal_key_generation)
         self.connections = Connections(
             settings, on_cut=given.metrics.count_cut, open_spool=self._open_spool
         )

@@ -24,10 +24,10 @@ from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
-from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from unit.functions import make_function
 from unit.gateway.http.transports import FakeTransport
+from unit.signing import make_signatures
 
 PATH = b"/2015-03-31/functions/hello/invocations"
 EVENT = b"X-Amz-Invocation-Type: Event"
@@ -162,7 +162,7 @@ async def test_a_package_that_cannot_be_kept_for_an_unforeseen_reason_is_answere
         PackageCache(OddStore(), tmp_path, Supervisor()),
         FunctionIndex(),
         lambda *_: None,
-        signatures=Signatures(b"k" * 32),
+        signatures=make_signatures(b"k" * 32),
         anonymous=True,
         supervisor=Supervisor(),
     )
