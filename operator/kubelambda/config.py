@@ -221,7 +221,7 @@ class GatewaySettings(QueueSettings, ClientLimits):
     default_namespace: str = "default"
     """The namespace that a bare function name of an anonymous caller means."""
     anonymous_invocation: bool = True
-    """Whether a caller without credentials may invoke."""
+    """Whether anonymous callers may invoke and upload packages; today all callers are anonymous."""
     start_wait_s: float = 30.0
     """How long a request waits for an environment to start before 503 (init plus margin)."""
     api_server_url: str = "https://kubernetes.default.svc"
