@@ -167,8 +167,14 @@ def test_a_reply_is_signed_with_the_key_of_its_request() -> None:
     request = pod.sign("/p", b"b")
     reply = gateway.sign_reply("/p", request, b"reply")
     assert pod.verify_reply(reply, "/p", request, b"reply")
-    by_another_key = make_signatures(SHOP.secret).sign_reply("/p", request, b"reply")
-    assert not gateway.verify_reply(by_another_key, "/p", request, b"reply")
+
+
+def test_a_reply_with_another_key_than_its_requests_is_refused() -> None:
+    """Even with one that is accepted: of a namespace, it could answer for a gateway."""
+    pod, gateway = Signatures(KeyRing(SHOP)), Signatures.derive(MASTER, 1)
+    request = gateway.sign("/p", b"b")
+    assert gateway.verify_reply(gateway.sign_reply("/p", request, b"r"), "/p", request, b"r")
+    assert not gateway.verify_reply(pod.sign_reply("/p", request, b"r"), "/p", request, b"r")
 
 
 def can_talk(one: Signatures, other: Signatures) -> bool:
