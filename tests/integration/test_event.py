@@ -19,6 +19,7 @@ from kubelambda.core.asynchronous.queue import Queue, QueuedEvent
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection
@@ -60,7 +61,7 @@ class Asynchronous:
 
     def dispatch(self, lease_s: float = 30.0) -> Dispatcher:
         address = f"127.0.0.1:{self.installation.gateway.internal_port}"
-        invoker = RelayInvoker(address, MASTER)
+        invoker = RelayInvoker(address, Signatures.derive(MASTER, 1))
         self.registry = CollectorRegistry()
         metrics, supervisor = DispatchMetrics(self.registry), Supervisor()
         one = Dispatcher(

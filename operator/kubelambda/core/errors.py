@@ -97,6 +97,16 @@ def invalid_request(violations: Sequence[Violation]) -> ApiError:
     return ApiError(400, "ValidationException", f"{count} {noun} detected: {sentences}")
 
 
+def access_denied(caller: str, action: str, arn: str) -> ApiError:
+    """403 for a caller whom nothing allows ``action``; says nothing of what exists."""
+    return ApiError(
+        403,
+        "AccessDeniedException",
+        f"User: {caller} is not authorized to perform: {action} on resource: {arn} "
+        f"because no identity-based policy allows the {action} action",
+    )
+
+
 def qualifier_mismatch() -> ApiError:
     """400 if path and query name different qualifiers."""
     return invalid_parameter(

@@ -93,16 +93,15 @@ def build_parts(
     connect_kopf: Callable[[], Connection],
 ) -> LeaderParts:
     """All parts, connected; ``client`` asks the fence, kopf only reads, over its own connection."""
-    shared = _build_shared(settings, master_secret, registry, client)
+    signatures = Signatures.derive(master_secret, settings.internal_key_generation)
+    shared = _build_shared(settings, master_secret, signatures, registry, client)
     store, queue, namespaces = shared.store, shared.queue, settings.watch_namespaces
     intake = Intake(store, queue.add)
     runtimes = _build_runtimes(shared, intake)
     scaler = _build_scaler(shared)
     store.on_pod_changed = scaler.evaluate_soon
     return LeaderParts(
-        demand_server=DemandServer(
-            Signatures.derive(master_secret), scaler.take_report, port=settings.demand_port
-        ),
+        demand_server=DemandServer(signatures, scaler.take_report, port=settings.demand_port),
         runtimes=runtimes,
         workers=_build_workers(shared, rules, intake),
         scaler=scaler,
@@ -116,12 +115,13 @@ def build_parts(
 def _build_shared(
     settings: ControllerSettings,
     master_secret: bytes,
+    signatures: Signatures,
     registry: CollectorRegistry,
     client: KubeApi,
 ) -> _Shared:
     queue: WorkQueue[WorkKey] = WorkQueue()
     rendered_for = Platform(settings, master_secret)
-    lookup = HttpPackageLookup(settings.gateway_address, master_secret)
+    lookup = HttpPackageLookup(settings.gateway_address, signatures)
     link_states = LinkStates()
     return _Shared(
         settings=settings,

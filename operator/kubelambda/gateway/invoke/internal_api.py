@@ -1,8 +1,9 @@
 """Relayed events and heartbeats: the requests of other gateways and dispatchers.
 
 Contract: ``core.wire.relay`` and ``gateway.peers.heartbeats``. A request that is not signed
-(``signed``) gets 401 and nothing else. The payload of a relayed event was checked where it came in.
-Anything but the two routes is 404.
+(``signed``) gets 401 and nothing else; an event of another namespace than that of the key which
+signed it gets 403 (rule K2 of ``core.wire.key_ring``). Whether its caller may invoke was decided,
+and its payload was checked, where it came in. Anything but the two routes is 404.
 
 A function that the catalog does not know is said to be deleted only if its deletion was seen. A
 sender that may send its event again (asynchronous events) is told to do so, since this gateway's
@@ -40,7 +41,7 @@ from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer
 from kubelambda.gateway.invoke.resolve import Resolver
-from kubelambda.gateway.invoke.signed import is_signed, read_signature
+from kubelambda.gateway.invoke.signed import find_scope, is_signed, read_signature
 from kubelambda.gateway.invoke.streaming import AnswerInParts, EventStream
 from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH
 from kubelambda.gateway.peers.membership import Membership
@@ -117,13 +118,17 @@ class InternalApi:
 
     def _serve_relay(self, request: Request) -> None:
         meta = request.headers.get(_META, b"").decode("latin-1")
-        if not is_signed(request, self._signatures, RELAY_PATH, meta):
+        scope = find_scope(request, self._signatures, RELAY_PATH, meta)
+        if scope is None:
             request.respond(401, [])
             return
         try:
             relayed = decode_request(meta)
         except MalformedRelayError:
             request.respond(400, [])
+            return
+        if not scope.covers(relayed.namespace):
+            request.respond(403, [])
             return
         event = _Event(request, request, relayed, request.body, open_answer(request, relayed))
         self._take_safely(event)

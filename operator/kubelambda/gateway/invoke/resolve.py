@@ -5,6 +5,7 @@ sections 2.1 and 2.6), and no answer tells what exists in other namespaces (F20)
 """
 
 from kubelambda.core import errors
+from kubelambda.core.access.resource import FunctionResource
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import LATEST, Function
 from kubelambda.core.model.target import Target
@@ -17,24 +18,28 @@ class Resolver:
     def __init__(self, catalog: Catalog, *, region: str, default_namespace: str) -> None:
         self._catalog = catalog
         self._default_namespace = default_namespace
+        self._default_account_id = catalog.account_of_namespace(default_namespace)
         self.region = region
 
-    def resolve(self, target: Target) -> Function | ApiError:
-        """The function that ``target`` means, if it can run or an environment of it may serve.
-
-        Events are refused by the same rule: AWS looks at the state of a function before it accepts.
-        What only lacks environments (``core.model.function.Stall``) is accepted; its pool decides.
-        """
-        namespace: str | None = self._default_namespace
-        if target.account_id:
-            namespace = self._catalog.namespace_of_account(target.account_id)
-        return self.resolve_in(namespace, target)
+    def locate(self, target: Target) -> FunctionResource:
+        """What ``target`` means, whether it exists or not."""
+        account_id = target.account_id
+        namespace: str | None
+        if account_id:
+            namespace = self._catalog.namespace_of_account(account_id)
+        else:
+            account_id, namespace = self._default_account_id, self._default_namespace
+        return FunctionResource(
+            self.region, account_id, namespace, target.function_name, target.qualifier
+        )
 
     def resolve_in(
         self, namespace: str | None, target: Target, function_uid: str = ""
     ) -> Function | ApiError:
-        """The same, if the namespace is settled.
+        """The function that ``target`` means, if it can run or an environment of it may serve.
 
+        Events are refused by the same rule: AWS looks at the state of a function before it accepts.
+        What only lacks environments (``core.model.function.Stall``) is accepted; its pool decides.
         ``function_uid`` is the object that an event was accepted for: it runs for no other. Only an
         object that was seen to be deleted is gone; one that is not known here yet is a plain 404.
         """

@@ -26,12 +26,12 @@ from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.internal_api import InternalApi
 from kubelambda.gateway.invoke.relay_answer import SignsOfLifeAnswer
 from kubelambda.gateway.invoke.resolve import Resolver
-from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
 from unit.functions import REF, make_function
+from unit.signing import make_signatures
 
-SIGNATURES = Signatures(b"k" * 32)
+SIGNATURES = make_signatures(b"k" * 32)
 EPOCH = 1_700_000_000_000
 FINE = Outcome(b'"fine"')
 
