@@ -80,6 +80,7 @@ def build_function(
         stalled_reason=reason,
         stalled_message=stalled.message if stalled is not None else "",
         stall=stall,
+        created=metadata.get("creationTimestamp") or "",
     )
     _check_types(function)
     return function
@@ -144,12 +145,24 @@ def _check_types(function: Function) -> None:
         raise TypeError("a size that is not a number")
 
 
-def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
+def build_unreadable(
+    manifest: Mapping[str, Any], problem: str, remedy: str = "rewrite its spec"
+) -> Function:
     """The stand-in of an object that ``build_function`` cannot read: a function that cannot run."""
     metadata, spec = manifest["metadata"], manifest.get("spec")
     namespace, name = str(metadata.get("namespace", "default")), str(metadata["name"])
-    message = f"this release cannot read the object ({problem}); rewrite its spec"
+    message = f"this release cannot read the object ({problem}); {remedy}"
     return build_invalid(FunctionRef(namespace, name), str(metadata.get("uid", "")), spec, message)
+
+
+def build_unreadable_version(manifest: Mapping[str, Any], problem: str) -> Function | None:
+    """The same for ``build_version``; None if not even the number can be read."""
+    number = manifest["spec"].get("version")
+    if not isinstance(number, int):
+        return None
+    stand_in = build_unreadable(manifest, problem, "publish the function again")
+    owner = _find_owner_uid(manifest["metadata"])
+    return replace(stand_in, version=str(number), function_uid=owner)
 
 
 def build_invalid(ref: FunctionRef, uid: str, spec: Any, message: str) -> Function:

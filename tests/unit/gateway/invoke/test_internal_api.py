@@ -113,7 +113,6 @@ class World:
             membership=self.membership,  # type: ignore[arg-type]
             resolver=Resolver(self.index, region="us-east-1", default_namespace="shop"),
             submit=submit or self.submitted.append,
-            was_deleted=self.index.was_deleted,
             supervisor=self.supervisor,
             catch_up_s=0.05,
         )
