@@ -49,7 +49,7 @@ def test_gateways_may_only_read_functions(render: Render) -> None:
     assert named(objects, "ClusterRole", "kubelambda-gateway")["rules"] == [
         {
             "apiGroups": ["kubelambda.io"],
-            "resources": ["lambdafunctions", "lambdalayers"],
+            "resources": ["lambdafunctions", "lambdaversions", "lambdaaliases", "lambdalayers"],
             "verbs": ["get", "list", "watch"],
         }
     ]

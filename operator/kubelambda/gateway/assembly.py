@@ -147,7 +147,6 @@ class Assembly:
             membership=self.membership,
             resolver=resolver,
             submit=self.router.submit,
-            was_deleted=catalog.was_deleted,
             supervisor=supervisor,
         )
         package_api = PackageApi(

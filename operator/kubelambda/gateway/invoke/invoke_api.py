@@ -126,7 +126,7 @@ class InvokeApi:
             request_id=invocation.request_id,
             namespace=invocation.function.ref.namespace,
             function_name=invocation.function.function_name,
-            function_uid=invocation.function.uid,
+            function_uid=invocation.function.owner_uid,
             payload=invocation.payload,
             accepted_at=time.time(),
             qualifier=invocation.qualifier,

@@ -43,6 +43,7 @@ requests = st.builds(
     qualifier=texts,
     trace_id=texts,
     client_context=texts,
+    function_version=texts,
     wants_tail=st.booleans(),
     may_repeat=st.booleans(),
     stream=st.booleans(),
@@ -136,7 +137,9 @@ def test_a_gateway_reads_the_events_of_the_release_before(request: relay.RelayRe
     header = old_relay.encode_request(to_old(request, old_relay.RelayRequest))
     decoded = relay.decode_request(header)
     assert decoded.version == relay.POSITIONAL
-    assert decoded == request._replace(function_uid="", signs_of_life=False, version=0)
+    assert decoded == request._replace(
+        function_uid="", function_version="", signs_of_life=False, version=0
+    )
 
 
 @given(requests)
