@@ -25,8 +25,8 @@ from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.records.field_managers import SCALE_MANAGER
 from kubelambda.controller.records.keys import WorkKey
 from kubelambda.controller.scaling.start_backoff import StartBackoff
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageRequest
+from kubelambda.judge.problem import Problem
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import ConflictError
 from kubelambda.kube.memory import Event, MemoryApi

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubelambda.controller.records.function_record import FunctionRecord
-from kubelambda.controller.status.conditions import build_conditions
-from kubelambda.controller.status.problem import NO_NOTE, Problem, ReadyNote
 from kubelambda.core.images.config import ResolvedImage
 from kubelambda.core.model.code import S3Package
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.code_zip import to_code_sha256
+from kubelambda.judge.conditions import build_conditions
+from kubelambda.judge.problem import NO_NOTE, Problem, ReadyNote
 
 READY_MESSAGE = "Scales from zero on demand."
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from kubelambda.catalog.build import build_function
 from kubelambda.controller.records.malformed import MALFORMED
-from kubelambda.controller.status.problem import Problem
 from kubelambda.controller.status.spec_problem import (
     describe_unreadable,
     find_function_spec_problem,
@@ -29,6 +28,7 @@ from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.status import FunctionStatus, read_function_status
 from kubelambda.core.packages.code_zip import compute_sha256, to_code_sha256
+from kubelambda.judge.problem import Problem
 
 DEFAULT_EPHEMERAL_MB = 512
 

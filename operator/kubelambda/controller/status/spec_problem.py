@@ -14,8 +14,8 @@ from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.api.v1alpha1.support import unsupported_fields
 from kubelambda.catalog.build import build_code
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.packages.zip_check import describe_bad_zip
+from kubelambda.judge.problem import Problem
 
 
 def find_function_spec_problem(manifest: Mapping[str, Any]) -> Problem | None:
