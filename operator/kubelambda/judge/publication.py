@@ -7,7 +7,7 @@ spec/lambda.md sections 7.2 and 7.4.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
@@ -51,8 +51,10 @@ class Publication:
     snapshot: Mapping[str, Any]
     description: str = ""
     copies: tuple[ConfigMapCopy, ...] = ()
+    is_new: bool = False
+    """Whether no other object has the number."""
     last_version: int | None = None
-    """For the function's status; None if the number has been used, and is not to be counted."""
+    """For the function's status; None if there is nothing to be counted."""
 
 
 def judge_publication(
@@ -60,12 +62,14 @@ def judge_publication(
     function: Mapping[str, Any] | None,
     versions: Iterable[PublishedVersion],
     config_maps: ConfigMaps,
+    counted: int = 0,
 ) -> Publication | Problem:
     """What becomes of ``request``; ``function`` is its LambdaFunction, whole.
 
     ``versions`` are all published versions of the function, ``config_maps`` those that
     ``list_config_maps`` of its spec names. Same code and configuration as the last version give
-    that one's number.
+    that one's number. ``counted`` was counted for this request before, and then not written: it is
+    used now, unless another number has been counted since.
     """
     problem = _find_function_problem(request, function)
     if problem is not None or function is None:
@@ -81,10 +85,14 @@ def judge_publication(
     known = list(versions)
     last = find_last(known)
     description = request.description or function["spec"].get("description") or ""
+    found = Publication(0, snapshot.configuration, description, snapshot.copies)
     if last is not None and last.digest == digest_snapshot(snapshot.configuration):
-        return Publication(last.number, snapshot.configuration, description, snapshot.copies)
+        return replace(found, number=last.number)
     number = next_number(status, known)
-    return Publication(number, snapshot.configuration, description, snapshot.copies, number)
+    is_counted = counted == status.last_version == number - 1 and counted > 0
+    if is_counted and (last is None or last.number < counted):
+        return replace(found, number=counted, is_new=True)
+    return replace(found, number=number, is_new=True, last_version=number)
 
 
 def next_number(status: FunctionStatus, versions: Iterable[PublishedVersion]) -> int:

@@ -178,6 +178,18 @@ def test_what_is_not_part_of_a_version_makes_no_other_one() -> None:
     assert publisher.snapshots["hello.1"].keys() == {"runtime", "handler", "code"}
 
 
+def test_a_number_that_was_counted_and_not_written_is_used_unless_another_was_since() -> None:
+    function = make_function({"lastVersion": 3})
+    known = [PublishedVersion("hello.2", "u", "2027", 2, "other")]
+    found = judge_publication(make_request(), function, known, {}, counted=3)
+    assert isinstance(found, Publication)
+    assert (found.number, found.is_new, found.last_version) == (3, True, None)
+    function["status"]["lastVersion"] = 4
+    found = judge_publication(make_request(), function, known, {}, counted=3)
+    assert isinstance(found, Publication)
+    assert (found.number, found.last_version) == (5, 5)
+
+
 def test_two_objects_with_one_number_and_different_content_are_a_problem_of_the_younger() -> None:
     older = PublishedVersion("hello.a", "u1", "2026", 1, "x")
     younger = PublishedVersion("hello.b", "u2", "2027", 1, "y")

@@ -4,7 +4,7 @@ Contract: no I/O. An older version never replaces a newer one, and a deleted obj
 back by an answer that arrives after the news of its deletion.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from kubelambda.controller.records.keys import Key
@@ -38,6 +38,9 @@ class Table(Generic[RecordT]):
         self._groups: dict[object, dict[Key, None]] = {}
         self._group_of: dict[Key, object] = {}
         self._gone: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(list(self._records))
 
     def __len__(self) -> int:
         return len(self._records)

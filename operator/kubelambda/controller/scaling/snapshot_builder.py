@@ -69,7 +69,7 @@ class SnapshotBuilder:
         ``no_gateways``: none is alive that could report.
         """
         snapshots: list[FunctionSnapshot] = []
-        for record in self._store.functions.values():
+        for record in self._store.list_serving():
             if record.uid in left_out:
                 continue
             demand = demands.get(record.ref)
@@ -113,7 +113,7 @@ class SnapshotBuilder:
             pods=[load for _, load in pods],
             waiting=waiting,
             waiting_lately=self._find_waiting_lately(record.uid, waiting, now),
-            cap=record.reserved_concurrency,
+            cap=self._store.reservation_of(record),
             duration_s=None if demand.duration_ms is None else demand.duration_ms / 1000,
             waited_s=_measure(self._waiting_since, record.uid, waiting > 0, now),
             start_max=self._start_backoff.start_max(record, revision, now),
