@@ -95,6 +95,22 @@ class Store:
             if version.serving is not None:
                 yield version.serving
 
+    def list_uids(self) -> set[str]:
+        """Of every function and every LambdaVersion."""
+        return set(self._keys)
+
+    def list_with_objects(self) -> Iterator[FunctionRecord]:
+        """Of ``list_serving`` what has a pod or a Deployment."""
+        for uid in dict.fromkeys([*self.pods.groups(), *self.deployments.groups()]):
+            record = self.find_by_uid(uid)
+            if record is not None:
+                yield record
+
+    def find_by_uid(self, uid: str) -> FunctionRecord | None:
+        """The function, or the published version, with this uid."""
+        key = self._keys.get(uid)
+        return self.find_serving(key) if key is not None else None
+
     def find_serving(self, key: Key) -> FunctionRecord | None:
         """The function, or the published version, of this name."""
         version = self.versions.get(key)

@@ -5,7 +5,7 @@ back by an answer that arrives after the news of its deletion.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from kubelambda.controller.records.keys import Key
 
@@ -56,6 +56,10 @@ class Table(Generic[RecordT]):
     def items(self) -> Iterable[tuple[Key, RecordT]]:
         """All records with their keys."""
         return list(self._records.items())
+
+    def groups(self) -> Iterable[Any]:
+        """The groups that have records."""
+        return list(self._groups)
 
     def group(self, value: object) -> list[RecordT]:
         """The records of one group."""
