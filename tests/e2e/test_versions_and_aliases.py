@@ -1,15 +1,16 @@
-"""Versions and aliases as a user has them: publish, call by number or alias, move, roll back, delete.
+"""Versions and aliases as a user has them: publish, call, move an alias, roll back, delete.
 
 docs/versions.md says the same in words.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from e2e.functions import Functions, build_function
+from e2e.functions import SEEN_S, Functions, build_function
 from e2e.kubectl import Kubectl
 
 SAYS = """
@@ -60,10 +61,23 @@ def apply_ready(functions: Functions, manifest: dict[str, Any]) -> dict[str, Any
 
 def ask(functions: Functions, arn: str, qualifier: str) -> dict[str, Any]:
     """What ``hello:qualifier`` returns, with the version that AWS's header says."""
-    said, answer = functions.invoke(f"{arn}:{qualifier}", {})
+    said, answer = invoke(functions, f"{arn}:{qualifier}")
     assert answer["ExecutedVersion"] == said["version"]
     assert said["arn"] == f"{arn}:{qualifier}"
     return dict(said)
+
+
+def invoke(functions: Functions, arn: str) -> tuple[Any, dict[str, Any]]:
+    """As ``Functions.invoke``; a gateway's watch may be a moment behind kubectl's."""
+    known = functions.client.exceptions
+    end = time.monotonic() + SEEN_S
+    while True:
+        try:
+            return functions.invoke(arn, {})
+        except (known.ResourceNotFoundException, known.ResourceNotReadyException):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 @pytest.mark.timeout(300)
@@ -119,9 +133,7 @@ def test_published_moved_rolled_back(
         (ready,) = (one for one in found["status"]["conditions"] if one["type"] == "Ready")
         return str(ready["reason"])
 
-    wait_until(
-        lambda: read_reason() == "VersionNotFound", "the alias says that its version is gone"
-    )
+    wait_until(lambda: read_reason() == "VersionNotFound", "the alias says that it is gone")
 
 
 @pytest.mark.timeout(240)
@@ -140,7 +152,7 @@ def test_a_version_keeps_a_config_map_that_the_function_has_lost(
     arn = functions.apply(build_function("hello", source, environment={"valuesFrom": [value]}))
     apply_ready(functions, build_version("kept"))
     kubectl.run("-n", functions.namespace, "delete", "configmap", "settings")
-    assert functions.invoke(f"{arn}:1", {})[0] == "kept"
+    assert invoke(functions, f"{arn}:1")[0] == "kept"
 
 
 def test_every_change_is_published_by_itself(
