@@ -58,7 +58,11 @@ class Intake:
     def _put(self, plural: str, manifest: Manifest) -> bool:
         if plural == RUNTIMES.plural:
             return self._store.put_runtime(read_runtime(manifest))
-        return KIND_OF[plural].put(self._store, manifest)
+        kind, metadata = KIND_OF[plural], manifest["metadata"]
+        known = kind.table(self._store).get((metadata.get("namespace") or "", metadata["name"]))
+        if known is not None and int(known.version) >= int(metadata["resourceVersion"]):
+            return False  # as ``put`` would say, but without the cost of reading it
+        return kind.put(self._store, manifest)
 
     def _leave_out(self, plural: str, key: Key, error: Exception) -> None:
         """Log it, and forget what was known of it, which is not true any more."""

@@ -102,9 +102,11 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
     return record
 
 
-def read_published(manifest: Mapping[str, Any]) -> FunctionRecord:
-    """The record of a LambdaVersion that has number and snapshot; MALFORMED if it has not."""
-    status = read_function_status(manifest.get("status"))
+def read_published(manifest: Mapping[str, Any], status: FunctionStatus) -> FunctionRecord:
+    """The record of a LambdaVersion that has number and snapshot; MALFORMED if it has not.
+
+    ``status`` is the manifest's.
+    """
     function = build_version(manifest, status=status)
     snapshot = manifest["spec"]["snapshot"]
     problem = find_snapshot_problem(snapshot)

@@ -75,7 +75,7 @@ def read_version(manifest: Mapping[str, Any]) -> VersionRecord:
     if not fields.get("version") or problem is not None:
         return VersionRecord(owned, request, None, None, problem, status)
     try:
-        serving = read_published(manifest)
+        serving = read_published(manifest, status)
         digest = digest_snapshot(fields["snapshot"])
     except MALFORMED as error:
         return VersionRecord(owned, request, None, None, describe_unreadable(error), status)
