@@ -101,7 +101,7 @@ class ControlledCluster:
             self._clock,
             self.intake.enqueue_publication,
         )
-        self.layers = LayerReconciler(self.api, self.store, packages, REGION, self._clock)
+        layers = LayerReconciler(self.api, self.store, packages, REGION, self._clock)
         policies = PolicyReconciler(self.api, self.store, RULES)
         runtimes = RuntimeReconciler(self.api, self.store, self.intake.enqueue_runtime, self._clock)
         versions = VersionReconciler(
@@ -112,7 +112,7 @@ class ControlledCluster:
             "version": versions.reconcile,
             "publish": AutoPublisher(self.api, self.store, self.intake).reconcile,
             "alias": AliasReconciler(self.api, self.store, REGION, self._clock).reconcile,
-            "layer": self.layers.reconcile,
+            "layer": layers.reconcile,
             "runtime": lambda key: runtimes.reconcile(key[1]),
             "namespace": lambda key: policies.reconcile(key[0]),
         }
@@ -133,7 +133,7 @@ class ControlledCluster:
             key = next(iter(self.keys))
             del self.keys[key]
             try:
-                await self._reconcile(key)
+                await self.reconcile(key)
             except ConflictError:
                 self.keys[key] = None
             except Exception:
@@ -152,7 +152,8 @@ class ControlledCluster:
             await self.settle()
         self.now_s = until_s
 
-    async def _reconcile(self, key: WorkKey) -> None:
+    async def reconcile(self, key: WorkKey) -> None:
+        """What a worker does with ``key``."""
         kind, namespace, name = key
         self.revisits.pop(key, None)
         revisit_s = await self._reconcilers[kind]((namespace, name))
