@@ -77,7 +77,7 @@ class ControlledCluster:
         self.revisits: dict[WorkKey, float] = {}
         self._held: list[Event] | None = None
         for resource, selector in _SELECTORS.items():
-            self.api.watch(self._hear, resource, selector)
+            self.api.watch(self.hear, resource, selector)
         self._start()
         self.api.seed(RUNTIMES, RUNTIME)
         for resource, manifest in manifests:
@@ -227,9 +227,10 @@ class ControlledCluster:
         """They tell all of it, in order, so many times over; and go on from there."""
         held, self._held = self._held or [], None
         for event in held * times:
-            self._hear(event)
+            self.hear(event)
 
-    def _hear(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:
+        """A watch tells of ``event``."""
         if self._held is not None:
             self._held.append(event)
             return

@@ -1,5 +1,6 @@
 """A controller that is killed after any of its requests: numbers are skipped, never used twice."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kubelambda.controller.cache.kinds import KINDS
 from kubelambda.kube.errors import UnavailableError
 from kubelambda.kube.memory import StoppedError
 from kubelambda.kube.paths import ALIASES, CONFIG_MAPS, FUNCTIONS, LAYERS, SECRETS, VERSIONS
@@ -98,6 +100,48 @@ async def test_a_request_without_an_answer_is_repeated(after: bool) -> None:
             except UnavailableError:
                 cluster.keys[key] = None
         assert describe(cluster) == describe(undisturbed), f"{verb} {resource}"
+
+
+def join(first: PublishedCluster) -> PublishedCluster:
+    """Another controller on the same cluster, which believes that it leads, too."""
+    second = PublishedCluster()
+    second.api = first.api
+    for kind in KINDS:
+        first.api.watch(second.hear, kind.resource, kind.selector)
+    return second
+
+
+@pytest.mark.parametrize("delay", range(12))
+async def test_two_leaders_use_no_number_twice_and_change_no_version(delay: int) -> None:
+    """Whoever comes second meets a conflict; ``PublishedCluster`` holds versions to what they are.
+
+    The second leader is so many requests behind, and told of everything late.
+    """
+    first = PublishedCluster((FUNCTIONS, make_function(publish=True)))
+    await first.settle()
+    second = join(first)
+    await second.restart()
+    await second.settle()
+    second.hold_events()
+    first.api.seed(VERSIONS, make_version("hello.a"))
+    await first.edit(timeout=7)
+    first.api.seed(VERSIONS, make_version("hello.b"))
+    second.release_events()
+
+    async def follow() -> None:
+        for _ in range(delay):
+            await asyncio.sleep(0)
+        await second.settle()
+
+    await asyncio.gather(first.settle(), follow())
+    await first.pass_time(ENDING_S)
+    await second.pass_time(ENDING_S)
+    by_number: dict[int, Any] = {}
+    for spec in first.seen.values():
+        assert by_number.setdefault(spec["version"], spec["snapshot"]) == spec["snapshot"]
+    assert by_number[max(by_number)]["timeout"] == 7
+    assert 0 not in first.numbers().values()
+    assert first.status()["lastVersion"] == max(by_number)
 
 
 _STEPS = st.one_of(
