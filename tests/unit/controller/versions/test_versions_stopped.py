@@ -124,8 +124,8 @@ async def test_two_leaders_use_no_number_twice_and_change_no_version(delay: int)
     await second.settle()
     second.hold_events()
     first.api.seed(VERSIONS, make_version("hello.a"))
-    await first.edit(timeout=7)
     first.api.seed(VERSIONS, make_version("hello.b"))
+    first.api.edit(FUNCTIONS, NAMESPACE, "hello", {"spec": {"timeout": 7}})
     second.release_events()
 
     async def follow() -> None:
