@@ -113,13 +113,17 @@ class Controller:
             CurrentRevisions(platform),
             KeySecrets(client, time.monotonic),
             time.time,
+            self._intake.enqueue_publication,
         )
+        layers = LayerReconciler(client, store, packages, "us-east-1", time.time)
+        policies = PolicyReconciler(client, store, build_network_rules(SETTINGS))
         workers = Workers(
             queue,
-            functions,
-            LayerReconciler(client, store, packages, "us-east-1", time.time),
-            PolicyReconciler(client, store, build_network_rules(SETTINGS)),
-            None,
+            {
+                "function": functions.reconcile,
+                "layer": layers.reconcile,
+                "namespace": lambda key: policies.reconcile(key[0]),
+            },
             WorkerMetrics(CollectorRegistry(), queue),
         )
         self._tasks = [asyncio.create_task(part) for part in (workers.run(), packages.run())]

@@ -21,12 +21,14 @@ from kubelambda.kube.memory.fields import (
     remove_paths,
 )
 from kubelambda.kube.paths import (
+    ALIASES,
     DEPLOYMENTS,
     FUNCTIONS,
     LAYERS,
     NETWORK_POLICIES,
     PODS,
     RUNTIMES,
+    VERSIONS,
     Resource,
 )
 
@@ -35,8 +37,9 @@ ObjectKey = tuple[Resource, str, str]
 Writer = tuple[str, str, str]
 """Field manager, operation (Update or Apply) and subresource, as in ``managedFields``."""
 
-_WITH_STATUS = (DEPLOYMENTS, FUNCTIONS, LAYERS, PODS)
-_WITH_GENERATION = (DEPLOYMENTS, FUNCTIONS, LAYERS, RUNTIMES, NETWORK_POLICIES, PODS)
+_OURS = (FUNCTIONS, VERSIONS, ALIASES, LAYERS)
+_WITH_STATUS = (*_OURS, DEPLOYMENTS, PODS)
+_WITH_GENERATION = (*_OURS, RUNTIMES, DEPLOYMENTS, NETWORK_POLICIES, PODS)
 _IDENTITY = ("uid", "creationTimestamp", "namespace", "name", "deletionTimestamp")
 
 
