@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.errors import AlreadyExistsError, FencedError, UnavailableError
 from kubelambda.kube.paths import CONFIG_MAPS, PODS, SECRETS
-from kubelambda.kube.request_sender import RequestCounter
+from kubelambda.kube.request_counter import RequestCounter
 
 
 class Recorder(ThreadingHTTPServer):

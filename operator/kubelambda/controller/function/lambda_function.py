@@ -33,7 +33,7 @@ from kubelambda.controller.function.unwatched import relabel_unwatched
 from kubelambda.controller.records.field_managers import APPLY_MANAGER
 from kubelambda.controller.records.function_record import FunctionRecord, read_function
 from kubelambda.controller.records.keys import Key
-from kubelambda.controller.status.conditions import format_moment
+from kubelambda.core.model.moments import format_moment
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import ForbiddenError, InvalidError, NotFoundError
 from kubelambda.kube.paths import FUNCTIONS, PODS

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kubelambda.api.kinds import KINDS
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from kubelambda.kube.memory.copies import copy_value
@@ -22,12 +23,10 @@ from kubelambda.kube.memory.fields import (
 )
 from kubelambda.kube.paths import (
     DEPLOYMENTS,
-    FUNCTIONS,
-    LAYERS,
     NETWORK_POLICIES,
     PODS,
-    RUNTIMES,
     Resource,
+    resource_of,
 )
 
 ObjectKey = tuple[Resource, str, str]
@@ -35,8 +34,9 @@ ObjectKey = tuple[Resource, str, str]
 Writer = tuple[str, str, str]
 """Field manager, operation (Update or Apply) and subresource, as in ``managedFields``."""
 
-_WITH_STATUS = (DEPLOYMENTS, FUNCTIONS, LAYERS, PODS)
-_WITH_GENERATION = (DEPLOYMENTS, FUNCTIONS, LAYERS, RUNTIMES, NETWORK_POLICIES, PODS)
+_OURS = tuple(resource_of(kind.name) for kind in KINDS)
+_WITH_STATUS = (DEPLOYMENTS, PODS, *_OURS)
+_WITH_GENERATION = (*_WITH_STATUS, NETWORK_POLICIES)
 _IDENTITY = ("uid", "creationTimestamp", "namespace", "name", "deletionTimestamp")
 
 
@@ -55,6 +55,10 @@ class StoredObjects:
         self._entries: dict[ObjectKey, _Entry] = {}
         self.admit: Callable[[Resource, Manifest], None] = lambda resource, manifest: None
         """Changes what is about to be written, as an admission webhook does."""
+        self.judge: Callable[[Resource, Manifest, Manifest | None], Manifest] = (
+            lambda _resource, manifest, _former: manifest
+        )
+        """Gives what is about to be written with its defaults, or raises InvalidError."""
         self._format_now = format_now
         self._changed = changed
         self._version = 0
@@ -111,6 +115,7 @@ class StoredObjects:
             metadata["generation"] = 1
         add_defaults(resource, created)
         self.admit(resource, created)
+        created = self.judge(resource, created, None)
         entry = self._entries[key] = _Entry(created)
         entry.owners[writer] = set(list_leaves(manifest if writer[1] == "Apply" else created))
         self._stamp(entry)
@@ -127,6 +132,7 @@ class StoredObjects:
             self._drop_unsaid(entry, written, applied, writer)
         add_defaults(resource, written)
         self.admit(resource, written)
+        written = self.judge(resource, written, former)
         _check_immutable(resource, former, written)
         before, after = list_leaves(former), list_leaves(written)
         differing = {path for path, value in after.items() if before.get(path, ...) != value}
