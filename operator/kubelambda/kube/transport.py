@@ -109,6 +109,8 @@ class _LibraryAnswer:
             yield from self._response.response.stream(_CHUNK_BYTES)
         except self._no_answer as error:
             raise UnavailableError(f"the answer broke off: {type(error).__name__}") from error
+        finally:
+            self._response.response.close()
 
 
 class PlainTransport:

@@ -44,6 +44,12 @@ def identify(manifest: Mapping[str, Any]) -> tuple[Kind, str | None, str]:
     return kind, namespace or DEFAULT_NAMESPACE, name
 
 
+def require_status(kind: Kind) -> None:
+    """InvalidError for a kind without a status."""
+    if not kind.has_status:
+        raise _refuse(kind, "status", "this kind has none")
+
+
 def require_version(kind: Kind, manifest: Mapping[str, Any]) -> str:
     """The version that an update replaces; InvalidError without one."""
     version = manifest["metadata"].get("resourceVersion")

@@ -25,7 +25,7 @@ from kubelambda.objects.errors import (
     ObjectsError,
     UnavailableError,
 )
-from kubelambda.objects.identity import find_kind, identify, require_version
+from kubelambda.objects.identity import find_kind, identify, require_status, require_version
 from kubelambda.objects.port import Change, Event, Manifest, Page
 
 MANAGER = "kubelambda-objects"
@@ -112,8 +112,8 @@ class KubernetesObjects:
     async def _replace(self, manifest: Manifest, subresource: str) -> Manifest:
         kind, namespace, _ = identify(manifest)
         require_version(kind, manifest)
-        if subresource and not kind.has_status:
-            raise InvalidError(f"a {kind.name} has no status")
+        if subresource:
+            require_status(kind)
         with _translated():
             replaced = await self._api.replace(
                 _resource(kind), namespace, manifest, subresource=subresource, strict=True

@@ -25,7 +25,7 @@ from kubelambda.objects.errors import (
     ObjectsError,
     UnavailableError,
 )
-from kubelambda.objects.identity import find_kind, identify, require_version
+from kubelambda.objects.identity import find_kind, identify, require_status, require_version
 from kubelambda.objects.port import Event, Manifest, Page
 from kubelambda.objects.records import Key
 from kubelambda.objects.writes import (
@@ -133,6 +133,7 @@ class SqliteObjects:
         """Replace the status."""
         kind, namespace, name = identify(manifest)
         require_version(kind, manifest)
+        require_status(kind)
         key = (kind.name, namespace or "", name)
         return await self._write(key, lambda live: build_status_updated(kind, live, manifest))
 

@@ -51,8 +51,6 @@ def build_updated(kind: Kind, live: Manifest, manifest: Mapping[str, Any]) -> Ma
 
 def build_status_updated(kind: Kind, live: Manifest, manifest: Mapping[str, Any]) -> Manifest:
     """``live`` with the status of ``manifest``; InvalidError, ConflictError."""
-    if not kind.has_status:
-        raise InvalidError(f"a {kind.name} has no status")
     check_identity(live, manifest["metadata"])
     written = {**live, "status": manifest.get("status") or {}}
     return {**_admit(kind, written, live), "metadata": live["metadata"]}

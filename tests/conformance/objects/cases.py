@@ -373,3 +373,17 @@ CASES: tuple[Case, ...] = (
     text_of_a_secret_is_kept_as_base64,
     what_a_caller_does_to_a_manifest_changes_nothing_kept,
 )
+
+WRITTEN_BY_A_CONTROLLER: tuple[Case, ...] = (
+    what_is_created_can_be_read_and_has_what_a_server_adds,
+    a_refused_change_leaves_the_object_as_it_was,
+    an_update_is_of_the_version_that_was_read,
+    of_two_who_have_read_the_same_one_wins,
+    an_update_that_changes_nothing_keeps_the_version,
+    only_a_change_of_content_raises_the_generation,
+    nobody_but_the_store_decides_on_its_fields,
+    a_status_is_written_by_itself,
+    a_watch_from_a_list_misses_nothing_and_repeats_nothing,
+    a_watch_continues_from_the_version_of_an_event,
+)
+"""Cases that a controller disturbs: it writes the statuses of their objects at the same time."""

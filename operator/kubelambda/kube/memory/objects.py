@@ -96,18 +96,13 @@ class StoredObjects:
     def create(self, key: ObjectKey, manifest: Manifest, writer: Writer) -> Manifest:
         """Put a new object; AlreadyExistsError if the name is taken."""
         resource, namespace, name = key
-        if key in self._entries:
-            raise AlreadyExistsError(
-                f'{resource.plural} "{name}" already exists', status=409, reason="AlreadyExists"
-            )
         created = copy_value(manifest)
         if resource in _WITH_STATUS:
             created.pop("status", None)
         created |= {"apiVersion": resource.api_version, "kind": resource.kind}
         metadata = created.setdefault("metadata", {})
         _tidy(metadata)
-        self._uids += 1
-        metadata |= {"name": name, "uid": f"uid-{self._uids}"}
+        metadata |= {"name": name, "uid": f"uid-{self._uids + 1}"}
         metadata["creationTimestamp"] = self._format_now()
         if namespace:
             metadata["namespace"] = namespace
@@ -116,6 +111,11 @@ class StoredObjects:
         add_defaults(resource, created)
         self.admit(resource, created)
         created = self.judge(resource, created, None)
+        if key in self._entries:
+            raise AlreadyExistsError(
+                f'{resource.plural} "{name}" already exists', status=409, reason="AlreadyExists"
+            )
+        self._uids += 1
         entry = self._entries[key] = _Entry(created)
         entry.owners[writer] = set(list_leaves(manifest if writer[1] == "Apply" else created))
         self._stamp(entry)
