@@ -164,6 +164,7 @@ class _PlainAnswer:
         except (OSError, http.client.HTTPException) as error:
             raise UnavailableError(f"the answer broke off: {type(error).__name__}") from error
         finally:
+            self._response.close()
             self._connection.close()
 
 

@@ -54,7 +54,7 @@ def write_until_killed(path: Path) -> dict[str, str]:
         lines = [writer.stdout.readline() for _ in range(20)]
         writer.send_signal(signal.SIGKILL)
         lines += [line for line in writer.stdout if line.endswith("\n")]
-    return dict(line.split() for line in lines)  # type: ignore[misc]  # two words each
+    return dict(line.split() for line in lines)
 
 
 async def test_what_was_answered_survives_kill_9_and_versions_go_on(tmp_path: Path) -> None:
