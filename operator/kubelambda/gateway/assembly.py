@@ -40,7 +40,7 @@ from kubelambda.gateway.peers.router import Router
 from kubelambda.gateway.peers.trunk_listener import TrunkListener
 from kubelambda.gateway.pools.demand_reporter import DemandReporter
 from kubelambda.gateway.pools.pools import Pools
-from kubelambda.gateway.routes import InternalRoutes, PublicRoutes
+from kubelambda.gateway.routes import Door, InternalRoutes, PublicRoutes
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
@@ -67,6 +67,8 @@ class Dependencies:
     """Where uploaded packages are; None if none are kept."""
     render_page: RenderPage | None = None
     """What ``GET /`` is answered with; None if there is no such page: on a cluster."""
+    door: Door | None = None
+    """What else the public listener serves; None on a cluster."""
 
 
 class Assembly:
@@ -150,7 +152,11 @@ class Assembly:
         )
         takes_uploads = given.packages is not None and anonymous
         self._public = PublicRoutes(
-            invoke_api, package_api, given.render_page, takes_uploads=takes_uploads
+            invoke_api,
+            package_api,
+            given.render_page,
+            takes_uploads=takes_uploads,
+            door=given.door,
         )
         self._internal = InternalRoutes(internal_api, package_api)
         self.trunks = TrunkListener(

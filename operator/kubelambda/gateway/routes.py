@@ -5,6 +5,7 @@ on both listeners. What no application knows is refused by the last of them, in 
 """
 
 from functools import cache
+from typing import Protocol
 
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
 from kubelambda.gateway.http.request import Request
@@ -16,8 +17,24 @@ from kubelambda.gateway.invoke.operations import limit_body
 from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
 
 
+class Door(Protocol):
+    """An application beside the Lambda API: local mode's, for its objects."""
+
+    def owns(self, path: bytes) -> bool:
+        """Whether requests with this path are its own."""
+        ...
+
+    def limit_body(self, method: bytes, path: bytes) -> int:
+        """How many bytes the body of such a request may have."""
+        ...
+
+    def serve(self, request: Request) -> None:
+        """Answer ``request``, now or later."""
+        ...
+
+
 class PublicRoutes:
-    """Clients: uploads of packages, the page at the root if there is one, and Invoke."""
+    """Clients: uploads of packages, the page at the root and the door if there are, and Invoke."""
 
     def __init__(
         self,
@@ -26,11 +43,13 @@ class PublicRoutes:
         render_page: RenderPage | None,
         *,
         takes_uploads: bool,
+        door: Door | None = None,
     ) -> None:
         self._invoke_api = invoke_api
         self._package_api = package_api
         self._render_page = render_page
         self._takes_uploads = takes_uploads
+        self._door = door
 
     def serve(self, request: Request) -> None:
         """Answer ``request``, now or later."""
@@ -38,6 +57,8 @@ class PublicRoutes:
             self._package_api.serve_upload(request)
         elif self._render_page is not None and is_front_page(request):
             serve_front_page(request, self._render_page)
+        elif self._door is not None and self._door.owns(request.path):
+            self._door.serve(request)
         else:
             self._invoke_api.serve(request)
 
@@ -45,6 +66,8 @@ class PublicRoutes:
         """How the body of such a request is read."""
         if is_upload(method, path):
             return BodyRule(PACKAGE_BYTES_MAX if self._takes_uploads else 0, is_upload=True)
+        if self._door is not None and self._door.owns(path):
+            return _rule_of(self._door.limit_body(method, path))
         return _rule_of(limit_body(method, path, headers))
 
 

@@ -27,8 +27,9 @@ CREATE TABLE IF NOT EXISTS changes (
     version INTEGER PRIMARY KEY, type TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL,
     manifest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS versions (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT OR IGNORE INTO versions VALUES ('newest', 0), ('forgotten', 0);
+INSERT OR IGNORE INTO versions VALUES ('newest', 1), ('forgotten', 1);
 """
+# Versions begin above 1: for a client of Kubernetes, version 0 stands for any version.
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def build_conditions(
 def build_condition(
     former: Condition | None,
     kind: ConditionType,
-    reason: Reason,
+    reason: str,
     message: str,
     *,
     status: str,
