@@ -18,7 +18,12 @@ from kubelambda.kube.memory.patches import patch
 from kubelambda.local.door.answers import DELETED, build_error, build_list, build_status, encode
 from kubelambda.local.door.discovery import find_discovery
 from kubelambda.local.door.guard import find_refusal
-from kubelambda.local.door.paths import Target, is_of_door, parse_path
+from kubelambda.local.door.paths import (
+    Target,
+    find_cluster_kind,
+    is_of_door,
+    parse_path,
+)
 from kubelambda.local.door.watching import send_watch
 from kubelambda.objects.errors import (
     AlreadyExistsError,
@@ -75,8 +80,7 @@ class ObjectDoor:
             return
         target = parse_path(request.path)
         if target is None:
-            message = "local mode keeps nothing at this path"
-            _answer(request, 404, build_status(404, message))
+            _answer(request, 404, build_status(404, _explain_absent(request.path)))
             return
         self._supervisor.spawn(
             "a request for an object",
@@ -165,6 +169,13 @@ class ObjectDoor:
         path = self._find_file((target.kind.name, target.namespace or "", name))
         if path is not None:
             raise kind(f"{target.kind.name} {name!r} stands in the file {path}; change it there")
+
+
+def _explain_absent(path: bytes) -> str:
+    kind = find_cluster_kind(path)
+    if kind is None:
+        return "local mode keeps nothing at this path"
+    return f"a {kind.name} means nothing in local mode, which uses this machine's runtimes"
 
 
 def _place(target: Target, manifest: Manifest) -> Manifest:

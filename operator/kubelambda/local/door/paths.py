@@ -7,7 +7,7 @@ keeps.
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from kubelambda.api.kinds import Kind
+from kubelambda.api.kinds import KINDS, Kind
 from kubelambda.local.applied_objects import LOCAL_KINDS
 
 _ROOTS = (b"/api", b"/apis")
@@ -45,6 +45,12 @@ def parse_path(path: bytes) -> Target | None:
         if (kind.group, [kind.version], kind.plural) == (group, version, rest[0]):
             return _build_target(kind, namespace, rest[1:])
     return None
+
+
+def find_cluster_kind(path: bytes) -> Kind | None:
+    """The kind of a path that only a cluster has."""
+    word = path.decode("latin-1").rstrip("/").split("/")
+    return next((kind for kind in KINDS if kind not in LOCAL_KINDS and kind.plural in word), None)
 
 
 def _build_target(kind: Kind, namespace: str | None, rest: list[str]) -> Target | None:
