@@ -6,10 +6,12 @@ module: that is why their configuration digests agree. Defaults: spec/lambda.md 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS, Reason
 from kubelambda.core.model.account import derive_account_id
+from kubelambda.core.model.alias import Alias
 from kubelambda.core.model.code import (
     NO_CODE,
     Code,
@@ -81,6 +83,55 @@ def build_function(
     )
     _check_types(function)
     return function
+
+
+class NotPublishedError(ValueError):
+    """A LambdaVersion whose number and snapshot the controller has not written yet."""
+
+
+def build_version(
+    manifest: Mapping[str, Any],
+    account_id: str | None = None,
+    status: FunctionStatus | None = None,
+) -> Function:
+    """The published version that a LambdaVersion ``manifest`` is; NotPublishedError.
+
+    Its reservation is that of its function, which the object does not know. Otherwise as
+    ``build_function``.
+    """
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    number, snapshot = spec.get("version"), spec.get("snapshot")
+    if not number or snapshot is None:
+        raise NotPublishedError(metadata["name"])
+    if not isinstance(number, int):
+        raise TypeError("the number of a version that is not a whole number")
+    configuration = {**snapshot, "functionName": spec["functionName"]}
+    function = build_function({**manifest, "spec": configuration}, account_id, status)
+    return replace(function, version=str(number), function_uid=_find_owner_uid(metadata))
+
+
+def _find_owner_uid(metadata: Mapping[str, Any]) -> str:
+    """The uid of the LambdaFunction that owns a version or an alias; empty if none does."""
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("kind") == "LambdaFunction":
+            return str(owner.get("uid", ""))
+    return ""
+
+
+def build_alias(manifest: Mapping[str, Any]) -> Alias:
+    """What a LambdaAlias ``manifest`` is; raises as ``build_function`` does."""
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    name = metadata["name"]
+    weights = (spec.get("routingConfig") or {}).get("additionalVersionWeights") or {}
+    return Alias(
+        ref=FunctionRef(metadata.get("namespace", "default"), name),
+        uid=metadata.get("uid", ""),
+        created=metadata.get("creationTimestamp", ""),
+        function_name=str(spec["functionName"]),
+        name=str(spec.get("name") or name.partition(".")[2]),
+        version=str(spec["functionVersion"]),
+        weights=tuple((str(version), float(weight)) for version, weight in weights.items()),
+    )
 
 
 def _check_types(function: Function) -> None:

@@ -43,6 +43,8 @@ def resource_of(name: str) -> Resource:
 SECRETS = resource_of("Secret")
 CONFIG_MAPS = resource_of("ConfigMap")
 FUNCTIONS = resource_of("LambdaFunction")
+VERSIONS = resource_of("LambdaVersion")
+ALIASES = resource_of("LambdaAlias")
 LAYERS = resource_of("LambdaLayer")
 RUNTIMES = resource_of("LambdaRuntime")
 

@@ -87,6 +87,19 @@ class LambdaFunctionStatus(ConditionedStatus):
         None, description="The image with its digest: what code.imageURI meant when it was applied."
     )
     image_config: ResolvedImageConfig | None = Field(None, description="What is run of the image.")
+    revision_id: Annotated[str, Field(max_length=36)] | None = Field(
+        None, description="A UUID that changes whenever the spec does."
+    )
+    last_version: Int | None = Field(
+        None, description="The highest number that a version of the function has had."
+    )
+    version_count: Int | None = Field(None, description="How many versions there are.")
+    last_update_status: Literal["InProgress", "Successful", "Failed"] | None = Field(
+        None, description="How the last change of the spec went, as the Lambda API gives it."
+    )
+    last_update_status_reason: Annotated[str, Field(max_length=32768)] | None = Field(
+        None, description="Why the last change failed."
+    )
     runtime_image: Annotated[str, Field(max_length=1000)] | None = Field(
         None, description="Image that the revision runs on."
     )

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from kubelambda.core.model.code import ContainerImage, encode_code
-from kubelambda.core.model.function import LATEST, Function
+from kubelambda.core.model.function import Function
 
 _IDENTIFIER = re.compile(r"([a-z]+?)\.?((?:al)?\d[\da-z.]*?)(?:\.x)?")
 """Language and version in an identifier: nodejs22.x, provided.al2023."""
@@ -35,7 +35,7 @@ def build_environment(function: Function, region: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logs.resolve_group(function.function_name),
         **function.logs.list_variables(),
@@ -52,7 +52,7 @@ def build_configure(function: Function, region: str) -> dict[str, Any]:
     version, version_arn = _describe_runtime(function.runtime, region)
     return {
         "functionName": function.function_name,
-        "functionVersion": LATEST,
+        "functionVersion": function.version,
         "invokedArn": function.arn(region),
         "memorySizeMB": function.memory_mb,
         "timeoutMs": function.timeout_s * 1000,

@@ -1,4 +1,4 @@
-"""A function as the data plane sees it.
+"""A function, or a published version of one, as the data plane sees it.
 
 Contract: plain values; built from the custom resource by ``catalog``. Source of names and defaults:
 spec/lambda.md section 6.1.
@@ -36,6 +36,17 @@ class FunctionRef(NamedTuple):
     namespace: str
     name: str
 
+    @property
+    def function(self) -> "FunctionRef":
+        """Of a version's object ``hello.3``, or an alias's: that of its function, ``hello``.
+
+        No LambdaFunction has a dot in its name, so a function's own is the same again.
+        """
+        name = self.name
+        if "." not in name:
+            return self
+        return FunctionRef(self.namespace, name.partition(".")[0])
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 
@@ -53,7 +64,11 @@ class Stall(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One invocable function; ``function_name`` is AWS's name, ``ref`` Kubernetes' one."""
+    """What can be invoked: a function's $LATEST, or a published version of it.
+
+    ``function_name`` is AWS's name. ``ref`` and ``uid`` are those of the LambdaFunction or of the
+    LambdaVersion: each has environments of its own, and ``ref.function`` is what they share.
+    """
 
     ref: FunctionRef
     uid: str
@@ -76,6 +91,10 @@ class Function:
     stalled_message: str = ""
     stall: Stall = Stall.CANNOT_RUN
     """What ``stalled_reason`` means, if there is one."""
+    version: str = LATEST
+    """The number of a published version."""
+    function_uid: str = ""
+    """Of a published version: the uid of the LambdaFunction that it belongs to."""
     config_digest: str = field(init=False, compare=False)
     """Changes exactly when running environments become outdated.
 
@@ -128,6 +147,11 @@ class Function:
         layers = [layer.digest for layer in self.layers]
         combined = combine_digest(digest, get_found_digest(self.code), layers)
         object.__setattr__(self, "config_digest", combined)  # frozen for everybody else
+
+    @property
+    def owner_uid(self) -> str:
+        """The uid of the LambdaFunction: of this very object, unless it is a published version."""
+        return self.function_uid or self.uid
 
     def arn(self, region: str, qualifier: str = "") -> str:
         """The function's ARN, with ``qualifier`` appended if there is one."""

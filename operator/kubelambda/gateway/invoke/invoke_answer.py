@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from kubelambda.core import errors
 from kubelambda.core.errors import ApiError
-from kubelambda.core.model.function import LATEST
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.core.wire.event_stream import CONTENT_TYPE
 from kubelambda.gateway.http.request import Request
@@ -115,5 +114,5 @@ def _describe(invocation: Invocation) -> str:
     return (
         f"x-amzn-RequestId: {invocation.request_id}\r\n"
         f"X-Amzn-Trace-Id: {invocation.trace_id}\r\n"
-        f"X-Amz-Executed-Version: {LATEST}\r\n"
+        f"X-Amz-Executed-Version: {invocation.function.version}\r\n"
     )
