@@ -32,8 +32,13 @@ Place = tuple[int | str, ...]
 
 def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
     """All findings as ``path: message`` pairs; ``model`` is what the object should have been."""
+    return "; ".join(f"{field}: {message}" for field, message in list_findings(error, model))
+
+
+def list_findings(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
+    """The path of the field and the message of each finding."""
     findings = error.errors(include_url=False, include_input=False)
-    return "; ".join(_describe(finding, model) for finding in findings)
+    return [_describe(finding, model) for finding in findings]
 
 
 def find_similar(word: str, words: Iterable[str]) -> str:
@@ -43,18 +48,18 @@ def find_similar(word: str, words: Iterable[str]) -> str:
     return by_lower[near[0]] if near else ""
 
 
-def _describe(finding: ErrorDetails, model: type[BaseModel]) -> str:
+def _describe(finding: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     place, kind = finding["loc"], finding["type"]
     path = ".".join(str(part) for part in place)
     if kind == _UNKNOWN_FIELD:
         owner = _find_owner(model, place[:-1])
         similar = find_similar(str(place[-1]), _list_names(owner)) if owner else ""
         hint = f"; did you mean {similar}?" if similar else ""
-        return f"{path}: there is no such field{hint}"
+        return path, f"there is no such field{hint}"
     if kind == _NO_OBJECT and (wanted := _find_owner(model, place)):
-        return f"{path}: must have fields of its own: {', '.join(_list_names(wanted))}"
+        return path, f"must have fields of its own: {', '.join(_list_names(wanted))}"
     sentence = _SENTENCES.get(kind)
-    return f"{path}: {sentence.format(**finding.get('ctx', {})) if sentence else finding['msg']}"
+    return path, sentence.format(**finding.get("ctx", {})) if sentence else finding["msg"]
 
 
 def _find_owner(model: type[BaseModel], place: Place) -> type[BaseModel] | None:

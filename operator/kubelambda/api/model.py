@@ -82,11 +82,17 @@ class ApiModel(BaseModel):
 
 def find_refused_changes(old: ApiModel, new: ApiModel) -> list[str]:
     """Messages of the transition rules that an update from ``old`` to ``new`` breaks."""
-    found = [rule.message for rule in new.TRANSITIONS if not rule.check(new, old)]
-    for name in type(new).model_fields:
+    return [message for _, message in list_refused_changes(old, new)]
+
+
+def list_refused_changes(old: ApiModel, new: ApiModel, path: str = "") -> list[tuple[str, str]]:
+    """The same, each with the path of what it concerns; empty for the object as a whole."""
+    found = [(path, rule.message) for rule in new.TRANSITIONS if not rule.check(new, old)]
+    for name, field in type(new).model_fields.items():
         before, after = getattr(old, name, None), getattr(new, name)
         if isinstance(before, ApiModel) and isinstance(after, ApiModel):
-            found += find_refused_changes(before, after)
+            place = f"{path}.{field.alias or name}" if path else field.alias or name
+            found += list_refused_changes(before, after, place)
     return found
 
 

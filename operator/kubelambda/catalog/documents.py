@@ -14,11 +14,13 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from kubelambda.api.findings import find_similar
+from kubelambda.api.kinds import GROUP as _GROUP_NAME
+from kubelambda.api.kinds import KINDS
 
 SUFFIXES = (".yaml", ".yml")
-GROUP = "kubelambda.io/"
-SERVED_KINDS = ("LambdaFunction", "LambdaLayer")
-CLUSTER_KINDS = ("LambdaRuntime",)
+GROUP = f"{_GROUP_NAME}/"
+SERVED_KINDS = tuple(kind.name for kind in KINDS if kind.is_namespaced)
+CLUSTER_KINDS = tuple(kind.name for kind in KINDS if not kind.is_namespaced)
 """Kinds of our group that have no meaning in local mode, which uses this machine's runtimes."""
 _QUOTED = re.compile(r"'[^']{2,}'")
 
@@ -54,8 +56,16 @@ def read_documents(path: Path) -> list[Document]:
     """The objects of one file, those within a List too."""
     try:
         text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"cannot be read as YAML: {_describe_yaml(error)}") from error
+    return parse_documents(text)
+
+
+def parse_documents(text: str) -> list[Document]:
+    """The objects of a text, those within a List too."""
+    try:
         documents = list(yaml.load_all(text, _StrictLoader))  # a SafeLoader
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise UnreadableError(f"cannot be read as YAML: {_describe_yaml(error)}") from error
     except RecursionError as error:
         raise UnreadableError("is nested too deeply to be read") from error

@@ -1,8 +1,9 @@
-"""The catalog of local mode: the same YAML as kubectl's, read from files and directories.
+"""The catalog of local mode: the same YAML as kubectl's, from files, directories and its own store.
 
 Contract: documents are checked by the pydantic models, so local mode refuses what the API server
 would refuse, with the same message. A bad document never hides the good ones: it is reported and
-left out. Fields that are admitted and have no effect in local mode are reported as remarks.
+left out. An object of a file wins over one of the same name that was applied. Fields that are
+admitted and have no effect in local mode are reported as remarks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +35,7 @@ from kubelambda.catalog.layers import (
     describe_missing,
     find_missing,
 )
-from kubelambda.catalog.loaded import Loaded, Problem, Remark
+from kubelambda.catalog.loaded import Applied, DocumentKey, Loaded, Origin, Problem, Remark
 from kubelambda.catalog.local_fields import describe_ignored
 from kubelambda.catalog.local_values import ObjectKey, ValueMissingError, resolve_values
 from kubelambda.catalog.stand_ins import (
@@ -48,17 +49,21 @@ from kubelambda.catalog.stand_ins import (
 from kubelambda.core.model.code import ConfigMapFiles, InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 
+Documents = list[tuple[Origin, Document]]
 
-def load_functions(paths: Iterable[Path]) -> Loaded:
+
+def load_functions(paths: Iterable[Path], applied: Iterable[Document] = ()) -> Loaded:
     """Read the functions under ``paths``, and the layers, ConfigMaps and Secrets that they name.
 
-    Objects of other kinds are passed over.
+    ``applied`` are objects of local mode's store. Objects of other kinds are passed over.
     """
     functions: dict[FunctionRef, Function] = {}
-    origins: dict[FunctionRef, Path] = {}
+    origins: dict[FunctionRef, Origin] = {}
     problems: list[Problem] = []
     remarks: list[Remark] = []
     documents = _collect_documents(paths, problems, remarks)
+    files = _find_files(documents)
+    documents += _select_applied(applied, files, problems)
     objects = _collect_objects(documents)
     layers = _collect_layers(documents, problems, remarks)
     for path, document in documents:
@@ -72,19 +77,19 @@ def load_functions(paths: Iterable[Path]) -> Loaded:
         else:
             functions[outcome.ref] = layers.complete(outcome)
             origins[outcome.ref] = path
-    return Loaded(tuple(functions.values()), tuple(problems), tuple(remarks), origins)
+    return Loaded(tuple(functions.values()), tuple(problems), tuple(remarks), origins, files)
 
 
 def _collect_documents(
     paths: Iterable[Path], problems: list[Problem], remarks: list[Remark]
-) -> list[tuple[Path, Document]]:
-    documents: list[tuple[Path, Document]] = []
-    for path in iter_manifest_files(paths):
+) -> Documents:
+    documents: Documents = []
+    for file in iter_manifest_files(paths):
         try:
-            documents += [(path, document) for document in read_documents(path)]
+            documents += [(file, document) for document in read_documents(file)]
         except UnreadableError as error:
-            named = search_documents(_read_anyhow(path))
-            problems.append(_build_problem(path, str(error), *named))
+            named = search_documents(_read_anyhow(file))
+            problems.append(_build_problem(file, str(error), *named))
     for path, document in documents:
         problem, kind = find_unknown_kind(document), document.get("kind")
         if problem:
@@ -95,6 +100,38 @@ def _collect_documents(
     return documents
 
 
+def _find_files(documents: Documents) -> dict[DocumentKey, Path]:
+    """The first file of each object."""
+    found: dict[DocumentKey, Path] = {}
+    for path, document in documents:
+        if isinstance(path, Path):
+            found.setdefault(key_of(document), path)
+    return found
+
+
+def _select_applied(
+    applied: Iterable[Document], files: Mapping[DocumentKey, Path], problems: list[Problem]
+) -> Documents:
+    """What was applied, but for that of which a file holds another one."""
+    selected: Documents = []
+    for document in applied:
+        origin = Applied(*key_of(document))
+        path = files.get(key_of(document))
+        if path is None:
+            selected.append((origin, document))
+        else:
+            message = f"{path} holds an object of this name, which is served; delete one of the two"
+            problems.append(Problem(origin, message))
+    return selected
+
+
+def key_of(document: Document) -> DocumentKey:
+    """Kind, namespace and name of ``document``, which may be anything."""
+    metadata = document.get("metadata")
+    namespace = metadata.get("namespace") if isinstance(metadata, Mapping) else None
+    return str(document.get("kind")), str(namespace or DEFAULT_NAMESPACE), find_name(document)
+
+
 def _read_anyhow(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
@@ -102,17 +139,20 @@ def _read_anyhow(path: Path) -> str:
         return ""
 
 
-def _build_problem(path: Path, message: str, *documents: Document) -> Problem:
+def _build_problem(path: Origin, message: str, *documents: Document) -> Problem:
     """``documents`` are those that cannot be served because of the problem."""
-    stand_ins = [build_stand_in(document, f"{path}: {message}") for document in documents]
+    stand_ins = [
+        build_stand_in(document, f"{path}: {message}", keeps_uid=isinstance(path, Applied))
+        for document in documents
+    ]
     return Problem(path, message, tuple(stand_in for stand_in in stand_ins if stand_in is not None))
 
 
-def _build_document_problem(path: Path, message: str, document: Document) -> Problem:
+def _build_document_problem(path: Origin, message: str, document: Document) -> Problem:
     return replace(_build_problem(path, message, document), subject=find_name(document))
 
 
-def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectKey, Document]:
+def _collect_objects(documents: Documents) -> dict[ObjectKey, Document]:
     found = {}
     for _, document in documents:
         kind, metadata = document.get("kind"), document.get("metadata")
@@ -123,7 +163,7 @@ def _collect_objects(documents: Iterable[tuple[Path, Document]]) -> dict[ObjectK
 
 
 def _collect_layers(
-    documents: Iterable[tuple[Path, Document]], problems: list[Problem], remarks: list[Remark]
+    documents: Documents, problems: list[Problem], remarks: list[Remark]
 ) -> "_Layers":
     """The layer versions of the files; of two with the same name and version the first stays."""
     layers, taken = _Layers(), set()
@@ -179,12 +219,12 @@ class _Layers:
         )
 
 
-def _remark(path: Path, what: str, sentences: Sequence[str]) -> list[Remark]:
+def _remark(path: Origin, what: str, sentences: Sequence[str]) -> list[Remark]:
     return [Remark(path, f"{what}: {sentence}") for sentence in sentences]
 
 
 def _admit(
-    path: Path,
+    path: Origin,
     document: Document,
     objects: Mapping[ObjectKey, Document],
     remarks: list[Remark],
@@ -194,7 +234,8 @@ def _admit(
     except ValidationError as error:
         return _build_document_problem(path, describe_errors(error, LambdaFunction), document)
     try:
-        function = resolve_values(_with_code(_build(admitted), objects), objects)
+        built = _build(admitted, is_applied=isinstance(path, Applied))
+        function = resolve_values(_with_code(built, objects), objects)
     except (UnreadableError, ValueMissingError) as error:
         return _build_problem(path, str(error), document)
     remarks += _remark(path, function.ref.name, describe_ignored(admitted.spec))
@@ -223,13 +264,14 @@ def _dump(admitted: ApiModel) -> dict[str, Any]:
     return manifest
 
 
-def _build(admitted: LambdaFunction) -> Function:
+def _build(admitted: LambdaFunction, *, is_applied: bool) -> Function:
     manifest = _dump(admitted)
     metadata = manifest["metadata"]
-    metadata["uid"] = derive_uid(metadata["namespace"], metadata["name"])
-    metadata["generation"] = 1
+    if not is_applied:
+        metadata["uid"] = derive_uid(metadata["namespace"], metadata["name"])
+        metadata["generation"] = 1
     manifest["status"] = {
-        "observedGeneration": 1,
+        "observedGeneration": metadata["generation"],
         "conditions": [{"type": "Ready", "status": "True"}],
     }
     return build_function(manifest)

@@ -10,12 +10,31 @@ from pathlib import Path
 
 from kubelambda.core.model.function import Function, FunctionRef
 
+DocumentKey = tuple[str, str, str]
+"""Kind, namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An object that was applied to local mode and stands in no file."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"the applied {self.kind} {self.namespace}/{self.name}"
+
+
+Origin = Path | Applied
+"""Where a document is from: a file, or local mode's own store."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A document that cannot be served, and why, in a sentence for its author."""
 
-    path: Path
+    path: Origin
     message: str
     functions: tuple[Function, ...] = ()
     """Stand-ins for what the document would have been, to tell its callers."""
@@ -30,7 +49,7 @@ class Problem:
 class Remark:
     """A difference between local mode and a cluster that concerns a document that is served."""
 
-    path: Path
+    path: Origin
     message: str
 
 
@@ -41,8 +60,10 @@ class Loaded:
     functions: tuple[Function, ...]
     problems: tuple[Problem, ...]
     remarks: tuple[Remark, ...] = ()
-    origins: Mapping[FunctionRef, Path] = field(default_factory=dict)
-    """The file of each function."""
+    origins: Mapping[FunctionRef, Origin] = field(default_factory=dict)
+    """Where each function is from."""
+    files: Mapping[DocumentKey, Path] = field(default_factory=dict)
+    """The file of each object that stands in one."""
     former: frozenset[FunctionRef] = frozenset()
     """Functions that are served as they were before their file was broken."""
 
@@ -55,7 +76,7 @@ class Loaded:
         }
         return tuple(stand_in for ref, stand_in in found.items() if ref not in served)
 
-    def kept(self, function: Function, path: Path) -> bool:
+    def kept(self, function: Function, path: Origin) -> bool:
         """Whether ``function`` is what ``path`` held before."""
         return function.ref in self.former and self.origins.get(function.ref) == path
 
@@ -63,10 +84,11 @@ class Loaded:
 def keep_last_good(former: Loaded, loaded: Loaded) -> Loaded:
     """``loaded``, and for each file that cannot be read any more what it held before.
 
-    A mistake in a file takes no function away; deleting the file does.
+    A mistake in a file takes no function away; deleting the file does. What was applied was judged
+    then and is served as it is.
     """
     present = {function.ref for function in loaded.functions}
-    broken = {problem.path for problem in loaded.problems}
+    broken = {problem.path for problem in loaded.problems if isinstance(problem.path, Path)}
     kept = [
         function
         for function in former.functions

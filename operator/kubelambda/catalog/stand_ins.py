@@ -37,7 +37,9 @@ def find_name(document: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def build_stand_in(document: Mapping[str, Any], message: str) -> Function | None:
+def build_stand_in(
+    document: Mapping[str, Any], message: str, *, keeps_uid: bool = False
+) -> Function | None:
     """The stand-in for the function of ``document``; None if it does not say which one it is."""
     metadata, spec = document.get("metadata"), document.get("spec")
     if document.get("kind") != "LambdaFunction" or not isinstance(metadata, Mapping):
@@ -47,7 +49,8 @@ def build_stand_in(document: Mapping[str, Any], message: str) -> Function | None
         return None
     namespace = str(metadata.get("namespace") or DEFAULT_NAMESPACE)
     ref = FunctionRef(namespace, name)
-    return build_invalid(ref, derive_uid(namespace, name), spec, message)
+    uid = str(metadata.get("uid")) if keeps_uid else derive_uid(namespace, name)
+    return build_invalid(ref, uid, spec, message)
 
 
 def find_layer_reference(document: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -26,27 +26,28 @@ def _group() -> None:
 @app.command()
 def start(
     paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH", help="YAML files, or directories with YAML files."),
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]", help="YAML files, or directories with YAML files."),
+    ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the Lambda API; 0 takes any free one.")
     ] = 9000,
     state: Annotated[
         Path,
-        typer.Option(help="Directory for uploaded packages, queued events and running functions."),
+        typer.Option(help="Directory for applied objects, packages, queued events and functions."),
     ] = Path(".kubelambda"),
 ) -> None:
     """Serve the functions in the YAML files at http://127.0.0.1:PORT until Ctrl-C.
 
-    Prints the functions and commands to try. Edited files are read again at once.
+    Prints the functions and commands to try. Edited files are read again at once. What was applied
+    with `kubelambda apply` is served too, without any PATH if need be.
     """
     with needs_extra("local"):
         from kubelambda.local.errors import LocalModeError
         from kubelambda.local.serve import LocalOptions, serve
 
     options = LocalOptions(
-        paths=paths,
+        paths=paths or [],
         port=port,
         state=state.absolute(),
         inherited=read_environment(),

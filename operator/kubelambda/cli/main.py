@@ -12,6 +12,7 @@ from kubelambda.cli.crds import app as crds_app
 from kubelambda.cli.extras import needs_extra
 from kubelambda.cli.failure import fail
 from kubelambda.cli.local import app as local_app
+from kubelambda.cli.objects import register as register_objects
 from kubelambda.cli.package import app as package_app
 from kubelambda.cli.suggestions import SuggestingGroup
 from kubelambda.config import (
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(local_app, name="local")
 app.add_typer(package_app, name="package")
 app.add_typer(crds_app, name="crds")
+register_objects(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -22,7 +22,7 @@ from kubelambda.controller.process.leader import Leader
 from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import NoConnectionError, load_configuration
-from kubelambda.kube.request_sender import RequestCounter
+from kubelambda.kube.request_counter import RequestCounter
 from kubelambda.process.signals import set_on_stop
 from kubelambda.telemetry.health import HealthServer
 from kubelambda.telemetry.logs import configure_logging

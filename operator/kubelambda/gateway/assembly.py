@@ -43,7 +43,7 @@ from kubelambda.gateway.peers.router import Router
 from kubelambda.gateway.peers.trunk_listener import TrunkListener
 from kubelambda.gateway.pools.demand_reporter import DemandReporter
 from kubelambda.gateway.pools.pools import Pools
-from kubelambda.gateway.routes import InternalRoutes, PublicRoutes
+from kubelambda.gateway.routes import Door, InternalRoutes, PublicRoutes
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 
@@ -74,6 +74,8 @@ class Dependencies:
     """What ``GET /`` is answered with; None if there is no such page: on a cluster."""
     authorizer: Authorizer | None = None
     """Decides what callers may do; None: what the settings say of anonymous ones."""
+    door: Door | None = None
+    """What else the public listener serves; None on a cluster."""
 
 
 class Assembly:
@@ -163,6 +165,7 @@ class Assembly:
             given.render_page,
             authorizer,
             keeps_packages=given.packages is not None,
+            door=given.door,
         )
         self._authentication = Authentication(
             given.authenticator, self._public.serve, given.supervisor

@@ -6,8 +6,15 @@ on both listeners. What no application knows is refused by the last of them, in 
 """
 
 from functools import cache
+from typing import Protocol
 
-from kubelambda.core.access.authorizer import ALLOWED, LIST_FUNCTIONS, PUT_PACKAGE, Authorizer
+from kubelambda.core.access.authorizer import (
+    ALLOWED,
+    LIST_FUNCTIONS,
+    MANAGE_OBJECTS,
+    PUT_PACKAGE,
+    Authorizer,
+)
 from kubelambda.core.access.principal import Principal
 from kubelambda.core.access.resource import ANY_RESOURCE
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
@@ -21,8 +28,24 @@ from kubelambda.gateway.invoke.operations import limit_body
 from kubelambda.gateway.packages.package_api import PackageApi, is_download, is_lookup, is_upload
 
 
+class Door(Protocol):
+    """An application beside the Lambda API: local mode's, for its objects."""
+
+    def owns(self, path: bytes) -> bool:
+        """Whether requests with this path are its own."""
+        ...
+
+    def limit_body(self, method: bytes, path: bytes) -> int:
+        """How many bytes the body of such a request may have."""
+        ...
+
+    def serve(self, request: Request) -> None:
+        """Answer ``request``, now or later."""
+        ...
+
+
 class PublicRoutes:
-    """Clients: uploads of packages, the page at the root if there is one, and Invoke."""
+    """Clients: uploads of packages, the page at the root and the door if there are, and Invoke."""
 
     def __init__(
         self,
@@ -32,16 +55,20 @@ class PublicRoutes:
         authorizer: Authorizer,
         *,
         keeps_packages: bool,
+        door: Door | None = None,
     ) -> None:
         self._invoke_api = invoke_api
         self._package_api = package_api
         self._render_page = render_page
         self._authorizer = authorizer
         self._keeps_packages = keeps_packages
+        self._door = door
 
     def serve(self, request: Request, principal: Principal) -> None:
         """Answer ``request`` of ``principal``, now or later."""
-        if request.method == b"POST":  # as all operations: nothing else is asked for an event
+        if self._door is not None and self._door.owns(request.path):
+            self._serve_door(request, principal, self._door)
+        elif request.method == b"POST":  # as all operations: nothing else is asked for an event
             self._invoke_api.serve(request, principal)
         elif is_upload(request.method, request.path):
             self._package_api.serve_upload(request, principal)
@@ -55,6 +82,9 @@ class PublicRoutes:
         if is_upload(method, path):
             is_taken = self._keeps_packages and self._authorizer.may_allow(PUT_PACKAGE)
             return BodyRule(PACKAGE_BYTES_MAX if is_taken else 0, is_upload=True)
+        if self._door is not None and self._door.owns(path):
+            is_open = self._authorizer.may_allow(MANAGE_OBJECTS)
+            return _rule_of(self._door.limit_body(method, path) if is_open else 0)
         return _rule_of(limit_body(method, path, headers))
 
     def _serve_page(self, request: Request, principal: Principal, render: RenderPage) -> None:
@@ -62,6 +92,13 @@ class PublicRoutes:
         decision = self._authorizer.authorize(principal, LIST_FUNCTIONS, ANY_RESOURCE)
         if decision is ALLOWED:
             serve_front_page(request, render)
+        else:
+            answer_error(request, decision)
+
+    def _serve_door(self, request: Request, principal: Principal, door: Door) -> None:
+        decision = self._authorizer.authorize(principal, MANAGE_OBJECTS, ANY_RESOURCE)
+        if decision is ALLOWED:
+            door.serve(request)
         else:
             answer_error(request, decision)
 

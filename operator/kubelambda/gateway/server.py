@@ -30,6 +30,7 @@ from kubelambda.gateway.invoke.front_page import RenderPage
 from kubelambda.gateway.link.connection import LinkConnection
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.peers.membership import FindPeers
+from kubelambda.gateway.routes import Door
 from kubelambda.process.standstill import sleep_and_read
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.telemetry.health import HealthServer
@@ -58,6 +59,7 @@ class Gateway:
         render_page: RenderPage | None = None,
         authenticator: Authenticator | None = None,
         authorizer: Authorizer | None = None,
+        door: Door | None = None,
     ) -> None:
         """``supervisor`` is closed with the gateway, whoever else keeps tasks with it."""
         self._supervisor = supervisor if supervisor is not None else Supervisor()
@@ -78,6 +80,7 @@ class Gateway:
             packages=packages,
             render_page=render_page,
             authorizer=authorizer,
+            door=door,
         )
         self._health = HealthServer(
             registry,

@@ -5,19 +5,12 @@ time, so comparing the status to be with the one that is there tells whether to 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from kubelambda.api.v1alpha1.conditions import ConditionType
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.core.model.status import Condition
 from kubelambda.judge.problem import Problem, ReadyNote
-
-
-def format_moment(now_s: float) -> str:
-    """A moment, in seconds since 1970, as conditions write it."""
-    moment = datetime.fromtimestamp(now_s, UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def build_conditions(
@@ -48,7 +41,7 @@ def build_conditions(
 def build_condition(
     former: Condition | None,
     kind: ConditionType,
-    reason: Reason,
+    reason: str,
     message: str,
     *,
     status: str,

@@ -6,6 +6,7 @@ Contract: plain dictionaries in and out; errors are those of ``kube.errors``. Dr
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kubelambda.kube.paths import Resource
@@ -16,6 +17,25 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list."""
+
+    items: list[Manifest] = field(repr=False)
+    version: str
+    """The resourceVersion of the whole list: where a watch continues it."""
+    token: str = ""
+    """Asks for the next page; empty with the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """ADDED, MODIFIED, DELETED or BOOKMARK, which brings nothing but a resourceVersion."""
+
+    type: str
+    manifest: Manifest = field(repr=False)
 
 
 class KubeApi(Protocol):
@@ -37,14 +57,44 @@ class KubeApi(Protocol):
         """All objects, a page at a time. A list is complete only if it ends without an error."""
         ...
 
+    async def read_page(
+        self, resource: Resource, namespace: str | None, *, token: str = "", page_items: int = 100
+    ) -> Page:
+        """A page of a list; ExpiredError if ``token``, of the page before, is too old."""
+        ...
+
+    def watch(
+        self, resource: Resource, namespace: str | None, since: str
+    ) -> AsyncIterator[WatchEvent]:
+        """What comes after the version ``since``, until the API server ends the watch.
+
+        ExpiredError if it does not know any more what came after ``since``.
+        """
+        ...
+
     async def create(
-        self, resource: Resource, namespace: str | None, manifest: Manifest, *, manager: str
+        self,
+        resource: Resource,
+        namespace: str | None,
+        manifest: Manifest,
+        *,
+        manager: str,
+        strict: bool = False,
     ) -> Manifest:
-        """POST; AlreadyExistsError if the name is taken."""
+        """POST; AlreadyExistsError if the name is taken. Unknown fields are refused if ``strict``.
+
+        Else they are dropped.
+        """
         ...
 
     async def replace(
-        self, resource: Resource, namespace: str | None, manifest: Manifest
+        self,
+        resource: Resource,
+        namespace: str | None,
+        manifest: Manifest,
+        *,
+        subresource: str = "",
+        strict: bool = False,
     ) -> Manifest:
         """PUT; ConflictError if its resourceVersion is no longer the current one."""
         ...

@@ -26,22 +26,38 @@ class Connection:
     private_key_path: str | None
 
 
-def load_configuration() -> Any:
-    """A ``kubernetes.client.Configuration``; NoConnectionError if there is nothing to load."""
+def load_configuration(*, kubeconfig: str = "", context: str = "") -> Any:
+    """A ``kubernetes.client.Configuration``; NoConnectionError if there is nothing to load.
+
+    With the path of a kubeconfig or the name of a context, the service account does not count.
+    """
     from kubernetes import client, config  # noqa: PLC0415  # costs 40 MB, so on first use only
 
     configuration = client.Configuration()
     loader: Any = config  # the library has no types
-    try:
-        loader.load_incluster_config(client_configuration=configuration)
-    except config.ConfigException:
+    is_named = bool(kubeconfig or context)
+    if is_named or not _load_service_account(loader, configuration):
         try:
-            loader.load_kube_config(client_configuration=configuration)
+            loader.load_kube_config(
+                config_file=kubeconfig or None,
+                context=context or None,
+                client_configuration=configuration,
+            )
         except config.ConfigException as error:
-            raise NoConnectionError(f"no service account and no kubeconfig: {error}") from error
+            found = "no such cluster" if is_named else "no service account and no kubeconfig"
+            raise NoConnectionError(f"{found}: {error}") from error
     # The reconcile that wanted a write repeats it; a repeat down here would skip the fence.
     configuration.retries = False
     return configuration
+
+
+def _load_service_account(loader: Any, configuration: Any) -> bool:
+    """Whether this runs in a pod that has one."""
+    try:
+        loader.load_incluster_config(client_configuration=configuration)
+    except loader.ConfigException:
+        return False
+    return True
 
 
 def describe_connection(configuration: Any) -> Connection:

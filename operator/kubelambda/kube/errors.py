@@ -4,15 +4,22 @@ Contract: the only exceptions that leave ``kube``; each keeps its cause. ``reaso
 are the API server's own words.
 """
 
+Causes = tuple[tuple[str, str], ...]
+"""The path of a field, and what is wrong with it."""
+
 
 class KubeError(Exception):
     """A request to the API server did not succeed."""
 
-    def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
+    def __init__(
+        self, message: str, *, status: int = 0, reason: str = "", causes: Causes = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.reason = reason
+        self.causes = causes
+        """What the API server says about single fields; it says it in ``message``, too."""
 
     @property
     def is_of_ending_namespace(self) -> bool:
@@ -40,6 +47,10 @@ class InvalidError(KubeError):
     """400 or 422: the API server refuses the content; repeating it cannot help."""
 
 
+class ExpiredError(KubeError):
+    """410: the version to watch from, or the rest of a list, is too old; list again."""
+
+
 class TooManyRequestsError(KubeError):
     """429: wait ``retry_after_s`` first."""
 
@@ -56,7 +67,9 @@ class FencedError(KubeError):
     """The write was not sent, since this process may no longer hold the Lease."""
 
 
-def classify_error(status: int, reason: str, message: str, retry_after_s: float) -> KubeError:
+def classify_error(
+    status: int, reason: str, message: str, retry_after_s: float, causes: Causes = ()
+) -> KubeError:
     """The exception for an answer of the API server that is not a success."""
     if status == 409:
         kind = AlreadyExistsError if reason == "AlreadyExists" else ConflictError
@@ -64,7 +77,7 @@ def classify_error(status: int, reason: str, message: str, retry_after_s: float)
     if status == 429:
         return TooManyRequestsError(message, retry_after_s=retry_after_s)
     if status in _KINDS:
-        return _KINDS[status](message, status=status, reason=reason)
+        return _KINDS[status](message, status=status, reason=reason, causes=causes)
     if status >= 500:
         return UnavailableError(message, status=status, reason=reason)
     return KubeError(message, status=status, reason=reason)
@@ -74,5 +87,6 @@ _KINDS: dict[int, type[KubeError]] = {
     400: InvalidError,
     403: ForbiddenError,
     404: NotFoundError,
+    410: ExpiredError,
     422: InvalidError,
 }

@@ -7,6 +7,8 @@ nowhere else.
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from kubelambda.api.kinds import BY_NAME
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -24,19 +26,27 @@ class Resource:
 
 
 PODS = Resource("", "v1", "pods", "Pod")
-SECRETS = Resource("", "v1", "secrets", "Secret")
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 CRDS = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
 )
-FUNCTIONS = Resource("kubelambda.io", "v1alpha1", "lambdafunctions", "LambdaFunction")
-VERSIONS = Resource("kubelambda.io", "v1alpha1", "lambdaversions", "LambdaVersion")
-ALIASES = Resource("kubelambda.io", "v1alpha1", "lambdaaliases", "LambdaAlias")
-LAYERS = Resource("kubelambda.io", "v1alpha1", "lambdalayers", "LambdaLayer")
-RUNTIMES = Resource("kubelambda.io", "v1alpha1", "lambdaruntimes", "LambdaRuntime")
+
+
+def resource_of(name: str) -> Resource:
+    """The resource of a kind that has a descriptor."""
+    kind = BY_NAME[name]
+    return Resource(kind.group, kind.version, kind.plural, kind.name)
+
+
+SECRETS = resource_of("Secret")
+CONFIG_MAPS = resource_of("ConfigMap")
+FUNCTIONS = resource_of("LambdaFunction")
+VERSIONS = resource_of("LambdaVersion")
+ALIASES = resource_of("LambdaAlias")
+LAYERS = resource_of("LambdaLayer")
+RUNTIMES = resource_of("LambdaRuntime")
 
 
 def build_path(

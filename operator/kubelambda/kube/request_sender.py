@@ -9,24 +9,22 @@ here. Every request that is sent is counted by verb and resource. Errors come ou
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Protocol
 from urllib.parse import urlencode
-
-from prometheus_client import CollectorRegistry, Counter
 
 from kubelambda.core.capacity.token_bucket import TokenBucket
 from kubelambda.kube.api import Manifest
-from kubelambda.kube.errors import UnavailableError, classify_error
+from kubelambda.kube.errors import Causes, KubeError, classify_error
+from kubelambda.kube.line_reader import iter_lines
 from kubelambda.kube.paths import Resource
+from kubelambda.kube.transport import Answer, Transport
 
 Fence = Callable[[], None]
 """Raises FencedError if this process may no longer write; called from any thread."""
 
 JSON = "application/json"
-_TIMEOUT_S = (3.0, 15.0)
-"""To connect, and to read the answer."""
 _DEFAULT_RETRY_AFTER_S = 1.0
 _METHODS = {
     "create": "POST",
@@ -38,44 +36,27 @@ _METHODS = {
 """HTTP methods of the verbs that write; all other verbs are GET."""
 
 
-class RequestCounter:
-    """``kubelambda_controller_api_requests_total`` by verb and resource."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._total = Counter(
-            "kubelambda_controller_api_requests",
-            "Requests to the API server, by verb and resource (watches are kopf's, not counted).",
-            ("verb", "resource"),
-            registry=registry,
-        )
+class Counts(Protocol):
+    """Told of each request that is sent."""
 
     def count(self, verb: str, resource: str) -> None:
         """One more request was sent."""
-        self._total.labels(verb, resource).inc()
+        ...
 
 
 class RequestSender:
-    """One connection pool to one API server; ``close`` ends it."""
+    """Requests to one API server; ``close`` ends it."""
 
     def __init__(
         self,
-        configuration: Any,
-        counter: RequestCounter,
+        transport: Transport,
+        counter: Counts | None = None,
         *,
-        fence: Fence,
-        bucket: TokenBucket | None,
+        fence: Fence = lambda: None,
+        bucket: TokenBucket | None = None,
         threads: int,
     ) -> None:
-        from kubernetes.client import (  # noqa: PLC0415  # costs 40 MB, on first use only
-            ApiClient,
-            ApiException,
-        )
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415  # comes with kubernetes
-
-        self._no_answer = (ApiException, HTTPError, OSError)
-        configuration.connection_pool_maxsize = threads
-        self._host = configuration.host
-        self._api = ApiClient(configuration)
+        self._transport = transport
         self._counter = counter
         self._fence = fence
         self._bucket = bucket
@@ -100,18 +81,37 @@ class RequestSender:
         """The answer's JSON object; ``subresource`` is counted as part of the resource."""
         if self._bucket is not None:
             await asyncio.sleep(self._bucket.reserve(time.monotonic()))
-        url = self._host + path + ("?" + urlencode(query) if query else "")
+        target = path + ("?" + urlencode(query) if query else "")
         label = f"{resource.plural}/{subresource}" if subresource else resource.plural
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._threads, self._send_in_thread, verb, label, url, content, content_type, accept
+            self._threads, self._send_in_thread, verb, label, target, content, content_type, accept
         )
+
+    async def stream(
+        self, verb: str, resource: Resource, path: str, query: Mapping[str, str]
+    ) -> AsyncIterator[Manifest]:
+        """The JSON objects of an answer that has one in each line, as they come.
+
+        Read by a thread of its own, which ends with the answer: a caller that stops listening
+        leaves it behind until the API server ends the answer.
+        """
+
+        def open_answer() -> Answer:
+            self._count(verb, resource.plural)
+            answer = self._transport.send("GET", f"{path}?{urlencode(query)}", {"Accept": JSON})
+            if answer.status >= 300:
+                _decode(verb, resource.plural, answer)
+            return answer
+
+        async for line in iter_lines(open_answer):
+            yield json.loads(line)
 
     def _send_in_thread(
         self,
         verb: str,
         label: str,
-        url: str,
+        target: str,
         content: Manifest | list[Manifest] | None,
         content_type: str,
         accept: str,
@@ -119,28 +119,45 @@ class RequestSender:
         headers = {"Accept": accept}
         if content is not None:
             headers["Content-Type"] = content_type
-        self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
         if verb in _METHODS:
             self._fence()
-        self._counter.count(verb, label)
-        method = _METHODS.get(verb, "GET")
-        try:
-            response: Any = self._api.call_api(
-                method, url, headers, content, _request_timeout=_TIMEOUT_S
-            )
-            data = response.read()
-        except self._no_answer as error:
-            raise UnavailableError(f"{verb} {label}: {type(error).__name__}") from error
-        return _decode(verb, label, response.status, response.getheader("Retry-After"), data)
+        self._count(verb, label)
+        answer = self._transport.send(_METHODS.get(verb, "GET"), target, headers, content)
+        return _decode(verb, label, answer)
+
+    def _count(self, verb: str, label: str) -> None:
+        if self._counter is not None:
+            self._counter.count(verb, label)
 
 
-def _decode(verb: str, label: str, status: int, retry_after: str | None, data: bytes) -> Manifest:
+def _decode(verb: str, label: str, answer: Answer) -> Manifest:
+    """The answer's JSON object; the error that it says otherwise."""
+    data = answer.read()
     try:
-        answer: Manifest = json.loads(data) if data else {}
+        content: Manifest = json.loads(data) if data else {}
     except ValueError:
-        answer = {}
-    if status < 300:
-        return answer
-    message = f"{verb} {label}: {answer.get('message') or status}"
+        content = {}
+    if answer.status < 300:
+        return content
+    raise read_error(f"{verb} {label}", answer.status, content, answer.get_header("Retry-After"))
+
+
+def read_error(
+    what: str, status: int, content: Manifest, retry_after: str | None = None
+) -> KubeError:
+    """The error that a Status of the API server says."""
+    message = f"{what}: {content.get('message') or status}"
     wait_s = float(retry_after) if retry_after and retry_after.isdigit() else _DEFAULT_RETRY_AFTER_S
-    raise classify_error(status, answer.get("reason") or "", message, wait_s)
+    return classify_error(
+        status, content.get("reason") or "", message, wait_s, _read_causes(content)
+    )
+
+
+def _read_causes(content: Manifest) -> Causes:
+    details = content.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return tuple(
+        (str(cause.get("field", "")), str(cause.get("message", "")))
+        for cause in causes or ()
+        if isinstance(cause, dict)
+    )

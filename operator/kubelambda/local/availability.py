@@ -17,7 +17,6 @@ from kubelambda.core.packages.zip_check import describe_bad_zip
 from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import Machine
 
-RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
 """The reason that only local mode has: this machine lacks the function's language."""
 
 
@@ -43,7 +42,7 @@ def mark_missing_language(function: Function, machine: Machine) -> Function:
     """Stalled if this machine cannot run its language."""
     bootstrap = plan_bootstrap(function.runtime, function.handler, machine)
     if isinstance(bootstrap, Unavailable):
-        return _stall(function, RUNTIME_UNAVAILABLE, bootstrap.reason)
+        return _stall(function, str(Reason.RUNTIME_UNAVAILABLE), bootstrap.reason)
     return function
 
 

@@ -29,7 +29,8 @@ def render_banner(
     lines.append("")
     lines += [_render_function(function, machine) for function in functions]
     if not functions:
-        lines += ["  Nothing is served yet: correct what is named above."]
+        lines += ["  Nothing is served yet: correct what is named above. Or apply functions:"]
+        lines += [f"    kubelambda apply --endpoint-url {url} -f FILE"]
     runnable = [function for function in functions if not function.cannot_run]
     if runnable:
         chosen = min(runnable, key=_order_to_try)

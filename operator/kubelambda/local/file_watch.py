@@ -50,6 +50,7 @@ async def _watch(
     existing = [path for path in paths if path.exists()]
     if not existing:
         await asyncio.sleep(TICK_MS / 1000)
+        _call(on_tick)
         return
     events = awatch(
         *existing,

@@ -1,8 +1,8 @@
-"""The functions of the YAML files, as local mode serves them.
+"""The functions of the YAML files and of what was applied, as local mode serves them.
 
-Contract: reads the files whenever it is told to and puts what they hold into the index. If a
-file cannot be read any more, what was read from it before goes on being served. Each problem and
-each remark is printed once.
+Contract: reads the files whenever it is told to and puts what they hold into the index, together
+with what was applied. If a file cannot be read any more, what was read from it before goes on being
+served. Each problem and each remark is printed once.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,9 +10,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from kubelambda.catalog.documents import Document
 from kubelambda.catalog.files import load_functions
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.catalog.loaded import Loaded, keep_last_good, list_new_problems, list_new_remarks
+from kubelambda.catalog.loaded import (
+    DocumentKey,
+    Loaded,
+    keep_last_good,
+    list_new_problems,
+    list_new_remarks,
+)
 from kubelambda.core.model.function import Function
 from kubelambda.core.model.runtime_support import describe_end, find_end_of_support
 from kubelambda.local.availability import (
@@ -35,6 +42,10 @@ class FunctionFiles:
     holds_package: Callable[[str], bool]
     say: Callable[[str], None]
     """Prints a line for the user."""
+    list_applied: Callable[[], Sequence[Document]] = tuple
+    """Objects that were applied and stand in no file."""
+    on_publish: Callable[[Loaded], None] = lambda _loaded: None
+    """Called whenever the index has been brought up to date."""
     served: Sequence[Function] = ()
     """What the files hold, as far as they could be read; one that cannot run says why."""
     today: Callable[[], date] = lambda: datetime.now(UTC).date()
@@ -45,7 +56,7 @@ class FunctionFiles:
 
     def load(self) -> Loaded:
         """Read the files and serve what is in them."""
-        loaded = keep_last_good(self._last, load_functions(self.paths))
+        loaded = keep_last_good(self._last, load_functions(self.paths, self.list_applied()))
         problems = list_new_problems(self._last, loaded)
         remarks = list_new_remarks(self._last, loaded)
         self._last = loaded
@@ -61,6 +72,10 @@ class FunctionFiles:
     def reload(self) -> None:
         """Read the files again, since one has been edited."""
         self.load()
+
+    def find_file(self, key: DocumentKey) -> Path | None:
+        """The file that holds an object of this kind, namespace and name."""
+        return self._last.files.get(key)
 
     def look_for_packages(self) -> None:
         """Serve the functions whose missing package has been uploaded since."""
@@ -88,6 +103,7 @@ class FunctionFiles:
         self._lacks_package = False
         self.served = [self._mark(function) for function in self._last.functions]
         self.index.replace([*self.served, *self._last.stand_ins])
+        self.on_publish(self._last)
 
     def _mark(self, function: Function) -> Function:
         marked = mark_missing_package(function, self.holds_package)

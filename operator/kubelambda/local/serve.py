@@ -30,6 +30,7 @@ from kubelambda.local.file_watch import watch_files
 from kubelambda.local.function_files import FunctionFiles
 from kubelambda.local.machine import find_cache, find_machine
 from kubelambda.local.state_directory import hold_state_directory
+from kubelambda.local.stored import open_stored
 from kubelambda.process.signals import set_on_stop
 from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
@@ -71,7 +72,9 @@ async def _serve(options: LocalOptions) -> None:
     if not isolation.command:  # below an image's root no function would find its files
         machine = replace(machine, images={})
     packages = DirectoryPackages(options.state / "packages")
+    settings = _build_settings(options)
     files = FunctionFiles(options.paths, index, machine, packages.holds, options.say)
+    stored = await open_stored(options.state / "objects.sqlite", files, settings.region)
     _load_first(files)
     environments = LocalEnvironments(
         index=index,
@@ -82,7 +85,6 @@ async def _serve(options: LocalOptions) -> None:
         inherited=options.inherited,
         isolation=isolation,
     )
-    settings = _build_settings(options)
     queue = SqliteQueue(options.state / "events.sqlite", time.time)
     gateway = Gateway(
         settings,
@@ -92,6 +94,7 @@ async def _serve(options: LocalOptions) -> None:
         events=queue,
         packages=packages,
         render_page=partial(files.render_page, settings.region),
+        door=stored.door,
     )
     await _start(gateway, queue, options.port)
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"
@@ -102,6 +105,7 @@ async def _serve(options: LocalOptions) -> None:
     try:
         await _serve_until_stopped(gateway, files, queue, invoker)
     finally:
+        await stored.close()
         await invoker.close()
         await queue.close()
         await environments.close()
@@ -132,7 +136,7 @@ async def _serve_until_stopped(
 
 def _load_first(files: FunctionFiles) -> None:
     loaded = files.load()
-    if not loaded.functions and not loaded.problems:
+    if files.paths and not loaded.functions and not loaded.problems:
         names = ", ".join(str(path) for path in files.paths)
         raise LocalModeError(f"no LambdaFunction found under {names}")
 

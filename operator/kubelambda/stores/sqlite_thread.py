@@ -36,7 +36,7 @@ class SqliteThread:
         self._prepare = prepare
         self._wanted: SimpleQueue[Asked | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._work, name="sqlite-queue", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="sqlite", daemon=True)
         self._closed = False
 
     async def start(self) -> None:
@@ -58,7 +58,7 @@ class SqliteThread:
     async def run(self, operation: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         """What ``operation`` returns, once its transaction is durable."""
         if self._closed:
-            raise QueueUnavailableError("the queue is closed")
+            raise QueueUnavailableError("the file is closed")
         future: asyncio.Future[ResultT] = self._loop.create_future()
         self._wanted.put((operation, future))
         return await future

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from conformance.kube_api.cases import CASES, Case
 from kubelambda.kube.client import KubeClient
 from kubelambda.kube.connection import load_configuration
-from kubelambda.kube.request_sender import RequestCounter
+from kubelambda.kube.request_counter import RequestCounter
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class ControlledCluster:
         self.revisits: dict[WorkKey, float] = {}
         self._held: list[Event] | None = None
         for resource, selector in _SELECTORS.items():
-            self.api.watch(self.hear, resource, selector)
+            self.api.subscribe(self.hear, resource, selector)
         self._start()
         self.api.seed(RUNTIMES, RUNTIME)
         for resource, manifest in manifests:

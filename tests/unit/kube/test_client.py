@@ -10,10 +10,21 @@ import pytest
 from kubernetes.client import Configuration
 from prometheus_client import CollectorRegistry
 
-from kubelambda.kube.client import KubeClient
-from kubelambda.kube.errors import AlreadyExistsError, FencedError, UnavailableError
-from kubelambda.kube.paths import CONFIG_MAPS, PODS, SECRETS
-from kubelambda.kube.request_sender import RequestCounter
+from kubelambda.kube.client import KubeClient, connect_plainly
+from kubelambda.kube.errors import (
+    AlreadyExistsError,
+    ExpiredError,
+    FencedError,
+    InvalidError,
+    UnavailableError,
+)
+from kubelambda.kube.paths import CONFIG_MAPS, FUNCTIONS, PODS, SECRETS
+from kubelambda.kube.request_counter import RequestCounter
+from ports import free_port
+
+
+class Lines(list[Any]):
+    """An answer of one JSON object in each line."""
 
 
 class Recorder(ThreadingHTTPServer):
@@ -34,7 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         kind = self.headers.get("Content-Type") or ""
         server.asked.append((self.command, self.path, kind, content))
         status, answer = server.answers.pop(0) if server.answers else (200, {})
-        data = json.dumps(answer).encode()
+        lines = answer if isinstance(answer, Lines) else [answer]
+        data = b"\n".join(json.dumps(line).encode() for line in lines)
+        data += b"\n" if isinstance(answer, Lines) else b""
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -173,3 +186,67 @@ async def test_no_answer_is_not_repeated_below_the_caller(
         await client.create(PODS, "apps", {}, manager="me")
     assert len(server.asked) == 1
     client.close()
+
+
+async def test_a_watch_gives_its_events_until_the_server_ends_it(
+    server: Recorder, registry: CollectorRegistry
+) -> None:
+    client = make_client(server, registry)
+    added = {"type": "ADDED", "object": {"metadata": {"name": "one", "resourceVersion": "8"}}}
+    marked = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}}
+    server.answers = [(200, Lines([added, marked]))]
+    events = [event async for event in client.watch(PODS, "apps", "7")]
+    assert [(event.type, event.manifest) for event in events] == [
+        (event["type"], event["object"]) for event in (added, marked)
+    ]
+    path = server.asked[0][1]
+    assert path.startswith("/api/v1/namespaces/apps/pods?watch=1&resourceVersion=7&")
+    client.close()
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_watch_from_too_old_a_version_is_expired(
+    server: Recorder, registry: CollectorRegistry, is_late: bool
+) -> None:
+    """The API server says so by the status of its answer, or by an event."""
+    client = make_client(server, registry)
+    status = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+    lines = Lines([{"type": "ERROR", "object": status}])
+    server.answers = [(200, lines) if is_late else (410, status)]
+    with pytest.raises(ExpiredError, match="too old"):
+        await anext(client.watch(PODS, "apps", "7"))
+    client.close()
+
+
+async def test_plain_http_needs_no_configuration(server: Recorder) -> None:
+    client = connect_plainly(f"http://127.0.0.1:{server.server_port}/")
+    server.answers = [
+        (201, {"metadata": {"name": "one"}}),
+        (200, Lines([{"type": "ADDED", "object": {}}])),
+        (422, {"details": {"causes": [{"field": "spec.timeout", "message": "too long"}]}}),
+    ]
+    await client.create(FUNCTIONS, "apps", {"a": "é"}, manager="me", strict=True)
+    assert [event.type async for event in client.watch(FUNCTIONS, "apps", "7")] == ["ADDED"]
+    with pytest.raises(InvalidError) as caught:
+        await client.replace(FUNCTIONS, "apps", {"metadata": {"name": "one"}}, subresource="status")
+    assert caught.value.causes == (("spec.timeout", "too long"),)
+    path = "/apis/kubelambda.io/v1alpha1/namespaces/apps/lambdafunctions"
+    query = "?fieldManager=me&fieldValidation=Strict"
+    assert server.asked[0] == ("POST", path + query, "application/json", {"a": "é"})
+    assert server.asked[2][:2] == ("PUT", f"{path}/one/status")
+    client.close()
+
+
+async def test_nobody_at_the_address_is_no_answer() -> None:
+    client = connect_plainly(f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(UnavailableError):
+        await client.get(FUNCTIONS, "apps", "one")
+    with pytest.raises(UnavailableError):
+        await anext(client.watch(FUNCTIONS, "apps", "1"))
+    client.close()
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9000", "ftp://a", "http://", ""])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="not a URL"):
+        connect_plainly(url)

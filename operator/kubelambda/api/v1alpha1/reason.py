@@ -21,6 +21,8 @@ class Reason(StrEnum):
     """An older object of the namespace has the same functionName."""
     RUNTIME_NOT_FOUND = "RuntimeNotFound"
     """No LambdaRuntime has this identifier."""
+    RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
+    """Local mode: this machine does not have the language."""
     SUPPORTED = "Supported"
     """The runtime's language gets fixes."""
     SUPPORT_ENDED = "SupportEnded"

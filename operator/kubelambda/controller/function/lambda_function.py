@@ -35,7 +35,7 @@ from kubelambda.controller.function.unwatched import relabel_unwatched
 from kubelambda.controller.records.field_managers import APPLY_MANAGER
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import Key
-from kubelambda.judge.conditions import format_moment
+from kubelambda.core.model.moments import format_moment
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import ForbiddenError, InvalidError, NotFoundError
 from kubelambda.kube.paths import PODS

@@ -13,9 +13,11 @@ from kubelambda.controller.packages.package_problem import find_package_problem
 from kubelambda.controller.records.field_managers import APPLY_MANAGER
 from kubelambda.controller.records.keys import Key, layer_key
 from kubelambda.controller.records.layer_record import LayerRecord, find_layer_problem, read_layer
+from kubelambda.core.model.layer import build_layer_arn
+from kubelambda.core.model.moments import format_moment
 from kubelambda.core.packages.code_zip import to_code_sha256
 from kubelambda.core.packages.needed_packages import find_package
-from kubelambda.judge.conditions import build_conditions, format_moment
+from kubelambda.judge.conditions import build_conditions
 from kubelambda.judge.problem import Problem, ReadyNote
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import NotFoundError
@@ -88,8 +90,3 @@ def build_layer_status(
     if record.code_size is not None:
         status["codeSize"] = record.code_size
     return status
-
-
-def build_layer_arn(region: str, account_id: str, reference: str) -> str:
-    """The ARN of a layer version; ``reference`` is ``name:version``."""
-    return f"arn:aws:lambda:{region}:{account_id}:layer:{reference}"

@@ -16,9 +16,10 @@ from kubelambda.controller.records.keys import Key
 from kubelambda.controller.records.ownership import build_owners
 from kubelambda.core.model.account import derive_account_id
 from kubelambda.core.model.alias import Alias
+from kubelambda.core.model.moments import format_moment
 from kubelambda.core.model.revision_id import compute_revision_id
 from kubelambda.judge.alias import describe_alias, find_alias_problem
-from kubelambda.judge.conditions import build_conditions, format_moment
+from kubelambda.judge.conditions import build_conditions
 from kubelambda.judge.problem import NO_NOTE, Problem, ReadyNote
 from kubelambda.kube.api import KubeApi, Manifest
 from kubelambda.kube.errors import NotFoundError

@@ -25,7 +25,7 @@ from kubelambda.controller.records.version_record import VersionRecord
 from kubelambda.controller.versions.function_source import fetch_source
 from kubelambda.controller.versions.publication_writer import count_number, write_publication
 from kubelambda.controller.versions.version_status import build_version_status
-from kubelambda.judge.conditions import format_moment
+from kubelambda.core.model.moments import format_moment
 from kubelambda.judge.problem import Problem
 from kubelambda.judge.publication import (
     PublishedVersion,

@@ -13,11 +13,18 @@ from kubelambda.core.access.principal import Principal
 from kubelambda.core.access.resource import Resource
 from kubelambda.core.errors import ApiError
 
-Action = Literal["lambda:InvokeFunction", "lambda:ListFunctions", "kubelambda:PutPackage"]
+Action = Literal[
+    "lambda:InvokeFunction",
+    "lambda:ListFunctions",
+    "kubelambda:PutPackage",
+    "kubelambda:ManageObjects",
+]
 """AWS's names of actions; with ``kubelambda:`` what AWS does not have."""
 INVOKE_FUNCTION: Final = "lambda:InvokeFunction"
 LIST_FUNCTIONS: Final = "lambda:ListFunctions"
 PUT_PACKAGE: Final = "kubelambda:PutPackage"
+MANAGE_OBJECTS: Final = "kubelambda:ManageObjects"
+"""Read and write the objects that local mode keeps."""
 
 ALLOWED: Final = True
 Decision = Literal[True] | ApiError

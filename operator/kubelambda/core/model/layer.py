@@ -55,3 +55,8 @@ class Layer:
             named = ["s3", asdict(content)]
         canonical = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def build_layer_arn(region: str, account_id: str, reference: str) -> str:
+    """The ARN of a layer version; ``reference`` is ``name:version``."""
+    return f"arn:aws:lambda:{region}:{account_id}:layer:{reference}"

@@ -6,11 +6,13 @@ plays Kubernetes' own controllers, kubelets and people with ``seed``, ``edit`` a
 
 import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime
 
+from kubelambda.core.model.moments import format_moment
 from kubelambda.kube.api import MERGE_PATCH, Manifest
+from kubelambda.kube.memory.history import History
 from kubelambda.kube.memory.objects import ObjectKey, StoredObjects, Writer
 from kubelambda.kube.memory.patches import patch
+from kubelambda.kube.memory.schema import judge
 from kubelambda.kube.memory.watches import Event, Watch
 from kubelambda.kube.paths import Resource
 
@@ -27,8 +29,9 @@ class MemoryCluster:
         self._clock = clock or (lambda: next(ticks))
         self._objects = StoredObjects(self._format_now, self._tell)
         self._watches: list[Watch] = []
+        self._history = History()
 
-    def watch(
+    def subscribe(
         self,
         watcher: Callable[[Event], None],
         resource: Resource | None = None,
@@ -43,6 +46,14 @@ class MemoryCluster:
     def admit(self, webhook: Callable[[Resource, Manifest], None]) -> None:
         """Let ``webhook`` change every object that is about to be written."""
         self._objects.admit = webhook
+
+    def hold_schemas(self) -> None:
+        """Judge objects of our kinds from now on, and give them defaults, as our CRDs do."""
+        self._objects.judge = judge
+
+    def compact(self) -> None:
+        """Forget what happened until now: a watch can only begin from a new list."""
+        self._history.compact()
 
     def seed(self, resource: Resource, manifest: Manifest, manager: str = KUBECTL) -> Manifest:
         """Create an object together with its status, without a request."""
@@ -110,10 +121,10 @@ class MemoryCluster:
                 return
 
     def _format_now(self) -> str:
-        moment = datetime.fromtimestamp(self._clock(), UTC)
-        return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return format_moment(self._clock())
 
     def _tell(self, kind: str, resource: Resource, manifest: Manifest) -> None:
+        self._history.note(Event(kind, resource, manifest))
         for watch in self._watches:
             watch.tell(kind, resource, manifest)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kubelambda.api.kinds import KINDS
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from kubelambda.kube.memory.copies import copy_value
@@ -21,15 +22,11 @@ from kubelambda.kube.memory.fields import (
     remove_paths,
 )
 from kubelambda.kube.paths import (
-    ALIASES,
     DEPLOYMENTS,
-    FUNCTIONS,
-    LAYERS,
     NETWORK_POLICIES,
     PODS,
-    RUNTIMES,
-    VERSIONS,
     Resource,
+    resource_of,
 )
 
 ObjectKey = tuple[Resource, str, str]
@@ -37,9 +34,9 @@ ObjectKey = tuple[Resource, str, str]
 Writer = tuple[str, str, str]
 """Field manager, operation (Update or Apply) and subresource, as in ``managedFields``."""
 
-_OURS = (FUNCTIONS, VERSIONS, ALIASES, LAYERS)
-_WITH_STATUS = (*_OURS, DEPLOYMENTS, PODS)
-_WITH_GENERATION = (*_OURS, RUNTIMES, DEPLOYMENTS, NETWORK_POLICIES, PODS)
+_OURS = tuple(resource_of(kind.name) for kind in KINDS)
+_WITH_STATUS = (DEPLOYMENTS, PODS, *_OURS)
+_WITH_GENERATION = (*_WITH_STATUS, NETWORK_POLICIES)
 _IDENTITY = ("uid", "creationTimestamp", "namespace", "name", "deletionTimestamp")
 
 
@@ -58,6 +55,10 @@ class StoredObjects:
         self._entries: dict[ObjectKey, _Entry] = {}
         self.admit: Callable[[Resource, Manifest], None] = lambda resource, manifest: None
         """Changes what is about to be written, as an admission webhook does."""
+        self.judge: Callable[[Resource, Manifest, Manifest | None], Manifest] = (
+            lambda _resource, manifest, _former: manifest
+        )
+        """Gives what is about to be written with its defaults, or raises InvalidError."""
         self._format_now = format_now
         self._changed = changed
         self._version = 0
@@ -95,18 +96,13 @@ class StoredObjects:
     def create(self, key: ObjectKey, manifest: Manifest, writer: Writer) -> Manifest:
         """Put a new object; AlreadyExistsError if the name is taken."""
         resource, namespace, name = key
-        if key in self._entries:
-            raise AlreadyExistsError(
-                f'{resource.plural} "{name}" already exists', status=409, reason="AlreadyExists"
-            )
         created = copy_value(manifest)
         if resource in _WITH_STATUS:
             created.pop("status", None)
         created |= {"apiVersion": resource.api_version, "kind": resource.kind}
         metadata = created.setdefault("metadata", {})
         _tidy(metadata)
-        self._uids += 1
-        metadata |= {"name": name, "uid": f"uid-{self._uids}"}
+        metadata |= {"name": name, "uid": f"uid-{self._uids + 1}"}
         metadata["creationTimestamp"] = self._format_now()
         if namespace:
             metadata["namespace"] = namespace
@@ -114,6 +110,12 @@ class StoredObjects:
             metadata["generation"] = 1
         add_defaults(resource, created)
         self.admit(resource, created)
+        created = self.judge(resource, created, None)
+        if key in self._entries:
+            raise AlreadyExistsError(
+                f'{resource.plural} "{name}" already exists', status=409, reason="AlreadyExists"
+            )
+        self._uids += 1
         entry = self._entries[key] = _Entry(created)
         entry.owners[writer] = set(list_leaves(manifest if writer[1] == "Apply" else created))
         self._stamp(entry)
@@ -130,6 +132,7 @@ class StoredObjects:
             self._drop_unsaid(entry, written, applied, writer)
         add_defaults(resource, written)
         self.admit(resource, written)
+        written = self.judge(resource, written, former)
         _check_immutable(resource, former, written)
         before, after = list_leaves(former), list_leaves(written)
         differing = {path for path, value in after.items() if before.get(path, ...) != value}

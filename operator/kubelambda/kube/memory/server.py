@@ -4,7 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from kubelambda.kube.api import MERGE_PATCH, Manifest
+from kubelambda.kube.api import MERGE_PATCH, Manifest, Page, WatchEvent
 from kubelambda.kube.memory.cluster import MemoryCluster, update_by
 from kubelambda.kube.memory.copies import copy_value
 from kubelambda.kube.memory.objects import ObjectKey
@@ -46,8 +46,34 @@ class MemoryApi(MemoryCluster, RecordedRequests):
             await self._answer(call, lambda: None)
             yield found[start : start + page_items]
 
+    async def read_page(
+        self, resource: Resource, namespace: str | None, *, token: str = "", page_items: int = 100
+    ) -> Page:
+        """A page of a list; the token of the next one is its last object's place."""
+        call = _call("list", (resource, namespace or "", ""))
+        start = int(token or 0)
+
+        def read() -> tuple[list[Manifest], str]:
+            return self._select(resource, namespace, ""), self._objects.version
+
+        found, version = await self._answer(call, read)
+        end = start + page_items
+        return Page(found[start:end], version, str(end) if end < len(found) else "")
+
+    def watch(
+        self, resource: Resource, namespace: str | None, since: str
+    ) -> AsyncIterator[WatchEvent]:
+        """What comes after the version ``since``; it never ends by itself."""
+        return self._history.follow(resource, namespace, since)
+
     async def create(
-        self, resource: Resource, namespace: str | None, manifest: Manifest, *, manager: str
+        self,
+        resource: Resource,
+        namespace: str | None,
+        manifest: Manifest,
+        *,
+        manager: str,
+        strict: bool = False,  # nothing is ever dropped here
     ) -> Manifest:
         """POST; a generateName gets an end that is its own."""
         metadata = manifest["metadata"]
@@ -59,16 +85,23 @@ class MemoryApi(MemoryCluster, RecordedRequests):
         )
 
     async def replace(
-        self, resource: Resource, namespace: str | None, manifest: Manifest
+        self,
+        resource: Resource,
+        namespace: str | None,
+        manifest: Manifest,
+        *,
+        subresource: str = "",
+        strict: bool = False,  # nothing is ever dropped here
     ) -> Manifest:
         """PUT."""
         key = (resource, namespace or "", manifest["metadata"]["name"])
 
         def put() -> Manifest:
             self._check(key, manifest)
-            return self._objects.update(key, manifest, update_by("kubelambda"))
+            return self._objects.update(key, manifest, ("kubelambda", "Update", subresource))
 
-        return await self._answer(_call("update", key, content=manifest), put)
+        call = _call("update", key, content=manifest, subresource=subresource)
+        return await self._answer(call, put)
 
     async def apply(
         self, resource: Resource, namespace: str | None, manifest: Manifest, *, manager: str

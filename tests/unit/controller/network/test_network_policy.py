@@ -31,8 +31,8 @@ class Namespace:
         self.store = Store()
         self.intake = Intake(self.store, lambda key: None)
         self.reconciler = PolicyReconciler(self.api, self.store, RULES)
-        self.api.watch(self._hear, FUNCTIONS)
-        self.api.watch(self._hear, NETWORK_POLICIES, MANAGED_SELECTOR)
+        self.api.subscribe(self._hear, FUNCTIONS)
+        self.api.subscribe(self._hear, NETWORK_POLICIES, MANAGED_SELECTOR)
         for resource in (FUNCTIONS, NETWORK_POLICIES):
             for manifest in self.api.find_all(resource):
                 self.intake.take(resource.plural, manifest)

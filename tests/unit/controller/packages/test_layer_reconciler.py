@@ -43,7 +43,7 @@ class Layers:
         self.reconciler = LayerReconciler(
             self.api, self.store, self.packages, "us-east-1", lambda: self.now_s
         )
-        self.api.watch(self._hear, LAYERS)
+        self.api.subscribe(self._hear, LAYERS)
         for manifest in self.api.find_all(LAYERS):
             self.intake.take(LAYERS.plural, manifest)
 

@@ -136,7 +136,7 @@ class SimulatedCluster:
         self._deployments: dict[str, Manifest] = {}
         self.store = Store()
         self.restart()
-        self.api.watch(self._follow)
+        self.api.subscribe(self._follow)
 
     def restart(self) -> None:
         """A new leader, which reads everything anew."""

@@ -1,0 +1,1 @@
+"""What every driver of the port to objects has in common."""
