@@ -17,7 +17,6 @@ from kubelambda.core.packages.zip_check import describe_bad_zip
 from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import Machine
 
-"""The reason that only local mode has: this machine lacks the function's language."""
 
 
 def mark_missing_package(function: Function, holds: Callable[[str], bool]) -> Function:

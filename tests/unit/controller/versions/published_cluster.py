@@ -35,7 +35,7 @@ class PublishedCluster(ControlledCluster):
         self.seen: dict[str, Manifest] = {}
         """What was published, by the uid of each object, also of those that are gone."""
         super().__init__(*manifests)
-        self.api.watch(self._check, VERSIONS)
+        self.api.subscribe(self._check, VERSIONS)
 
     def _check(self, event: Event) -> None:
         spec, uid = event.manifest["spec"], event.manifest["metadata"]["uid"]

@@ -107,7 +107,7 @@ def join(first: PublishedCluster) -> PublishedCluster:
     second = PublishedCluster()
     second.api = first.api
     for kind in KINDS:
-        first.api.watch(second.hear, kind.resource, kind.selector)
+        first.api.subscribe(second.hear, kind.resource, kind.selector)
     return second
 
 
