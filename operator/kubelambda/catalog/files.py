@@ -9,16 +9,13 @@ admitted and have no effect in local mode are reported as remarks.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from kubelambda.api.findings import describe_errors
-from kubelambda.api.model import ApiModel
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.catalog.build import build_function
 from kubelambda.catalog.documents import (
     CLUSTER_KINDS,
     Document,
@@ -36,17 +33,17 @@ from kubelambda.catalog.layers import (
     find_missing,
 )
 from kubelambda.catalog.loaded import Applied, DocumentKey, Loaded, Origin, Problem, Remark
+from kubelambda.catalog.local_build import build_local_function, dump
 from kubelambda.catalog.local_fields import describe_ignored
-from kubelambda.catalog.local_values import ObjectKey, ValueMissingError, resolve_values
+from kubelambda.catalog.local_published import collect_published
+from kubelambda.catalog.local_values import ObjectKey, ValueMissingError
 from kubelambda.catalog.stand_ins import (
     DEFAULT_NAMESPACE,
     build_stand_in,
-    derive_uid,
     find_layer_reference,
     find_name,
     search_documents,
 )
-from kubelambda.core.model.code import ConfigMapFiles, InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 
 Documents = list[tuple[Origin, Document]]
@@ -77,7 +74,17 @@ def load_functions(paths: Iterable[Path], applied: Iterable[Document] = ()) -> L
         else:
             functions[outcome.ref] = layers.complete(outcome)
             origins[outcome.ref] = path
-    return Loaded(tuple(functions.values()), tuple(problems), tuple(remarks), origins, files)
+    published = collect_published(documents, objects)
+    problems += published.problems
+    return Loaded(
+        tuple(functions.values()),
+        tuple(problems),
+        tuple(remarks),
+        origins,
+        files,
+        versions=tuple(map(layers.complete, published.versions)),
+        aliases=published.aliases,
+    )
 
 
 def _collect_documents(
@@ -177,14 +184,18 @@ def _collect_layers(
             problems.append(Problem(path, message, subject=find_name(document)))
             layers.refuse(document, str(problems[-1]))
             continue
-        version = build_layer_version(_dump(admitted))
+        version = build_layer_version(dump(admitted))
         if version.version_key in taken:
             reference = version.layer.reference
             problems.append(Problem(path, f"a second layer version {reference}; the first stays"))
             continue
         taken.add(version.version_key)
         layers.put(version)
-        remarks += _remark(path, version.layer.reference, describe_ignored(admitted.spec))
+        remarks += _remark(
+            path,
+            version.layer.reference,
+            describe_ignored(admitted.spec, is_applied=isinstance(path, Applied)),
+        )
     return layers
 
 
@@ -234,44 +245,12 @@ def _admit(
     except ValidationError as error:
         return _build_document_problem(path, describe_errors(error, LambdaFunction), document)
     try:
-        built = _build(admitted, is_applied=isinstance(path, Applied))
-        function = resolve_values(_with_code(built, objects), objects)
+        function = build_local_function(admitted, objects, is_applied=isinstance(path, Applied))
     except (UnreadableError, ValueMissingError) as error:
         return _build_problem(path, str(error), document)
-    remarks += _remark(path, function.ref.name, describe_ignored(admitted.spec))
+    remarks += _remark(
+        path,
+        function.ref.name,
+        describe_ignored(admitted.spec, is_applied=isinstance(path, Applied)),
+    )
     return function
-
-
-def _with_code(function: Function, objects: Mapping[ObjectKey, Document]) -> Function:
-    if not isinstance(function.code, ConfigMapFiles):
-        return function
-    name = function.code.name
-    config_map = objects.get(("ConfigMap", function.ref.namespace, name))
-    if config_map is None or not config_map.get("data"):
-        raise UnreadableError(
-            f"{function.ref.name}: the ConfigMap {name!r} of code.configMapRef is in none of the "
-            "files, or is empty"
-        )
-    if config_map.get("binaryData"):
-        raise UnreadableError(f"{function.ref.name}: local mode takes no binaryData of {name!r}")
-    texts = {str(key): str(text) for key, text in config_map["data"].items()}
-    return replace(function, code=InlineFiles(texts))
-
-
-def _dump(admitted: ApiModel) -> dict[str, Any]:
-    manifest = admitted.model_dump(mode="json", by_alias=True, exclude_none=True)
-    manifest["metadata"].setdefault("namespace", DEFAULT_NAMESPACE)
-    return manifest
-
-
-def _build(admitted: LambdaFunction, *, is_applied: bool) -> Function:
-    manifest = _dump(admitted)
-    metadata = manifest["metadata"]
-    if not is_applied:
-        metadata["uid"] = derive_uid(metadata["namespace"], metadata["name"])
-        metadata["generation"] = 1
-    manifest["status"] = {
-        "observedGeneration": metadata["generation"],
-        "conditions": [{"type": "Ready", "status": "True"}],
-    }
-    return build_function(manifest)

@@ -140,12 +140,11 @@ class FunctionIndex:
 
     def replace(self, functions: Iterable[Function], namespace: str | None = None) -> None:
         """Make ``functions`` all functions that there are (in ``namespace``, or at all)."""
-        wanted = {function.ref: function for function in functions}
-        for ref in self.list_objects(namespace, versions=False):
-            if ref not in wanted:
-                self.remove(ref)
-        for function in wanted.values():
-            self.put(function)
+        self._replace(functions, namespace, versions=False)
+
+    def replace_versions(self, versions: Iterable[Function], namespace: str | None = None) -> None:
+        """Make ``versions`` all published versions that there are, likewise."""
+        self._replace(versions, namespace, versions=True)
 
     # what sources say of aliases
 
@@ -174,6 +173,16 @@ class FunctionIndex:
             self.put_alias(alias)
 
     # how they are kept
+
+    def _replace(
+        self, functions: Iterable[Function], namespace: str | None, *, versions: bool
+    ) -> None:
+        wanted = {function.ref: function for function in functions}
+        for ref in self.list_objects(namespace, versions=versions):
+            if ref not in wanted:
+                self.remove(ref)
+        for function in wanted.values():
+            self.put(function)
 
     def _put_version(self, version: Function) -> None:
         former = self._versions.get(version.ref)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kubelambda.core.model.alias import Alias
 from kubelambda.core.model.function import Function, FunctionRef
 
 DocumentKey = tuple[str, str, str]
@@ -64,6 +65,9 @@ class Loaded:
     """Where each function is from."""
     files: Mapping[DocumentKey, Path] = field(default_factory=dict)
     """The file of each object that stands in one."""
+    versions: tuple[Function, ...] = ()
+    """Published versions, of whatever functions."""
+    aliases: tuple[Alias, ...] = ()
     former: frozenset[FunctionRef] = frozenset()
     """Functions that are served as they were before their file was broken."""
 

@@ -55,6 +55,8 @@ HONOURED: Mapping[type[ApiModel], frozenset[str]] = {
 }
 """What is told to the function, or is for people, counts as acted upon, as on a cluster."""
 
+HONOURED_IF_APPLIED = frozenset({"publish"})
+
 DIFFERENCES: Mapping[str, str] = {
     "architectures": "it runs on this machine's architecture",
     "ephemeralStorage": "nothing limits what it writes",
@@ -64,17 +66,18 @@ DIFFERENCES: Mapping[str, str] = {
     "functionEventInvokeConfig": "three tries within six hours, and no destination",
     "provisionedConcurrencyConfig": "no environment is kept warm, the first request waits for one",
     "tracingConfig": "nothing is traced",
-    "publish": "no version is published",
+    "publish": "no version is published of what stands in a file; apply it instead",
     "functionURLConfig": "it has no address of its own, only the Lambda API",
 }
 _NO_EFFECT = "it has no effect here"
 
 
-def describe_ignored(spec: ApiModel) -> list[str]:
+def describe_ignored(spec: ApiModel, *, is_applied: bool) -> list[str]:
     """A sentence for each field of ``spec`` that is set and that local mode does not act upon."""
     absent = unsupported_fields(spec) if isinstance(spec, LambdaFunctionSpec) else []
     refused = {name.partition(":")[0].partition(".")[0] for name in absent}
-    return [_describe(path, refused) for path in iter_ignored(spec, HONOURED[type(spec)])]
+    honoured = HONOURED[type(spec)] | (HONOURED_IF_APPLIED if is_applied else frozenset())
+    return [_describe(path, refused) for path in iter_ignored(spec, honoured)]
 
 
 def iter_ignored(spec: ApiModel, honoured: frozenset[str], prefix: str = "") -> Iterator[str]:

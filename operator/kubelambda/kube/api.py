@@ -38,12 +38,48 @@ class WatchEvent:
     manifest: Manifest = field(repr=False)
 
 
-class KubeApi(Protocol):
-    """The requests that controllers send to an API server."""
+class ObjectWrites(Protocol):
+    """What publishes versions and writes statuses: on a cluster, and in local mode (``local``)."""
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest:
         """The object; NotFoundError if there is none."""
         ...
+
+    async def create(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        manifest: Manifest,
+        *,
+        manager: str,
+        strict: bool = False,
+    ) -> Manifest:
+        """POST; AlreadyExistsError if the name is taken. Unknown fields are refused if ``strict``.
+
+        Else they are dropped.
+        """
+        ...
+
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        content: Manifest | list[Manifest],
+        *,
+        manager: str,
+        subresource: str = "",
+        content_type: str = MERGE_PATCH,
+    ) -> Manifest:
+        """PATCH of an object or of a subresource; ``content`` is a list for JSON_PATCH only.
+
+        ConflictError if the content's resourceVersion or uid is not the current one.
+        """
+        ...
+
+
+class KubeApi(ObjectWrites, Protocol):
+    """The requests that controllers send to an API server."""
 
     def list_pages(
         self,
@@ -72,21 +108,6 @@ class KubeApi(Protocol):
         """
         ...
 
-    async def create(
-        self,
-        resource: Resource,
-        namespace: str | None,
-        manifest: Manifest,
-        *,
-        manager: str,
-        strict: bool = False,
-    ) -> Manifest:
-        """POST; AlreadyExistsError if the name is taken. Unknown fields are refused if ``strict``.
-
-        Else they are dropped.
-        """
-        ...
-
     async def replace(
         self,
         resource: Resource,
@@ -103,23 +124,6 @@ class KubeApi(Protocol):
         self, resource: Resource, namespace: str | None, manifest: Manifest, *, manager: str
     ) -> Manifest:
         """Server-side apply with force: ``manager`` owns exactly the fields of ``manifest``."""
-        ...
-
-    async def patch(
-        self,
-        resource: Resource,
-        namespace: str | None,
-        name: str,
-        content: Manifest | list[Manifest],
-        *,
-        manager: str,
-        subresource: str = "",
-        content_type: str = MERGE_PATCH,
-    ) -> Manifest:
-        """PATCH of an object or of a subresource; ``content`` is a list for JSON_PATCH only.
-
-        ConflictError if the content's resourceVersion or uid is not the current one.
-        """
         ...
 
     async def delete(

@@ -14,7 +14,7 @@ from kubelambda.api.kinds import BY_NAME
 from kubelambda.catalog.files import key_of
 from kubelambda.catalog.loaded import DocumentKey
 from kubelambda.objects.errors import ExpiredError
-from kubelambda.objects.port import Manifest, Objects, list_all
+from kubelambda.objects.port import Change, Manifest, Objects, list_all
 from kubelambda.process.supervisor import Supervisor
 
 LOCAL_KINDS = tuple(kind for kind in BY_NAME.values() if kind.is_namespaced)
@@ -25,8 +25,15 @@ _SERVERS_OWN = ("resourceVersion", "managedFields")
 class AppliedObjects:
     """The objects of all kinds that local mode keeps."""
 
-    def __init__(self, objects: Objects, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        on_change: Callable[[], None],
+        on_event: Callable[[Change, Manifest], None],
+    ) -> None:
+        """``on_event`` is called with each change at once, those of a status too."""
         self._objects = objects
+        self._on_event = on_event
         self._on_change = on_change
         self._documents: dict[DocumentKey, Manifest] = {}
         self._versions: dict[str, str] = {}
@@ -49,9 +56,12 @@ class AppliedObjects:
 
     async def _list(self, kind: str) -> None:
         items, self._versions[kind] = await list_all(self._objects, kind)
-        for key in [key for key in self._documents if key[0] == kind]:
-            del self._documents[key]
-        self._documents |= {key_of(item): item for item in items}
+        present = {key_of(item) for item in items}
+        for key in [key for key in self._documents if key[0] == kind and key not in present]:
+            self._on_event("DELETED", self._documents.pop(key))
+        for item in items:
+            self._documents[key_of(item)] = item
+            self._on_event("MODIFIED", item)
 
     async def _follow(self, kind: str) -> None:
         """Ends when the store is closed."""
@@ -63,7 +73,8 @@ class AppliedObjects:
             await self._list(kind)
             self._tell()
 
-    def _take(self, change: str, manifest: Manifest) -> None:
+    def _take(self, change: Change, manifest: Manifest) -> None:
+        self._on_event(change, manifest)
         key = key_of(manifest)
         former = self._documents.get(key)
         if change == "DELETED" or "deletionTimestamp" in manifest["metadata"]:

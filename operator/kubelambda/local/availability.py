@@ -18,7 +18,6 @@ from kubelambda.local.bootstrap import Unavailable, plan_bootstrap
 from kubelambda.local.machine import Machine
 
 
-
 def mark_missing_package(function: Function, holds: Callable[[str], bool]) -> Function:
     """Stalled if a package of its code or of its layers has not been uploaded."""
     needed = list_needed_packages(get_package(function.code), function.layers)

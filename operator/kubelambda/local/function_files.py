@@ -103,6 +103,8 @@ class FunctionFiles:
         self._lacks_package = False
         self.served = [self._mark(function) for function in self._last.functions]
         self.index.replace([*self.served, *self._last.stand_ins])
+        self.index.replace_versions([self._mark(version) for version in self._last.versions])
+        self.index.replace_aliases(self._last.aliases)
         self.on_publish(self._last)
 
     def _mark(self, function: Function) -> Function:

@@ -6,8 +6,10 @@ Contract: ``open_stored`` starts everything, ``close`` ends it.
 import time
 from pathlib import Path
 
+from kubelambda.catalog.loaded import Applied, Loaded
 from kubelambda.local.applied_objects import AppliedObjects
-from kubelambda.local.applied_status import AppliedStatuses
+from kubelambda.local.control.layer_statuses import LayerStatuses
+from kubelambda.local.control.local_controller import LocalController
 from kubelambda.local.door.door import ObjectDoor
 from kubelambda.local.errors import LocalModeError
 from kubelambda.local.function_files import FunctionFiles
@@ -23,8 +25,9 @@ class Stored:
         self._objects = objects
         self._files = files
         self._supervisor = Supervisor()
-        self._applied = AppliedObjects(objects, files.reload)
-        self._statuses = AppliedStatuses(objects, files.index, region, self._applied.list_documents)
+        self._controller = LocalController(objects, region, files.index.get)
+        self._applied = AppliedObjects(objects, files.reload, self._controller.note)
+        self._layers = LayerStatuses(objects, region, self._applied.list_documents)
         self.door = ObjectDoor(objects, files.find_file, self._supervisor)
         """For the public listener."""
 
@@ -32,9 +35,24 @@ class Stored:
         """Read what is there, and keep up with it."""
         await self._applied.load()
         self._files.list_applied = self._applied.list_documents
-        self._files.on_publish = self._statuses.note
+        self._files.on_publish = self._note_loaded
         self._applied.follow(self._supervisor)
-        self._supervisor.keep("the statuses of applied objects", self._statuses.run)
+        self._supervisor.keep("the statuses of applied layers", self._layers.run)
+        self._supervisor.keep("versions and statuses of applied objects", self._controller.run)
+
+    def _note_loaded(self, loaded: Loaded) -> None:
+        """What is served has been brought up to date with what was applied."""
+        self._layers.note(loaded)
+        generations = {
+            document["metadata"]["uid"]: document["metadata"].get("generation", 0)
+            for document in self._applied.list_documents()
+        }
+        problems = {
+            (problem.path.namespace, problem.path.name): problem.message
+            for problem in loaded.problems
+            if isinstance(problem.path, Applied)
+        }
+        self._controller.note_loaded(generations, problems)
 
     async def close(self) -> None:
         """End the door and the store."""

@@ -81,7 +81,7 @@ def test_a_field_that_is_set_to_its_default_is_not_worth_a_word() -> None:
             "memorySize": 128,
         }
     )
-    assert describe_ignored(spec) == []
+    assert describe_ignored(spec, is_applied=True) == []
 
 
 def test_a_remark_is_made_once_for_each_change(tmp_path: Path) -> None:

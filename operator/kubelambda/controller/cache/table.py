@@ -53,6 +53,10 @@ class Table(Generic[RecordT]):
         """All records."""
         return list(self._records.values())
 
+    def list_keys(self) -> list[Key]:
+        """Namespace and name of all records."""
+        return list(self._records)
+
     def items(self) -> Iterable[tuple[Key, RecordT]]:
         """All records with their keys."""
         return list(self._records.items())

@@ -11,9 +11,7 @@ leaves the cluster's own controllers free.
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any
 
-from kubelambda.controller.cache.kinds import KIND_OF
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.diagnosis.api_refusal import classify_refusal
 from kubelambda.controller.function.actions import (
@@ -26,16 +24,15 @@ from kubelambda.controller.function.actions import (
 )
 from kubelambda.controller.function.current_revisions import CurrentRevisions
 from kubelambda.controller.function.deployment_writer import DeploymentWriter
-from kubelambda.controller.function.function_status import ReconcileOutcome, build_status
+from kubelambda.controller.function.function_status import ReconcileOutcome
+from kubelambda.controller.function.function_statuses import FunctionStatuses
 from kubelambda.controller.function.key_secrets import KeySecrets
 from kubelambda.controller.function.observer import FunctionObserver
 from kubelambda.controller.function.plan import FunctionPlan, plan_function
 from kubelambda.controller.function.render import Platform
 from kubelambda.controller.function.unwatched import relabel_unwatched
-from kubelambda.controller.records.field_managers import APPLY_MANAGER
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import Key
-from kubelambda.core.model.moments import format_moment
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import ForbiddenError, InvalidError, NotFoundError
 from kubelambda.kube.paths import PODS
@@ -62,12 +59,11 @@ class FunctionReconciler:
         """``judged`` is called with each LambdaFunction that is Ready after it was reconciled."""
         self._client = client
         self._store = store
-        self._judged = judged
+        self._statuses = FunctionStatuses(client, store, platform.settings.region, clock, judged)
         self._platform = platform
         self._observer = observer
         self._revisions = revisions
         self._key_secrets = key_secrets
-        self._clock = clock
         self._uids: dict[Key, str] = {}
         self._deployments = DeploymentWriter(client, store, clock)
 
@@ -92,7 +88,7 @@ class FunctionReconciler:
             logger.warning("%s: %s", record.ref, error.message)
             outcome = ReconcileOutcome(problem=classify_refusal(error.message))
             looks = [REFUSED_RETRY_S]
-        await self._write_status(record, outcome)
+        await self._statuses.write(record, outcome)
         return min((look_s for look_s in looks if look_s is not None), default=None)
 
     def forget(self, key: Key) -> None:
@@ -138,34 +134,3 @@ class FunctionReconciler:
                 with contextlib.suppress(NotFoundError):
                     await self._client.delete(PODS, *pod.key, uid=pod.uid)
         return None
-
-    async def _write_status(self, record: FunctionRecord, outcome: ReconcileOutcome) -> None:
-        status = build_status(
-            record,
-            outcome,
-            region=self._platform.settings.region,
-            now=format_moment(self._clock()),
-        )
-        if not record.number:
-            versions = self._store.published_of(record)
-            status["versionCount"] = len({version.number for version in versions})
-        if not record.status.says(status):
-            await self._patch_status(record, status)
-        if outcome.problem is None and not record.number:
-            self._judged(record)
-
-    async def _patch_status(self, record: FunctionRecord, status: dict[str, Any]) -> None:
-        # With its resourceVersion: a writer that has slept meets a conflict, not an older status.
-        content = {"metadata": {"resourceVersion": record.version}, "status": status}
-        try:
-            written = await self._client.patch(
-                record.resource,
-                record.ref.namespace,
-                record.ref.name,
-                content,
-                manager=APPLY_MANAGER,
-                subresource="status",
-            )
-        except NotFoundError:
-            return
-        KIND_OF[record.resource.plural].put(self._store, written)

@@ -24,7 +24,7 @@ from kubelambda.judge.publication import (
     judge_publication,
     next_number,
 )
-from kubelambda.kube.api import KubeApi, Manifest
+from kubelambda.kube.api import Manifest, ObjectWrites
 from kubelambda.kube.errors import AlreadyExistsError, ForbiddenError
 from kubelambda.kube.paths import VERSIONS
 
@@ -37,7 +37,7 @@ TAKEN_S = 1.0
 class AutoPublisher:
     """Makes LambdaVersions of the functions that want every change published."""
 
-    def __init__(self, client: KubeApi, store: Store, intake: Intake) -> None:
+    def __init__(self, client: ObjectWrites, store: Store, intake: Intake) -> None:
         self._client = client
         self._store = store
         self._intake = intake

@@ -8,13 +8,13 @@ from typing import Any
 
 from kubelambda.controller.records.keys import Key
 from kubelambda.judge.snapshot import list_config_maps
-from kubelambda.kube.api import KubeApi, Manifest
+from kubelambda.kube.api import Manifest, ObjectWrites
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import CONFIG_MAPS, FUNCTIONS, Resource
 
 
 async def fetch_source(
-    client: KubeApi, key: Key
+    client: ObjectWrites, key: Key
 ) -> tuple[Manifest | None, Mapping[str, Manifest | None]]:
     """The function ``key``, and each ConfigMap by name; None for what is not there."""
     function = await _fetch(client, FUNCTIONS, key)
@@ -22,7 +22,7 @@ async def fetch_source(
     return function, {name: await _fetch(client, CONFIG_MAPS, (key[0], name)) for name in names}
 
 
-async def _fetch(client: KubeApi, resource: Resource, key: Key) -> dict[str, Any] | None:
+async def _fetch(client: ObjectWrites, resource: Resource, key: Key) -> dict[str, Any] | None:
     try:
         return await client.get(resource, *key)
     except NotFoundError:

@@ -21,7 +21,7 @@ from kubelambda.core.model.revision_id import compute_revision_id
 from kubelambda.judge.alias import describe_alias, find_alias_problem
 from kubelambda.judge.conditions import build_conditions
 from kubelambda.judge.problem import NO_NOTE, Problem, ReadyNote
-from kubelambda.kube.api import KubeApi, Manifest
+from kubelambda.kube.api import Manifest, ObjectWrites
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import ALIASES
 
@@ -30,7 +30,7 @@ class AliasReconciler:
     """Brings one LambdaAlias after the other to what it is to be."""
 
     def __init__(
-        self, client: KubeApi, store: Store, region: str, clock: Callable[[], float]
+        self, client: ObjectWrites, store: Store, region: str, clock: Callable[[], float]
     ) -> None:
         self._client = client
         self._store = store

@@ -8,7 +8,7 @@ serves functions; of two objects with the same number and content only the older
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from kubelambda.api.v1alpha1.reason import Reason
@@ -16,7 +16,7 @@ from kubelambda.controller.cache.intake import Intake
 from kubelambda.controller.cache.kinds import KIND_OF
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.diagnosis.api_refusal import classify_refusal
-from kubelambda.controller.function.lambda_function import REFUSED_RETRY_S, FunctionReconciler
+from kubelambda.controller.function.lambda_function import REFUSED_RETRY_S
 from kubelambda.controller.records.field_managers import APPLY_MANAGER
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import Key
@@ -35,7 +35,7 @@ from kubelambda.judge.publication import (
     find_version_problem,
     judge_publication,
 )
-from kubelambda.kube.api import KubeApi
+from kubelambda.kube.api import ObjectWrites
 from kubelambda.kube.errors import ForbiddenError, InvalidError, NotFoundError
 from kubelambda.kube.paths import VERSIONS
 
@@ -45,15 +45,27 @@ NOT_PINNED_S = 10.0
 """Seconds between two looks at what keeps a version from being published and no watch tells of."""
 
 
+class ServingReconciler(Protocol):
+    """Has functions and published versions served, and writes their statuses."""
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do what ``key`` needs; seconds after which to look again, if at all."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """``key`` has gone, or has nothing to run any more."""
+        ...
+
+
 class VersionReconciler:
     """Brings one LambdaVersion after the other to what it is to be."""
 
     def __init__(
         self,
-        client: KubeApi,
+        client: ObjectWrites,
         store: Store,
         intake: Intake,
-        functions: FunctionReconciler,
+        functions: ServingReconciler,
         region: str,
         clock: Callable[[], float],
     ) -> None:

@@ -16,7 +16,7 @@ from kubelambda.controller.records.ownership import build_owners
 from kubelambda.controller.records.version_record import VersionRecord
 from kubelambda.judge.publication import Publication
 from kubelambda.judge.snapshot import ConfigMapCopy
-from kubelambda.kube.api import KubeApi, Manifest
+from kubelambda.kube.api import Manifest, ObjectWrites
 from kubelambda.kube.errors import AlreadyExistsError
 from kubelambda.kube.paths import CONFIG_MAPS, FUNCTIONS, VERSIONS
 from kubelambda.kube.resources import labels
@@ -24,7 +24,7 @@ from kubelambda.kube.resources.function_objects import build_owner_reference
 
 
 async def write_publication(
-    client: KubeApi,
+    client: ObjectWrites,
     store: Store,
     record: VersionRecord,
     function: Manifest,
@@ -51,7 +51,7 @@ async def write_publication(
     return written
 
 
-async def count_number(client: KubeApi, store: Store, function: Manifest, number: int) -> None:
+async def count_number(client: ObjectWrites, store: Store, function: Manifest, number: int) -> None:
     """Use up ``number``; ConflictError if ``function`` is not as it was when it was judged."""
     metadata = function["metadata"]
     content = {
@@ -65,7 +65,7 @@ async def count_number(client: KubeApi, store: Store, function: Manifest, number
     KIND_OF[FUNCTIONS.plural].put(store, written)
 
 
-async def _remember_layers(client: KubeApi, record: VersionRecord, function: Manifest) -> str:
+async def _remember_layers(client: ObjectWrites, record: VersionRecord, function: Manifest) -> str:
     """Have the version know its layers' contents before a LambdaLayer may go; resourceVersion."""
     layers = (function.get("status") or {}).get("layers")
     if not layers or record.status.written.get("layers") == layers:

@@ -1,7 +1,7 @@
-"""The statuses of what was applied to local mode: whether it is served, and why not.
+"""The statuses of layer versions that were applied to local mode.
 
-Contract: ``build_*`` are pure. ``AppliedStatuses`` writes a status only if it changes, one after
-the other; a write that meets a newer version is left to the change that made it.
+Contract: ``build_layer_status`` is pure. ``LayerStatuses`` writes a status only if it changes, one
+after the other; a write that meets a newer version is left to the change that made it.
 """
 
 import asyncio
@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.catalog.loaded import Applied, Loaded
 from kubelambda.core.model.account import derive_account_id
-from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.layer import build_layer_arn
 from kubelambda.core.model.moments import format_moment
-from kubelambda.core.model.status import read_function_status, read_layer_status
+from kubelambda.core.model.status import read_layer_status
 from kubelambda.core.packages.code_zip import to_code_sha256
 from kubelambda.judge.conditions import build_conditions
 from kubelambda.judge.problem import NO_NOTE, Problem
@@ -29,18 +27,16 @@ logger = logging.getLogger(__name__)
 Document = Mapping[str, Any]
 
 
-class AppliedStatuses:
-    """Writes the statuses of applied functions and layers."""
+class LayerStatuses:
+    """Writes them whenever what is served has changed."""
 
     def __init__(
         self,
         objects: Objects,
-        index: FunctionIndex,
         region: str,
         list_documents: Callable[[], Iterable[Document]],
     ) -> None:
         self._objects = objects
-        self._index = index
         self._region = region
         self._list_documents = list_documents
         self._loaded = Loaded((), ())
@@ -77,39 +73,11 @@ class AppliedStatuses:
             logger.debug("a status is out of date before it is written: %s", error)
 
     def _build(self, document: Document, problems: Mapping[Applied, str]) -> dict[str, Any] | None:
+        if document["kind"] != "LambdaLayer":
+            return None
         metadata, now = document["metadata"], format_moment(time.time())
         origin = Applied(document["kind"], metadata["namespace"], metadata["name"])
-        problem = problems.get(origin, "")
-        if document["kind"] == "LambdaFunction":
-            found = self._index.get(FunctionRef(origin.namespace, origin.name))
-            function = found if found is not None and found.uid == metadata["uid"] else None
-            return build_function_status(document, function, problem, self._region, now)
-        if document["kind"] == "LambdaLayer":
-            return build_layer_status(document, problem, self._region, now)
-        return None
-
-
-def build_function_status(
-    document: Document, function: Function | None, problem: str, region: str, now: str
-) -> dict[str, Any]:
-    """The status of an applied function; ``function`` is it as it is served, None if it is not."""
-    found = find_problem(function, problem)
-    former = read_function_status(document.get("status")).conditions
-    status = {
-        "observedGeneration": document["metadata"]["generation"],
-        "conditions": build_conditions(former, found, ready=NO_NOTE, now=now),
-        "state": "Active" if found is None else "Failed",
-    }
-    return status | ({"functionArn": function.arn(region)} if function is not None else {})
-
-
-def find_problem(function: Function | None, problem: str) -> Problem | None:
-    """Why what was applied is not served, if so; ``problem`` is of one that became no function."""
-    if function is None:
-        return Problem(Reason.INVALID_SPEC, problem)
-    if not function.cannot_run:
-        return None
-    return Problem(Reason(function.stalled_reason), function.stalled_message)
+        return build_layer_status(document, problems.get(origin, ""), self._region, now)
 
 
 def build_layer_status(document: Document, problem: str, region: str, now: str) -> dict[str, Any]:
