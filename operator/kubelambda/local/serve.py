@@ -29,6 +29,7 @@ from kubelambda.local.errors import LocalModeError
 from kubelambda.local.file_watch import watch_files
 from kubelambda.local.function_files import FunctionFiles
 from kubelambda.local.machine import find_cache, find_machine
+from kubelambda.local.package_names import FileNames
 from kubelambda.local.state_directory import hold_state_directory
 from kubelambda.process.signals import set_on_stop
 from kubelambda.process.supervisor import Supervisor
@@ -91,6 +92,7 @@ async def _serve(options: LocalOptions) -> None:
         events=queue,
         packages=packages,
         render_page=partial(files.render_page, settings.region),
+        package_names=FileNames(options.paths, index),
     )
     await _start(gateway, queue, options.port)
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"

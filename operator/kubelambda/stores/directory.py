@@ -16,6 +16,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import BinaryIO
 
 from kubelambda.core.packages.store import (
     PackageNotFoundError,
@@ -27,6 +28,7 @@ from kubelambda.core.packages.store import (
 
 _WITHDRAWN = ".withdrawn"
 _PART = "part-"
+_COPIED_BYTES = 1 << 20
 PART_S = 3600.0
 """A put that takes longer than this was cut off: what it has left is removed."""
 
@@ -61,15 +63,7 @@ class DirectoryPackages:
 
     async def fetch(self, sha256: str, target: Path) -> None:
         """Copy the file."""
-        path = self._directory / sha256
-        try:
-            await asyncio.to_thread(shutil.copyfile, path, target)
-        except FileNotFoundError as error:
-            if await self.has(sha256):
-                raise PackagesUnavailableError(f"{sha256} has just come") from error
-            raise PackageNotFoundError(f"no package {sha256}") from error
-        except OSError as error:
-            raise PackagesUnavailableError(f"cannot read {path}: {error}") from error
+        await asyncio.to_thread(self._fetch, sha256, target)
 
     async def list_all(self) -> list[StoredPackage]:
         """Look at every file; old parts of puts that were cut off are removed."""
@@ -120,12 +114,29 @@ class DirectoryPackages:
             _sync_directory(self._directory)
         return True
 
+    def _fetch(self, sha256: str, target: Path) -> None:
+        try:
+            with self._open(sha256) as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy, _COPIED_BYTES)
+        except OSError as error:
+            raise PackagesUnavailableError(f"cannot read package {sha256}: {error}") from error
+
+    def _open(self, sha256: str) -> BinaryIO:
+        """The file, which stays readable whatever becomes of its name."""
+        with self._lock:
+            try:
+                return self._locate(sha256).open("rb")
+            except FileNotFoundError as error:
+                if self._locate(sha256, withdrawn=True).exists():
+                    raise PackagesUnavailableError(f"package {sha256} is withdrawn") from error
+                raise PackageNotFoundError(f"no package {sha256}") from error
+
     def _has(self, sha256: str) -> bool:
         with self._lock:
             if self.holds(sha256):
                 return True
             if self._locate(sha256, withdrawn=True).exists():
-                raise PackagesUnavailableError(f"package {sha256} is being looked at")
+                raise PackagesUnavailableError(f"package {sha256} is withdrawn")
         return False
 
     def _list_all(self) -> list[StoredPackage]:

@@ -114,7 +114,7 @@ class JetStreamPackages:
         if found is None or not found.has_content:
             raise PackageNotFoundError(f"no package {sha256}")
         if found.is_hidden:
-            raise PackagesUnavailableError(f"package {sha256} is being looked at")
+            raise PackagesUnavailableError(f"package {sha256} is withdrawn")
         return found
 
     async def _fetch(self, sha256: str, target: Path) -> None:

@@ -2,8 +2,9 @@
 
 Contract: a package that is there is remembered for as long as an object names it, so functions
 without a problem cost nothing. What nothing names may be collected (``core.packages.collection``):
-an object that names it later asks again. A missing one is asked for again within seconds, many in one request. While no gateway can
-be asked, what is known stays known. Lives on one event loop; ``run`` asks until it is cancelled.
+an object that names it later asks again. A missing one is asked for again within seconds, many in
+one request. While no gateway can be asked, what is known stays known. Lives on one event loop;
+``run`` asks until it is cancelled.
 """
 
 import asyncio

@@ -73,14 +73,12 @@ def plan_collection(
     return CollectionPlan(marked, tuple(due[:SWEPT_MAX]))
 
 
-def settle(withdrawn: Iterable[StoredPackage], named: Collection[str] | None) -> Settlement:
-    """G4 and G5; ``named`` was read after all of them were withdrawn, None if it could not be."""
+def settle(withdrawn: Iterable[StoredPackage], named: Collection[str]) -> Settlement:
+    """G4 and G5; ``named`` was read after all of ``withdrawn`` were withdrawn."""
     every = tuple(withdrawn)
-    if named is None:
-        return Settlement(every, ())
     return Settlement(
-        tuple(one for one in every if one.sha256 in named),
-        tuple(one for one in every if one.sha256 not in named),
+        restored=tuple(one for one in every if one.sha256 in named),
+        deleted=tuple(one for one in every if one.sha256 not in named),
     )
 
 
