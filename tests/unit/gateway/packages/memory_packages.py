@@ -16,24 +16,23 @@ from kubelambda.core.packages.store import (
 
 
 class Gates:
-    """Those who wait, in the order in which they came; closed only while ``hold`` is set."""
+    """Where tasks wait while ``hold`` is set, each until it is let pass."""
 
     def __init__(self, *, hold: bool = False) -> None:
         self.hold = hold
-        self.waiting: list[asyncio.Future[None]] = []
+        self._waiting: dict[asyncio.Task[None] | None, asyncio.Future[None]] = {}
 
     async def wait(self) -> None:
         if self.hold:
             gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.waiting.append(gate)
+            self._waiting[asyncio.current_task()] = gate
             await gate
 
-    async def let_pass(self, index: int) -> None:
-        """Let one of them go on, to where it waits again."""
-        gate = self.waiting.pop(index)
-        if not gate.done():
-            gate.set_result(None)
-        for _ in range(5):
+    async def let_pass(self, task: asyncio.Task[None]) -> None:
+        """Let ``task`` go on to its next gate, at which it waits again."""
+        gate = self._waiting.pop(task)
+        gate.set_result(None)
+        while task not in self._waiting and not task.done():
             await asyncio.sleep(0)
 
 

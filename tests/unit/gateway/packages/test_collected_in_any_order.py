@@ -19,9 +19,10 @@ from unit.gateway.packages.memory_packages import Gates, MemoryNames, MemoryPack
 
 PACKAGES = ["a" * 64, "b" * 64]
 RETENTION_S = 3
+Action = tuple[str, int | str]
 ACTIONS = st.one_of(
-    st.tuples(st.just("step"), st.integers(0, 7)),
-    st.tuples(st.just("wait"), st.integers(1, 4)),
+    st.tuples(st.sampled_from(["step 0", "step 1"]), st.integers(1, 8)),
+    st.tuples(st.just("wait"), st.integers(1, RETENTION_S)),
     st.tuples(
         st.sampled_from(["upload", "publish", "unpublish", "look"]), st.sampled_from(PACKAGES)
     ),
@@ -42,16 +43,17 @@ class Installation:
         """By withdrawn package: whether an object has named it ever since before that."""
         self.deleted = 0
         self.store.on_delete, self.store.on_withdraw = self.check_delete, self.note_withdrawal
-        self.collectors = [
-            PackageCollector(
-                self.store,
-                self.names,
-                GatewayMetrics(CollectorRegistry()),
-                retention_s=retention_s,
-                clock=lambda: float(self.now_s),
-            )
-            for _ in range(2)
-        ]
+        self.running = [asyncio.create_task(collect_for_ever(self.build())) for _ in range(2)]
+
+    def build(self) -> PackageCollector:
+        metrics = GatewayMetrics(CollectorRegistry())
+        return PackageCollector(
+            self.store,
+            self.names,
+            metrics,
+            retention_s=self.retention_s,
+            clock=lambda: float(self.now_s),
+        )
 
     def note_withdrawal(self, name: str) -> None:
         self.named_before[name] = name in self.names.now
@@ -86,8 +88,12 @@ class Installation:
             getattr(self, action)(value)
         elif action == "wait":
             self.now_s += value
-        elif self.gates.waiting:
-            await self.gates.let_pass(value % len(self.gates.waiting))
+        else:
+            collecting = self.running[int(action[-1])]
+            for _ in range(value):
+                await self.gates.let_pass(collecting)
+                if collecting.done():
+                    collecting.result()  # raises what a check has found
 
 
 async def collect_for_ever(collector: PackageCollector) -> None:
@@ -96,14 +102,12 @@ async def collect_for_ever(collector: PackageCollector) -> None:
             await collector.collect()
 
 
-async def play(actions: list[tuple[str, int | str]], retention_s: int) -> Installation:
+async def play(actions: list[Action], retention_s: int) -> Installation:
     installation = Installation(retention_s)
-    running = [asyncio.create_task(collect_for_ever(one)) for one in installation.collectors]
+    running = installation.running
     await asyncio.sleep(0)
     for action, value in actions:
         await installation.act(action, value)
-        for task in running:
-            assert not task.done(), task.exception()
     for name in installation.in_use:
         assert name in installation.store.packages
     installation.gates.hold = False
@@ -113,17 +117,15 @@ async def play(actions: list[tuple[str, int | str]], retention_s: int) -> Instal
     return installation
 
 
-@given(st.lists(ACTIONS, max_size=120), st.sampled_from([0, RETENTION_S]))
-@settings(deadline=None)
-def test_no_package_in_use_is_deleted(
-    actions: list[tuple[str, int | str]], retention_s: int
-) -> None:
+@given(st.lists(ACTIONS, min_size=30, max_size=60), st.sampled_from([0, RETENTION_S]))
+@settings(deadline=None, max_examples=150)
+def test_no_package_in_use_is_deleted(actions: list[Action], retention_s: int) -> None:
     asyncio.run(play(actions, retention_s))
 
 
 def test_the_same_play_deletes_what_nothing_names() -> None:
     """Otherwise the rule above would hold for a collector that does nothing."""
-    steps: list[tuple[str, int | str]] = [("step", 0)] * 8
+    steps: list[Action] = [("step 0", 8)]
     actions = [("upload", PACKAGES[0]), *steps, ("wait", RETENTION_S), *steps, *steps, *steps]
     installation = asyncio.run(play(actions, RETENTION_S))
     assert installation.deleted == 1
