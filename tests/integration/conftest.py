@@ -14,6 +14,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, read_environment
 from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.packages.names import PackageNames
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.server import Gateway
@@ -120,14 +121,25 @@ async def make_installation(
     stops: list[tuple[asyncio.Event, asyncio.Task[None], LocalEnvironments, Installation]] = []
 
     async def make(
-        events: EventSink | None = None, packages: PackageStore | None = None, **changes: Any
+        events: EventSink | None = None,
+        packages: PackageStore | None = None,
+        package_names: PackageNames | None = None,
+        **changes: Any,
     ) -> Installation:
         values: dict[str, Any] = {"public_port": 0, "internal_port": 0, "metrics_port": 0}
         settings = GatewaySettings(host="127.0.0.1", **(values | {"linger_s": 0} | changes))
         index = FunctionIndex()
         index.synced = True
         environments = build_environments(index, tmp_path)
-        gateway = Gateway(settings, index, environments, MASTER, events=events, packages=packages)
+        gateway = Gateway(
+            settings,
+            index,
+            environments,
+            MASTER,
+            events=events,
+            packages=packages,
+            package_names=package_names,
+        )
         await gateway.start()
         environments.gateway_address = f"127.0.0.1:{gateway.internal_port}"
         stop = asyncio.Event()

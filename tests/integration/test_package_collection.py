@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from conformance.nats_server import NatsServer
 from conformance.packages.test_packages import open_nats_store
 from integration.api_server import serving
+from integration.conftest import MakeInstallation
 from integration.listing_server import ListingServer
 from kubelambda.catalog.api_reader import ApiReader
 from kubelambda.catalog.cluster_names import ClusterNames
@@ -19,6 +20,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.packages.store import PackageStore, PackagesUnavailableError
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.packages.package_collector import PackageCollector
+from kubelambda.local.package_names import FileNames
 from kubelambda.stores.directory import DirectoryPackages
 
 PUBLISHERS, ROUNDS = 4, 25
@@ -121,3 +123,20 @@ async def test_nothing_in_use_is_deleted_while_others_publish_and_two_collect(
         await collectors[0].collect()
         assert list(await store.list_all()) == [], "what nothing names is gone"
         await reader.close()
+
+
+async def test_a_gateway_collects_what_the_files_of_local_mode_do_not_name(
+    make_installation: MakeInstallation, tmp_path: Path
+) -> None:
+    store, files = DirectoryPackages(tmp_path / "packages"), tmp_path / "files"
+    named, unnamed = (hashlib.sha256(content).hexdigest() for content in (b"named", b"unnamed"))
+    files.mkdir()
+    (files / "a.yaml").write_text(f"spec: {{code: {{package: {named}}}}}")
+    await store.put(named, b"named")
+    await store.put(unnamed, b"unnamed")
+    names = FileNames([files], FunctionIndex())
+    await make_installation(packages=store, package_names=names, package_retention_s=0.001)
+    async with asyncio.timeout(60):
+        while len(await store.list_all()) > 1:
+            await asyncio.sleep(0.05)
+    assert await store.has(named)
