@@ -4,8 +4,7 @@ Contract: the port ``core.packages.names.PackageNames``. Does not trust the cata
 may lag behind: every object of NAMING_KINDS is read from the API server as it was at one moment
 after the call. The first list is of the newest state, which only a quorum of etcd can tell; the
 others are of the same resource version, so that nothing is overlooked that moves from one object to
-another meanwhile. What the catalog serves counts too: a function may be served as it was before an
-update that waits for its package. An API server that cannot do this (or has forgotten the version)
+another meanwhile. An API server that cannot do this (or has forgotten the version)
 is NamesUnknownError.
 """
 
@@ -47,7 +46,11 @@ class ClusterNames:
                     version = await self._list(plural, namespace, version, names)
         except FAILURES as error:
             raise NamesUnknownError(f"the API server: {error!r}") from error
-        return frozenset(names) | list_served_packages(self._index)
+        return frozenset(names)
+
+    def list_served(self) -> frozenset[str]:
+        """Of the catalog."""
+        return list_served_packages(self._index)
 
     async def _list(self, plural: str, namespace: str | None, version: str, names: set[str]) -> str:
         """Add to ``names``; the resource version of the list, which is ``version`` if given."""

@@ -1,8 +1,7 @@
 """The packages that local mode's files name, read afresh.
 
 Contract: the port ``core.packages.names.PackageNames``. The text of every YAML file below the paths
-is searched, so a document with a mistake names its packages too; what is served counts as well,
-since a function is served as it was before its file was broken. A file that cannot be read, or a
+is searched, so a document with a mistake names its packages too. A file that cannot be read, or a
 path that is not there now, is NamesUnknownError.
 """
 
@@ -29,10 +28,13 @@ class FileNames:
     async def read(self) -> frozenset[str]:
         """Search every file, in a thread."""
         try:
-            found = await asyncio.to_thread(_search_files, self._paths)
+            return await asyncio.to_thread(_search_files, self._paths)
         except OSError as error:
             raise NamesUnknownError(f"the files cannot be read: {error}") from error
-        return found | list_served_packages(self._index)
+
+    def list_served(self) -> frozenset[str]:
+        """Of the functions that the files hold, or held before they were broken."""
+        return list_served_packages(self._index)
 
 
 def _search_files(paths: Iterable[Path]) -> frozenset[str]:

@@ -69,6 +69,10 @@ class DirectoryPackages:
         """Look at every file; old parts of puts that were cut off are removed."""
         return await asyncio.to_thread(self._list_all)
 
+    async def renew(self, package: StoredPackage) -> bool:
+        """Give it the time of now."""
+        return await asyncio.to_thread(self._renew, package)
+
     async def withdraw(self, package: StoredPackage) -> StoredPackage | None:
         """Rename it."""
         return await asyncio.to_thread(self._move, package, withdrawn=True)
@@ -155,6 +159,17 @@ class DirectoryPackages:
         except OSError as error:
             raise PackagesUnavailableError(f"cannot list {self._directory}: {error}") from error
         return found
+
+    def _renew(self, package: StoredPackage) -> bool:
+        try:
+            with self._lock:
+                if self._read(package.sha256, withdrawn=False) != package:
+                    return False
+                os.utime(self._locate(package.sha256))
+                self._changes[package.sha256] += 1
+                return True
+        except OSError as error:
+            raise PackagesUnavailableError(f"package {package.sha256}: {error}") from error
 
     def _move(self, package: StoredPackage, *, withdrawn: bool) -> StoredPackage | None:
         """Withdraw or restore ``package``; what it is now, or None if it has changed."""

@@ -73,13 +73,17 @@ class JetStreamPackages:
         """Read every description; chunks that have long been without one are removed."""
         return await _translate(self._list_all())
 
+    async def renew(self, package: StoredPackage) -> bool:
+        """Send its description again."""
+        return await _translate(self._show(package, hidden=(False, False))) is not None
+
     async def withdraw(self, package: StoredPackage) -> StoredPackage | None:
         """Hide it."""
-        return await _translate(self._show(package, hidden=True))
+        return await _translate(self._show(package, hidden=(False, True)))
 
     async def restore(self, package: StoredPackage) -> bool:
         """Show it."""
-        return await _translate(self._show(package, hidden=False)) is not None
+        return await _translate(self._show(package, hidden=(True, False))) is not None
 
     async def delete(self, package: StoredPackage) -> bool:
         """Remove its description and its chunks."""
@@ -137,12 +141,15 @@ class JetStreamPackages:
             await self._objects.purge(context, nuid)
         return [_to_stored(one) for one in kept]
 
-    async def _show(self, package: StoredPackage, *, hidden: bool) -> StoredPackage | None:
-        context = self._open()
+    async def _show(
+        self, package: StoredPackage, *, hidden: tuple[bool, bool]
+    ) -> StoredPackage | None:
+        """Describe ``package`` anew; ``hidden`` is what it has to be, and what it becomes."""
+        context, (before, after) = self._open(), hidden
         found = await self._objects.find(context, package.sha256)
-        if found is None or _to_stored(found) != package or package.withdrawn is hidden:
+        if found is None or _to_stored(found) != package or found.is_hidden != before:
             return None
-        written = await self._objects.describe(context, show(found, hidden=hidden), found)
+        written = await self._objects.describe(context, show(found, hidden=after), found)
         return _to_stored(written) if written is not None else None
 
     async def _delete(self, package: StoredPackage) -> bool:

@@ -164,6 +164,8 @@ async def test_k4_every_change_gives_another_revision(store: PackageStore) -> No
     for _ in range(20):
         await store.put(name, content)
         revisions.append((await find(store, content)).revision)
+        assert await store.renew(await find(store, content))
+        revisions.append((await find(store, content)).revision)
         revisions.append((await withdraw(store, content)).revision)
         assert await store.restore(await find(store, content))
         revisions.append((await find(store, content)).revision)
@@ -177,6 +179,7 @@ async def test_k5_what_was_put_again_since_it_was_listed_is_not_withdrawn(
     listed = await find(store, b"code")
     await store.put(name_of(b"code"), b"code")
     assert await store.withdraw(listed) is None
+    assert not await store.renew(listed)
     await store.fetch(name_of(b"code"), tmp_path / "copy")
 
 
@@ -210,6 +213,7 @@ async def test_k6_a_withdrawn_package_is_neither_found_nor_missing(
     await store.put(name_of(content), content)
     withdrawn = await withdraw(store, content)
     assert await find(store, content) == withdrawn
+    assert not await store.renew(withdrawn)
     with pytest.raises(PackagesUnavailableError):
         await store.has(name_of(content))
     with pytest.raises(PackagesUnavailableError):

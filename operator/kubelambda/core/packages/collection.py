@@ -5,6 +5,8 @@ content of a layer, by the layers that a function's status remembers. An upload 
 yet has the same time as a package that nothing names any more. The steps (``gateway.packages``
 carries them out), and why no package in use can be lost:
 
+- G0 renew: a process that serves a function as it was before an update (the update waits for its
+  package) renews packages that it serves and no object names: others cannot know of them.
 - G1 mark: a package that is not named gets a mark with its revision. A mark whose package is named,
   changes (by K4 every upload changes it) or is not listed is dropped. Marks are kept in memory: a
   process that starts waits anew.

@@ -24,9 +24,16 @@ class PackageNames(Protocol):
     """Who knows the objects of an installation."""
 
     async def read(self) -> frozenset[str]:
-        """SHA-256 of every package that was named at one moment since the call.
+        """SHA-256 of every package that objects named at one moment since the call.
 
         More than those may be in it; NamesUnknownError if one could be missing.
+        """
+        ...
+
+    def list_served(self) -> frozenset[str]:
+        """SHA-256 of every package of the functions as this process serves them now.
+
+        A function may be served as it was before an update: then no object names its package.
         """
         ...
 

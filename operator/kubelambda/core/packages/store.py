@@ -9,9 +9,9 @@ tests:
 - K2 a package is never found in part: a put that was killed leaves none.
 - K3 content that does not match its name is refused before anything is kept.
 - K4 ``list_all`` tells the revision of each package; every put (also one that finds the package
-  there), withdrawal or restoration after that gives it another one.
-- K5 ``withdraw``, ``restore`` and ``delete`` act on the very revision that they are given, at one
-  moment, or do nothing and say so.
+  there), renewal, withdrawal or restoration after that gives it another one.
+- K5 ``renew``, ``withdraw``, ``restore`` and ``delete`` act on the very revision that they are
+  given, at one moment, or do nothing and say so.
 - K6 a withdrawn package is neither found nor missing: whoever asks for it is told to ask again. It
   is as before once it is restored or put again.
 - K7 a deleted package is not found, and can be put again. Only a withdrawn one can be deleted.
@@ -69,6 +69,10 @@ class PackageStore(Protocol):
 
     async def list_all(self) -> Sequence[StoredPackage]:
         """Every package, withdrawn ones too; one that changes meanwhile may be left out (K4)."""
+        ...
+
+    async def renew(self, package: StoredPackage) -> bool:
+        """Give it another revision, as a put would (K4, K5); False if it has changed."""
         ...
 
     async def withdraw(self, package: StoredPackage) -> StoredPackage | None:

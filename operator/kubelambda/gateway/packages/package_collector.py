@@ -68,10 +68,16 @@ class PackageCollector:
         """One look at everything, and all that follows from it."""
         named = await self._names.read()
         stored = await self._store.list_all()
+        served = self._names.list_served()
+        for package in stored:
+            if package.sha256 in served and package.sha256 not in named and not package.withdrawn:
+                await self._store.renew(package)
         self._metrics.packages.set(len(stored))
         self._metrics.package_bytes.set(sum(one.size for one in stored))
         now_s, retention_s = self._clock(), self._retention_s
-        plan = plan_collection(stored, named, self._marks, now_s=now_s, retention_s=retention_s)
+        plan = plan_collection(
+            stored, named | served, self._marks, now_s=now_s, retention_s=retention_s
+        )
         self._marks = plan.marks
         withdrawn = [one for one in stored if one.withdrawn]
         self._is_settled = not withdrawn and not plan.due
@@ -81,7 +87,7 @@ class PackageCollector:
             for package in plan.due:
                 if (hidden := await self._store.withdraw(package)) is not None:
                     withdrawn.append(hidden)  # noqa: PERF401  # those so far, if one fails
-            named = await self._names.read()
+            named = await self._names.read() | self._names.list_served()
         except BaseException:
             await self._restore(withdrawn)
             raise

@@ -76,6 +76,13 @@ class MemoryPackages:
         await self._begin()
         return list(self.packages.values())
 
+    async def renew(self, package: StoredPackage) -> bool:
+        await self._begin()
+        if self.packages.get(package.sha256) != package or package.withdrawn:
+            return False
+        self._set(package.sha256, withdrawn=False)
+        return True
+
     async def withdraw(self, package: StoredPackage) -> StoredPackage | None:
         await self._begin()
         if self.packages.get(package.sha256) != package or package.withdrawn:
@@ -116,6 +123,7 @@ class MemoryNames:
     def __init__(self, gates: Gates | None = None) -> None:
         self.gates = gates or Gates()
         self.now: set[str] = set()
+        self.served: frozenset[str] = frozenset()
         self.away = False
         self.reads = 0
 
@@ -127,3 +135,6 @@ class MemoryNames:
         names = frozenset(self.now)
         await self.gates.wait()
         return names
+
+    def list_served(self) -> frozenset[str]:
+        return self.served

@@ -44,6 +44,9 @@ class SlowStore:
     async def list_all(self) -> list[StoredPackage]:
         raise NotImplementedError
 
+    async def renew(self, package: StoredPackage) -> bool:
+        raise NotImplementedError
+
     async def withdraw(self, package: StoredPackage) -> StoredPackage | None:
         raise NotImplementedError
 

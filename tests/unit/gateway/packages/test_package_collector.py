@@ -23,12 +23,12 @@ class Collection:
         self.store, self.names, self.now_s = MemoryPackages(), MemoryNames(), 0.0
         self.collector = self.build()
 
-    def build(self) -> PackageCollector:
+    def build(self, names: MemoryNames | None = None) -> PackageCollector:
         """A collector that knows nothing yet."""
         self.registry = CollectorRegistry()
         return PackageCollector(
             self.store,
-            self.names,
+            names or self.names,
             GatewayMetrics(self.registry),
             retention_s=RETENTION_S,
             clock=lambda: self.now_s,
@@ -75,6 +75,21 @@ async def test_an_upload_that_finds_the_package_there_begins_the_wait_again(
     assert await collection.collect(99.0) == {A}
     assert await collection.collect(99.0) == {A}
     assert await collection.collect(1.0) == set()
+
+
+async def test_what_one_process_serves_and_no_object_names_is_kept_from_all_others(
+    collection: Collection,
+) -> None:
+    """G0: an update waits for its package, and this gateway alone knows what was before."""
+    collection.store.keep(A)
+    names = MemoryNames()
+    names.served = frozenset({A})
+    serving = collection.build(names)
+    for _ in range(10):
+        await serving.collect()
+        assert await collection.collect(RETENTION_S / 2) == {A}
+    names.served = frozenset()
+    assert await collection.collect(RETENTION_S) == set()
 
 
 async def test_what_was_named_for_a_while_waits_again(collection: Collection) -> None:

@@ -13,8 +13,8 @@ from unit.functions import make_function
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
 
-async def read(*paths: Path, index: FunctionIndex | None = None) -> frozenset[str]:
-    return await FileNames(paths, index or FunctionIndex()).read()
+async def read(*paths: Path) -> frozenset[str]:
+    return await FileNames(paths, FunctionIndex()).read()
 
 
 async def test_every_file_is_searched_whatever_is_wrong_with_it(tmp_path: Path) -> None:
@@ -31,10 +31,10 @@ async def test_what_only_contains_a_sha256_is_no_name(tmp_path: Path) -> None:
     assert await read(tmp_path) == set()
 
 
-async def test_what_is_served_as_it_was_before_its_file_was_broken_is_named(tmp_path: Path) -> None:
+def test_what_is_served_as_it_was_before_its_file_was_broken_is_told(tmp_path: Path) -> None:
     index = FunctionIndex()
     index.put(make_function(code=UploadedPackage(A)))
-    assert await read(tmp_path, index=index) == {A}
+    assert FileNames([tmp_path], index).list_served() == {A}
 
 
 async def test_a_path_that_is_not_there_now_makes_all_names_unknown(tmp_path: Path) -> None:
