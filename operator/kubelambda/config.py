@@ -16,6 +16,7 @@ from kubelambda.core.images.reference import AllowedRegistries, ImageReferenceEr
 from kubelambda.core.wire.keys import MASTER_BYTES_MIN
 
 _PREFIX = "KUBELAMBDA_"
+PACKAGE_RETENTION_S_MIN = 60.0
 
 
 class SettingError(Exception):
@@ -245,6 +246,9 @@ class GatewaySettings(QueueSettings, ClientLimits):
     """How long a stopping gateway lets requests in flight finish."""
     package_cache: Path = Path("/var/cache/kubelambda/packages")
     """Directory of packages that agents ask for, up to 1 GiB; emptied at the start."""
+    package_retention_s: float = 86_400.0
+    """A package that nothing names is deleted after so long; at least PACKAGE_RETENTION_S_MIN, the
+    time in which an upload has to be named by something. 0: packages are never deleted."""
     link_ping_s: float = 5.0
     """An agent that was sent nothing for so long gets a ping."""
     link_dead_s: float = 20.0
@@ -261,6 +265,11 @@ class GatewaySettings(QueueSettings, ClientLimits):
             raise SettingError(
                 f"{_PREFIX}ANSWERS_BYTES_MAX is {self.answers_bytes_max}; it wants at least "
                 f"{ANSWERS_BYTES_LEAST}, which one answer may need"
+            )
+        if self.package_retention_s and not self.package_retention_s >= PACKAGE_RETENTION_S_MIN:
+            raise SettingError(
+                f"{_PREFIX}PACKAGE_RETENTION_S is {self.package_retention_s}; it wants at least "
+                f"{PACKAGE_RETENTION_S_MIN}, or 0 to keep every package"
             )
 
 

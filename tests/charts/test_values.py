@@ -86,6 +86,7 @@ def test_an_allowed_code_host_is_a_host(host: str) -> None:
         ("gateway.service.nodePort=70000", "nodePort"),
         ("gateway.service.type=ExternalName", "type"),
         ("gateway.answersBytesMax=1000000", "answersBytesMax"),
+        ("gateway.packageRetentionSeconds=59", "packageRetentionSeconds"),
         ("functions.cpuRequestFraction=1", "cpuRequestFraction"),
         ("functions.imagePullPolicy=Sometimes", "imagePullPolicy"),
         ("runtimes.python3_13.image=", "image"),

@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -118,8 +118,14 @@ def version_of(event: Event) -> int:
     return int(event["object"]["metadata"]["resourceVersion"])
 
 
+class Server(Protocol):
+    """Answers every request of an API server's clients."""
+
+    async def serve(self, request: web.Request) -> web.StreamResponse: ...
+
+
 @asynccontextmanager
-async def serving(server: ApiServer) -> AsyncIterator[str]:
+async def serving(server: Server) -> AsyncIterator[str]:
     """Serve until the end of the block; the address."""
     application = web.Application()
     application.router.add_get("/{path:.*}", server.serve)

@@ -14,6 +14,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, read_environment
 from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.packages.names import PackageNames
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import EventSink
 from kubelambda.gateway.access.authenticator import Authenticator
@@ -128,6 +129,7 @@ async def make_installation(
         packages: PackageStore | None = None,
         authenticator: Authenticator | None = None,
         render_page: RenderPage | None = None,
+        package_names: PackageNames | None = None,
         **changes: Any,
     ) -> Installation:
         values: dict[str, Any] = {"public_port": 0, "internal_port": 0, "metrics_port": 0}
@@ -144,6 +146,7 @@ async def make_installation(
             packages=packages,
             authenticator=authenticator,
             render_page=render_page,
+            package_names=package_names,
         )
         await gateway.start()
         environments.gateway_address = f"127.0.0.1:{gateway.internal_port}"

@@ -12,7 +12,6 @@ import asyncio
 import json
 import logging
 import random
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 import aiohttp
 
+from kubelambda.catalog.api_reader import FAILURES, ApiReader
 from kubelambda.catalog.build import (
     NotPublishedError,
     build_alias,
@@ -49,22 +49,11 @@ RETRY_S_MAX = 10.0
 FAILURES_BEFORE_LIST = 3
 """After so many failed tries a list comes first: a watch alone cannot get over some failures, such
 as a resource version from before a restore of etcd."""
-_GROUP_PATH = "/apis/kubelambda.io/v1alpha1"
 _FUNCTIONS, _LAYERS = "lambdafunctions", "lambdalayers"
 _VERSIONS, _ALIASES = "lambdaversions", "lambdaaliases"
 _NO_SUCH_RESOURCE = 404
 _GONE = 410
-_FAILURES = (
-    aiohttp.ClientError,
-    OSError,
-    TimeoutError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    StaleListError,
-)
-"""Failures of the network, and of answers that are not what the API server writes."""
+_FAILURES = (*FAILURES, StaleListError)
 
 
 class _NoSuchResourceError(OSError):
@@ -86,11 +75,9 @@ class ClusterCatalog:
         silent_s: float = SILENT_S,
     ) -> None:
         self._index = index
-        self._url = url.rstrip("/")
-        self._token_file = token_file
-        self._tls = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
+        self.reader = ApiReader(url=url, ca_file=ca_file, token_file=token_file, request_s=silent_s)
+        """Usable from ``start`` to ``close``."""
         self._retry_s_min = retry_s_min
-        self._silent_s = silent_s
         resources = _build_resources(LayeredIndex(index), index)
         self._states = [
             WatchState(resource, namespace)
@@ -103,22 +90,19 @@ class ClusterCatalog:
             state for state in self._states if state.resource.plural in (_VERSIONS, _ALIASES)
         }
         index.versions_synced = False
-        self._session: aiohttp.ClientSession | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
         """Begin to follow, until ``supervisor`` is closed; returns at once.
 
         ``index.synced`` tells when the first list is in.
         """
-        timeout = aiohttp.ClientTimeout(total=self._silent_s, sock_connect=5)
-        self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
+        self.reader.open()
         for state in self._states:
             supervisor.keep(f"the catalog of {state}", partial(self._follow, state))
 
     async def close(self) -> None:
         """Close the connections, once the supervisor is closed; the index keeps what it holds."""
-        if self._session is not None:
-            await self._session.close()
+        await self.reader.close()
 
     async def _follow(self, state: WatchState) -> None:
         """List and watch for ever; failures in a row delay the next try and cause a new list."""
@@ -205,19 +189,7 @@ class ClusterCatalog:
                 state.take_event(_decode_line(line))
 
     async def _get(self, state: WatchState, parameters: dict[str, str]) -> aiohttp.ClientResponse:
-        if self._session is None:
-            raise RuntimeError("start() comes first")
-        scope = f"/namespaces/{state.namespace}" if state.namespace else ""
-        headers = {"Accept": "application/json"}
-        if self._token_file is not None:
-            token = await asyncio.to_thread(self._token_file.read_text)
-            headers["Authorization"] = f"Bearer {token.strip()}"
-        response = await self._session.get(
-            f"{self._url}{_GROUP_PATH}{scope}/{state.resource.plural}",
-            params=parameters,
-            headers=headers,
-            ssl=self._tls if self._tls is not None else True,
-        )
+        response = await self.reader.get(state.resource.plural, state.namespace, parameters)
         if response.status == _GONE:
             response.release()
             raise StaleVersionError("410 Gone")

@@ -9,6 +9,7 @@ import logging
 import uvloop
 
 from kubelambda.catalog.cluster import ClusterCatalog
+from kubelambda.catalog.cluster_names import ClusterNames
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings, SettingError
 from kubelambda.gateway.packages.layer_keeper import LayerKeeper
@@ -64,7 +65,17 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
     supervisor = Supervisor()
     if packages is not None:
         supervisor.keep("the keeper of layers", LayerKeeper(index, packages).run)
-    gateway = Gateway(settings, index, sink, master_secret, find_peers, queue, packages, supervisor)
+    gateway = Gateway(
+        settings,
+        index,
+        sink,
+        master_secret,
+        find_peers,
+        queue,
+        packages,
+        supervisor,
+        package_names=ClusterNames(catalog.reader, index, settings.watch_namespaces),
+    )
     stop = asyncio.Event()
     set_on_stop(stop)
     try:

@@ -89,7 +89,21 @@ class GatewayMetrics:
             ["reason"],
             registry=registry,
         )
-
+        self.packages = Gauge(
+            "kubelambda_gateway_packages",
+            "Packages in the store, when this gateway last looked; the same at every gateway",
+            registry=registry,
+        )
+        self.package_bytes = Gauge(
+            "kubelambda_gateway_package_bytes",
+            "Bytes of those packages",
+            registry=registry,
+        )
+        self.packages_collected = Counter(
+            "kubelambda_gateway_packages_collected_total",
+            "Packages that this gateway has deleted, since nothing named them",
+            registry=registry,
+        )
         self.cold_start = Histogram(
             "kubelambda_gateway_cold_start_stage_seconds",
             "Stages of a cold start as this gateway sees them; docs/cold-start.md explains them",

@@ -18,6 +18,7 @@ from typing import cast
 from kubelambda.config import GatewaySettings
 from kubelambda.core.access.authorizer import Authorizer
 from kubelambda.core.coordination.membership import Member, View
+from kubelambda.core.packages.names import PackageNames
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.gateway.access.authenticator import AnonymousAuthenticator, Authenticator
@@ -29,6 +30,7 @@ from kubelambda.gateway.http.tls_listener import TlsListener
 from kubelambda.gateway.invoke.front_page import RenderPage
 from kubelambda.gateway.link.connection import LinkConnection
 from kubelambda.gateway.metrics import GatewayMetrics
+from kubelambda.gateway.packages.package_collector import PackageCollector
 from kubelambda.gateway.peers.membership import FindPeers
 from kubelambda.gateway.routes import Door
 from kubelambda.process.standstill import sleep_and_read
@@ -60,11 +62,16 @@ class Gateway:
         authenticator: Authenticator | None = None,
         authorizer: Authorizer | None = None,
         door: Door | None = None,
+        package_names: PackageNames | None = None,
     ) -> None:
-        """``supervisor`` is closed with the gateway, whoever else keeps tasks with it."""
+        """``supervisor`` is closed with the gateway, whoever else keeps tasks with it.
+
+        ``package_names`` says what ``packages`` are named; without it none is ever deleted.
+        """
         self._supervisor = supervisor if supervisor is not None else Supervisor()
         self._settings = settings
         self._catalog = catalog
+        self._package_names = package_names
         registry = build_registry()
         self._metrics = GatewayMetrics(registry)
         self._dependencies = Dependencies(
@@ -125,6 +132,7 @@ class Gateway:
         self._supervisor.keep("the sweep of slow clients", lambda: self._sweep(assembly))
         if self._dependencies.find_peers is not None:
             self._supervisor.keep("the membership of gateways", assembly.membership.run)
+        self._collect_packages()
 
     async def serve_until(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, then drain and close."""
@@ -132,6 +140,13 @@ class Gateway:
             await stop.wait()
         finally:
             await self._close()
+
+    def _collect_packages(self) -> None:
+        store, names = self._dependencies.packages, self._package_names
+        retention_s = self._settings.package_retention_s
+        if store is not None and names is not None and retention_s:
+            collector = PackageCollector(store, names, self._metrics, retention_s=retention_s)
+            self._supervisor.keep("the collection of packages", collector.run)
 
     @property
     def view(self) -> View:

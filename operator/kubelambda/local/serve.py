@@ -29,6 +29,7 @@ from kubelambda.local.errors import LocalModeError
 from kubelambda.local.file_watch import watch_files
 from kubelambda.local.function_files import FunctionFiles
 from kubelambda.local.machine import find_cache, find_machine
+from kubelambda.local.package_names import LocalNames
 from kubelambda.local.state_directory import hold_state_directory
 from kubelambda.local.stored import open_stored
 from kubelambda.process.signals import set_on_stop
@@ -95,6 +96,7 @@ async def _serve(options: LocalOptions) -> None:
         packages=packages,
         render_page=partial(files.render_page, settings.region),
         door=stored.door,
+        package_names=LocalNames(options.paths, stored.objects, index),
     )
     await _start(gateway, queue, options.port)
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"

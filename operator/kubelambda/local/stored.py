@@ -22,7 +22,7 @@ class Stored:
     """The parts, joined."""
 
     def __init__(self, objects: SqliteObjects, files: FunctionFiles, region: str) -> None:
-        self._objects = objects
+        self.objects = objects
         self._files = files
         self._supervisor = Supervisor()
         self._controller = LocalController(objects, region, files.index.get)
@@ -57,7 +57,7 @@ class Stored:
     async def close(self) -> None:
         """End the door and the store."""
         await self._supervisor.close()
-        await self._objects.close()
+        await self.objects.close()
 
 
 async def open_stored(path: Path, files: FunctionFiles, region: str) -> Stored:

@@ -34,6 +34,8 @@ def test_fields_are_read_from_variables_of_their_names() -> None:
         ({"KUBELAMBDA_SCOPE": "Namespaced"}, "KUBELAMBDA_WATCH_NAMESPACES is empty"),
         ({"KUBELAMBDA_ANSWERS_BYTES_MAX": "1000000"}, "which one answer may need"),
         ({"KUBELAMBDA_INTERNAL_KEY_GENERATION": "0"}, "INTERNAL_KEY_GENERATION .* 1 or more"),
+        ({"KUBELAMBDA_PACKAGE_RETENTION_S": "59"}, "at least 60.0, or 0 to keep every package"),
+        ({"KUBELAMBDA_PACKAGE_RETENTION_S": "nan"}, "at least 60.0, or 0 to keep every package"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(variables: dict[str, str], message: str) -> None:

@@ -104,10 +104,10 @@ class FunctionObserver:
     ) -> Mapping[str, Presence]:
         namespace, name = record.ref.namespace, record.ref.name
         found = self._store.layer_records(namespace, record.layers)
-        self._packages.trust(list_trusted(record, found))
         needed = list_needed_packages(record.package, resolve_layers(record.layers, layers))
         wanted = needed if record.spec_problem is None else {}
-        return await self._packages.look(serving_key(namespace, name), wanted)
+        trusted = list_trusted(record, found)
+        return await self._packages.look(serving_key(namespace, name), wanted, trusted)
 
     async def _fetch_code_version(self, record: FunctionRecord) -> str:
         try:

@@ -1,8 +1,10 @@
 """Which packages are in the store, as far as gateways have told.
 
-Contract: a package that is there is remembered for ever, so functions without a problem cost
-nothing. A missing one is asked for again within seconds, many in one request. While no gateway can
-be asked, what is known stays known. Lives on one event loop; ``run`` asks until it is cancelled.
+Contract: a package that is there is remembered for as long as an object names it, so functions
+without a problem cost nothing. What nothing names may be collected (``core.packages.collection``):
+an object that names it later asks again. A missing one is asked for again within seconds, many in
+one request. While no gateway can be asked, what is known stays known. Lives on one event loop;
+``run`` asks until it is cancelled.
 """
 
 import asyncio
@@ -50,7 +52,8 @@ class KnownPackages:
         self._ask = ask
         self._changed = changed
         self._clock = clock
-        self._there: set[str] = set()
+        self._there: dict[str, set[WorkKey]] = {}
+        """Packages that are there, and what names them; nothing that is not named."""
         self._wanted: dict[str, _Wanted] = {}
         self._names: dict[WorkKey, frozenset[str]] = {}
         self._away = 0
@@ -59,20 +62,16 @@ class KnownPackages:
         self._wake = asyncio.Event()
         self._answered = asyncio.Event()
 
-    def trust(self, names: Iterable[str]) -> None:
-        """These are there, since an object that needs them is Ready."""
-        for name in names:
-            self._there.add(name)
-            wanted = self._wanted.pop(name, None)
-            for key in wanted.keys if wanted is not None else ():
-                self._changed(key)
-
-    async def look(self, key: WorkKey, names: Collection[str]) -> Mapping[str, Presence]:
+    async def look(
+        self, key: WorkKey, names: Collection[str], trusted: Collection[str] = ()
+    ) -> Mapping[str, Presence]:
         """The presence of those of ``names`` that are not known to be there.
 
         ``changed`` is called with ``key`` until it looks for other names or is forgotten.
+        ``trusted`` are there, since an object that needs them is Ready.
         """
-        self._note(key, frozenset(names) - self._there)
+        self._note_there(trusted)
+        self._note(key, frozenset(names), trusted)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 while not self._away and Presence.UNKNOWN in self._presences(names).values():
@@ -98,18 +97,37 @@ class KnownPackages:
     def _presences(self, names: Collection[str]) -> dict[str, Presence]:
         return {name: self._wanted[name].presence for name in names if name in self._wanted}
 
-    def _note(self, key: WorkKey, names: frozenset[str]) -> None:
+    def _note(self, key: WorkKey, names: frozenset[str], trusted: Collection[str] = ()) -> None:
         for name in self._names.pop(key, frozenset()) - names:
-            wanted = self._wanted.get(name)
-            if wanted is not None:
-                wanted.keys.discard(key)
-                if not wanted.keys:
-                    del self._wanted[name]
+            self._drop(key, name)
         if names:
             self._names[key] = names
         for name in names:
-            self._wanted.setdefault(name, _Wanted()).keys.add(key)
-            self._wake.set()
+            if name in trusted:
+                self._there.setdefault(name, set())
+            if name in self._there:
+                self._there[name].add(key)
+            else:
+                self._wanted.setdefault(name, _Wanted()).keys.add(key)
+                self._wake.set()
+
+    def _drop(self, key: WorkKey, name: str) -> None:
+        """``key`` does not name ``name`` any more."""
+        wanted = self._wanted.get(name)
+        keys = wanted.keys if wanted is not None else self._there[name]
+        keys.discard(key)
+        if not keys:
+            self._wanted.pop(name, None)
+            self._there.pop(name, None)
+
+    def _note_there(self, names: Iterable[str]) -> None:
+        """Tell everybody who waits for ``names`` that they are there."""
+        for name in names:
+            wanted = self._wanted.pop(name, None)
+            if wanted is not None:
+                self._there[name] = wanted.keys
+                for key in wanted.keys:
+                    self._changed(key)
 
     def _list_due(self) -> list[str]:
         now = self._clock()
@@ -150,7 +168,7 @@ class KnownPackages:
 
     def _take_answer(self, answer: Mapping[str, Presence]) -> None:
         self._away = 0
-        self.trust(name for name, presence in answer.items() if presence is Presence.THERE)
+        self._note_there(name for name, presence in answer.items() if presence is Presence.THERE)
         for name, presence in answer.items():
             wanted = self._wanted.get(name)
             if wanted is not None:  # else it is there, or nobody names it any more

@@ -68,10 +68,9 @@ class LayerReconciler:
         """Why functions cannot use it, if so."""
         problem = find_layer_problem(record, self._store.layer_claimants(record))
         name = find_package(record.layer)
-        if record.status.is_ready(record.generation):
-            self._packages.trust([name] if name else [])
         needed = {name: CONTENT} if name and problem is None else {}
-        presences = await self._packages.look(layer_key(*record.key), needed)
+        trusted = [name] if name and record.status.is_ready(record.generation) else []
+        presences = await self._packages.look(layer_key(*record.key), needed, trusted)
         return problem or find_package_problem(needed, presences)
 
 

@@ -1,7 +1,7 @@
 """Why an object is not Ready while packages that it names are missing.
 
 Contract: pure. Packages of an object that is Ready are not asked for again, even by a controller
-that has just started: they were there, and packages are never deleted.
+that has just started: they were there, and a package that is named is never deleted.
 """
 
 from collections.abc import Iterable, Mapping

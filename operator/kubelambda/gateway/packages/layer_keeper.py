@@ -2,10 +2,11 @@
 
 Contract: every layer that a function of the catalog uses and whose content is in its object
 (inline, zipFile) is put into the package store under its SHA-256, which the function's status
-remembers. Any number of gateways may do so: a package that is there already stays as it is. While
-the store is unreachable it is tried again, each RETRY_S. Content that does not match its digest is
-never kept; that is logged once. Source: spec/lambda.md, section 6.7 (functions that already use a
-deleted version keep working).
+remembers. Any number of gateways may do so, again and again: a function that appears or changes
+puts its layers once more, since their packages may have been collected meanwhile. While the store
+is unreachable it is tried again, each RETRY_S. Content that does not match its digest is never
+kept; that is logged once. Source: spec/lambda.md, section 6.7 (functions that already use a deleted
+version keep working).
 """
 
 import asyncio
@@ -30,34 +31,40 @@ class LayerKeeper:
         self._catalog = catalog
         self._store = store
         self._retry_s = retry_s
-        self._seen: set[str] = set()
-        self._waiting: asyncio.Queue[Layer] = asyncio.Queue()
+        self._waiting: dict[str, Layer] = {}
+        """By SHA-256, in the order in which they came; each until the store has it."""
+        self._refused: set[str] = set()
+        self._wake = asyncio.Event()
         catalog.subscribe(self._follow)
 
     async def run(self) -> None:
         """Put one layer after the other into the store, until cancelled."""
         while True:
-            layer = await self._waiting.get()
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+            sha256, layer = next(iter(self._waiting.items()))
+            del self._waiting[sha256]  # first: whoever names it from now on wants it put once more
             try:
                 await self._keep(layer)
             except PackagesUnavailableError as error:
                 logger.warning("layer %s is not kept yet: %s", layer.reference, error)
-                self._waiting.put_nowait(layer)
+                self._waiting.setdefault(sha256, layer)
                 await asyncio.sleep(self._retry_s)
             except ValueError as error:
+                self._refused.add(sha256)
                 message = "layer %s cannot be kept: %s"
                 logger.error(message, layer.reference, error)  # noqa: TRY400  # it says all
             except BaseException:
-                self._waiting.put_nowait(layer)  # ``run`` may be called again
+                self._waiting.setdefault(sha256, layer)  # ``run`` may be called again
                 raise
 
     def _follow(self, ref: FunctionRef) -> None:
         function = self._catalog.get(ref)
         for layer in function.layers if function is not None else ():
-            content = layer.content
-            if isinstance(content, InlineZip) and layer.sha256 not in self._seen:
-                self._seen.add(layer.sha256)
-                self._waiting.put_nowait(layer)
+            if isinstance(layer.content, InlineZip) and layer.sha256 not in self._refused:
+                self._waiting.setdefault(layer.sha256, layer)
+                self._wake.set()
 
     async def _keep(self, layer: Layer) -> None:
         if isinstance(layer.content, InlineZip):

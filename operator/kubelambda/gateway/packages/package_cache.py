@@ -45,9 +45,11 @@ class PackageCache:
         await self._store.put(sha256, content)
 
     async def list_missing(self, names: Sequence[str]) -> list[str]:
-        """Those of ``names`` that were never uploaded; the store's error if it cannot tell."""
-        doubtful = [name for name in names if name not in self._sizes]
-        return [sha256 for sha256 in doubtful if not await self._store.has(sha256)]
+        """Those of ``names`` that the store has not; the store's error if it cannot tell.
+
+        What is in this cache says nothing: the store may have collected it.
+        """
+        return [sha256 for sha256 in names if not await self._store.has(sha256)]
 
     async def open(self, sha256: str) -> tuple[BinaryIO, int]:
         """The package's file and size; the store's errors if it cannot be had."""

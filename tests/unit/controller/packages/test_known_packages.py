@@ -156,9 +156,66 @@ async def test_nobody_asks_on_behalf_of_what_has_gone_or_names_something_else(de
 async def test_who_waits_hears_of_what_somebody_ready_vouches_for(desk: Desk) -> None:
     desk.failure = PackagesUnavailableError("away")
     await desk.packages.look(ONE, [A])
-    desk.packages.trust([A])
+    await desk.packages.look(OTHER, [A], trusted=[A])
     assert desk.told == [ONE]
     assert await desk.packages.look(ONE, [A]) == {}
+
+
+@pytest.mark.parametrize("way", ["names another", "has gone"])
+async def test_a_package_that_nothing_named_for_a_while_is_asked_for_again(
+    desk: Desk, way: str
+) -> None:
+    """It may have been collected meanwhile; once it was remembered for ever."""
+    desk.there = {A, B}
+    await desk.packages.look(ONE, [A])
+    await desk.packages.look(OTHER, [A])
+    for key in (ONE, OTHER):
+        if way == "has gone":
+            desk.packages.forget(key)
+        else:
+            await desk.packages.look(key, [B])
+    desk.there = {B}
+    assert await desk.packages.look(ONE, [A]) == {A: Presence.MISSING}
+
+
+async def test_a_package_that_something_still_names_is_not_asked_for_again(desk: Desk) -> None:
+    desk.there = {A}
+    await desk.packages.look(ONE, [A])
+    await desk.packages.look(OTHER, [A])
+    desk.packages.forget(ONE)
+    assert await desk.packages.look(ONE, [A]) == {}
+    assert desk.asked == [[A]]
+
+
+async def test_what_a_ready_object_vouches_for_is_forgotten_with_it(desk: Desk) -> None:
+    assert await desk.packages.look(ONE, [A], trusted=[A]) == {}
+    assert await desk.packages.look(OTHER, [B], trusted=[A]) == {B: Presence.MISSING}
+    desk.packages.forget(ONE)
+    assert await desk.packages.look(ONE, [A]) == {A: Presence.MISSING}
+
+
+async def test_an_answer_that_comes_when_nothing_names_the_package_any_more_is_forgotten(
+    desk: Desk,
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def ask(names: Sequence[str]) -> frozenset[str]:
+        asked.set()
+        await answer.wait()
+        return frozenset()
+
+    packages = KnownPackages(ask, desk.told.append, lambda: desk.now)
+    running, looking = asyncio.create_task(packages.run()), packages.look(ONE, [A])
+    waiting = asyncio.create_task(looking)
+    await asyncio.wait_for(asked.wait(), 60)
+    packages.forget(ONE)
+    answer.set()
+    await waiting
+    asked.clear()
+    await packages.look(ONE, [A])
+    assert asked.is_set()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_bug_in_asking_ends_nothing(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

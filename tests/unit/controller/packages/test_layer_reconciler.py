@@ -116,7 +116,7 @@ async def test_what_no_gateway_has_said_yet_is_waited_for(monkeypatch: pytest.Mo
 async def test_a_layer_that_was_ready_once_vouches_for_its_package() -> None:
     """A controller that has just started asks nobody."""
     layers = Layers()
-    layers.packages.trust([PACKAGE])
+    await layers.packages.look(("layer", NAMESPACE, "other"), [PACKAGE], trusted=[PACKAGE])
     layers.api.seed(LAYERS, make_layer(package=PACKAGE))
     await layers.reconcile()
     assert await Layers(layers.api).reconcile() == 0

@@ -9,12 +9,13 @@ import pytest
 
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.core.model.code import InlineZip, UploadedPackage
+from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.store import PackageNotFoundError, PackagesUnavailableError
 from kubelambda.gateway.packages.layer_keeper import LayerKeeper
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
-from unit.functions import make_function
+from unit.functions import REF, make_function
 
 CONTENT = b"PK\x05\x06" + bytes(18)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -97,6 +98,25 @@ async def test_a_layer_in_hand_is_kept_when_the_keeper_is_started_again(tmp_path
     store, index, supervisor = OddOnce(tmp_path / "store"), FunctionIndex(), Supervisor()
     supervisor.keep("the keeper of layers", LayerKeeper(index, store).run)
     index.put(make_function(layers=(Layer("a", 1, SHA256, INSIDE),)))
+    await until_kept(store)
+    await supervisor.close()
+
+
+async def test_a_layer_whose_package_was_collected_is_kept_again_for_the_next_function(
+    tmp_path: Path,
+) -> None:
+    """The layer was there all the time, or was made again: no function had used it for long."""
+    store, index, supervisor = DirectoryPackages(tmp_path), FunctionIndex(), Supervisor()
+    supervisor.keep("the keeper of layers", LayerKeeper(index, store).run)
+    layers = (Layer("a", 1, SHA256, INSIDE),)
+    index.put(make_function(layers=layers))
+    await until_kept(store)
+    index.remove(REF)
+    while await store.has(SHA256):
+        for listed in await store.list_all():
+            if (withdrawn := await store.withdraw(listed)) is not None:
+                await store.delete(withdrawn)
+    index.put(make_function(ref=FunctionRef("shop", "next"), uid="v", layers=layers))
     await until_kept(store)
     await supervisor.close()
 

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from kubelambda.core.packages.store import PackageNotFoundError, PackagesUnavailableError
+from kubelambda.core.packages.store import (
+    PackageNotFoundError,
+    PackagesUnavailableError,
+    StoredPackage,
+)
 from kubelambda.gateway.packages.package_cache import PackageCache
 from kubelambda.process.supervisor import Supervisor
 
 
 class SlowStore:
-    """A store in memory that counts fetches and can be away."""
+    """A store in memory that counts fetches and can be away; nothing is collected."""
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
@@ -36,6 +40,21 @@ class SlowStore:
         if sha256 not in self.contents:
             raise PackageNotFoundError(sha256)
         target.write_bytes(self.contents[sha256])
+
+    async def list_all(self) -> list[StoredPackage]:
+        raise NotImplementedError
+
+    async def renew(self, package: StoredPackage) -> bool:
+        raise NotImplementedError
+
+    async def withdraw(self, package: StoredPackage) -> StoredPackage | None:
+        raise NotImplementedError
+
+    async def restore(self, package: StoredPackage) -> bool:
+        raise NotImplementedError
+
+    async def delete(self, package: StoredPackage) -> bool:
+        raise NotImplementedError
 
 
 def keep(store: SlowStore, content: bytes) -> str:
@@ -106,11 +125,18 @@ async def test_what_is_missing_is_told_without_a_fetch_and_never_guessed(tmp_pat
     absent = "0" * 64
     assert await cache.list_missing([name, absent]) == [absent]
     assert store.fetches == 0
-    await read(cache, name)
     store.away = True
-    assert await cache.list_missing([name]) == []
     with pytest.raises(PackagesUnavailableError):
         await cache.list_missing([name, absent])
+
+
+async def test_what_was_collected_is_missing_although_it_is_in_the_cache(tmp_path: Path) -> None:
+    """Otherwise a function would be Ready, and other gateways could not give it its code."""
+    store = SlowStore()
+    cache, name = PackageCache(store, tmp_path / "cache", Supervisor()), keep(store, b"code")
+    await read(cache, name)
+    del store.contents[name]
+    assert await cache.list_missing([name]) == [name]
 
 
 async def test_a_package_that_somebody_has_removed_from_the_cache_is_fetched_again(

@@ -19,7 +19,7 @@ from kubelambda.objects.errors import NotFoundError
 from kubelambda.objects.port import Manifest, list_all
 from kubelambda.objects.sqlite import SqliteObjects
 
-SEEN_S = 20.0
+SEEN_S = 120.0
 
 
 def build_object(kind: str, name: str, **spec: Any) -> Manifest:
