@@ -207,7 +207,8 @@ async def test_what_cannot_run_is_refused_before_it_runs(
     installation: Installation, arguments: dict[str, Any], code: str, message: str
 ) -> None:
     """Spec 2.4 and 2.6; checklist 14."""
-    installation.put("echo", ECHO)
+    account = installation.index.account_of_namespace("default")
+    installation.put("echo", ECHO, account_id=account)
     installation.put(
         "stalled", ECHO, stalled_reason="RuntimeNotFound", stalled_message="no runtime"
     )
@@ -216,7 +217,6 @@ async def test_what_cannot_run_is_refused_before_it_runs(
         await asyncio.to_thread(installation.client.invoke, **arguments)
     error = refused.value.response["Error"]
     assert error["Code"] == code
-    account = installation.index.account_of_namespace("default")
     assert message.format(account=account) in error["Message"]
 
 
