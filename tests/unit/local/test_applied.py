@@ -131,7 +131,8 @@ async def test_why_it_cannot_be_served_stands_in_its_status(harness: Harness) ->
     layer = await harness.wait_for_condition("LambdaLayer", "base-1", "Ready")
     assert layer["status"]["layerName"] == "base"
     await harness.objects.delete("LambdaLayer", "default", "base-1")
-    await harness.wait_for_condition("LambdaFunction", "hello", "LayerNotFound")
+    # The function keeps it as a package; no gateway has put that into a store here.
+    await harness.wait_for_condition("LambdaFunction", "hello", "PackageNotFound")
 
 
 async def test_values_and_code_come_from_what_was_applied(harness: Harness) -> None:
