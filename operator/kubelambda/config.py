@@ -40,6 +40,9 @@ class Settings:
     """File with the installation's master secret, at least 32 bytes; without it no role starts."""
     key_generation: int = 1
     """A higher number gives every function a new key."""
+    internal_key_generation: int = 1
+    """Of the key that signs requests between our processes (docs/installing.md): to be raised by
+    one at a time, and only once no process of a release without this setting runs."""
     metrics_port: int = 9002
     """Port of /metrics, /healthz and /readyz, on all addresses."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -59,6 +62,11 @@ class Settings:
 
     def check(self) -> None:
         """Raise SettingError if values contradict each other."""
+        if self.internal_key_generation < 1:
+            raise SettingError(
+                f"{_PREFIX}INTERNAL_KEY_GENERATION is {self.internal_key_generation}; "
+                "it wants 1 or more"
+            )
         if self.scope not in ("Cluster", "Namespaced"):
             raise SettingError(f"{_PREFIX}SCOPE is {self.scope!r}; it wants Cluster or Namespaced")
         if self.scope == "Namespaced" and not self.watch_namespaces:
@@ -213,7 +221,7 @@ class GatewaySettings(QueueSettings, ClientLimits):
     default_namespace: str = "default"
     """The namespace that a bare function name of an anonymous caller means."""
     anonymous_invocation: bool = True
-    """Whether a caller without credentials may invoke."""
+    """Whether anonymous callers may invoke and upload packages; today all callers are anonymous."""
     start_wait_s: float = 30.0
     """How long a request waits for an environment to start before 503 (init plus margin)."""
     api_server_url: str = "https://kubernetes.default.svc"

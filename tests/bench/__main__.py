@@ -1,7 +1,8 @@
 """Measure, print one table, write bench-results/<time>.json: ``python -m bench [GROUP ...]``.
 
-Without a group all of them run. Where no cluster is up ``cluster`` and ``cluster-runtimes`` are
-skipped, with the reason. With ``--against REV`` that revision is measured in turns with this tree.
+Without a group all of them run. Where no cluster is up ``cluster``, ``versions`` and
+``cluster-runtimes`` are skipped, with the reason. With ``--against REV`` that revision is measured
+in turns with this tree.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from bench.bench_run import BenchRun
-from bench.cluster import measure_cluster
+from bench.cluster import measure_cluster, measure_cluster_versions
 from bench.cluster_runtimes import measure_cluster_runtimes
 from bench.events import measure_events
 from bench.gateway import measure_gateway
@@ -83,6 +84,7 @@ def build_groups(function_count: int) -> dict[str, Group]:
             "runtimes": measure_runtimes,
             "images": measure_image_starts,
             "cluster": lambda _: measure_cluster(function_count),
+            "versions": lambda _: measure_cluster_versions(function_count),
             "cluster-runtimes": lambda _: measure_cluster_runtimes(),
         }
     )

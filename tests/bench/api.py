@@ -13,6 +13,7 @@ import aiohttp
 import yaml
 
 FUNCTIONS = "/apis/kubelambda.io/v1alpha1/namespaces/{namespace}/lambdafunctions"
+VERSIONS = "/apis/kubelambda.io/v1alpha1/namespaces/{namespace}/lambdaversions"
 
 
 class Api:

@@ -12,6 +12,8 @@ NAMESPACE = "kubelambda-bench"
 CHANGES = 200
 CREATE_CONCURRENCY = 8
 RELEASE = "kubelambda"
+LEADER = "app.kubernetes.io/component%3Dcontroller,kubelambda.io/leader%3Dtrue"
+METRICS_PORT = 9002
 
 
 async def measure_controller(api: Api, function_count: int) -> dict[str, Any]:
@@ -56,15 +58,15 @@ async def delete_namespace(api: Api) -> None:
 
 
 class Settled:
-    """The generation up to which each function's status has come, as a watch tells it."""
+    """The generation up to which each object's status has come, as a watch tells it."""
 
     def __init__(self) -> None:
         self.observed: dict[str, int] = {}
         self._changed = asyncio.Event()
 
-    async def follow(self, api: Api) -> None:
+    async def follow(self, api: Api, collection: str = FUNCTIONS) -> None:
         """Run as a task."""
-        async for event in api.watch(FUNCTIONS.format(namespace=NAMESPACE)):
+        async for event in api.watch(collection.format(namespace=NAMESPACE)):
             manifest = event["object"]
             status = manifest.get("status", {})
             ready = any(
@@ -76,12 +78,12 @@ class Settled:
                 self._changed.set()
 
     async def wait_count(self, count: int) -> None:
-        """Until so many functions are Ready."""
+        """Until so many objects are Ready."""
         while len(self.observed) < count:
             await self._next()
 
     async def wait_generation(self, name: str, generation: int) -> None:
-        """Until the function's status speaks of this generation."""
+        """Until the object's status speaks of this generation."""
         while self.observed.get(name, 0) < generation:
             await self._next()
 
@@ -142,12 +144,13 @@ async def measure_rest(api: Api) -> float:
     return round((after["cpu"] - before["cpu"]) / (time.monotonic() - started) * 100, 1)
 
 
-async def read_process(api: Api) -> dict[str, float]:
-    """Resident bytes and CPU seconds of the leading controller."""
-    selector = "app.kubernetes.io/component%3Dcontroller,kubelambda.io/leader%3Dtrue"
-    pods = await api.send("GET", f"/api/v1/namespaces/{RELEASE}/pods?labelSelector={selector}")
-    pod = pods["items"][0]["metadata"]["name"]
-    text = await api.send("GET", f"/api/v1/namespaces/{RELEASE}/pods/{pod}:9002/proxy/metrics")
+async def read_process(api: Api, pod: str = "") -> dict[str, float]:
+    """Resident bytes and CPU seconds of ``pod``; without a name, of the leading controller."""
+    path = f"/api/v1/namespaces/{RELEASE}/pods"
+    if not pod:
+        leader = (await api.send("GET", f"{path}?labelSelector={LEADER}"))["items"][0]
+        pod = leader["metadata"]["name"]
+    text = await api.send("GET", f"{path}/{pod}:{METRICS_PORT}/proxy/metrics")
 
     def read(name: str) -> float:
         found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)

@@ -21,6 +21,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.gateway.pools.demand_sink import HttpDemandSink
 from kubelambda.gateway.server import Gateway
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection
@@ -51,7 +52,7 @@ async def serve(plan: GatewayPlan) -> None:
         return plan.addresses
 
     settings = _build_settings(plan.settings)
-    sink = HttpDemandSink(plan.controller, MASTER)
+    sink = HttpDemandSink(plan.controller, Signatures.derive(MASTER, 1))
     connection = NatsConnection(settings.queue_url) if settings.queue_url else None
     queue = JetStreamQueue(connection) if connection else None
     supervisor = Supervisor()

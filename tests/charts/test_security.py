@@ -35,6 +35,14 @@ def test_secrets_can_be_created_and_nothing_else(render: Render, variant: tuple[
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_config_maps_are_never_listed_nor_changed(render: Render, variant: tuple[str, ...]) -> None:
+    """Code and values are read by name, and copied for published versions."""
+    found = [rule for rule in rules(render(*variant)) if "configmaps" in rule["resources"]]
+    assert found
+    assert all(set(rule["verbs"]) <= {"get", "create"} for rule in found)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_no_rule_holds_a_wildcard_or_hands_out_rights(
     render: Render, variant: tuple[str, ...]
 ) -> None:
@@ -49,7 +57,7 @@ def test_gateways_may_only_read_functions(render: Render) -> None:
     assert named(objects, "ClusterRole", "kubelambda-gateway")["rules"] == [
         {
             "apiGroups": ["kubelambda.io"],
-            "resources": ["lambdafunctions", "lambdalayers"],
+            "resources": ["lambdafunctions", "lambdaversions", "lambdaaliases", "lambdalayers"],
             "verbs": ["get", "list", "watch"],
         }
     ]
@@ -69,9 +77,11 @@ def test_the_crd_hook_may_touch_our_crds_only(render: Render) -> None:
     assert create["verbs"] == ["create"]
     assert change["verbs"] == ["get", "patch"]
     assert change["resourceNames"] == [
+        "lambdaaliases.kubelambda.io",
         "lambdafunctions.kubelambda.io",
         "lambdalayers.kubelambda.io",
         "lambdaruntimes.kubelambda.io",
+        "lambdaversions.kubelambda.io",
     ]
     hooks = [manifest for manifest in render() if manifest["metadata"]["name"] == "kubelambda-crds"]
     assert {hook["metadata"]["annotations"]["helm.sh/hook"] for hook in hooks} == {"pre-upgrade"}

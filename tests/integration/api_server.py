@@ -36,7 +36,7 @@ class Watching:
 
 
 class ApiServer:
-    """Functions with a history, and no layers."""
+    """Functions with a history, and no objects of other kinds."""
 
     def __init__(self, history: list[Event], listed_at: int) -> None:
         self.history = history
@@ -69,8 +69,8 @@ class ApiServer:
         return list(found.values())
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        if request.path.endswith("/lambdalayers"):
-            return await self._serve_layers(request)
+        if not request.path.endswith("/lambdafunctions"):
+            return await self._serve_nothing(request)
         if self.statuses:
             return web.Response(status=self.statuses.pop(0))
         if "watch" in request.query:
@@ -82,7 +82,7 @@ class ApiServer:
         metadata = {"resourceVersion": str(version)}
         return web.json_response({"metadata": metadata, "items": self.state(version)})
 
-    async def _serve_layers(self, request: web.Request) -> web.StreamResponse:
+    async def _serve_nothing(self, request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
             return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
         response = web.StreamResponse()

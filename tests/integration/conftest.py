@@ -16,6 +16,8 @@ from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import EventSink
+from kubelambda.gateway.access.authenticator import Authenticator
+from kubelambda.gateway.invoke.front_page import RenderPage
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.environments.agent_binary import find_agent
 from kubelambda.local.environments.local_environments import LocalEnvironments
@@ -60,6 +62,8 @@ class Installation:
         self.index = index
         self.environments = environments
         self.url = url
+        self.stop = asyncio.Event()
+        """Set: the gateway drains."""
         self.opened: list[asyncio.StreamWriter] = []
         """Connections that end with the test."""
         self.client = boto3.client(
@@ -117,32 +121,44 @@ MakeInstallation = Callable[..., Awaitable[Installation]]
 async def make_installation(
     tmp_path: Path,
 ) -> AsyncIterator[Callable[..., Awaitable[Installation]]]:
-    stops: list[tuple[asyncio.Event, asyncio.Task[None], LocalEnvironments, Installation]] = []
+    stops: list[tuple[asyncio.Task[None], LocalEnvironments, Installation]] = []
 
     async def make(
-        events: EventSink | None = None, packages: PackageStore | None = None, **changes: Any
+        events: EventSink | None = None,
+        packages: PackageStore | None = None,
+        authenticator: Authenticator | None = None,
+        render_page: RenderPage | None = None,
+        **changes: Any,
     ) -> Installation:
         values: dict[str, Any] = {"public_port": 0, "internal_port": 0, "metrics_port": 0}
         settings = GatewaySettings(host="127.0.0.1", **(values | {"linger_s": 0} | changes))
         index = FunctionIndex()
         index.synced = True
         environments = build_environments(index, tmp_path)
-        gateway = Gateway(settings, index, environments, MASTER, events=events, packages=packages)
+        gateway = Gateway(
+            settings,
+            index,
+            environments,
+            MASTER,
+            events=events,
+            packages=packages,
+            authenticator=authenticator,
+            render_page=render_page,
+        )
         await gateway.start()
         environments.gateway_address = f"127.0.0.1:{gateway.internal_port}"
-        stop = asyncio.Event()
-        task = asyncio.create_task(gateway.serve_until(stop))
         url = f"http://127.0.0.1:{gateway.public_port}"
         made = Installation(gateway, index, environments, url)
-        stops.append((stop, task, environments, made))
+        task = asyncio.create_task(gateway.serve_until(made.stop))
+        stops.append((task, environments, made))
         return made
 
     yield make
-    for stop, task, environments, made in stops:
+    for task, environments, made in stops:
         made.client.close()
         for writer in made.opened:
             writer.transport.abort()
-        stop.set()
+        made.stop.set()
         await task
         await environments.close()
 

@@ -19,6 +19,7 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import GatewaySettings
 from kubelambda.gateway.pools.demand_sink import HttpDemandSink
 from kubelambda.gateway.server import Gateway
+from kubelambda.process.signatures import Signatures
 
 
 async def serve(given: dict[str, Any]) -> None:
@@ -29,7 +30,7 @@ async def serve(given: dict[str, Any]) -> None:
     async def find_peers() -> Sequence[str]:
         return [str(address) for address in given["addresses"]]
 
-    sink = HttpDemandSink(given["controller"], MASTER)
+    sink = HttpDemandSink(given["controller"], Signatures.derive(MASTER, 1))
     gateway = Gateway(GatewaySettings(**given["settings"]), index, sink, MASTER, find_peers)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

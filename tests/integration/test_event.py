@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ from conformance.nats_server import NatsServer
 from integration.conftest import MASTER, Installation, MakeInstallation
 from integration.faults.wire import wait_until
 from kubelambda.core.asynchronous.queue import Queue, QueuedEvent
+from kubelambda.core.model.alias import Alias
+from kubelambda.core.model.function import FunctionRef
 from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection
@@ -60,7 +63,7 @@ class Asynchronous:
 
     def dispatch(self, lease_s: float = 30.0) -> Dispatcher:
         address = f"127.0.0.1:{self.installation.gateway.internal_port}"
-        invoker = RelayInvoker(address, MASTER)
+        invoker = RelayInvoker(address, Signatures.derive(MASTER, 1))
         self.registry = CollectorRegistry()
         metrics, supervisor = DispatchMetrics(self.registry), Supervisor()
         one = Dispatcher(
@@ -137,6 +140,28 @@ async def test_an_event_is_accepted_and_run_under_its_request_id(
     asynchronous.dispatch()
     request_id = answer["ResponseMetadata"]["RequestId"]
     assert await wait_for_runs(tmp_path / "runs", 1) == [request_id]
+
+
+async def test_an_event_keeps_its_qualifier_and_the_uid_of_its_function(
+    asynchronous: Asynchronous, tmp_path: Path
+) -> None:
+    """Whatever version the alias means when the event is accepted (spec 3.1)."""
+    installation = await asynchronous.start()
+    function = installation.put("record", RECORD)
+    ref = FunctionRef("default", "record.1")
+    version = replace(function, ref=ref, uid="uid-v1", version="1", function_uid=function.uid)
+    installation.index.put(version)
+    alias = Alias(FunctionRef("default", "record.live"), "a", "", "record", "live", "1")
+    installation.index.put_alias(alias)
+    await installation.invoke(
+        "record", {"file": str(tmp_path / "runs")}, InvocationType="Event", Qualifier="live"
+    )
+    (lease,) = await asynchronous.queue.lease(1, 10)
+    assert (lease.event.qualifier, lease.event.function_uid) == ("live", function.uid)
+    await asynchronous.queue.release(lease)
+    asynchronous.dispatch()
+    assert await wait_for_runs(tmp_path / "runs", 1) == [lease.event.request_id]
+    assert (await asynchronous.read_settlements(1))["done"] == 1
 
 
 async def test_a_failing_event_is_run_three_times_and_then_dead(

@@ -58,7 +58,7 @@ class Cluster:
         self.environments = build_environments(self._index, state)
         self._joined = JoinedDemand(self.environments)
         self._reports: set[asyncio.Task[DemandReply]] = set()
-        self._server = DemandServer(Signatures.derive(MASTER), self._take, host="127.0.0.1")
+        self._server = DemandServer(Signatures.derive(MASTER, 1), self._take, host="127.0.0.1")
         self.session = aiohttp.ClientSession(trust_env=False)
 
     async def start(self) -> None:

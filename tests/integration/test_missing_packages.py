@@ -38,6 +38,7 @@ from kubelambda.controller.records.runtime_record import RuntimeRecord
 from kubelambda.controller.scaling.start_backoff import StartBackoff
 from kubelambda.core.packages.code_zip import build_inline_zip
 from kubelambda.kube.paths import FUNCTIONS, LAYERS
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
 from ports import free_port
@@ -96,7 +97,7 @@ class Controller:
         store, queue = Store(), WorkQueue[WorkKey]()
         store.put_runtime(RuntimeRecord("python3.13", "1", "registry.example/python:3.13", ("x",)))
         self._intake = Intake(store, queue.add)
-        lookup = HttpPackageLookup(gateway_address, MASTER)
+        lookup = HttpPackageLookup(gateway_address, Signatures.derive(MASTER, 1))
         packages = KnownPackages(lookup.ask, queue.add, time.monotonic)
         images = ImageLookups(
             lambda _: asyncio.sleep(0), lambda _: None, time.monotonic, Supervisor()
@@ -112,13 +113,17 @@ class Controller:
             CurrentRevisions(platform),
             KeySecrets(client, time.monotonic),
             time.time,
+            self._intake.enqueue_publication,
         )
+        layers = LayerReconciler(client, store, packages, "us-east-1", time.time)
+        policies = PolicyReconciler(client, store, build_network_rules(SETTINGS))
         workers = Workers(
             queue,
-            functions,
-            LayerReconciler(client, store, packages, "us-east-1", time.time),
-            PolicyReconciler(client, store, build_network_rules(SETTINGS)),
-            None,
+            {
+                "function": functions.reconcile,
+                "layer": layers.reconcile,
+                "namespace": lambda key: policies.reconcile(key[0]),
+            },
             WorkerMetrics(CollectorRegistry(), queue),
         )
         self._tasks = [asyncio.create_task(part) for part in (workers.run(), packages.run())]

@@ -22,6 +22,7 @@ from kubelambda.core.wire.package_lookup import (
     NoPackageStoreError,
     encode_lookup,
 )
+from kubelambda.process.signatures import Signatures
 from kubelambda.stores.directory import DirectoryPackages
 from ports import free_port
 
@@ -47,7 +48,7 @@ async def test_what_was_uploaded_is_there_and_the_rest_is_missing(
 ) -> None:
     store = DirectoryPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
-    lookup = HttpPackageLookup(find_address(installation), MASTER)
+    lookup = HttpPackageLookup(find_address(installation), Signatures.derive(MASTER, 1))
     assert await lookup.ask([NAME, ABSENT]) == {NAME, ABSENT}
     await store.put(NAME, CONTENT)
     assert await lookup.ask([NAME, ABSENT]) == {ABSENT}
@@ -61,7 +62,7 @@ async def test_an_upload_is_news_within_seconds_for_who_waits_for_it(
     """As users upload it: through the public listener."""
     store = DirectoryPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
-    lookup = HttpPackageLookup(find_address(installation), MASTER)
+    lookup = HttpPackageLookup(find_address(installation), Signatures.derive(MASTER, 1))
     told: asyncio.Queue[WorkKey] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     packages = KnownPackages(lookup.ask, told.put_nowait, loop.time)
@@ -80,7 +81,7 @@ async def test_an_installation_without_a_store_says_so(
     make_installation: MakeInstallation,
 ) -> None:
     installation = await make_installation()
-    lookup = HttpPackageLookup(find_address(installation), MASTER)
+    lookup = HttpPackageLookup(find_address(installation), Signatures.derive(MASTER, 1))
     with pytest.raises(NoPackageStoreError):
         await lookup.ask([NAME])
 
@@ -90,14 +91,16 @@ async def test_a_store_that_is_away_is_no_answer(
 ) -> None:
     store = AwayPackages(tmp_path / "packages")
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
-    lookup = HttpPackageLookup(find_address(installation), MASTER)
+    lookup = HttpPackageLookup(find_address(installation), Signatures.derive(MASTER, 1))
     with pytest.raises(PackagesUnavailableError, match="503"):
         await lookup.ask([NAME])
 
 
 async def test_a_gateway_that_is_not_there_is_no_answer() -> None:
     with pytest.raises(PackagesUnavailableError):
-        await HttpPackageLookup(f"127.0.0.1:{free_port()}", MASTER).ask([NAME])
+        await HttpPackageLookup(f"127.0.0.1:{free_port()}", Signatures.derive(MASTER, 1)).ask(
+            [NAME]
+        )
 
 
 async def test_only_the_installations_own_processes_are_told(
@@ -108,7 +111,7 @@ async def test_only_the_installations_own_processes_are_told(
     installation = await make_installation(packages=store, package_cache=tmp_path / "cache")
     address = find_address(installation)
     with pytest.raises(PackagesUnavailableError, match="401"):
-        await HttpPackageLookup(address, b"x" * 32).ask([NAME])
+        await HttpPackageLookup(address, Signatures.derive(b"x" * 32, 1)).ask([NAME])
     async with aiohttp.ClientSession() as session:
         statuses = {}
         for name, body in {

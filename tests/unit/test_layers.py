@@ -34,6 +34,10 @@ VIOLATIONS = {
         "controller/records/keys.py",
         "import kubelambda.controller.cache.store",
     ),
+    "a decision about access imports what is above it": (
+        "core/access/authorizer.py",
+        "import kubelambda.core.model.function",
+    ),
     "a folder of core imports one above it": (
         "core/model/code.py",
         "import kubelambda.core.wire.keys",

@@ -90,6 +90,8 @@ capabilities:
   value: /etc/kubelambda/master/secret
 - name: KUBELAMBDA_KEY_GENERATION
   value: {{ .Values.masterSecret.generation | int | quote }}
+- name: KUBELAMBDA_INTERNAL_KEY_GENERATION
+  value: {{ .Values.masterSecret.internalGeneration | int | quote }}
 - name: KUBELAMBDA_METRICS_PORT
   value: "9002"
 - name: KUBELAMBDA_LOG_LEVEL

@@ -2,11 +2,13 @@
 
 Contract: pure. The API server (or, in local mode, the pydantic model) has admitted the object, so
 no rule is checked again, only the types of what is used. Controller and gateway both use this
-module: that is why their configuration digests agree. Defaults: spec/lambda.md section 6.1.
+module: that is why their configuration digests agree. Texts that functions and their versions have
+in common, code included, are kept once (interned). Defaults: spec/lambda.md section 6.1.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from sys import intern
 from typing import Any
 
 from kubelambda.api.v1alpha1.reason import CAPACITY_REASONS, START_REASONS, Reason
@@ -53,7 +55,7 @@ def build_function(
     If the manifest does not match the CRD's schema it raises any of Python's own errors.
     """
     metadata, spec = manifest["metadata"], manifest["spec"]
-    namespace, name = metadata.get("namespace", "default"), metadata["name"]
+    namespace, name = intern(metadata.get("namespace", "default")), metadata["name"]
     if status is None:
         status = read_function_status(manifest.get("status"))
     conditions = _find_current_conditions(status, metadata.get("generation", 0))
@@ -64,14 +66,14 @@ def build_function(
     function = Function(
         ref=FunctionRef(namespace, name),
         uid=metadata.get("uid", ""),
-        function_name=spec.get("functionName") or name,
-        account_id=account_id or derive_account_id(namespace),
-        runtime=spec.get("runtime") or "",
-        handler=spec.get("handler") or _find_image_handler(status),
+        function_name=intern(spec.get("functionName") or name),
+        account_id=intern(account_id or derive_account_id(namespace)),
+        runtime=intern(spec.get("runtime") or ""),
+        handler=intern(spec.get("handler") or _find_image_handler(status)),
         code=build_code(spec.get("code") or {}, status),
         memory_mb=spec.get("memorySize") or DEFAULT_MEMORY_MB,
         timeout_s=spec.get("timeout") or DEFAULT_TIMEOUT_S,
-        environment=dict(environment.get("variables") or {}),
+        environment=_share_texts(environment.get("variables") or {}),
         values_from=tuple(environment.get("valuesFrom") or ()),
         layers=build_layers(spec.get("layers") or (), status.layers or ()),
         reserved_concurrency=spec.get("reservedConcurrentExecutions"),
@@ -80,6 +82,7 @@ def build_function(
         stalled_reason=reason,
         stalled_message=stalled.message if stalled is not None else "",
         stall=stall,
+        created=metadata.get("creationTimestamp") or "",
     )
     _check_types(function)
     return function
@@ -114,7 +117,7 @@ def _find_owner_uid(metadata: Mapping[str, Any]) -> str:
     """The uid of the LambdaFunction that owns a version or an alias; empty if none does."""
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("kind") == "LambdaFunction":
-            return str(owner.get("uid", ""))
+            return intern(str(owner.get("uid", "")))
     return ""
 
 
@@ -134,6 +137,10 @@ def build_alias(manifest: Mapping[str, Any]) -> Alias:
     )
 
 
+def _share_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    return {intern(name): intern(text) for name, text in texts.items()}
+
+
 def _check_types(function: Function) -> None:
     """TypeError for a field of the wrong type, which would otherwise fail far from here."""
     texts = (function.ref.name, function.uid, function.function_name, function.runtime)
@@ -144,12 +151,24 @@ def _check_types(function: Function) -> None:
         raise TypeError("a size that is not a number")
 
 
-def build_unreadable(manifest: Mapping[str, Any], problem: str) -> Function:
+def build_unreadable(
+    manifest: Mapping[str, Any], problem: str, remedy: str = "rewrite its spec"
+) -> Function:
     """The stand-in of an object that ``build_function`` cannot read: a function that cannot run."""
     metadata, spec = manifest["metadata"], manifest.get("spec")
     namespace, name = str(metadata.get("namespace", "default")), str(metadata["name"])
-    message = f"this release cannot read the object ({problem}); rewrite its spec"
+    message = f"this release cannot read the object ({problem}); {remedy}"
     return build_invalid(FunctionRef(namespace, name), str(metadata.get("uid", "")), spec, message)
+
+
+def build_unreadable_version(manifest: Mapping[str, Any], problem: str) -> Function | None:
+    """The same for ``build_version``; None if not even the number can be read."""
+    number = manifest["spec"].get("version")
+    if not isinstance(number, int):
+        return None
+    stand_in = build_unreadable(manifest, problem, "publish the function again")
+    owner = _find_owner_uid(manifest["metadata"])
+    return replace(stand_in, version=str(number), function_uid=owner)
 
 
 def build_invalid(ref: FunctionRef, uid: str, spec: Any, message: str) -> Function:
@@ -175,9 +194,9 @@ def build_code(code: Mapping[str, Any], status: FunctionStatus = NO_STATUS) -> C
     ``NO_CODE`` for a kind of source that this release does not know.
     """
     if code.get("inline") is not None:
-        return InlineFiles(dict(code["inline"]))
+        return InlineFiles(_share_texts(code["inline"]))
     if code.get("zipFile") is not None:
-        return InlineZip(code["zipFile"])
+        return InlineZip(intern(code["zipFile"]))
     if code.get("configMapRef") is not None:
         return ConfigMapFiles(code["configMapRef"]["name"], status.code_sha256)
     if code.get("package") is not None:

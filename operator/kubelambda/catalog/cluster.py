@@ -4,7 +4,8 @@ Contract: never imports ``kubernetes``. Keeps its last good state while the API 
 reached (F5): only a complete list removes functions. A watch that falls silent is ended after
 SILENT_S and begun again, so a stalled stream costs at most about a minute (F6). A watch that breaks
 continues from the last resource version. ``watch_state`` decides what lists, events and replays
-mean.
+mean. Functions are served whether or not layers, versions and aliases can be listed: the CRDs or
+rights of the installation may be of an older release.
 """
 
 import asyncio
@@ -12,19 +13,27 @@ import json
 import logging
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from kubelambda.catalog.build import build_function, build_unreadable
+from kubelambda.catalog.build import (
+    NotPublishedError,
+    build_alias,
+    build_function,
+    build_unreadable,
+    build_unreadable_version,
+    build_version,
+)
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layered_index import LayeredIndex
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.catalog.watch_state import Resource, StaleListError, StaleVersionError, WatchState
 from kubelambda.core.backoff import add_jitter, exponential_delay_s
+from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -41,6 +50,9 @@ FAILURES_BEFORE_LIST = 3
 """After so many failed tries a list comes first: a watch alone cannot get over some failures, such
 as a resource version from before a restore of etcd."""
 _GROUP_PATH = "/apis/kubelambda.io/v1alpha1"
+_FUNCTIONS, _LAYERS = "lambdafunctions", "lambdalayers"
+_VERSIONS, _ALIASES = "lambdaversions", "lambdaaliases"
+_NO_SUCH_RESOURCE = 404
 _GONE = 410
 _FAILURES = (
     aiohttp.ClientError,
@@ -53,6 +65,10 @@ _FAILURES = (
     StaleListError,
 )
 """Failures of the network, and of answers that are not what the API server writes."""
+
+
+class _NoSuchResourceError(OSError):
+    """The API server does not know this kind of objects, so there are none."""
 
 
 class ClusterCatalog:
@@ -75,13 +91,18 @@ class ClusterCatalog:
         self._tls = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
         self._retry_s_min = retry_s_min
         self._silent_s = silent_s
-        self._functions, self._layers = _build_resources(LayeredIndex(index))
+        resources = _build_resources(LayeredIndex(index), index)
         self._states = [
             WatchState(resource, namespace)
-            for resource in (self._functions, self._layers)
+            for resource in resources
             for namespace in namespaces or (None,)
         ]
-        self._listed: set[WatchState] = set()
+        self._unasked = set(self._states)
+        """What the first list has not come of, nor a failure that nobody needs to wait for."""
+        self._unlisted_versions = {
+            state for state in self._states if state.resource.plural in (_VERSIONS, _ALIASES)
+        }
+        index.versions_synced = False
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -112,8 +133,8 @@ class ClusterCatalog:
             failures += 1
             if failures >= FAILURES_BEFORE_LIST:
                 state.list_again()
-            if state.resource is self._layers:
-                self._note_listed(state)  # no function without layers waits for it
+            if state.resource.plural != _FUNCTIONS:
+                self._note_asked(state)
             delay_s = self._choose_delay(failures)
             logger.warning(
                 "cannot follow %s: %s; the last state stays, next try in %.1f s",
@@ -130,11 +151,15 @@ class ClusterCatalog:
             if not state.version:
                 await self._list(state)
                 self._note_listed(state)
+                self._note_asked(state)
             taken_before, begun_s = state.events_taken, loop.time()
             await self._watch(state)
         except StaleVersionError as error:
             state.list_again()
             return f"the watch cannot go on ({error})"
+        except _NoSuchResourceError as error:
+            self._note_listed(state)
+            return str(error)
         except _FAILURES as error:
             return repr(error)
         if state.events_taken == taken_before and loop.time() - begun_s < WATCH_S_MIN:
@@ -147,8 +172,12 @@ class ClusterCatalog:
         return add_jitter(longest_s, random.random())  # noqa: S311  # jitter, no secret
 
     def _note_listed(self, state: WatchState) -> None:
-        self._listed.add(state)
-        self._index.synced = len(self._listed) == len(self._states)
+        self._unlisted_versions.discard(state)
+        self._index.versions_synced = not self._unlisted_versions
+
+    def _note_asked(self, state: WatchState) -> None:
+        self._unasked.discard(state)
+        self._index.synced = not self._unasked
 
     async def _list(self, state: WatchState) -> None:
         records, token = [], ""
@@ -192,13 +221,16 @@ class ClusterCatalog:
         if response.status == _GONE:
             response.release()
             raise StaleVersionError("410 Gone")
+        if response.status == _NO_SUCH_RESOURCE and state.resource.plural != _FUNCTIONS:
+            response.release()
+            raise _NoSuchResourceError("the API server does not know this kind")
         response.raise_for_status()
         return response
 
 
-def _build_resources(joined: LayeredIndex) -> tuple[Resource, Resource]:
+def _build_resources(joined: LayeredIndex, index: FunctionIndex) -> tuple[Resource, ...]:
     functions = Resource(
-        "lambdafunctions",
+        _FUNCTIONS,
         build_function,
         build_unreadable,
         joined.put_function,
@@ -206,14 +238,38 @@ def _build_resources(joined: LayeredIndex) -> tuple[Resource, Resource]:
         joined.replace_functions,
     )
     layers = Resource(
-        "lambdalayers",
+        _LAYERS,
         build_layer_version,
         lambda _manifest, _problem: None,
         joined.put_layer,
         lambda key, _uid: joined.remove_layer(key),
         joined.replace_layers,
     )
-    return functions, layers
+    versions = Resource(
+        _VERSIONS,
+        _read_version,
+        build_unreadable_version,
+        joined.put_function,
+        joined.remove_function,
+        joined.replace_versions,
+    )
+    aliases = Resource(
+        _ALIASES,
+        build_alias,
+        lambda _manifest, _problem: None,
+        index.put_alias,
+        lambda key, uid: index.remove_alias(FunctionRef(*key), uid),
+        index.replace_aliases,
+    )
+    return functions, layers, versions, aliases
+
+
+def _read_version(manifest: Mapping[str, Any]) -> Function | None:
+    """None until the controller has published it: that it may not be yet is no error."""
+    try:
+        return build_version(manifest)
+    except NotPublishedError:
+        return None
 
 
 def _decode_line(line: bytes) -> Any:

@@ -1,15 +1,17 @@
-"""Joins two kinds of objects, functions and layers, into one index of functions.
+"""Joins functions and their versions with layers, into one index of functions.
 
 Contract: lives on one event loop; no I/O. Functions with layers are pending until the layers of
 their namespace have been listed once. After that a layer that appears, changes or is deleted
-changes only the functions that name it. Functions without layers never wait for layers.
+changes only the functions that name it. Functions without layers never wait for layers. All this
+holds for published versions, too.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
 
+from kubelambda.catalog.claims import ObjectKey
 from kubelambda.catalog.index import FunctionIndex
-from kubelambda.catalog.layers import LayerRegistry, LayerVersion, ObjectKey, VersionKey
+from kubelambda.catalog.layers import LayerRegistry, LayerVersion, VersionKey
 from kubelambda.core.model.function import Function, FunctionRef
 
 
@@ -20,11 +22,11 @@ class LayeredIndex:
         self._index = index
         self._book = LayerRegistry()
         self._bare: dict[FunctionRef, Function] = {}
-        """Functions that name layers, as their own objects describe them."""
+        """Functions and versions that name layers, as their own objects describe them."""
         self._listed: set[str | None] = set()
 
     def put_function(self, function: Function) -> None:
-        """Add a function or replace its former self."""
+        """Add a function or a version, or replace its former self."""
         if function.layers:
             self._bare[function.ref] = function
         else:
@@ -32,7 +34,7 @@ class LayeredIndex:
         self._index.put(self._complete(function))
 
     def remove_function(self, key: ObjectKey, uid: str = "") -> None:
-        """Forget a function; with ``uid``, only if it is this object."""
+        """Forget a function or a version; with ``uid``, only if it is this object."""
         ref = FunctionRef(*key)
         bare = self._bare.get(ref)
         if bare is not None and uid in ("", bare.uid):
@@ -40,13 +42,12 @@ class LayeredIndex:
         self._index.remove(ref, uid)
 
     def replace_functions(self, functions: Iterable[Function], namespace: str | None) -> None:
-        """Make ``functions`` all that there is (in ``namespace``, or at all)."""
-        wanted = {function.ref: function for function in functions}
-        for ref in self._index.refs(namespace):
-            if ref not in wanted:
-                self.remove_function((ref.namespace, ref.name))
-        for function in wanted.values():
-            self.put_function(function)
+        """Make ``functions`` all functions that there are (in ``namespace``, or at all)."""
+        self._replace(functions, namespace, versions=False)
+
+    def replace_versions(self, versions: Iterable[Function], namespace: str | None) -> None:
+        """Make ``versions`` all published versions that there are, likewise."""
+        self._replace(versions, namespace, versions=True)
 
     def put_layer(self, version: LayerVersion) -> None:
         """Add a layer version or replace its former self."""
@@ -71,6 +72,16 @@ class LayeredIndex:
         for function in list(self._bare.values()):
             if namespace in (None, function.ref.namespace):
                 self._index.put(self._complete(function))
+
+    def _replace(
+        self, functions: Iterable[Function], namespace: str | None, *, versions: bool
+    ) -> None:
+        wanted = {function.ref: function for function in functions}
+        for ref in self._index.list_objects(namespace, versions=versions):
+            if ref not in wanted:
+                self.remove_function((ref.namespace, ref.name))
+        for function in wanted.values():
+            self.put_function(function)
 
     def _refresh(self, keys: set[VersionKey]) -> None:
         for function in list(self._bare.values()):

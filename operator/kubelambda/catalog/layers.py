@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kubelambda.catalog.build import build_code
+from kubelambda.catalog.claims import Claims, ObjectKey
 from kubelambda.core.model.code import InlineFiles, InlineZip, is_fetched
 from kubelambda.core.model.function import Function
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.code_zip import build_inline_zip, compute_sha256
 
-ObjectKey = tuple[str, str]
-"""Namespace and metadata.name."""
 VersionKey = tuple[str, str, int]
 """Namespace, name of the layer, version."""
 
@@ -85,33 +84,19 @@ class LayerRegistry:
     """All layer versions that are known."""
 
     def __init__(self) -> None:
-        self._versions: dict[ObjectKey, LayerVersion] = {}
-        self._claimants: dict[VersionKey, list[LayerVersion]] = {}
+        self._claims: Claims[VersionKey, LayerVersion] = Claims()
 
     def put(self, version: LayerVersion) -> bool:
         """Remember ``version``; False if nothing is new."""
-        if self._versions.get(version.key) == version:
-            return False
-        self.remove(version.key)
-        self._versions[version.key] = version
-        claimants = self._claimants.setdefault(version.version_key, [])
-        claimants.append(version)
-        claimants.sort(key=lambda claimant: (claimant.created, claimant.key))
-        return True
+        return self._claims.put(version.key, version.created, version.version_key, version)
 
     def remove(self, key: ObjectKey) -> LayerVersion | None:
         """Forget the object ``key``; what it was."""
-        version = self._versions.pop(key, None)
-        if version is not None:
-            claimants = self._claimants[version.version_key]
-            claimants.remove(version)
-            if not claimants:
-                del self._claimants[version.version_key]
-        return version
+        return self._claims.remove(key)
 
     def keys(self, namespace: str | None) -> list[ObjectKey]:
         """All objects, or those of one namespace."""
-        return [key for key in self._versions if namespace in (None, key[0])]
+        return self._claims.keys(namespace)
 
     def complete(self, function: Function) -> Function:
         """``function`` with the contents of its layers; not ready if one is unknown."""
@@ -123,5 +108,5 @@ class LayerRegistry:
         return replace(function, layers=layers, ready=function.ready and known)
 
     def _find(self, namespace: str, layer: Layer) -> Layer:
-        claimants = self._claimants.get((namespace, layer.name, layer.version))
-        return claimants[0].layer if claimants else layer
+        found = self._claims.find((namespace, layer.name, layer.version))
+        return found.layer if found is not None else layer

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubelambda.catalog.layers import ObjectKey
+from kubelambda.catalog.claims import ObjectKey
 
 logger = logging.getLogger(__name__)
 

@@ -30,7 +30,8 @@ class ApiError:
     reason: str = ""
     retry_after_s: int | None = None
     is_gone: bool = False
-    """Between our processes only: the function's deletion was seen, so it will not come back."""
+    """Between our processes only: the deletion of what the caller named was seen (a function, a
+    version or an alias), so it will not come back."""
 
     def body(self) -> bytes:
         """The JSON that AWS sends."""
@@ -76,8 +77,19 @@ def function_not_found(arn: str) -> ApiError:
 
 
 def function_deleted(arn: str) -> ApiError:
-    """The same 404, if the catalog has seen the deletion of this very function."""
+    """The same 404, if the catalog has seen the deletion of just what ``arn`` names."""
     return replace(function_not_found(arn), is_gone=True)
+
+
+def version_of_alias_missing(arn: str, alias: str, version: str) -> ApiError:
+    """404 for an alias whose version is gone; ``arn`` is the function's, unqualified.
+
+    AWS cannot be in this state: it refuses to delete such a version (spec 7.1). The alias may be
+    moved at any time, so nothing counts as gone.
+    """
+    error = function_not_found(f"{arn}:{version}")
+    reason = f"the alias {alias} names version {version}, which does not exist"
+    return replace(error, message=f"{error.message} ({reason})")
 
 
 def wrong_region(given: str, own: str) -> ApiError:
@@ -95,6 +107,16 @@ def invalid_request(violations: Sequence[Violation]) -> ApiError:
     noun = "validation error" if count == 1 else "validation errors"
     sentences = "; ".join(violation.describe() for violation in violations)
     return ApiError(400, "ValidationException", f"{count} {noun} detected: {sentences}")
+
+
+def access_denied(caller: str, action: str, arn: str) -> ApiError:
+    """403 for a caller whom nothing allows ``action``; says nothing of what exists."""
+    return ApiError(
+        403,
+        "AccessDeniedException",
+        f"User: {caller} is not authorized to perform: {action} on resource: {arn} "
+        f"because no identity-based policy allows the {action} action",
+    )
 
 
 def qualifier_mismatch() -> ApiError:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from kubelambda.core.asynchronous.queue import QueuedEvent
+from kubelambda.core.model.alias import Alias
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.wire.demand import DemandReply, DemandReport
 
@@ -18,20 +19,34 @@ class Catalog(Protocol):
     synced: bool
     """Whether everything was listed once; before that a function may exist that is not found."""
 
+    versions_synced: bool
+    """The same for versions and aliases: before that one may exist that is not found."""
+
     def get(self, ref: FunctionRef) -> Function | None:
-        """The function at ``ref``."""
+        """The function or published version at ``ref``."""
         ...
 
     def find(self, namespace: str, function_name: str) -> Function | None:
         """The function that AWS clients call ``function_name`` in ``namespace``."""
         ...
 
-    def find_by_uid(self, uid: str) -> Function | None:
-        """The function whose object has this uid."""
+    def find_version(self, namespace: str, function_name: str, version: str) -> Function | None:
+        """The published version of this number, or the function itself for $LATEST."""
         ...
 
-    def was_deleted(self, uid: str) -> bool:
-        """Whether the deletion of this uid was seen. False does not prove that it still exists."""
+    def find_alias(self, namespace: str, function_name: str, name: str) -> Alias | None:
+        """The alias ``name`` of a function, wherever it points to."""
+        ...
+
+    def find_by_uid(self, uid: str) -> Function | None:
+        """The function or published version whose object has this uid."""
+        ...
+
+    def was_deleted(self, uid: str, qualifier: str = "") -> bool:
+        """Whether the deletion of this function was seen, or of a version or alias of it.
+
+        ``uid`` is the function's. False does not prove that it still exists.
+        """
         ...
 
     def namespace_of_account(self, account_id: str) -> str | None:
@@ -43,7 +58,7 @@ class Catalog(Protocol):
         ...
 
     def subscribe(self, callback: Callable[[FunctionRef], None]) -> None:
-        """Call ``callback`` on the loop when a function appears, changes or is deleted."""
+        """Call ``callback`` on the loop when a function or version appears, changes or goes."""
         ...
 
 

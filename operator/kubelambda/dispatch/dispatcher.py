@@ -44,6 +44,7 @@ from kubelambda.core.asynchronous.settle import (
 )
 from kubelambda.core.backoff import add_jitter
 from kubelambda.core.errors import ApiError
+from kubelambda.core.model.function import LATEST
 from kubelambda.core.model.invocation import Dropped, Outcome
 from kubelambda.dispatch.leases import HeldLeases
 from kubelambda.dispatch.metrics import DispatchMetrics
@@ -258,7 +259,8 @@ class Dispatcher:
             await self._queue.dead_letter(letter)
             logger.info("%s is a dead letter: %s", event.request_id, settlement.condition.value)
         elif settlement.dropped:
-            logger.info("%s is dropped: its function was deleted", event.request_id)
+            named = f"{event.namespace}/{event.function_name}:{event.qualifier or LATEST}"
+            logger.info("%s is dropped: %s was deleted", event.request_id, named)
 
     async def _release(self, keys: Iterable[str]) -> None:
         await asyncio.gather(*(self._release_one(key) for key in list(keys)))

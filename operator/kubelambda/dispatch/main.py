@@ -16,6 +16,7 @@ from kubelambda.dispatch.dispatcher import Dispatcher
 from kubelambda.dispatch.metrics import DispatchMetrics
 from kubelambda.dispatch.relay import RelayInvoker
 from kubelambda.process.signals import set_on_stop
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.nats_connection import NatsConnection
@@ -50,7 +51,8 @@ async def _serve(settings: DispatcherSettings, master_secret: bytes, token: str)
     queue = JetStreamQueue(
         connection, replicas=settings.queue_replicas, on_unreadable=metrics.count_unreadable
     )
-    invoker = RelayInvoker(settings.gateway_address, master_secret)
+    signatures = Signatures.derive(master_secret, settings.internal_key_generation)
+    invoker = RelayInvoker(settings.gateway_address, signatures)
     dispatcher = Dispatcher(queue, invoker, metrics, time.time, supervisor=supervisor)
     health = HealthServer(
         registry,

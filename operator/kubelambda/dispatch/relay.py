@@ -41,13 +41,11 @@ class RelayInvoker:
     """A driver of ``dispatcher.Invoker`` over HTTP."""
 
     def __init__(
-        self, address: str, master_secret: bytes, *, silence_s_max: float = SILENCE_S_MAX
+        self, address: str, signatures: Signatures, *, silence_s_max: float = SILENCE_S_MAX
     ) -> None:
         self._base_url = f"http://{address}"
         self._silence_s_max = silence_s_max
-        self._client = InternalClient(
-            Signatures.derive(master_secret), reply_bytes_max=REPLY_BYTES_MAX
-        )
+        self._client = InternalClient(signatures, reply_bytes_max=REPLY_BYTES_MAX)
 
     async def invoke(
         self, event: QueuedEvent, on_begun: Callable[[], None]

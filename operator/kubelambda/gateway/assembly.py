@@ -11,6 +11,7 @@ from functools import partial
 from typing import cast
 
 from kubelambda.config import GatewaySettings
+from kubelambda.core.access.authorizer import AnonymousAuthorizer, Authorizer
 from kubelambda.core.coordination.membership import Member
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.packages.store import PackageStore
@@ -18,6 +19,8 @@ from kubelambda.core.ports import Catalog, DemandSink, EventSink
 from kubelambda.core.wire.demand import Drain
 from kubelambda.core.wire.frames import EPOCH_KEY_INFO, is_epoch_proved, prove_epoch
 from kubelambda.core.wire.keys import derive_function_key, derive_key
+from kubelambda.gateway.access.authentication import Authentication
+from kubelambda.gateway.access.authenticator import Authenticator
 from kubelambda.gateway.http.body_budget import BodyBudget
 from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.gateway.http.connection import HttpConnection
@@ -59,6 +62,8 @@ class Dependencies:
     metrics: GatewayMetrics
     supervisor: Supervisor
     """Owns every task of the gateway."""
+    authenticator: Authenticator
+    """Tells who sends a request."""
     find_peers: FindPeers | None = None
     """How to find other gateways; None for one that is alone."""
     events: EventSink | None = None
@@ -69,6 +74,8 @@ class Dependencies:
     """What ``GET /`` is answered with; None if there is no such page: on a cluster."""
     door: Door | None = None
     """What else the public listener serves; None on a cluster."""
+    authorizer: Authorizer | None = None
+    """Decides what callers may do; None: what the settings say of anonymous ones."""
 
 
 class Assembly:
@@ -77,7 +84,7 @@ class Assembly:
     def __init__(self, given: Dependencies, own: Member) -> None:
         self._given = given
         settings, catalog = given.settings, given.catalog
-        signatures = Signatures.derive(given.master_secret)
+        signatures = Signatures.derive(given.master_secret, given.settings.internal_key_generation)
         self.connections = Connections(
             settings, on_cut=given.metrics.count_cut, open_spool=self._open_spool
         )
@@ -122,13 +129,16 @@ class Assembly:
 
     def _build_routes(self, signatures: Signatures) -> None:
         given, settings, catalog = self._given, self._given.settings, self._given.catalog
-        anonymous, supervisor = settings.anonymous_invocation, given.supervisor
+        supervisor = given.supervisor
+        authorizer = given.authorizer or AnonymousAuthorizer(
+            allows_anonymous=settings.anonymous_invocation
+        )
         resolver = Resolver(
             catalog, region=settings.region, default_namespace=settings.default_namespace
         )
         invoke_api = InvokeApi(
             resolver,
-            anonymous=anonymous,
+            authorizer=authorizer,
             submit=self.router.submit,
             count=given.metrics.count,
             events=given.events,
@@ -139,7 +149,6 @@ class Assembly:
             membership=self.membership,
             resolver=resolver,
             submit=self.router.submit,
-            was_deleted=catalog.was_deleted,
             supervisor=supervisor,
         )
         package_api = PackageApi(
@@ -147,16 +156,19 @@ class Assembly:
             catalog,
             self._derive_key,
             signatures=signatures,
-            anonymous=anonymous,
+            authorizer=authorizer,
             supervisor=supervisor,
         )
-        takes_uploads = given.packages is not None and anonymous
         self._public = PublicRoutes(
             invoke_api,
             package_api,
             given.render_page,
-            takes_uploads=takes_uploads,
+            authorizer,
+            keeps_packages=given.packages is not None,
             door=given.door,
+        )
+        self._authentication = Authentication(
+            given.authenticator, self._public.serve, given.supervisor
         )
         self._internal = InternalRoutes(internal_api, package_api)
         self.trunks = TrunkListener(
@@ -187,7 +199,7 @@ class Assembly:
     def build_public(self) -> HttpConnection:
         """A connection of the public listener."""
         return HttpConnection(
-            self._public.serve, self._public.rule_body, self.connections, answer_failure
+            self._authentication.serve, self._public.rule_body, self.connections, answer_failure
         )
 
     def build_internal(self) -> LinkConnection:

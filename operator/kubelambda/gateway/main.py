@@ -16,6 +16,7 @@ from kubelambda.gateway.peers.discovery import DnsPeers
 from kubelambda.gateway.pools.demand_sink import HttpDemandSink
 from kubelambda.gateway.server import Gateway
 from kubelambda.process.signals import set_on_stop
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.jetstream import JetStreamQueue
 from kubelambda.stores.jetstream_packages import JetStreamPackages
@@ -50,7 +51,8 @@ async def _serve(settings: GatewaySettings, master_secret: bytes, queue_token: s
         token_file=settings.api_token_file,
         namespaces=settings.watch_namespaces,
     )
-    sink = HttpDemandSink(settings.controller_url, master_secret)
+    signatures = Signatures.derive(master_secret, settings.internal_key_generation)
+    sink = HttpDemandSink(settings.controller_url, signatures)
     peers = DnsPeers(settings.peers_name, settings.internal_port) if settings.peers_name else None
     connection = None
     if settings.queue_url:

@@ -1,15 +1,20 @@
 """Which application serves a request, and how long its body may be: one set for each listener.
 
-Contract: decided by the method and the raw path alone, before the body is read. No route is served
+Contract: the public applications get the principal too, and ask the authorizer for themselves.
+Routes are decided by the method and the raw path alone, before the body is read. No route is served
 on both listeners. What no application knows is refused by the last of them, in its own words.
 """
 
 from functools import cache
 from typing import Protocol
 
+from kubelambda.core.access.authorizer import ALLOWED, LIST_FUNCTIONS, PUT_PACKAGE, Authorizer
+from kubelambda.core.access.principal import Principal
+from kubelambda.core.access.resource import ANY_RESOURCE
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
 from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.http.request_reader import BodyRule
+from kubelambda.gateway.invoke.failure import answer_error
 from kubelambda.gateway.invoke.front_page import RenderPage, is_front_page, serve_front_page
 from kubelambda.gateway.invoke.internal_api import InternalApi, limit_internal_body
 from kubelambda.gateway.invoke.invoke_api import InvokeApi
@@ -41,34 +46,47 @@ class PublicRoutes:
         invoke_api: InvokeApi,
         package_api: PackageApi,
         render_page: RenderPage | None,
+        authorizer: Authorizer,
         *,
-        takes_uploads: bool,
+        keeps_packages: bool,
         door: Door | None = None,
     ) -> None:
         self._invoke_api = invoke_api
         self._package_api = package_api
         self._render_page = render_page
-        self._takes_uploads = takes_uploads
+        self._authorizer = authorizer
+        self._keeps_packages = keeps_packages
         self._door = door
 
-    def serve(self, request: Request) -> None:
-        """Answer ``request``, now or later."""
-        if is_upload(request.method, request.path):
-            self._package_api.serve_upload(request)
-        elif self._render_page is not None and is_front_page(request):
-            serve_front_page(request, self._render_page)
-        elif self._door is not None and self._door.owns(request.path):
+    def serve(self, request: Request, principal: Principal) -> None:
+        """Answer ``request`` of ``principal``, now or later."""
+        if self._door is not None and self._door.owns(request.path):
             self._door.serve(request)
+        elif request.method == b"POST":  # as all operations: nothing else is asked for an event
+            self._invoke_api.serve(request, principal)
+        elif is_upload(request.method, request.path):
+            self._package_api.serve_upload(request, principal)
+        elif self._render_page is not None and is_front_page(request):
+            self._serve_page(request, principal, self._render_page)
         else:
-            self._invoke_api.serve(request)
+            self._invoke_api.serve(request, principal)
 
     def rule_body(self, method: bytes, path: bytes, headers: dict[bytes, bytes]) -> BodyRule:
         """How the body of such a request is read."""
         if is_upload(method, path):
-            return BodyRule(PACKAGE_BYTES_MAX if self._takes_uploads else 0, is_upload=True)
+            is_taken = self._keeps_packages and self._authorizer.may_allow(PUT_PACKAGE)
+            return BodyRule(PACKAGE_BYTES_MAX if is_taken else 0, is_upload=True)
         if self._door is not None and self._door.owns(path):
             return _rule_of(self._door.limit_body(method, path))
         return _rule_of(limit_body(method, path, headers))
+
+    def _serve_page(self, request: Request, principal: Principal, render: RenderPage) -> None:
+        """It tells which functions there are."""
+        decision = self._authorizer.authorize(principal, LIST_FUNCTIONS, ANY_RESOURCE)
+        if decision is ALLOWED:
+            serve_front_page(request, render)
+        else:
+            answer_error(request, decision)
 
 
 class InternalRoutes:

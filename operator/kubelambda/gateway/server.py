@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import cast
 
 from kubelambda.config import GatewaySettings
+from kubelambda.core.access.authorizer import Authorizer
 from kubelambda.core.coordination.membership import Member, View
 from kubelambda.core.packages.store import PackageStore
 from kubelambda.core.ports import Catalog, DemandSink, EventSink
+from kubelambda.gateway.access.authenticator import AnonymousAuthenticator, Authenticator
 from kubelambda.gateway.assembly import Assembly, Dependencies
 from kubelambda.gateway.http.client_connections import Connections
 from kubelambda.gateway.http.connection import HttpConnection
@@ -55,6 +57,8 @@ class Gateway:
         packages: PackageStore | None = None,
         supervisor: Supervisor | None = None,
         render_page: RenderPage | None = None,
+        authenticator: Authenticator | None = None,
+        authorizer: Authorizer | None = None,
         door: Door | None = None,
     ) -> None:
         """``supervisor`` is closed with the gateway, whoever else keeps tasks with it."""
@@ -70,10 +74,12 @@ class Gateway:
             master_secret,
             self._metrics,
             self._supervisor,
+            authenticator or AnonymousAuthenticator(),
             find_peers=find_peers,
             events=events,
             packages=packages,
             render_page=render_page,
+            authorizer=authorizer,
             door=door,
         )
         self._health = HealthServer(

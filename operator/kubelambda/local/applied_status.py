@@ -16,12 +16,12 @@ from kubelambda.catalog.index import FunctionIndex
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.catalog.loaded import Applied, Loaded
 from kubelambda.controller.packages.lambda_layer import build_layer_arn
-from kubelambda.controller.status.conditions import build_condition
 from kubelambda.core.model.account import derive_account_id
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.moments import format_moment
 from kubelambda.core.model.status import Condition, read_function_status, read_layer_status
 from kubelambda.core.packages.code_zip import to_code_sha256
+from kubelambda.judge.conditions import build_condition
 from kubelambda.objects.errors import ConflictError, NotFoundError
 from kubelambda.objects.port import Manifest, Objects
 

@@ -32,6 +32,7 @@ from kubelambda.local.machine import find_cache, find_machine
 from kubelambda.local.state_directory import hold_state_directory
 from kubelambda.local.stored import open_stored
 from kubelambda.process.signals import set_on_stop
+from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from kubelambda.stores.directory import DirectoryPackages
 from kubelambda.stores.sqlite import SqliteQueue
@@ -99,7 +100,8 @@ async def _serve(options: LocalOptions) -> None:
     environments.gateway_address = f"{HOST}:{gateway.internal_port}"
     url = f"http://{HOST}:{gateway.public_port}"
     options.say(render_banner(url, files.served, machine, environments.isolation))
-    invoker = RelayInvoker(environments.gateway_address, master_secret)
+    signatures = Signatures.derive(master_secret, settings.internal_key_generation)
+    invoker = RelayInvoker(environments.gateway_address, signatures)
     try:
         await _serve_until_stopped(gateway, files, queue, invoker)
     finally:

@@ -10,15 +10,19 @@ from pydantic import ValidationError
 
 from admission.cases import Case, load_cases
 from kubelambda.api.model import ApiModel, find_refused_changes
+from kubelambda.api.v1alpha1.alias import LambdaAlias
 from kubelambda.api.v1alpha1.function import LambdaFunction
 from kubelambda.api.v1alpha1.layer import LambdaLayer
 from kubelambda.api.v1alpha1.runtime import LambdaRuntime
+from kubelambda.api.v1alpha1.version import LambdaVersion
 
 CASES = load_cases()
 MODELS: dict[str, type[ApiModel]] = {
+    "LambdaAlias": LambdaAlias,
     "LambdaFunction": LambdaFunction,
     "LambdaLayer": LambdaLayer,
     "LambdaRuntime": LambdaRuntime,
+    "LambdaVersion": LambdaVersion,
 }
 
 

@@ -28,7 +28,7 @@ SUPPORTED = {
     "reservedConcurrentExecutions": 3,
     "loggingConfig": {"logFormat": "JSON", "systemLogLevel": "WARN", "logGroup": "g"},
     "tracingConfig": {"mode": "PassThrough"},
-    "publish": False,
+    "publish": True,
     "layers": [{"name": "a", "version": 1}],
     "tags": {"a": "b"},
 }
@@ -42,7 +42,6 @@ UNSUPPORTED: dict[str, Any] = {
         "provisionedConcurrencyConfig": {"provisionedConcurrentExecutions": 1}
     },
     "tracingConfig.mode: Active": {"tracingConfig": {"mode": "Active"}},
-    "publish": {"publish": True},
     "functionURLConfig": {"functionURLConfig": {"authType": "NONE"}},
 }
 

@@ -33,6 +33,7 @@ def test_fields_are_read_from_variables_of_their_names() -> None:
         ({"KUBELAMBDA_SCOPE": "Galaxy"}, "it wants Cluster or Namespaced"),
         ({"KUBELAMBDA_SCOPE": "Namespaced"}, "KUBELAMBDA_WATCH_NAMESPACES is empty"),
         ({"KUBELAMBDA_ANSWERS_BYTES_MAX": "1000000"}, "which one answer may need"),
+        ({"KUBELAMBDA_INTERNAL_KEY_GENERATION": "0"}, "INTERNAL_KEY_GENERATION .* 1 or more"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(variables: dict[str, str], message: str) -> None:

@@ -10,6 +10,7 @@ from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.config import ControllerSettings
 from kubelambda.controller.cache.initial_list import enqueue_all, fill_store
 from kubelambda.controller.cache.intake import Intake
+from kubelambda.controller.cache.kinds import KINDS
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.demand.link_states import LinkStates
 from kubelambda.controller.function.current_revisions import CurrentRevisions
@@ -22,42 +23,31 @@ from kubelambda.controller.images.lambda_runtime import RuntimeReconciler
 from kubelambda.controller.network.network_policy import PolicyReconciler
 from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.lambda_layer import LayerReconciler
+from kubelambda.controller.process.workers import Reconcile
 from kubelambda.controller.records.field_managers import SCALE_MANAGER
 from kubelambda.controller.records.keys import WorkKey
 from kubelambda.controller.scaling.start_backoff import StartBackoff
-from kubelambda.controller.status.problem import Problem
+from kubelambda.controller.versions.auto_publisher import AutoPublisher
+from kubelambda.controller.versions.lambda_alias import AliasReconciler
+from kubelambda.controller.versions.lambda_version import VersionReconciler
 from kubelambda.core.images.config import ImageRequest
+from kubelambda.judge.problem import Problem
 from kubelambda.kube.api import Manifest
 from kubelambda.kube.errors import ConflictError
 from kubelambda.kube.memory import Event, MemoryApi
-from kubelambda.kube.paths import (
-    DEPLOYMENTS,
-    FUNCTIONS,
-    LAYERS,
-    NETWORK_POLICIES,
-    PODS,
-    RUNTIMES,
-    Resource,
-)
-from kubelambda.kube.resources.labels import MANAGED_SELECTOR
+from kubelambda.kube.paths import DEPLOYMENTS, FUNCTIONS, PODS, RUNTIMES, VERSIONS, Resource
 from kubelambda.kube.resources.network_policy import NetworkRules
 from kubelambda.process.supervisor import Supervisor
 
 NAMESPACE = "apps"
+REGION = "us-east-1"
 RULES = NetworkRules([{"podSelector": {}}], 9001, ("10.0.0.0/8",))
 PLATFORM = Platform(ControllerSettings(), bytes(range(32)))
 RUNTIME: Manifest = {
     "metadata": {"name": "python3.13"},
     "spec": {"image": "registry.example/python:3.13", "bootstrap": ["/var/runtime/bootstrap"]},
 }
-_SELECTORS: dict[Resource, str] = {
-    FUNCTIONS: "",
-    LAYERS: "",
-    RUNTIMES: "",
-    DEPLOYMENTS: MANAGED_SELECTOR,
-    PODS: MANAGED_SELECTOR,
-    NETWORK_POLICIES: MANAGED_SELECTOR,
-}
+_SELECTORS = {RUNTIMES: "", **{kind.resource: kind.selector for kind in KINDS}}
 _ROUNDS_MAX = 200
 
 
@@ -87,7 +77,7 @@ class ControlledCluster:
         self.revisits: dict[WorkKey, float] = {}
         self._held: list[Event] | None = None
         for resource, selector in _SELECTORS.items():
-            self.api.subscribe(self._hear, resource, selector)
+            self.api.subscribe(self.hear, resource, selector)
         self._start()
         self.api.seed(RUNTIMES, RUNTIME)
         for resource, manifest in manifests:
@@ -109,12 +99,23 @@ class ControlledCluster:
             self.revisions,
             self.key_secrets,
             self._clock,
+            self.intake.enqueue_publication,
         )
-        self.layers = LayerReconciler(self.api, self.store, packages, "us-east-1", self._clock)
-        self.policies = PolicyReconciler(self.api, self.store, RULES)
-        self.runtimes = RuntimeReconciler(
-            self.api, self.store, self.intake.enqueue_runtime, self._clock
+        layers = LayerReconciler(self.api, self.store, packages, REGION, self._clock)
+        policies = PolicyReconciler(self.api, self.store, RULES)
+        runtimes = RuntimeReconciler(self.api, self.store, self.intake.enqueue_runtime, self._clock)
+        versions = VersionReconciler(
+            self.api, self.store, self.intake, self.functions, REGION, self._clock
         )
+        self._reconcilers: dict[str, Reconcile] = {
+            "function": self.functions.reconcile,
+            "version": versions.reconcile,
+            "publish": AutoPublisher(self.api, self.store, self.intake).reconcile,
+            "alias": AliasReconciler(self.api, self.store, REGION, self._clock).reconcile,
+            "layer": layers.reconcile,
+            "runtime": lambda key: runtimes.reconcile(key[1]),
+            "namespace": lambda key: policies.reconcile(key[0]),
+        }
 
     async def restart(self) -> None:
         """Another process: it knows what it lists, and looks at everything."""
@@ -132,7 +133,7 @@ class ControlledCluster:
             key = next(iter(self.keys))
             del self.keys[key]
             try:
-                await self._reconcile(key)
+                await self.reconcile(key)
             except ConflictError:
                 self.keys[key] = None
             except Exception:
@@ -151,22 +152,13 @@ class ControlledCluster:
             await self.settle()
         self.now_s = until_s
 
-    async def _reconcile(self, key: WorkKey) -> None:
+    async def reconcile(self, key: WorkKey) -> None:
+        """What a worker does with ``key``."""
         kind, namespace, name = key
-        if kind == "function":
-            self.revisits.pop(key, None)
-            revisit_s = await self.functions.reconcile((namespace, name))
-            if revisit_s is not None:
-                self.revisits[key] = self.now_s + revisit_s
-        elif kind == "layer":
-            await self.layers.reconcile((namespace, name))
-        elif kind == "runtime":
-            self.revisits.pop(key, None)
-            revisit_s = await self.runtimes.reconcile(name)
-            if revisit_s is not None:
-                self.revisits[key] = self.now_s + revisit_s
-        else:
-            await self.policies.reconcile(namespace)
+        self.revisits.pop(key, None)
+        revisit_s = await self._reconcilers[kind]((namespace, name))
+        if revisit_s is not None:
+            self.revisits[key] = self.now_s + revisit_s
 
     def make_environment(
         self, function: str = "hello", *, replicas: int = 1, node: str = "node-1"
@@ -204,8 +196,9 @@ class ControlledCluster:
         ]
 
     def rendered(self, function: str = "hello") -> Rendered:
-        """The objects of a function that was judged good."""
-        found = self.revisions.find(self.find(FUNCTIONS, function)["metadata"]["uid"])
+        """The objects of a function, or of a version, that was judged good."""
+        resource = VERSIONS if "." in function else FUNCTIONS
+        found = self.revisions.find(self.find(resource, function)["metadata"]["uid"])
         assert found is not None
         return found
 
@@ -215,9 +208,11 @@ class ControlledCluster:
         assert found is not None, f"no {resource.plural} {name}"
         return found
 
-    def condition(self, name: str = "hello", kind: str = "Ready") -> tuple[str, str, str]:
+    def condition(
+        self, name: str = "hello", kind: str = "Ready", resource: Resource = FUNCTIONS
+    ) -> tuple[str, str, str]:
         """Status, reason and message."""
-        conditions = self.find(FUNCTIONS, name)["status"]["conditions"]
+        conditions = self.find(resource, name)["status"]["conditions"]
         (found,) = (condition for condition in conditions if condition["type"] == kind)
         return found["status"], found["reason"], found["message"]
 
@@ -232,9 +227,10 @@ class ControlledCluster:
         """They tell all of it, in order, so many times over; and go on from there."""
         held, self._held = self._held or [], None
         for event in held * times:
-            self._hear(event)
+            self.hear(event)
 
-    def _hear(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:
+        """A watch tells of ``event``."""
         if self._held is not None:
             self._held.append(event)
             return

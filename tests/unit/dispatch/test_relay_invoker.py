@@ -26,6 +26,7 @@ from kubelambda.core.wire.relay_outcome import (
     encode_outcome_body,
 )
 from kubelambda.dispatch.relay import REPLY_BYTES_MAX, RelayInvoker
+from kubelambda.process.signatures import Signatures
 from unit.dispatch.fakes import Dispatching, until
 
 EVENT = QueuedEvent(
@@ -123,7 +124,7 @@ async def peer() -> AsyncIterator[Peer]:
 
 @pytest.fixture
 async def invoker(peer: Peer) -> AsyncIterator[RelayInvoker]:
-    one = RelayInvoker(await peer.start(), b"m" * 32, silence_s_max=SILENCE_S)
+    one = RelayInvoker(await peer.start(), Signatures.derive(b"m" * 32, 1), silence_s_max=SILENCE_S)
     yield one
     await one.close()
 
@@ -258,7 +259,9 @@ async def test_another_status_is_an_error_of_the_platform(
 async def test_where_nothing_listens_nothing_has_run() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        invoker = RelayInvoker(f"127.0.0.1:{bound.getsockname()[1]}", b"m" * 32)
+        invoker = RelayInvoker(
+            f"127.0.0.1:{bound.getsockname()[1]}", Signatures.derive(b"m" * 32, 1)
+        )
         result = await invoker.invoke(EVENT, ignore)
         await invoker.close()
     assert isinstance(result, ApiError)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from kubelambda.core.access.authorizer import AnonymousAuthorizer
+from kubelambda.core.access.principal import ANONYMOUS, Principal
 from kubelambda.core.model.invocation import SYNC_REQUEST_BYTES_MAX
 from kubelambda.core.packages.store import PACKAGE_BYTES_MAX
 from kubelambda.core.wire.package_lookup import LOOKUP_BYTES_MAX, LOOKUP_PATH
@@ -24,13 +26,14 @@ class Applications:
     def __init__(self) -> None:
         self.served: list[str] = []
         one: Any = self
-        self.public = PublicRoutes(one, one, None, takes_uploads=True)
+        anyone = AnonymousAuthorizer(allows_anonymous=True)
+        self.public = PublicRoutes(one, one, None, anyone, keeps_packages=True)
         self.internal = InternalRoutes(one, one)
 
-    def serve(self, request: Request) -> None:
+    def serve(self, request: Request, principal: Principal | None = None) -> None:
         self.served.append("api")
 
-    def serve_upload(self, request: Request) -> None:
+    def serve_upload(self, request: Request, principal: Principal) -> None:
         self.served.append("upload")
 
     def serve_download(self, request: Request) -> None:
@@ -67,7 +70,7 @@ def test_every_request_has_one_application_and_a_limit(
     method: str, path: str, public: str, public_max: int, internal: str, internal_max: int
 ) -> None:
     applications = Applications()
-    applications.public.serve(make_request(method, path))
+    applications.public.serve(make_request(method, path), ANONYMOUS)
     applications.internal.serve(make_request(method, path))
     assert applications.served == [public, internal]
     rule = applications.public.rule_body(method.encode(), path.encode(), {})
@@ -77,9 +80,14 @@ def test_every_request_has_one_application_and_a_limit(
     )
 
 
-def test_where_packages_are_not_kept_an_upload_may_have_no_body() -> None:
+@pytest.mark.parametrize(("keeps_packages", "allows_anonymous"), [(False, True), (True, False)])
+def test_where_no_package_is_taken_an_upload_may_have_no_body(
+    keeps_packages: bool, allows_anonymous: bool
+) -> None:
+    """It would wait on disk, only to be refused."""
     one: Any = Applications()
-    routes = PublicRoutes(one, one, None, takes_uploads=False)
+    authorizer = AnonymousAuthorizer(allows_anonymous=allows_anonymous)
+    routes = PublicRoutes(one, one, None, authorizer, keeps_packages=keeps_packages)
     assert routes.rule_body(b"PUT", f"{UPLOAD_PATH}{NAME}".encode(), {}) == BodyRule(
         0, is_upload=True
     )

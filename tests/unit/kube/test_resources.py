@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kubelambda.kube.paths import FUNCTIONS
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.function_objects import (
     build_deployment,
@@ -71,7 +72,7 @@ def test_no_pod_has_a_service_account_token() -> None:
 
 def test_a_direct_pod_is_the_functions_own_and_never_starts_again() -> None:
     """Owned by the function object, which does not wait for it when it goes."""
-    owner = build_owner_reference("hello", "uid-1")
+    owner = build_owner_reference(FUNCTIONS, "hello", "uid-1")
     pod = build_direct_pod(
         namespace="apps",
         name_prefix="hello-0123456789-",
@@ -90,7 +91,7 @@ def test_hands_on_a_template_cost_no_environment_before_the_changed_one_is_ready
     deployment = build_deployment(
         namespace="apps",
         name="hello-r",
-        function="hello",
+        owner=build_owner_reference(FUNCTIONS, "hello", "uid-1"),
         function_uid="uid-1",
         revision="r",
         pod_spec=SPEC,
@@ -222,7 +223,7 @@ def test_a_deployment_names_no_replicas_and_keeps_no_history() -> None:
     deployment = build_deployment(
         namespace="apps",
         name="hello-0123456789",
-        function="hello",
+        owner=build_owner_reference(FUNCTIONS, "hello", "uid-1"),
         function_uid="uid-1",
         revision="0123456789",
         pod_spec=SPEC,
@@ -234,9 +235,7 @@ def test_a_deployment_names_no_replicas_and_keeps_no_history() -> None:
 
 
 def test_the_key_secret_is_immutable_and_holds_the_key_in_hex() -> None:
-    secret = build_key_secret(
-        namespace="apps", name="n", function="hello", function_uid="u", key=bytes(32)
-    )
+    secret = build_key_secret(namespace="apps", name="n", owner={}, function_uid="u", key=bytes(32))
     assert secret["immutable"] is True
     assert base64.b64decode(secret["data"]["key"]) == b"00" * 32
 

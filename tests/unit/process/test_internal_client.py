@@ -19,10 +19,10 @@ from kubelambda.process.internal_client import (
     OpenReply,
     open_socket,
 )
-from kubelambda.process.signatures import Signatures
 from unit.jumping_loop import on_jumping_loop
+from unit.signing import make_signatures
 
-SIGNATURES = Signatures(b"k" * 32)
+SIGNATURES = make_signatures(b"k" * 32)
 PATH = "/internal/v1/thing"
 REPLY_BYTES_MAX = 1_000
 Answer = Callable[["Seen", asyncio.StreamWriter], Awaitable[None]]

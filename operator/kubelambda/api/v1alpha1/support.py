@@ -22,7 +22,6 @@ _UNSUPPORTED: tuple[tuple[str, _Probe], ...] = (
         "tracingConfig.mode: Active",
         lambda spec: spec.tracing_config and spec.tracing_config.mode == "Active",
     ),
-    ("publish", lambda spec: spec.publish),
     ("functionURLConfig", lambda spec: spec.function_url_config),
 )
 

@@ -11,19 +11,11 @@ import logging
 from collections.abc import Sequence
 
 from kubelambda.controller.cache.intake import Intake
+from kubelambda.controller.cache.kinds import KINDS
 from kubelambda.controller.cache.store import Store
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
-from kubelambda.kube.paths import (
-    DEPLOYMENTS,
-    FUNCTIONS,
-    LAYERS,
-    NETWORK_POLICIES,
-    PODS,
-    RUNTIMES,
-    Resource,
-)
-from kubelambda.kube.resources.labels import MANAGED_SELECTOR
+from kubelambda.kube.paths import RUNTIMES, Resource
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +28,11 @@ async def fill_store(
 ) -> None:
     """List every kind that is watched, and wait for CRDs that are not installed yet."""
     scopes: Sequence[str | None] = list(namespaces) or [None]
-    for resource in (NETWORK_POLICIES, PODS, DEPLOYMENTS):
-        for scope in scopes:
-            await _take_all(client, intake, resource, scope, MANAGED_SELECTOR)
     if with_runtimes:
         await _take_all(client, intake, RUNTIMES, None, "")
-    for resource in (LAYERS, FUNCTIONS):
+    for kind in KINDS:
         for scope in scopes:
-            await _take_all(client, intake, resource, scope, "")
+            await _take_all(client, intake, kind.resource, scope, kind.selector)
 
 
 async def _take_all(
@@ -64,15 +53,11 @@ async def _take_all(
 
 
 def enqueue_all(store: Store, intake: Intake) -> None:
-    """Enqueue every function, layer, runtime, and namespace with a function or our policy."""
-    for record in store.functions.values():
-        metadata = {"namespace": record.ref.namespace, "name": record.ref.name}
-        intake.enqueue_affected(FUNCTIONS.plural, {"metadata": metadata})
-    for layer in store.layers.values():
-        metadata = {"namespace": layer.key[0], "name": layer.key[1]}
-        intake.enqueue_affected(LAYERS.plural, {"metadata": metadata})
+    """Enqueue every object of our kinds, every runtime, and each namespace with our policy."""
     for runtime in store.runtimes:
         intake.enqueue_status_of(runtime)
-    for policy in store.policies.values():
-        metadata = {"namespace": policy.key[0], "name": policy.key[1]}
-        intake.enqueue_affected(NETWORK_POLICIES.plural, {"metadata": metadata})
+    for kind in reversed(KINDS):
+        if not kind.is_ours:
+            for namespace, name in kind.table(store):
+                metadata = {"namespace": namespace, "name": name}
+                intake.enqueue_affected(kind.resource.plural, {"metadata": metadata})

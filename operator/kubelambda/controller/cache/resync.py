@@ -12,19 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from kubelambda.controller.cache.intake import Intake
+from kubelambda.controller.cache.kinds import KINDS
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.cache.table import Table
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import KubeError
-from kubelambda.kube.paths import (
-    DEPLOYMENTS,
-    FUNCTIONS,
-    LAYERS,
-    NETWORK_POLICIES,
-    PODS,
-    Resource,
-)
-from kubelambda.kube.resources.labels import MANAGED_SELECTOR
+from kubelambda.kube.paths import Resource
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +35,7 @@ class Resync:
         self._intake = intake
         self._scopes: Sequence[str | None] = list(namespaces) or [None]
         self._tables: list[tuple[Resource, Table[Any], str]] = [
-            (FUNCTIONS, store.functions, ""),
-            (LAYERS, store.layers, ""),
-            (DEPLOYMENTS, store.deployments, MANAGED_SELECTOR),
-            (PODS, store.pods, MANAGED_SELECTOR),
-            (NETWORK_POLICIES, store.policies, MANAGED_SELECTOR),
+            (kind.resource, kind.table(store), kind.selector) for kind in reversed(KINDS)
         ]
 
     async def run(self) -> None:

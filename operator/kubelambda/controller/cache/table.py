@@ -4,8 +4,8 @@ Contract: no I/O. An older version never replaces a newer one, and a deleted obj
 back by an answer that arrives after the news of its deletion.
 """
 
-from collections.abc import Iterable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
 
 from kubelambda.controller.records.keys import Key
 
@@ -39,6 +39,9 @@ class Table(Generic[RecordT]):
         self._group_of: dict[Key, object] = {}
         self._gone: dict[str, int] = {}
 
+    def __iter__(self) -> Iterator[Key]:
+        return iter(list(self._records))
+
     def __len__(self) -> int:
         return len(self._records)
 
@@ -53,6 +56,10 @@ class Table(Generic[RecordT]):
     def items(self) -> Iterable[tuple[Key, RecordT]]:
         """All records with their keys."""
         return list(self._records.items())
+
+    def groups(self) -> Iterable[Any]:
+        """The groups that have records."""
+        return list(self._groups)
 
     def group(self, value: object) -> list[RecordT]:
         """The records of one group."""

@@ -6,24 +6,16 @@ at 1,000 functions, since every object waits for every other: ``initial_list`` f
 instead.)
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import kopf
 
 from kubelambda.controller.cache.initial_list import PAGE_ITEMS
 from kubelambda.controller.cache.intake import Intake
+from kubelambda.controller.cache.kinds import KINDS
 from kubelambda.kube.connection import Connection
-from kubelambda.kube.paths import (
-    DEPLOYMENTS,
-    FUNCTIONS,
-    LAYERS,
-    NETWORK_POLICIES,
-    PODS,
-    RUNTIMES,
-    Resource,
-)
-from kubelambda.kube.resources.labels import MANAGED_SELECTOR
+from kubelambda.kube.paths import RUNTIMES, Resource
 
 SILENCE_S = 60.0
 _SERVER_TIMEOUT_S = 50
@@ -34,7 +26,7 @@ def build_kopf_registry(
 ) -> kopf.OperatorRegistry:
     """Handlers for every kind that is watched."""
     registry = kopf.OperatorRegistry()
-    watched = [FUNCTIONS, LAYERS, DEPLOYMENTS, PODS, NETWORK_POLICIES]
+    watched = [kind.resource for kind in KINDS]
     for resource in [*watched, RUNTIMES] if watch_runtimes else watched:
         _register(registry, intake, resource)
 
@@ -59,7 +51,7 @@ def _register(registry: kopf.OperatorRegistry, intake: Intake, resource: Resourc
     kopf.on.event(*selector, id=f"event-{plural}", registry=registry)(event)
 
 
-def build_kopf_settings(watched_by_label: Iterable[Resource]) -> kopf.OperatorSettings:
+def build_kopf_settings() -> kopf.OperatorSettings:
     """Settings under which kopf only lists and watches."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
@@ -74,9 +66,10 @@ def build_kopf_settings(watched_by_label: Iterable[Resource]) -> kopf.OperatorSe
     settings.networking.request_timeout = 20.0
     settings.networking.error_backoffs = [0.2, 0.5, 1, 2, 5]
     settings.process.ultimate_exiting_timeout = None
-    for resource in watched_by_label:
-        key = (resource.group, resource.version, resource.plural)
-        settings.watching.label_selectors[key] = MANAGED_SELECTOR
+    for kind in KINDS:
+        if kind.selector:
+            key = (kind.resource.group, kind.resource.version, kind.resource.plural)
+            settings.watching.label_selectors[key] = kind.selector
     return settings
 
 

@@ -7,7 +7,7 @@ import re
 
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.diagnosis.text import cut_text
-from kubelambda.controller.status.problem import Problem
+from kubelambda.judge.problem import Problem
 
 _LIMIT_RANGE = re.compile(
     r"LimitRange|(minimum|maximum) \S+ usage per (Container|Pod)|limit to request ratio per"

@@ -6,7 +6,7 @@ Contract: pure. What is missing is named in the kubelet's words; the rest is adv
 import re
 
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.status.problem import Problem
+from kubelambda.judge.problem import Problem
 
 CONFIG_ERROR = "CreateContainerConfigError"
 _ABSENT_OBJECT = re.compile(r'^(?P<kind>secret|configmap)s? "(?P<name>[^"]+)" not found$')

@@ -16,7 +16,7 @@ from kubelambda.controller.diagnosis.scheduler import explain_unscheduled
 from kubelambda.controller.diagnosis.start_report import NO_START_PROBLEM, StartReport
 from kubelambda.controller.diagnosis.text import count_noun
 from kubelambda.controller.records.pod_record import PodRecord
-from kubelambda.controller.status.problem import NO_NOTE, Problem, ReadyNote
+from kubelambda.judge.problem import NO_NOTE, Problem, ReadyNote
 
 GRACE_S = 5.0
 OOM_KILLED = "OOMKilled"

@@ -11,10 +11,10 @@ from kubelambda.catalog.layers import describe_missing
 from kubelambda.controller.function.observed import Observed
 from kubelambda.controller.packages.package_problem import find_package_problem
 from kubelambda.controller.records.function_record import FunctionRecord
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.runtime_support import describe_missing_runtime
 from kubelambda.core.packages.needed_packages import list_needed_packages
+from kubelambda.judge.problem import Problem
 
 
 def find_function_problem(

@@ -1,4 +1,4 @@
-"""The status of a LambdaFunction.
+"""The status of a LambdaFunction, or of a published version of one.
 
 Contract: pure; the moment comes in. What the function was last served with stays in the status
 while something is wrong with it, so that a restarted controller finds it.
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubelambda.controller.records.function_record import FunctionRecord
-from kubelambda.controller.status.conditions import build_conditions
-from kubelambda.controller.status.problem import NO_NOTE, Problem, ReadyNote
 from kubelambda.core.images.config import ResolvedImage
 from kubelambda.core.model.code import S3Package
 from kubelambda.core.model.layer import Layer
+from kubelambda.core.model.revision_id import compute_revision_id
 from kubelambda.core.packages.code_zip import to_code_sha256
+from kubelambda.judge.conditions import build_conditions
+from kubelambda.judge.problem import NO_NOTE, Problem, ReadyNote
 
 READY_MESSAGE = "Scales from zero on demand."
 
@@ -53,22 +54,47 @@ def build_status(
     """
     arn = f"arn:aws:lambda:{region}:{record.account_id}"
     former = record.status
-    ready = build_ready_note(outcome)
+    ready = build_ready_note(record, outcome)
     status: dict[str, Any] = {
         "state": _name_state(outcome),
         "observedGeneration": record.generation,
         "conditions": build_conditions(former.conditions, outcome.problem, ready=ready, now=now),
         "functionArn": f"{arn}:function:{record.function_name}",
+        "revisionId": compute_revision_id(record.uid, record.generation),
+        **_describe_update(record, outcome),
     }
+    if record.number:
+        status["functionArn"] += f":{record.number}"
+        status["version"] = record.number
     if outcome.layers or (outcome.layers is not None and former.layers is not None):
         status["layers"] = [_build_layer(layer, arn) for layer in outcome.layers]
     return status | _build_serving_fields(record, outcome)
 
 
-def build_ready_note(outcome: ReconcileOutcome) -> ReadyNote:
+def _describe_update(record: FunctionRecord, outcome: ReconcileOutcome) -> dict[str, Any]:
+    """How the last change of the spec went; once it went well, that stays until the next one."""
+    former, status = record.status, "Successful"
+    was_successful = former.last_update_status == status
+    is_settled = was_successful and former.observed_generation == record.generation
+    if outcome.problem is not None and not is_settled:
+        status = "Failed" if outcome.stalled else "InProgress"
+    reason = outcome.problem.message if outcome.problem is not None and status == "Failed" else None
+    return {"lastUpdateStatus": status, "lastUpdateStatusReason": reason}
+
+
+def build_ready_note(record: FunctionRecord, outcome: ReconcileOutcome) -> ReadyNote:
     """What the Ready condition of a function without a problem says."""
-    message, ended = outcome.note.message or READY_MESSAGE, outcome.end_of_support
-    return ReadyNote(f"{message.rstrip('.')}; {ended}" if ended else message, outcome.note.reason)
+    message = outcome.note.message or READY_MESSAGE
+    for more in (_describe_secrets(record), outcome.end_of_support):
+        message = f"{message.rstrip('.')}; {more}" if more else message
+    return ReadyNote(message, outcome.note.reason)
+
+
+def _describe_secrets(record: FunctionRecord) -> str:
+    """What of a published version may change all the same."""
+    if not record.number or not any("secretKeyRef" in value for value in record.values_from):
+        return ""
+    return "values of Secrets are read whenever an environment starts."
 
 
 def _name_state(outcome: ReconcileOutcome) -> str:

@@ -1,4 +1,4 @@
-"""Reconciles LambdaFunctions: observe, plan, carry out, write the status if it changes.
+"""Reconciles what has pods, functions and published versions: observe, plan, act, write the status.
 
 Contract: level-based; safe to repeat. On create two writes (key Secret, status), on a change one,
 on restart none: Deployments and pods are the scaler's to make. What a new pod needs exists before
@@ -11,7 +11,9 @@ leaves the cluster's own controllers free.
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
+from kubelambda.controller.cache.kinds import KIND_OF
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.diagnosis.api_refusal import classify_refusal
 from kubelambda.controller.function.actions import (
@@ -31,12 +33,12 @@ from kubelambda.controller.function.plan import FunctionPlan, plan_function
 from kubelambda.controller.function.render import Platform
 from kubelambda.controller.function.unwatched import relabel_unwatched
 from kubelambda.controller.records.field_managers import APPLY_MANAGER
-from kubelambda.controller.records.function_record import FunctionRecord, read_function
+from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import Key
 from kubelambda.core.model.moments import format_moment
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import ForbiddenError, InvalidError, NotFoundError
-from kubelambda.kube.paths import FUNCTIONS, PODS
+from kubelambda.kube.paths import PODS
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +57,12 @@ class FunctionReconciler:
         revisions: CurrentRevisions,
         key_secrets: KeySecrets,
         clock: Callable[[], float],
+        judged: Callable[[FunctionRecord], None],
     ) -> None:
+        """``judged`` is called with each LambdaFunction that is Ready after it was reconciled."""
         self._client = client
         self._store = store
+        self._judged = judged
         self._platform = platform
         self._observer = observer
         self._revisions = revisions
@@ -68,11 +73,11 @@ class FunctionReconciler:
 
     async def reconcile(self, key: Key) -> float | None:
         """Do what ``key`` needs; seconds after which to look again, if at all."""
-        record = self._store.functions.get(key)
-        self._note_uid(key, record)
+        record = self._store.find_serving(key)
         if record is None or record.deleting:
-            self._observer.stop_lookups(key)
+            self.forget(key)
             return None
+        self._note_uid(key, record)
         await relabel_unwatched(self._client, self._store, record)
         observed, look_again_s = await self._observer.observe(
             record, self._deployments.accepted_digests
@@ -89,6 +94,11 @@ class FunctionReconciler:
             looks = [REFUSED_RETRY_S]
         await self._write_status(record, outcome)
         return min((look_s for look_s in looks if look_s is not None), default=None)
+
+    def forget(self, key: Key) -> None:
+        """``key`` has gone, or has nothing to run any more."""
+        self._note_uid(key, None)
+        self._observer.stop_lookups(key)
 
     def _note_uid(self, key: Key, record: FunctionRecord | None) -> None:
         """Forget what is known of a function that has gone, or was created again."""
@@ -136,13 +146,20 @@ class FunctionReconciler:
             region=self._platform.settings.region,
             now=format_moment(self._clock()),
         )
-        if record.status.says(status):
-            return
+        if not record.number:
+            versions = self._store.published_of(record)
+            status["versionCount"] = len({version.number for version in versions})
+        if not record.status.says(status):
+            await self._patch_status(record, status)
+        if outcome.problem is None and not record.number:
+            self._judged(record)
+
+    async def _patch_status(self, record: FunctionRecord, status: dict[str, Any]) -> None:
         # With its resourceVersion: a writer that has slept meets a conflict, not an older status.
         content = {"metadata": {"resourceVersion": record.version}, "status": status}
         try:
             written = await self._client.patch(
-                FUNCTIONS,
+                record.resource,
                 record.ref.namespace,
                 record.ref.name,
                 content,
@@ -151,4 +168,4 @@ class FunctionReconciler:
             )
         except NotFoundError:
             return
-        self._store.put_function(read_function(written))
+        KIND_OF[record.resource.plural].put(self._store, written)

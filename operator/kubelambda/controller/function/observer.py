@@ -16,7 +16,7 @@ from kubelambda.controller.packages.known_packages import KnownPackages
 from kubelambda.controller.packages.package_problem import Presence, list_trusted
 from kubelambda.controller.records.code_config_map import digest_config_map
 from kubelambda.controller.records.function_record import FunctionRecord
-from kubelambda.controller.records.keys import Key, function_key
+from kubelambda.controller.records.keys import Key, serving_key
 from kubelambda.controller.records.layer_record import Reference, resolve_layers
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.packages.needed_packages import list_needed_packages
@@ -59,8 +59,9 @@ class FunctionObserver:
         """What is there around ``record``, and after how many seconds that may have changed."""
         code_version, image, look_again_s = "", None, None
         if record.config_map:
-            look_again_s = self._config_map_period_s()
             code_version = await self._fetch_code_version(record)
+            if not (record.number and code_version):  # a version's own one is immutable
+                look_again_s = self._config_map_period_s()
         elif record.spec_problem is None:
             image, look_again_s = await self._images.look(record)
         layers = self._store.known_layers(record.ref.namespace, record.layers)
@@ -84,7 +85,7 @@ class FunctionObserver:
     def stop_lookups(self, key: Key) -> None:
         """Ask registries and gateways no more on behalf of the function ``key``."""
         self._images.forget(key)
-        self._packages.forget(function_key(*key))
+        self._packages.forget(serving_key(*key))
 
     def forget(self, uid: str) -> None:
         """The function with this uid has gone."""
@@ -106,7 +107,7 @@ class FunctionObserver:
         self._packages.trust(list_trusted(record, found))
         needed = list_needed_packages(record.package, resolve_layers(record.layers, layers))
         wanted = needed if record.spec_problem is None else {}
-        return await self._packages.look(function_key(namespace, name), wanted)
+        return await self._packages.look(serving_key(namespace, name), wanted)
 
     async def _fetch_code_version(self, record: FunctionRecord) -> str:
         try:

@@ -1,4 +1,4 @@
-"""From a function and its runtime to the objects that serve it.
+"""From a function, or a published version of one, and its runtime to the objects that serve it.
 
 Contract: pure. The same inputs always give the same names, revision and content, on every
 controller, so that repeating a write is harmless.
@@ -104,14 +104,14 @@ def render_function(
         pod=build_direct_pod(
             namespace=ref.namespace,
             name_prefix=build_pod_name_prefix(ref.name, revision),
-            owner=build_owner_reference(ref.name, record.uid),
+            owner=_build_owner(record),
             pod_labels=build_pod_labels(record.uid, revision),
             pod_spec=pod_spec,
         ),
         deployment=build_deployment(
             namespace=ref.namespace,
             name=build_deployment_name(ref.name, revision),
-            function=ref.name,
+            owner=_build_owner(record),
             function_uid=record.uid,
             revision=revision,
             pod_spec=pod_spec,
@@ -119,6 +119,10 @@ def render_function(
         key_secret_name=secret_name,
         key_secret=_build_key_secret(record, platform, secret_name),
     )
+
+
+def _build_owner(record: FunctionRecord) -> dict[str, Any]:
+    return build_owner_reference(record.resource, record.ref.name, record.uid)
 
 
 def _build_function_pod(
@@ -164,7 +168,7 @@ def _build_key_secret(
     return build_key_secret(
         namespace=record.ref.namespace,
         name=secret_name,
-        function=record.ref.name,
+        owner=_build_owner(record),
         function_uid=record.uid,
         key=derive_function_key(platform.master_secret, record.uid, generation),
     )

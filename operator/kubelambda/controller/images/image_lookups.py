@@ -15,8 +15,8 @@ from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.images.image_resolver import Resolution
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.keys import Key
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageRequest, ResolvedImage
+from kubelambda.judge.problem import Problem
 from kubelambda.process.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)

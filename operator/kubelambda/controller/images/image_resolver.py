@@ -17,7 +17,6 @@ from kubelambda.controller.images.registry import (
     RegistryDeniedError,
     RegistryError,
 )
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import (
     INDEX_TYPES,
     MANIFEST_TYPES,
@@ -39,6 +38,7 @@ from kubelambda.core.images.reference import (
     ImageReferenceError,
     parse_image_reference,
 )
+from kubelambda.judge.problem import Problem
 
 RESOLUTION_S = 30.0
 _REASONS: Mapping[type[RegistryError], Reason] = {

@@ -16,9 +16,9 @@ from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.records.field_managers import APPLY_MANAGER
 from kubelambda.controller.records.runtime_record import RuntimeRecord, read_runtime
-from kubelambda.controller.status.conditions import build_condition
 from kubelambda.core.model.moments import format_moment
 from kubelambda.core.model.runtime_support import describe_blocks, describe_end
+from kubelambda.judge.conditions import build_condition
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import ForbiddenError, NotFoundError
 from kubelambda.kube.paths import RUNTIMES

@@ -13,11 +13,11 @@ from kubelambda.controller.packages.package_problem import find_package_problem
 from kubelambda.controller.records.field_managers import APPLY_MANAGER
 from kubelambda.controller.records.keys import Key, layer_key
 from kubelambda.controller.records.layer_record import LayerRecord, find_layer_problem, read_layer
-from kubelambda.controller.status.conditions import build_conditions
-from kubelambda.controller.status.problem import Problem, ReadyNote
 from kubelambda.core.model.moments import format_moment
 from kubelambda.core.packages.code_zip import to_code_sha256
 from kubelambda.core.packages.needed_packages import find_package
+from kubelambda.judge.conditions import build_conditions
+from kubelambda.judge.problem import Problem, ReadyNote
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.errors import NotFoundError
 from kubelambda.kube.paths import LAYERS

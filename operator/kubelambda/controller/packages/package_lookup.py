@@ -26,9 +26,9 @@ _NO_STORE = 501
 class HttpPackageLookup:
     """Asks the gateways' internal Service at ``address``, host:port."""
 
-    def __init__(self, address: str, master_secret: bytes) -> None:
+    def __init__(self, address: str, signatures: Signatures) -> None:
         self._base_url = f"http://{address}"
-        self._signatures = Signatures.derive(master_secret)
+        self._signatures = signatures
 
     async def ask(self, names: Sequence[str]) -> frozenset[str]:
         """Those of ``names`` that are missing; NoPackageStoreError, PackagesUnavailableError.

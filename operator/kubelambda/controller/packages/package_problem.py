@@ -10,8 +10,8 @@ from enum import Enum
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.records.function_record import FunctionRecord
 from kubelambda.controller.records.layer_record import LayerRecord
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.packages.needed_packages import describe_missing_package, find_package
+from kubelambda.judge.problem import Problem
 
 
 class Presence(Enum):

@@ -33,13 +33,16 @@ from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.packages.package_lookup import HttpPackageLookup
 from kubelambda.controller.process.object_watches import ObjectWatches
 from kubelambda.controller.process.work_queue import WorkQueue
-from kubelambda.controller.process.workers import WorkerMetrics, Workers
-from kubelambda.controller.records.keys import WorkKey, function_key
+from kubelambda.controller.process.workers import Reconcile, WorkerMetrics, Workers
+from kubelambda.controller.records.keys import WorkKey, serving_key
 from kubelambda.controller.scaling.actuator import Actuator
 from kubelambda.controller.scaling.cold_start_metrics import ColdStartMetrics
 from kubelambda.controller.scaling.pod_writer import PodWriter
 from kubelambda.controller.scaling.scaler import Scaler
 from kubelambda.controller.scaling.start_backoff import StartBackoff
+from kubelambda.controller.versions.auto_publisher import AutoPublisher
+from kubelambda.controller.versions.lambda_alias import AliasReconciler
+from kubelambda.controller.versions.lambda_version import VersionReconciler
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.connection import Connection
 from kubelambda.kube.resources.network_policy import NetworkRules
@@ -93,16 +96,15 @@ def build_parts(
     connect_kopf: Callable[[], Connection],
 ) -> LeaderParts:
     """All parts, connected; ``client`` asks the fence, kopf only reads, over its own connection."""
-    shared = _build_shared(settings, master_secret, registry, client)
+    signatures = Signatures.derive(master_secret, settings.internal_key_generation)
+    shared = _build_shared(settings, master_secret, signatures, registry, client)
     store, queue, namespaces = shared.store, shared.queue, settings.watch_namespaces
     intake = Intake(store, queue.add)
     runtimes = _build_runtimes(shared, intake)
     scaler = _build_scaler(shared)
     store.on_pod_changed = scaler.evaluate_soon
     return LeaderParts(
-        demand_server=DemandServer(
-            Signatures.derive(master_secret), scaler.take_report, port=settings.demand_port
-        ),
+        demand_server=DemandServer(signatures, scaler.take_report, port=settings.demand_port),
         runtimes=runtimes,
         workers=_build_workers(shared, rules, intake),
         scaler=scaler,
@@ -116,12 +118,13 @@ def build_parts(
 def _build_shared(
     settings: ControllerSettings,
     master_secret: bytes,
+    signatures: Signatures,
     registry: CollectorRegistry,
     client: KubeApi,
 ) -> _Shared:
     queue: WorkQueue[WorkKey] = WorkQueue()
     rendered_for = Platform(settings, master_secret)
-    lookup = HttpPackageLookup(settings.gateway_address, master_secret)
+    lookup = HttpPackageLookup(settings.gateway_address, signatures)
     link_states = LinkStates()
     return _Shared(
         settings=settings,
@@ -136,7 +139,7 @@ def _build_shared(
         link_states=link_states,
         start_backoff=StartBackoff(
             link_states,
-            lambda record: queue.add(function_key(record.ref.namespace, record.ref.name)),
+            lambda record: queue.add(serving_key(*record.ref)),
             time.monotonic,
         ),
         supervisor=Supervisor(),
@@ -157,7 +160,7 @@ def _build_runtimes(shared: _Shared, intake: Intake) -> RuntimesFromConfigMap | 
 
 
 def _build_workers(shared: _Shared, rules: NetworkRules, intake: Intake) -> Workers:
-    client, store = shared.client, shared.store
+    client, store, region = shared.client, shared.store, shared.settings.region
     observer = FunctionObserver(
         client,
         store,
@@ -174,15 +177,24 @@ def _build_workers(shared: _Shared, rules: NetworkRules, intake: Intake) -> Work
         shared.revisions,
         shared.key_secrets,
         time.time,
+        intake.enqueue_publication,
     )
-    return Workers(
-        shared.queue,
-        functions,
-        LayerReconciler(client, store, shared.packages, shared.settings.region, time.time),
-        PolicyReconciler(client, store, rules),
-        _build_runtime_reconciler(shared, intake),
-        WorkerMetrics(shared.registry, shared.queue),
-    )
+    versions = VersionReconciler(client, store, intake, functions, region, time.time)
+    aliases = AliasReconciler(client, store, region, time.time)
+    layers = LayerReconciler(client, store, shared.packages, region, time.time)
+    policies = PolicyReconciler(client, store, rules)
+    reconcilers: dict[str, Reconcile] = {
+        "function": functions.reconcile,
+        "version": versions.reconcile,
+        "publish": AutoPublisher(client, store, intake).reconcile,
+        "alias": aliases.reconcile,
+        "layer": layers.reconcile,
+        "namespace": lambda key: policies.reconcile(key[0]),
+    }
+    runtimes = _build_runtime_reconciler(shared, intake)
+    if runtimes is not None:
+        reconcilers["runtime"] = lambda key: runtimes.reconcile(key[1])
+    return Workers(shared.queue, reconcilers, WorkerMetrics(shared.registry, shared.queue))
 
 
 def _build_runtime_reconciler(shared: _Shared, intake: Intake) -> RuntimeReconciler | None:
@@ -196,7 +208,7 @@ def _build_image_lookups(shared: _Shared) -> ImageLookups:
     architecture = ARCHITECTURES.get(platform.machine(), "amd64")
     return ImageLookups(
         lambda request: resolve_image(request, allowed, architecture),
-        lambda key: shared.queue.add(function_key(*key)),
+        lambda key: shared.queue.add(serving_key(*key)),
         time.monotonic,
         shared.supervisor,
     )

@@ -16,7 +16,6 @@ from kubelambda.controller.cache.store import Store
 from kubelambda.controller.cache.watches import build_kopf_registry, build_kopf_settings
 from kubelambda.kube.api import KubeApi
 from kubelambda.kube.connection import Connection
-from kubelambda.kube.paths import DEPLOYMENTS, NETWORK_POLICIES, PODS
 
 
 class ObjectWatches:
@@ -56,7 +55,7 @@ class ObjectWatches:
             registry=build_kopf_registry(
                 self._intake, self._connect_kopf, watch_runtimes=self._runtimes is None
             ),
-            settings=build_kopf_settings([DEPLOYMENTS, PODS, NETWORK_POLICIES]),
+            settings=build_kopf_settings(),
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,

@@ -9,15 +9,12 @@ elector ends the process.
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from kubelambda.controller.function.lambda_function import FunctionReconciler
-from kubelambda.controller.images.lambda_runtime import RuntimeReconciler
-from kubelambda.controller.network.network_policy import PolicyReconciler
-from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.process.work_queue import WorkQueue
-from kubelambda.controller.records.keys import WorkKey
+from kubelambda.controller.records.keys import Key, WorkKey
 from kubelambda.kube.errors import ConflictError, KubeError, TooManyRequestsError
 from kubelambda.process.cancellation import is_ending
 
@@ -25,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 WORKERS = 12
 _CONFLICT_S = 0.1
+Reconcile = Callable[[Key], Awaitable[float | None]]
+"""Brings one object to what it is to be; seconds after which to look again, if at all."""
 
 
 class WorkerMetrics:
@@ -56,17 +55,12 @@ class Workers:
     def __init__(
         self,
         queue: WorkQueue[WorkKey],
-        functions: FunctionReconciler,
-        layers: LayerReconciler,
-        policies: PolicyReconciler,
-        runtimes: RuntimeReconciler | None,
+        reconcilers: Mapping[str, Reconcile],
         metrics: WorkerMetrics,
     ) -> None:
+        """``reconcilers`` are by the kind of work, which keys begin with; others are let go."""
         self._queue = queue
-        self._functions = functions
-        self._layers = layers
-        self._policies = policies
-        self._runtimes = runtimes  # None: they are no objects
+        self._reconcilers = reconcilers
         self._metrics = metrics
         self._taken_at = time.monotonic()
 
@@ -130,12 +124,5 @@ class Workers:
 
     async def _dispatch(self, key: WorkKey) -> float | None:
         kind, namespace, name = key
-        if kind == "function":
-            return await self._functions.reconcile((namespace, name))
-        if kind == "layer":
-            await self._layers.reconcile((namespace, name))
-        elif kind == "runtime":
-            return await self._runtimes.reconcile(name) if self._runtimes else None
-        else:
-            await self._policies.reconcile(namespace)
-        return None
+        reconcile = self._reconcilers.get(kind)
+        return await reconcile((namespace, name)) if reconcile is not None else None

@@ -1,4 +1,4 @@
-"""What the controller remembers of each LambdaFunction.
+"""What the controller remembers of each LambdaFunction, and of each published version of one.
 
 Contract: pure. Built on receipt: inline code, environment values, managedFields and the
 last-applied-configuration are dropped at once (a digest of them stays). Nothing here is ever logged
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kubelambda.catalog.build import build_function
+from kubelambda.catalog.build import build_function, build_version
 from kubelambda.controller.records.malformed import MALFORMED
-from kubelambda.controller.status.problem import Problem
 from kubelambda.controller.status.spec_problem import (
     describe_unreadable,
     find_function_spec_problem,
+    find_snapshot_problem,
 )
 from kubelambda.core.images.config import (
     ImageConfig,
@@ -25,17 +25,19 @@ from kubelambda.core.images.config import (
 )
 from kubelambda.core.model.code import Code, ConfigMapFiles, forget_found_digest, get_package
 from kubelambda.core.model.field_types import is_number, is_text
-from kubelambda.core.model.function import FunctionRef
+from kubelambda.core.model.function import LATEST, Function, FunctionRef
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.status import FunctionStatus, read_function_status
 from kubelambda.core.packages.code_zip import compute_sha256, to_code_sha256
+from kubelambda.judge.problem import Problem
+from kubelambda.kube.paths import FUNCTIONS, VERSIONS, Resource
 
 DEFAULT_EPHEMERAL_MB = 512
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionRecord:
-    """A LambdaFunction without its code and its environment values."""
+    """What has pods, without its code and its environment values: a function or a version of it."""
 
     ref: FunctionRef
     uid: str
@@ -71,9 +73,19 @@ class FunctionRecord:
     layers: tuple[Layer, ...]
     """The layers that it names, with what its status remembers of them."""
     reserved_concurrency: int | None
+    """Of a version None: the function has it."""
+    number: int
+    """Of a published version; 0 for a LambdaFunction."""
+    publish: bool
+    """Whether each change is to be published."""
     spec_problem: Problem | None
     """Why it cannot work, by its own manifest."""
     status: FunctionStatus = field(repr=False)
+
+    @property
+    def resource(self) -> Resource:
+        """What kind of object it is."""
+        return VERSIONS if self.number else FUNCTIONS
 
 
 def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
@@ -81,11 +93,25 @@ def read_function(manifest: Mapping[str, Any]) -> FunctionRecord:
     problem = find_function_spec_problem(manifest)
     status = read_function_status(manifest.get("status"))
     try:
-        record = _build_record(manifest, status, problem)
+        record = _build_record(manifest, build_function(manifest, status=status), status, problem)
         _check_types(record)
     except MALFORMED as error:
         bare = {**manifest, "spec": _pick_identity(manifest.get("spec"))}
-        return _build_record(bare, status, problem or describe_unreadable(error))
+        problem = problem or describe_unreadable(error)
+        return _build_record(bare, build_function(bare, status=status), status, problem)
+    return record
+
+
+def read_published(manifest: Mapping[str, Any], status: FunctionStatus) -> FunctionRecord:
+    """The record of a LambdaVersion that has number and snapshot; MALFORMED if it has not.
+
+    ``status`` is the manifest's.
+    """
+    function = build_version(manifest, status=status)
+    snapshot = manifest["spec"]["snapshot"]
+    problem = find_snapshot_problem(snapshot)
+    record = _build_record({**manifest, "spec": snapshot}, function, status, problem)
+    _check_types(record)
     return record
 
 
@@ -106,11 +132,13 @@ def _check_types(record: FunctionRecord) -> None:
 
 
 def _build_record(
-    manifest: Mapping[str, Any], status: FunctionStatus, problem: Problem | None
+    manifest: Mapping[str, Any],
+    function: Function,
+    status: FunctionStatus,
+    problem: Problem | None,
 ) -> FunctionRecord:
     metadata, spec = manifest["metadata"], manifest["spec"]
     generation = metadata.get("generation", 0)
-    function = build_function(manifest, status=status)
     code = function.code
     bare = replace(function, code=forget_found_digest(code), layers=())
     return FunctionRecord(
@@ -138,6 +166,8 @@ def _build_record(
         code_sha256=_compute_code_sha256(code),
         layers=function.layers,
         reserved_concurrency=function.reserved_concurrency,
+        number=int(function.version) if function.version != LATEST else 0,
+        publish=spec.get("publish") is True,
         spec_problem=problem,
         status=status,
     )

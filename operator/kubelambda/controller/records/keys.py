@@ -14,6 +14,26 @@ def function_key(namespace: str, name: str) -> WorkKey:
     return ("function", namespace, name)
 
 
+def version_key(namespace: str, name: str) -> WorkKey:
+    """The key under which a LambdaVersion is reconciled."""
+    return ("version", namespace, name)
+
+
+def serving_key(namespace: str, name: str) -> WorkKey:
+    """The key of what has pods: a function, or a version, which has a dot in its name."""
+    return version_key(namespace, name) if "." in name else function_key(namespace, name)
+
+
+def publish_key(namespace: str, name: str) -> WorkKey:
+    """The key under which a function with ``publish: true`` gets another version."""
+    return ("publish", namespace, name)
+
+
+def alias_key(namespace: str, name: str) -> WorkKey:
+    """The key under which a LambdaAlias is reconciled."""
+    return ("alias", namespace, name)
+
+
 def layer_key(namespace: str, name: str) -> WorkKey:
     """The key under which a layer version is reconciled."""
     return ("layer", namespace, name)

@@ -13,7 +13,6 @@ from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.controller.records.keys import Key
 from kubelambda.controller.records.malformed import MALFORMED
-from kubelambda.controller.status.problem import Problem
 from kubelambda.controller.status.spec_problem import describe_unreadable, find_layer_spec_problem
 from kubelambda.core.model.account import derive_account_id
 from kubelambda.core.model.code import Code, S3Package, UploadedPackage
@@ -21,6 +20,7 @@ from kubelambda.core.model.field_types import is_number, is_text
 from kubelambda.core.model.layer import Layer
 from kubelambda.core.model.status import ObjectStatus, read_layer_status
 from kubelambda.core.packages.code_zip import read_zip
+from kubelambda.judge.problem import Problem
 
 Reference = tuple[str, int]
 """Name and version of a layer."""

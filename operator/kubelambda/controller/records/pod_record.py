@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubelambda.controller.records.keys import Key
-from kubelambda.kube.paths import FUNCTIONS
+from kubelambda.kube.paths import FUNCTIONS, VERSIONS
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.quantities import parse_cpu_millis
 
@@ -80,7 +80,7 @@ def read_pod(manifest: Mapping[str, Any]) -> PodRecord:
         victim=labels.DELETION_COST in (metadata.get("annotations") or {}),
         cpu_limit_millis=parse_cpu_millis(cpu),
         start_error=_find_start_error(status, all_statuses),
-        direct=owner == FUNCTIONS.kind,
+        direct=owner in (FUNCTIONS.kind, VERSIONS.kind),
         stray=not owner or not _has_labels(own, function_uid),
         exit=_find_exit(all_statuses),
         node=manifest["spec"].get("nodeName", ""),

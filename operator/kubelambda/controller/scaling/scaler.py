@@ -169,7 +169,7 @@ class Scaler:
     def _forget(self, now: float) -> None:
         """Drop what is kept of functions and pods that are gone."""
         pods = {pod.uid for pod in self._store.pods.values()}
-        functions = {function.uid for function in self._store.functions.values()}
+        functions = self._store.list_uids()
         self._link_states.forget(pods)
         self._snapshot_builder.forget(functions, pods)
         self._start_backoff.forget(functions, pods, now)

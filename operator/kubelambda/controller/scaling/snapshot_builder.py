@@ -6,7 +6,7 @@ as slow, and which pods were deleted although the watch has not said so yet.
 """
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.demand.link_states import LinkStates
@@ -69,7 +69,7 @@ class SnapshotBuilder:
         ``no_gateways``: none is alive that could report.
         """
         snapshots: list[FunctionSnapshot] = []
-        for record in self._store.functions.values():
+        for record in self._list_candidates(demands):
             if record.uid in left_out:
                 continue
             demand = demands.get(record.ref)
@@ -79,6 +79,17 @@ class SnapshotBuilder:
             if revision and (demand.waiting or self._has_environments(record)):
                 snapshots.append(self._take(record, revision, demand, now, no_gateways=no_gateways))
         return snapshots
+
+    def _list_candidates(
+        self, demands: Mapping[FunctionRef, CombinedDemand]
+    ) -> Iterable[FunctionRecord]:
+        """Each that may have demand, pods or replicas: all others cost an evaluation nothing."""
+        candidates = {record.uid: record for record in self._store.list_with_objects()}
+        for demand in demands.values():
+            record = self._store.find_by_uid(demand.uid)
+            if record is not None:
+                candidates[record.uid] = record
+        return candidates.values()
 
     def _has_environments(self, record: FunctionRecord) -> bool:
         """Whether there are pods of it, or a Deployment that asks for some."""
@@ -113,7 +124,7 @@ class SnapshotBuilder:
             pods=[load for _, load in pods],
             waiting=waiting,
             waiting_lately=self._find_waiting_lately(record.uid, waiting, now),
-            cap=record.reserved_concurrency,
+            cap=self._store.reservation_of(record),
             duration_s=None if demand.duration_ms is None else demand.duration_ms / 1000,
             waited_s=_measure(self._waiting_since, record.uid, waiting > 0, now),
             start_max=self._start_backoff.start_max(record, revision, now),

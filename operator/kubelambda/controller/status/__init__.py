@@ -1,4 +1,4 @@
-"""What keeps an object from being Ready, and the conditions that say so.
+"""What is wrong with an object by its own manifest alone.
 
-Contract: pure; the same for LambdaFunctions and LambdaLayers.
+Contract: pure; for every kind that the controller reconciles.
 """

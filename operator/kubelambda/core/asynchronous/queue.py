@@ -58,7 +58,7 @@ class QueuedEvent:
     """As the caller gave it; resolved when the event is run."""
     trace_id: str = ""
     function_uid: str = ""
-    """The function's object when the event was accepted; empty in events of older releases."""
+    """The LambdaFunction when the event was accepted; empty in events of older releases."""
     attempt: int = 1
     """Which attempt the next run is, from 1; only function errors use one up."""
     deferrals: int = 0

@@ -9,8 +9,9 @@ Contract: pure; time and random numbers come in. Rules, named in the tests:
   Delays are spread, so that events that were put off together do not return together.
 - S3 both end with the maximum age of the event: a retry that would begin later becomes a dead
   letter at once.
-- S4 an event is dropped only if the catalog has seen the deletion of this very function
-  (``is_gone``). For a function that is not known (yet) it is put off like for any other refusal.
+- S4 an event is dropped only if the catalog has seen the deletion of this very function, or of the
+  version or alias that the event names (``is_gone``). For one that is not known (yet), and for an
+  alias whose version is gone, it is put off like for any other refusal.
 - S5 a run of which nobody knows how it ended counts as an error of the platform. The event runs
   again under the same request id, and finds the first run if that is still going on.
 """
@@ -41,7 +42,7 @@ class DeadLetterCondition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Ack: it succeeded, or its function was deleted (``dropped``)."""
+    """Ack: it succeeded, or what it was for was deleted (``dropped``, S4)."""
 
     dropped: bool = False
 

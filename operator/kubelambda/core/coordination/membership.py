@@ -61,12 +61,17 @@ class View:
     members: tuple[Member, ...] = ()
 
     def find_owner(self, ref: FunctionRef) -> Member | None:
-        """The member that owns ``ref``; None while there is no view."""
+        """The member that owns ``ref``; None while there is no view.
+
+        All versions of a function belong to one member, which counts them together.
+        """
         if not self.members:
             return None
         if len(self.members) == 1:
             return self.members[0]
-        name = choose_owner(ref.namespace, ref.name, [member.name for member in self.members])
+        function = ref.function
+        names = [member.name for member in self.members]
+        name = choose_owner(function.namespace, function.name, names)
         return next(member for member in self.members if member.name == name)
 
 

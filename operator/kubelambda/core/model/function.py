@@ -37,6 +37,11 @@ class FunctionRef(NamedTuple):
     name: str
 
     @property
+    def is_part(self) -> bool:
+        """Whether it is the object of a version or an alias, and not of a function."""
+        return "." in self.name
+
+    @property
     def function(self) -> "FunctionRef":
         """Of a version's object ``hello.3``, or an alias's: that of its function, ``hello``.
 
@@ -95,6 +100,8 @@ class Function:
     """The number of a published version."""
     function_uid: str = ""
     """Of a published version: the uid of the LambdaFunction that it belongs to."""
+    created: str = ""
+    """When its object was created: of several that claim to be the same, the oldest counts."""
     config_digest: str = field(init=False, compare=False)
     """Changes exactly when running environments become outdated.
 

@@ -1,4 +1,4 @@
-"""The status of LambdaFunctions, LambdaLayers and LambdaRuntimes, read into values.
+"""The status of our kinds of objects, read into values.
 
 Contract: pure; never raises. Somebody's edit or a former release may have written anything into a
 status. A field without the type and shape that the controller itself gives it is read as absent, so
@@ -97,13 +97,16 @@ class FunctionStatus(ObjectStatus):
     image: ImageStatus | None = None
     layers: tuple[LayerEntry, ...] | None = None
     """None if the status has no such field."""
+    last_version: int = 0
+    """The highest number that a version of the function has had."""
+    last_update_status: str = ""
 
 
 NO_STATUS = FunctionStatus()
 
 
 def read_function_status(status: Any) -> FunctionStatus:
-    """``status`` of a LambdaFunction as it comes over the wire."""
+    """``status`` of a LambdaFunction, or of a LambdaVersion, as it comes over the wire."""
     fields = _keep_well_formed(status, _FUNCTION_FIELDS)
     layers = fields.get("layers")
     return FunctionStatus(
@@ -116,6 +119,8 @@ def read_function_status(status: Any) -> FunctionStatus:
         resolved_image_uri=fields.get("resolvedImageUri", ""),
         image=_read_image(fields.get("imageConfig")),
         layers=tuple(map(_read_layer, layers)) if layers is not None else None,
+        last_version=fields.get("lastVersion", 0),
+        last_update_status=fields.get("lastUpdateStatus", ""),
     )
 
 
@@ -127,6 +132,11 @@ def read_object_status(status: Any) -> ObjectStatus:
 def read_layer_status(status: Any) -> ObjectStatus:
     """``status`` of a LambdaLayer as it comes over the wire; nobody reads its other fields."""
     return _read_common(status, _LAYER_FIELDS)
+
+
+def read_alias_status(status: Any) -> ObjectStatus:
+    """``status`` of a LambdaAlias as it comes over the wire; nobody reads its other fields."""
+    return _read_common(status, _ALIAS_FIELDS)
 
 
 def _read_common(status: Any, checks: Mapping[str, Callable[[Any], bool]]) -> ObjectStatus:
@@ -230,12 +240,26 @@ _FUNCTION_FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "codeSha256": is_text,
     "conditions": _are_conditions,
     "imageConfig": _is_image_config,
+    "functionArn": is_text,
     "keySecretName": is_text,
+    "lastUpdateStatus": is_text,
+    "lastUpdateStatusReason": is_text,
+    "lastVersion": is_number,
     "layers": _are_layer_entries,
     "observedGeneration": is_number,
     "resolvedImageUri": is_text,
     "revision": is_text,
+    "revisionId": is_text,
     "runtimeImage": is_text,
+    "version": is_number,
+    "versionCount": is_number,
+}
+_ALIAS_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "aliasArn": is_text,
+    "aliasName": is_text,
+    "conditions": _are_conditions,
+    "observedGeneration": is_number,
+    "revisionId": is_text,
 }
 _LAYER_FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "codeSha256": is_text,

@@ -12,7 +12,7 @@ MASTER_BYTES_MIN = 32
 SIGNATURE_HEADER = "x-kubelambda-signature"
 SIGNATURE_AGE_S_MAX = 30
 INTERNAL_KEY_INFO = "kubelambda/internal"
-"""What the key of requests between our own processes is bound to."""
+"""What the key of requests between our own processes is bound to; ``key_ring`` has the others."""
 
 
 class WeakMasterSecretError(ValueError):
@@ -40,7 +40,7 @@ def derive_key_secret_suffix(master: bytes, uid: str, key_generation: int) -> st
 
 
 def sign_request(key: bytes, method: str, path: str, body: bytes, now_s: int) -> str:
-    """Value of SIGNATURE_HEADER for a request between our own processes: ``<unix time>:<hex>``."""
+    """The signature of a request between our own processes: ``<unix time>:<hex>``."""
     digest = hashlib.sha256(body).hexdigest()
     message = f"{now_s}\n{method}\n{path}\n{digest}".encode()
     return f"{now_s}:{hmac.new(key, message, hashlib.sha256).hexdigest()}"

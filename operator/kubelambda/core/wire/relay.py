@@ -65,12 +65,15 @@ class RelayRequest(NamedTuple):
     namespace: str
     function_name: str
     function_uid: str = ""
-    """The function's object, if the sender knows it: tells "deleted" from "not known yet"."""
+    """The LambdaFunction, if the sender knows it: tells "deleted" from "not known yet"."""
     qualifier: str = ""
-    """As the caller gave it; resolved where the event is run."""
+    """As the caller gave it; part of the ARN that the function sees."""
     trace_id: str = ""
     client_context: str = ""
     """JSON text, decoded."""
+    function_version: str = ""
+    """The version that a gateway has chosen for the qualifier; just that one is run. Empty: none
+    has chosen yet."""
     wants_tail: bool = False
     may_repeat: bool = False
     """The same ``request_id`` may have been relayed before and have begun."""
@@ -100,6 +103,7 @@ def encode_request(request: RelayRequest, version: int = VERSION) -> str:
         "qualifier": request.qualifier,
         "traceId": request.trace_id,
         "clientContext": context,
+        "functionVersion": request.function_version,
         "tail": request.wants_tail,
         "mayRepeat": request.may_repeat,
         "stream": request.stream,
@@ -125,6 +129,7 @@ def decode_request(header: str) -> RelayRequest:
             qualifier=read_text(members.get("qualifier", "")),
             trace_id=read_text(members.get("traceId", ""), chars_max=_TRACE_CHARS_MAX),
             client_context=_decode_context(members.get("clientContext", "")),
+            function_version=read_text(members.get("functionVersion", "")),
             wants_tail=members.get("tail") is True,
             may_repeat=members.get("mayRepeat") is True,
             stream=members.get("stream") is True,

@@ -34,7 +34,7 @@ _TAIL: Final = 0x01
 _REPEAT: Final = 0x02
 _STREAM: Final = 0x04
 _JSON: Final = 0x80
-_TEXTS: Final = 7
+_TEXTS: Final = 8
 _TRACE_CHARS_MAX: Final = 16_384
 _CONTEXT_CHARS_MAX: Final = 16_384
 _HOPS_MAX: Final = 100
@@ -60,6 +60,7 @@ def encode_event_head(request: RelayRequest, body_bytes: int) -> bytes:
             request.qualifier,
             request.trace_id,
             request.client_context,
+            request.function_version,
         )
     )
     if texts.count("\0") != _TEXTS - 1:
@@ -79,9 +80,10 @@ def decode_event_head(payload: bytes) -> tuple[RelayRequest, int, int]:
         text = payload[EVENT_HEAD_BYTES:start].decode()
         if flags & _JSON:
             return decode_request(text), _check_lengths(payload, start, body_bytes), body_bytes
-        request_id, namespace, name, uid, qualifier, trace_id, context, *_ = text.split("\0")
+        request_id, namespace, name, uid, qualifier, trace_id, context, *more = text.split("\0")
     except (struct.error, ValueError) as error:
         raise MalformedRelayError(f"not an event: {error!r}") from error
+    version = more[0] if more else ""  # the release before sends none
     _check_lengths(payload, start, body_bytes)
     if not (request_id and namespace and name) or hops > _HOPS_MAX:
         raise MalformedRelayError("a name is missing, or too many hops")
@@ -89,6 +91,7 @@ def decode_event_head(payload: bytes) -> tuple[RelayRequest, int, int]:
         max(len(request_id), len(namespace), len(name), len(uid), len(qualifier)) > TEXT_CHARS_MAX
         or len(trace_id) > _TRACE_CHARS_MAX
         or len(context) > _CONTEXT_CHARS_MAX
+        or len(version) > TEXT_CHARS_MAX
     ):
         raise MalformedRelayError("a text is too long")
     request = RelayRequest(
@@ -99,6 +102,7 @@ def decode_event_head(payload: bytes) -> tuple[RelayRequest, int, int]:
         qualifier,
         trace_id,
         context,
+        version,
         wants_tail=bool(flags & _TAIL),
         may_repeat=bool(flags & _REPEAT),
         stream=bool(flags & _STREAM),

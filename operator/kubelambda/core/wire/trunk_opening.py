@@ -4,11 +4,15 @@ Contract: pure; docs/forwarding.md. The gateway that dials sends its nonce and t
 speaks; the other one answers 101 with its own nonce, the version that it has chosen and its proof;
 the first frame of the dialling gateway is its own proof. Each proof covers both nonces, the
 versions that were offered and chosen, and the address that was dialled, so a recorded opening
-proves nothing when it is replayed, to the same gateway or to another one. Any answer other than 101
-means that the other gateway does not speak trunks.
+proves nothing when it is replayed, to the same gateway or to another one. Both ends prove that they
+hold the key whose id the dialling gateway names; one that names none is of the previous release,
+and means FIRST_KEY_ID. Any answer other than 101 means that the other gateway does not speak
+trunks.
 """
 
 from typing import Final, NamedTuple
+
+from kubelambda.core.wire.key_ring import FIRST_KEY_ID
 
 TRUNK_PATH: Final = "/internal/v1/trunk"
 PROTOCOL: Final = "kubelambda-trunk/1"
@@ -19,6 +23,7 @@ PROOF_CHARS: Final = 64
 OPENING_BYTES_MAX: Final = 4_096
 NONCE_HEADER: Final = "x-kubelambda-trunk-nonce"
 PROOF_HEADER: Final = "x-kubelambda-trunk-proof"
+KEY_HEADER: Final = "x-kubelambda-trunk-key"
 
 _REQUEST_LINE: Final = f"GET {TRUNK_PATH} HTTP/1.1\r\n".encode()
 _HEAD_END: Final = b"\r\n\r\n"
@@ -72,24 +77,24 @@ def split_head(received: bytes) -> tuple[bytes, bytes] | None:
     return received[:end], received[end + len(_HEAD_END) :]
 
 
-def encode_opening(address: str, nonce: str) -> bytes:
-    """What a gateway that dials ``address`` sends."""
+def encode_opening(address: str, nonce: str, key_id: str) -> bytes:
+    """What a gateway that dials ``address`` sends; it proves itself with the key of ``key_id``."""
     return (
         _REQUEST_LINE
         + (
             f"Host: {address}\r\nConnection: Upgrade\r\nUpgrade: {', '.join(PROTOCOLS)}\r\n"
-            f"{NONCE_HEADER}: {nonce}\r\n\r\n"
+            f"{NONCE_HEADER}: {nonce}\r\n{KEY_HEADER}: {key_id}\r\n\r\n"
         ).encode()
     )
 
 
-def decode_opening(head: bytes) -> tuple[str, str, str]:
-    """The address that was dialled, the nonce and the offered versions of an opening's head."""
+def decode_opening(head: bytes) -> tuple[str, str, str, str]:
+    """The address that was dialled, the nonce, the offered versions and the key's id of a head."""
     _, headers = _read_head(head)
     address, nonce, offered = (headers.get(name, "") for name in ("host", NONCE_HEADER, "upgrade"))
     if not _is_hex(nonce, NONCE_CHARS):
         raise MalformedOpeningError("an opening without a nonce")
-    return address, nonce, offered
+    return address, nonce, offered, headers.get(KEY_HEADER, FIRST_KEY_ID)
 
 
 def choose_protocol(offered: str) -> str | None:

@@ -1,18 +1,18 @@
 """Relayed events and heartbeats: the requests of other gateways and dispatchers.
 
 Contract: ``core.wire.relay`` and ``gateway.peers.heartbeats``. A request that is not signed
-(``signed``) gets 401 and nothing else. The payload of a relayed event was checked where it came in.
-Anything but the two routes is 404.
+(``signed``) gets 401 and nothing else; an event of another namespace than that of the key which
+signed it gets 403 (rule K2 of ``core.wire.key_ring``). Whether its caller may invoke was decided,
+and its payload was checked, where it came in. Anything but the two routes is 404.
 
-A function that the catalog does not know is said to be deleted only if its deletion was seen. A
-sender that may send its event again (asynchronous events) is told to do so, since this gateway's
-watch may lag behind.
+A function, version or alias that the catalog does not know is said to be deleted only if its
+deletion was seen. A sender that may send its event again (asynchronous events) is told to do so,
+since this gateway's watch may lag behind.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from kubelambda.core import errors
@@ -40,7 +40,7 @@ from kubelambda.gateway.http.request import Request
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.relay_answer import RelayAnswer, fail, open_answer
 from kubelambda.gateway.invoke.resolve import Resolver
-from kubelambda.gateway.invoke.signed import is_signed, read_signature
+from kubelambda.gateway.invoke.signed import find_scope, is_signed, read_signature
 from kubelambda.gateway.invoke.streaming import AnswerInParts, EventStream
 from kubelambda.gateway.peers.heartbeats import HEARTBEAT_BYTES_MAX, HEARTBEAT_PATH
 from kubelambda.gateway.peers.membership import Membership
@@ -78,7 +78,6 @@ class InternalApi:
         membership: Membership,
         resolver: Resolver,
         submit: Callable[[Invocation], None],
-        was_deleted: Callable[[str], bool],
         supervisor: Supervisor,
         catch_up_s: float = CATCH_UP_S,
     ) -> None:
@@ -86,7 +85,6 @@ class InternalApi:
         self._membership = membership
         self._resolver = resolver
         self._submit = submit
-        self._was_deleted = was_deleted
         self._supervisor = supervisor
         self._catch_up_s = catch_up_s
 
@@ -117,13 +115,17 @@ class InternalApi:
 
     def _serve_relay(self, request: Request) -> None:
         meta = request.headers.get(_META, b"").decode("latin-1")
-        if not is_signed(request, self._signatures, RELAY_PATH, meta):
+        scope = find_scope(request, self._signatures, RELAY_PATH, meta)
+        if scope is None:
             request.respond(401, [])
             return
         try:
             relayed = decode_request(meta)
         except MalformedRelayError:
             request.respond(400, [])
+            return
+        if not scope.covers(relayed.namespace):
+            request.respond(403, [])
             return
         event = _Event(request, request, relayed, request.body, open_answer(request, relayed))
         self._take_safely(event)
@@ -158,11 +160,7 @@ class InternalApi:
         if self._is_behind(event.meta):
             await self._membership.wait_for_epoch(event.meta.epoch, self._catch_up_s)
         function = self._resolve(event.meta)
-        while (
-            isinstance(function, ApiError)
-            and not self._is_deleted(event.meta)
-            and loop.time() < end
-        ):
+        while isinstance(function, ApiError) and not function.is_gone and loop.time() < end:
             await asyncio.sleep(CATCH_UP_STEP_S)
             function = self._resolve(event.meta)
         if isinstance(function, ApiError):
@@ -178,22 +176,17 @@ class InternalApi:
         """Whether its sender may have taken this gateway for dead and turned to another (M7)."""
         return not meta.may_repeat and self._membership.may_count_as_dead
 
-    def _is_deleted(self, meta: RelayRequest) -> bool:
-        return bool(meta.function_uid) and self._was_deleted(meta.function_uid)
-
     def _refuse(self, meta: RelayRequest, error: ApiError) -> ApiError:
         """What the sender is told if this gateway cannot find the function."""
-        if error.status != _NOT_FOUND:
+        if error.status != _NOT_FOUND or error.is_gone or not meta.may_repeat:
             return error
-        if self._is_deleted(meta):
-            return replace(error, is_gone=True)
-        if meta.may_repeat:
-            return errors.unavailable(f"{meta.function_name} is not known at this gateway yet")
-        return error
+        return errors.unavailable(f"not known at this gateway yet: {error.message}")
 
     def _resolve(self, meta: RelayRequest) -> Function | ApiError:
         target = Target(meta.function_name, "", meta.qualifier)
-        return self._resolver.resolve_in(meta.namespace, target, meta.function_uid)
+        return self._resolver.resolve_in(
+            meta.namespace, target, meta.function_uid, meta.function_version
+        )
 
     def _begin(self, event: "_Event", function: Function) -> None:
         meta = event.meta

@@ -2,7 +2,9 @@
 
 Contract: refuses whatever can be refused before anything runs; once an event has been handed to an
 environment the answer is a 200 (``invoke_answer``). An asynchronous event is accepted when it is
-durable. Source: spec/lambda.md, sections 2.1, 2.2 and 2.4.
+durable. A caller who may not invoke is told so before anything but the function's name is checked:
+neither whether the function exists nor what else is wrong with the request (rule A12). Source:
+spec/lambda.md, sections 2.1, 2.2, 2.4 and 8.2.
 """
 
 import asyncio
@@ -12,6 +14,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from kubelambda.core import errors
+from kubelambda.core.access.authorizer import ALLOWED, INVOKE_FUNCTION, Authorizer
+from kubelambda.core.access.principal import Principal
 from kubelambda.core.asynchronous.queue import QueuedEvent, QueueUnavailableError
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.target import parse_target
@@ -36,13 +40,13 @@ logger = logging.getLogger(__name__)
 
 
 class InvokeApi:
-    """Serves Invoke for every function of the catalog; an application of ``gateway.http``."""
+    """Serves Invoke for every function of the catalog, to callers whom ``authorizer`` allows it."""
 
     def __init__(
         self,
         resolver: Resolver,
         *,
-        anonymous: bool,
+        authorizer: Authorizer,
         submit: Callable[[Invocation], None],
         count: Callable[[str], None],
         events: EventSink | None,
@@ -50,29 +54,26 @@ class InvokeApi:
     ) -> None:
         self._resolver = resolver
         self._region = resolver.region
-        self._anonymous = anonymous
+        self._authorizer = authorizer
         self._submit = submit
         self._answers = InvokeAnswers(count)
         self._events = events
         self._supervisor = supervisor
         self._ids = IdSource()
 
-    def serve(self, request: Request) -> None:
-        """Answer ``request``, now or when its function has."""
+    def serve(self, request: Request, principal: Principal) -> None:
+        """Answer ``request`` of ``principal``, now or when its function has."""
         request_id = request.request_id = self._ids.make_request_id()
         operation = find_operation(request.method, request.path)
         if operation is None:
             self._answers.refuse(request, errors.unknown_operation())
-        elif request.over_limit is not None:
-            self._answers.refuse(request, errors.request_too_large(request.over_limit))
-        elif not self._anonymous:
-            denied = ApiError(403, "AccessDeniedException", "Anonymous invocation is off")
-            self._answers.refuse(request, denied)
         else:
-            self._invoke(request, operation, request_id)
+            self._invoke(request, principal, operation, request_id)
 
-    def _invoke(self, request: Request, operation: Operation, request_id: str) -> None:
-        prepared = self._prepare(request, operation, request_id)
+    def _invoke(
+        self, request: Request, principal: Principal, operation: Operation, request_id: str
+    ) -> None:
+        prepared = self._prepare(request, principal, operation, request_id)
         if isinstance(prepared, ApiError):
             self._answers.refuse(request, prepared)
         elif len(prepared.payload) <= json_check.SMALL_BYTES:
@@ -125,7 +126,7 @@ class InvokeApi:
             request_id=invocation.request_id,
             namespace=invocation.function.ref.namespace,
             function_name=invocation.function.function_name,
-            function_uid=invocation.function.uid,
+            function_uid=invocation.function.owner_uid,
             payload=invocation.payload,
             accepted_at=time.time(),
             qualifier=invocation.qualifier,
@@ -145,15 +146,21 @@ class InvokeApi:
         self._supervisor.spawn(name, work, on_error=lambda _: self._answers.fail(request))
 
     def _prepare(
-        self, request: Request, operation: Operation, request_id: str
+        self, request: Request, principal: Principal, operation: Operation, request_id: str
     ) -> Invocation | ApiError:
-        kind = read_invocation_type(request, operation)
-        if isinstance(kind, ApiError):
-            return kind
         target = parse_target(operation.segment, read_qualifier(request), self._region)
         if isinstance(target, ApiError):
             return target
-        function = self._resolver.resolve(target)
+        resource = self._resolver.locate(target)
+        decision = self._authorizer.authorize(principal, INVOKE_FUNCTION, resource)
+        if decision is ALLOWED and request.over_limit is not None:
+            decision = errors.request_too_large(request.over_limit)
+        if decision is not ALLOWED:
+            return decision
+        kind = read_invocation_type(request, operation)
+        if isinstance(kind, ApiError):
+            return kind
+        function = self._resolver.resolve_in(resource.namespace, target)
         if isinstance(function, ApiError):
             return function
         context = read_client_context(request)

@@ -4,6 +4,7 @@ Contract: to be asked before anything of the request is parsed; the answer to on
 401 and nothing else (``process.signatures``).
 """
 
+from kubelambda.core.wire.key_ring import KeyScope
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.gateway.http.request import Request
 from kubelambda.process.signatures import Signatures
@@ -17,5 +18,12 @@ def read_signature(request: Request) -> str:
 
 
 def is_signed(request: Request, signatures: Signatures, path: str, meta: str = "") -> bool:
-    """Whether the request's signature is good for ``path``, ``meta`` and the request's body."""
+    """Whether the request's signature is good for ``path``, ``meta`` and the request's body, and
+    its key of the whole installation.
+    """
     return signatures.verify(read_signature(request), path, request.body, meta)
+
+
+def find_scope(request: Request, signatures: Signatures, path: str, meta: str) -> KeyScope | None:
+    """What the request may concern by the key that signed it; None if its signature is not good."""
+    return signatures.find_scope(read_signature(request), path, request.body, meta)

@@ -18,6 +18,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, BinaryIO
 
 from kubelambda.core import errors
+from kubelambda.core.access.authorizer import ALLOWED, PUT_PACKAGE, Authorizer
+from kubelambda.core.access.principal import Principal
+from kubelambda.core.access.resource import PackageResource
 from kubelambda.core.errors import ApiError
 from kubelambda.core.model.code import InlineZip
 from kubelambda.core.model.function import Function
@@ -89,22 +92,22 @@ class PackageApi:
         derive_key: DeriveKey,
         *,
         signatures: Signatures,
-        anonymous: bool,
+        authorizer: Authorizer,
         supervisor: Supervisor,
     ) -> None:
         self._cache = cache
         self._catalog = catalog
         self._derive_key = derive_key
         self._signatures = signatures
-        self._anonymous = anonymous
+        self._authorizer = authorizer
         self._supervisor = supervisor
         self._storing = asyncio.Semaphore(STORING_MAX)
 
-    def serve_upload(self, request: Request) -> None:
+    def serve_upload(self, request: Request, principal: Principal) -> None:
         """Keep a package that a client sends."""
         request.request_id = str(uuid.uuid4())
         name = request.path[len(_UPLOAD) :].decode("latin-1")
-        refusal = self._judge_upload(request, name)
+        refusal = self._judge_upload(request, principal, name)
         if refusal is not None:
             answer_error(request, refusal)
         elif self._cache is not None:
@@ -140,9 +143,12 @@ class PackageApi:
         else:
             self._serve_later(request, "looking for packages", self._look_up(request, self._cache))
 
-    def _judge_upload(self, request: Request, name: str) -> ApiError | None:
-        if not self._anonymous:
-            return ApiError(403, "AccessDeniedException", "Anonymous uploads are off")
+    def _judge_upload(self, request: Request, principal: Principal, name: str) -> ApiError | None:
+        if not is_sha256(name):
+            return errors.invalid_parameter("a package is named by its SHA-256, 64 hex digits")
+        decision = self._authorizer.authorize(principal, PUT_PACKAGE, PackageResource(name))
+        if decision is not ALLOWED:
+            return decision
         if self._cache is None:
             return errors.not_built("packages need a store (queue.url); none is configured here")
         if request.over_limit is not None:
@@ -151,8 +157,6 @@ class PackageApi:
                 "RequestEntityTooLargeException",
                 f"Zipped size must be smaller than {PACKAGE_BYTES_MAX} bytes",
             )
-        if not is_sha256(name):
-            return errors.invalid_parameter("a package is named by its SHA-256, 64 hex digits")
         return None
 
     async def _keep(self, request: Request, name: str, cache: PackageCache) -> None:

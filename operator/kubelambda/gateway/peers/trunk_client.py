@@ -98,7 +98,7 @@ class TrunkClient(TrunkEnd):
 
     def start(self) -> None:
         """The connection stands: ask for the trunk."""
-        self.write(trunk_opening.encode_opening(self.address, self._nonce))
+        self.write(trunk_opening.encode_opening(self.address, self._nonce, self._signatures.key_id))
         self.flush()
 
     def receive(self, data: bytes) -> None:
@@ -134,10 +134,11 @@ class TrunkClient(TrunkEnd):
         opening = trunk_opening.Opening(
             self.address, protocol, offered, dialled=self._nonce, accepted=accepted
         )
-        if not self._signatures.is_proof(proof, opening.cover_accepting()):
+        key_id = self._signatures.key_id
+        own = self._signatures.prove(opening.cover_dialling(), key_id)
+        if own is None or not self._signatures.is_proof(proof, opening.cover_accepting(), key_id):
             raise trunk_opening.NotSpokenError("its proof is wrong")
-        own = self._signatures.prove(opening.cover_dialling()).encode()
-        self.write(frames.encode_frame(frames.PROOF, 0, own))
+        self.write(frames.encode_frame(frames.PROOF, 0, own.encode()))
 
     def _settle(self, error: Exception | None) -> None:
         on_settled, self._on_settled = self._on_settled, None

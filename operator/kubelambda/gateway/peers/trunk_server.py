@@ -62,12 +62,12 @@ class TrunkKeeper(Protocol):
         """For the answers that wait until other gateways take them."""
         ...
 
-    def prove(self, text: str) -> str:
-        """A proof of this gateway."""
+    def prove(self, text: str, key_id: str) -> str | None:
+        """A proof of this gateway with the key of ``key_id``; None if that opens no trunk."""
         ...
 
-    def is_proof(self, proof: str, text: str) -> bool:
-        """Whether another gateway has made ``proof``."""
+    def is_proof(self, proof: str, text: str, key_id: str) -> bool:
+        """Whether another gateway has made ``proof`` with that key."""
         ...
 
     def serve(self, request: RelayRequest, payload: bytes, stream: ServedStream) -> None:
@@ -103,6 +103,8 @@ class TrunkServer(TrunkEnd):
         self._opening = b""
         self._covered = ""
         """What the other gateway's proof has to cover."""
+        self._key_id = ""
+        """The id of the key that it proves to have."""
         self.is_proved = False
         self._last_stream = 0
         self._kept = 0
@@ -148,7 +150,7 @@ class TrunkServer(TrunkEnd):
     def _answer_opening(self, head: bytes) -> bool:
         keeper = self._keeper
         try:
-            address, dialled, offered = trunk_opening.decode_opening(head)
+            address, dialled, offered, key_id = trunk_opening.decode_opening(head)
         except trunk_opening.MalformedOpeningError:
             self._refuse("400 Bad Request")
             return False
@@ -163,8 +165,11 @@ class TrunkServer(TrunkEnd):
         opening = trunk_opening.Opening(
             address, protocol, offered, dialled=dialled, accepted=accepted
         )
-        self._covered = opening.cover_dialling()
-        proof = keeper.prove(opening.cover_accepting())
+        proof = keeper.prove(opening.cover_accepting(), key_id)
+        if proof is None:
+            self._refuse("401 Unauthorized")
+            return False
+        self._covered, self._key_id = opening.cover_dialling(), key_id
         self.write(trunk_opening.encode_acceptance(protocol, accepted, proof))
         self.flush()
         return True
@@ -208,7 +213,7 @@ class TrunkServer(TrunkEnd):
     def take_proof(self, payload: bytes) -> None:
         """Take events from here on; TrunkProtocolError if the proof is wrong or a second one."""
         proof = payload.decode("ascii", "replace")
-        if self.is_proved or not self._keeper.is_proof(proof, self._covered):
+        if self.is_proved or not self._keeper.is_proof(proof, self._covered, self._key_id):
             raise TrunkProtocolError("it has not proved to be a gateway")
         self.is_proved = True
         self.open()

@@ -14,7 +14,7 @@ from kubelambda.core.errors import ApiError, throttled, unavailable
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import FINISHING_S, Environment
-from kubelambda.gateway.pools.function_pool import FunctionPool
+from kubelambda.gateway.pools.function_pool import FunctionPool, FunctionVersions
 from kubelambda.gateway.pools.slots import Slots
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Assigner:
             self._refuse(pool, invocation, refusal)
         elif not (reason := self._slots.find_throttle(pool)):
             self._accept(pool, invocation)
-        elif len(pool.parked) < self._count_finishing(pool):
+        elif len(pool.versions.parked) < pool.versions.count_finishing(self._loop.time()):
             self._park(pool, invocation, reason)
         else:
             self._refuse(pool, invocation, throttled(reason))
@@ -62,10 +62,13 @@ class Assigner:
             invocation.stop_timer()
             _hand_over(environment, invocation)
 
-    def accept_parked(self, pool: FunctionPool) -> None:
-        """Accept parked requests, as far as the limits allow by now."""
-        while pool.parked and not self._slots.find_throttle(pool):
-            invocation = pool.parked.popleft()
+    def accept_parked(self, versions: FunctionVersions) -> None:
+        """Accept parked requests of any version, as far as the limits allow by now."""
+        while versions.parked:
+            invocation, pool = next(iter(versions.parked.items()))
+            if self._slots.find_throttle(pool):
+                return
+            del versions.parked[invocation]
             invocation.stop_timer()
             self._accept(pool, invocation)
 
@@ -91,7 +94,7 @@ class Assigner:
         pool.waiting.append(invocation)
         invocation.on_abandoned = lambda: self._abandon(pool, invocation)
         self._notify(pool.function.ref)
-        if self._count_finishing(pool):
+        if pool.count_finishing(self._loop.time()):
             self._loop.call_later(FINISHING_S, self._notify, pool.function.ref)
 
     def _park(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
@@ -100,30 +103,30 @@ class Assigner:
         So a caller who sends the next request right after an answer is not throttled by the request
         that was answered. Within FINISHING_S it is accepted or throttled.
         """
-        pool.parked.append(invocation)
+        pool.versions.parked[invocation] = pool
         invocation.timer = self._loop.call_later(
             FINISHING_S, self._throttle_parked, pool, invocation, reason
         )
         invocation.on_abandoned = lambda: self._throttle_parked(pool, invocation, reason)
 
     def _throttle_parked(self, pool: FunctionPool, invocation: Invocation, reason: str) -> None:
-        if invocation in pool.parked:
-            pool.parked.remove(invocation)
+        if pool.versions.parked.pop(invocation, None) is not None:
             invocation.on_abandoned = None
             self._refuse(pool, invocation, throttled(reason))
 
     def _reattach(self, pool: FunctionPool, invocation: Invocation) -> bool:
         """Whether this event is already running, or ran at a gateway that is gone."""
-        running = pool.find_running(invocation.request_id)
+        running = pool.versions.find_running(invocation.request_id)
         if running is not None:
             running.share(invocation)
             return True
-        environment = pool.take_recovered(invocation.request_id)
-        if environment is None:
-            return False
-        self._slots.take(pool, invocation)
-        _hand_over(environment, invocation)
-        return True
+        for one in pool.versions.pools:
+            environment = one.take_recovered(invocation.request_id)
+            if environment is not None:
+                self._slots.take(one, invocation)
+                _hand_over(environment, invocation)
+                return True
+        return False
 
     def _give_up(self, pool: FunctionPool, invocation: Invocation) -> None:
         """It has waited in vain."""
@@ -142,9 +145,6 @@ class Assigner:
     def _refuse(self, pool: FunctionPool, invocation: Invocation, refusal: ApiError) -> None:
         invocation.finish(refusal)
         self._drop_if_empty(pool)
-
-    def _count_finishing(self, pool: FunctionPool) -> int:
-        return pool.count_finishing(self._loop.time())
 
 
 def _hand_over(environment: Environment, invocation: Invocation) -> None:

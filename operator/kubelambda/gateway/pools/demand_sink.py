@@ -26,11 +26,9 @@ _JSON = {"Content-Type": "application/json"}
 class HttpDemandSink:
     """Posts reports to the controller's internal Service, signed."""
 
-    def __init__(self, url: str, master_secret: bytes) -> None:
+    def __init__(self, url: str, signatures: Signatures) -> None:
         self._base_url = url.rstrip("/")
-        self._client = InternalClient(
-            Signatures.derive(master_secret), reply_bytes_max=REPLY_BYTES_MAX
-        )
+        self._client = InternalClient(signatures, reply_bytes_max=REPLY_BYTES_MAX)
 
     async def report(self, report: DemandReport) -> DemandReply:
         """One POST; DemandError if the controller does not take it."""

@@ -1,14 +1,16 @@
 """One function's environments and requests, as the gateway that owns the function holds them.
 
 Contract: holds and answers questions, no more; which request gets which environment is decided in
-``assigner``. Lives on the event loop.
+``assigner``. $LATEST and each published version have a pool of their own; what is the function's
+as a whole, its concurrency, is in the ``FunctionVersions`` that they share. Lives on the event
+loop.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 
 from kubelambda.core.errors import ApiError, stalled, unavailable
-from kubelambda.core.model.function import Function, Stall
+from kubelambda.core.model.function import LATEST, Function, FunctionRef, Stall
 from kubelambda.core.wire.demand import DURATION_MS_MAX, EnvironmentReport, FunctionDemand
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import Environment
@@ -20,17 +22,51 @@ RETRY_NO_ROOM_S = 5
 
 
 @dataclass(slots=True, eq=False)
+class FunctionVersions:
+    """What $LATEST and all published versions of one function share."""
+
+    ref: FunctionRef
+    """The LambdaFunction's, and so its uid."""
+    uid: str
+    pools: dict["FunctionPool", None] = field(default_factory=dict)
+    """Those that are not over."""
+    in_flight: int = 0
+    """Slots in use by all versions, deleted ones included."""
+    parked: dict[Invocation, "FunctionPool"] = field(default_factory=dict)
+    """Over a limit, the oldest first; they wait for an environment, of any version, that has
+    answered and is about to be idle, so that its slot comes back. Not counted."""
+
+    @property
+    def recovering(self) -> int:
+        """Environments that are busy with another gateway's event."""
+        return sum(pool.recovering for pool in self.pools)
+
+    def count_finishing(self, now: float) -> int:
+        """Environments that are about to be idle."""
+        return sum(pool.count_finishing(now) for pool in self.pools)
+
+    def find_running(self, request_id: str) -> Invocation | None:
+        """The invocation of this request id that waits here or has not been answered yet.
+
+        Whatever its version: an alias may have been moved since the event was first handed over.
+        """
+        for pool in self.pools:
+            running = pool.find_running(request_id)
+            if running is not None:
+                return running
+        return None
+
+
+@dataclass(slots=True, eq=False)
 class FunctionPool:
-    """One function's environments and requests."""
+    """The environments and requests of one function's $LATEST, or of a published version."""
 
     function: Function
+    versions: FunctionVersions
     environments: set[Environment] = field(default_factory=set)
     idle: dict[Environment, None] = field(default_factory=dict)
     """In the order of their last use."""
     waiting: deque[Invocation] = field(default_factory=deque)
-    parked: deque[Invocation] = field(default_factory=deque)
-    """Over a limit; they wait for an environment that has answered and is about to be idle. Not
-    counted."""
     in_flight: int = 0
     recovered: set[Environment] = field(default_factory=set)
     """Environments that run another gateway's event, or keep the result of one."""
@@ -54,10 +90,21 @@ class FunctionPool:
 
     def take_pending(self) -> list[Invocation]:
         """The requests that were not handed to an environment; they are taken out of the pool."""
-        pending = [*self.waiting, *self.parked]
+        pending = [*self.waiting, *self._list_parked()]
         self.waiting.clear()
-        self.parked.clear()
+        for invocation in pending:
+            self.versions.parked.pop(invocation, None)
         return pending
+
+    def _list_parked(self) -> list[Invocation]:
+        return [one for one, pool in self.versions.parked.items() if pool is self]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left in it."""
+        if self.environments or self.waiting or self.in_flight:
+            return False
+        return self not in self.versions.parked.values()
 
     def forget(self, environment: Environment) -> None:
         """Its link is gone."""
@@ -82,6 +129,7 @@ class FunctionPool:
         """The answer to a request that waited in vain; it says why no environment starts."""
         function = self.function
         name, object_name = function.function_name, function.ref.name
+        kind = "lambdafunction" if function.version == LATEST else "lambdaversion"
         if function.stalled_reason:
             return unavailable(
                 f"no environment of {name} was free within {waited_s:.0f} s, and no other can be "
@@ -90,7 +138,7 @@ class FunctionPool:
             )
         return unavailable(
             f"no environment of {name} started within {waited_s:.0f} s; "
-            f"kubectl describe lambdafunction {object_name} says why"
+            f"kubectl describe {kind} {object_name} says why"
         )
 
     @property

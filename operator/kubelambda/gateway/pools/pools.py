@@ -1,8 +1,9 @@
 """The pools of a gateway: which functions it has, and which environments belong to each.
 
-Contract: one pool for each function object that this gateway owns, dropped once nothing is left in
-it; who gets what within a pool is ``assigner``'s. Nothing but a timeout ends an event that runs:
-if its function is changed, given away or deleted, its environment finishes the event first.
+Contract: one pool for $LATEST and for each published version of the functions that this gateway
+owns, dropped once nothing is left in it; who gets what within a pool is ``assigner``'s. Nothing but
+a timeout ends an event that runs: if its function is changed, given away or deleted, its
+environment finishes the event first.
 Lives on the event loop and does no I/O: frames go out through environments, demand through
 ``notify``.
 """
@@ -11,14 +12,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from kubelambda.core.errors import function_deleted
-from kubelambda.core.model.function import Function, FunctionRef
+from kubelambda.core.errors import ApiError, function_deleted, version_of_alias_missing
+from kubelambda.core.model.function import LATEST, Function, FunctionRef
 from kubelambda.core.wire.demand import FunctionDemand
 from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.link.environment import Environment
 from kubelambda.gateway.metrics import ColdStartStage, ignore_stage
 from kubelambda.gateway.pools.assigner import Assigner
-from kubelambda.gateway.pools.function_pool import FunctionPool
+from kubelambda.gateway.pools.function_pool import FunctionPool, FunctionVersions
 from kubelambda.gateway.pools.slots import PeerCounts, Slots
 
 HANDOVER_S = 0.3
@@ -49,6 +50,8 @@ class Pools:
         self._find = find
         self._observe_stage = observe_stage
         self._pools: dict[FunctionRef, FunctionPool] = {}
+        self._versions: dict[FunctionRef, FunctionVersions] = {}
+        """By function: what its pools share, as long as there is one or a slot is in use."""
         self._pool_of: dict[Environment, FunctionPool] = {}
         """The pool of each linked environment. A deleted function's pool is found here only."""
         self._handover_until = 0.0
@@ -58,7 +61,7 @@ class Pools:
         """Hand the event to an idle environment, let it wait for one, or refuse it now."""
         function = self._find(invocation.function.ref)
         if function is None or function.uid != invocation.function.uid:
-            invocation.finish(function_deleted(invocation.invoked_arn))
+            invocation.finish(_describe_deletion(invocation))
             return
         self._assigner.submit(self._pool(function), invocation)
 
@@ -141,24 +144,33 @@ class Pools:
 
         If it cannot run any more, waiting requests are told why, as later ones are.
         """
+        versions = self._versions.get(function.ref.function)
+        if versions is not None and versions.uid != function.owner_uid:
+            del self._versions[versions.ref]
         if function.ref not in self._pools:
             return
         pool = self._pool(function)
         self._assigner.refuse_hopeless(pool)
         self._assigner.hand_out(pool)
-        self._assigner.accept_parked(pool)
+        self._assigner.accept_parked(pool.versions)
         self._drop_if_empty(pool)
         self._notify(pool.function.ref)
 
     def remove(self, ref: FunctionRef) -> None:
-        """The function is gone: what waits is told so, its environments end once they are idle."""
+        """A function or a published version is gone.
+
+        What waits is told so, and its environments end once they are idle. What still runs of a
+        version counts for its function; what runs of a function, for nothing but its account.
+        """
         pool = self._pools.get(ref)
         if pool is not None:
             self._retire(pool)
+        if not ref.is_part:
+            self._versions.pop(ref, None)
 
     def _retire(self, pool: FunctionPool) -> None:
         """The agent of a busy environment ends by itself after the event, gateway or not."""
-        del self._pools[pool.function.ref]
+        self._forget(pool)
         pool.idle.clear()
         for environment in list(pool.environments):
             if environment.state == "busy":
@@ -166,7 +178,7 @@ class Pools:
             else:
                 environment.shut_down("spindown")
         for invocation in pool.take_pending():
-            invocation.finish(function_deleted(invocation.invoked_arn))
+            invocation.finish(_describe_deletion(invocation))
         self._notify(pool.function.ref)
 
     def relinquish(
@@ -223,14 +235,14 @@ class Pools:
         return self._slots.count()
 
     def in_flight_by_function(self) -> dict[FunctionRef, int]:
-        """The same by function, with what environments recovered; zeros left out.
+        """The same by function, all versions, with what environments recovered; zeros left out.
 
         What runs of a deleted function is not among them: its name may be another's by now.
         """
         return {
             ref: count
-            for ref, pool in self._pools.items()
-            if (count := pool.in_flight + pool.recovering)
+            for ref, versions in self._versions.items()
+            if (count := versions.in_flight + versions.recovering)
         }
 
     def in_flight_by_account(self) -> dict[str, int]:
@@ -252,17 +264,49 @@ class Pools:
             self._retire(pool)
             pool = None
         if pool is None:
-            pool = self._pools[function.ref] = FunctionPool(function)
+            versions = self._share(function)
+            pool = self._pools[function.ref] = FunctionPool(function, versions)
+            versions.pools[pool] = None
         pool.function = function
         return pool
 
+    def _share(self, function: Function) -> FunctionVersions:
+        """What the pools of this version's very function share."""
+        ref = function.ref.function
+        versions = self._versions.get(ref)
+        if versions is None or versions.uid != function.owner_uid:
+            versions = self._versions[ref] = FunctionVersions(ref, function.owner_uid)
+        return versions
+
     def _follow_release(self, pool: FunctionPool) -> None:
-        """A slot of ``pool`` has come back."""
-        if pool.parked:
-            self._assigner.accept_parked(pool)
+        """A slot of ``pool`` has come back; a request of any version may have it."""
+        if pool.versions.parked:
+            self._assigner.accept_parked(pool.versions)
         self._drop_if_empty(pool)
 
     def _drop_if_empty(self, pool: FunctionPool) -> None:
-        empty = not (pool.environments or pool.waiting or pool.parked or pool.in_flight)
-        if empty and self._pools.get(pool.function.ref) is pool:
-            del self._pools[pool.function.ref]
+        if pool.environments or not pool.is_empty:
+            return
+        if self._pools.get(pool.function.ref) is pool:
+            self._forget(pool)
+        versions = pool.versions
+        is_over = not versions.pools and not versions.in_flight
+        if is_over and self._versions.get(versions.ref) is versions:
+            del self._versions[versions.ref]
+
+    def _forget(self, pool: FunctionPool) -> None:
+        """It takes no requests any more; what it has in flight still counts."""
+        del self._pools[pool.function.ref]
+        del pool.versions.pools[pool]
+
+
+def _describe_deletion(invocation: Invocation) -> ApiError:
+    """The answer to a request whose function or version is gone before it began.
+
+    One that came by an alias is not said to be gone for good: the alias may mean another version.
+    """
+    arn, qualifier = invocation.invoked_arn, invocation.qualifier
+    version = invocation.function.version
+    if version == LATEST or qualifier in ("", version):
+        return function_deleted(arn)
+    return version_of_alias_missing(arn.removesuffix(f":{qualifier}"), qualifier, version)

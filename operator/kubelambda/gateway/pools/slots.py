@@ -1,6 +1,7 @@
 """Concurrency: the invocations in flight here and at other gateways; whether one more may begin.
 
-Contract: decisions are ``core.capacity.concurrency``'s. A slot is taken by the function's object:
+Contract: decisions are ``core.capacity.concurrency``'s. Concurrency is the function's: it is
+counted over $LATEST and all published versions together. A slot is taken by the function's object:
 what still runs of a deleted function counts against its account, never against a successor of its
 name. Lives on the event loop.
 """
@@ -19,7 +20,7 @@ class PeerCounts(Protocol):
     """What other gateways hold."""
 
     def count_function(self, ref: FunctionRef, heard: int) -> int:
-        """Invocations of a function; ``heard`` have since been recovered here."""
+        """Invocations of a function, all versions; ``heard`` have since been recovered here."""
         ...
 
     def count_account(self, account_id: str) -> int:
@@ -59,9 +60,10 @@ class Slots:
         """Empty if one more invocation may begin, else the throttle's Reason."""
         function = pool.function
         if function.reserved_concurrency is not None:
-            recovering = pool.recovering
-            at_peers = self._peer_counts.count_function(function.ref, recovering)
-            in_flight = pool.in_flight + recovering + at_peers
+            versions = pool.versions
+            recovering = versions.recovering
+            at_peers = self._peer_counts.count_function(versions.ref, recovering)
+            in_flight = versions.in_flight + recovering + at_peers
             return classify_throttle(in_flight, function.reserved_concurrency, 0)
         account = function.account_id
         in_account = self._by_account.get(account, 0) + self._peer_counts.count_account(account)
@@ -72,6 +74,7 @@ class Slots:
         # LIMIT: an account's count at other gateways is up to half a second old (no leases yet).
         account = pool.function.account_id if pool.function.reserved_concurrency is None else ""
         pool.in_flight += 1
+        pool.versions.in_flight += 1
         self._in_flight += 1
         if account:
             self._by_account[account] = self._by_account.get(account, 0) + 1
@@ -80,6 +83,7 @@ class Slots:
     def give_back(self, pool: FunctionPool, account: str) -> None:
         """An invocation of ``pool``, which counted for ``account`` if any, is over."""
         pool.in_flight -= 1
+        pool.versions.in_flight -= 1
         self._in_flight -= 1
         if account:
             left = self._by_account[account] - 1

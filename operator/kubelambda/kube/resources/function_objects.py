@@ -1,7 +1,7 @@
-"""The objects that a function owns: a Deployment per revision, direct pods and one key Secret.
+"""What a function or a published version owns: a Deployment per revision, pods, and a key Secret.
 
-Contract: pure. Deployment and Secret carry an owner reference, so that they are deleted with the
-function whether the controller runs or not. The manifest of a Deployment has no ``replicas``:
+Contract: pure. Deployment and Secret carry an owner reference, so that they are deleted with their
+owner whether the controller runs or not. The manifest of a Deployment has no ``replicas``:
 whoever creates it adds them, whoever repairs it must not (an apply that leaves out the replicas
 which it once carried would reset them to 1).
 """
@@ -9,7 +9,7 @@ which it once carried would reset them to 1).
 import base64
 from typing import Any
 
-from kubelambda.kube.paths import DEPLOYMENTS, FUNCTIONS
+from kubelambda.kube.paths import DEPLOYMENTS, Resource
 from kubelambda.kube.resources import labels
 from kubelambda.kube.resources.function_pod import build_pod_labels
 
@@ -18,11 +18,11 @@ _STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnava
 changed template is Ready, and by that time the template has been put back."""
 
 
-def build_owner_reference(name: str, uid: str) -> dict[str, Any]:
-    """The LambdaFunction as controller of what carries this."""
+def build_owner_reference(resource: Resource, name: str, uid: str) -> dict[str, Any]:
+    """The LambdaFunction or LambdaVersion as controller of what carries this."""
     return {
-        "apiVersion": FUNCTIONS.api_version,
-        "kind": FUNCTIONS.kind,
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
         "name": name,
         "uid": uid,
         "controller": True,
@@ -33,7 +33,7 @@ def build_deployment(
     *,
     namespace: str,
     name: str,
-    function: str,
+    owner: dict[str, Any],
     function_uid: str,
     revision: str,
     pod_spec: dict[str, Any],
@@ -48,7 +48,7 @@ def build_deployment(
             "name": name,
             "namespace": namespace,
             "labels": {**selector, labels.MANAGED_BY: labels.MANAGER},
-            "ownerReferences": [build_owner_reference(function, function_uid)],
+            "ownerReferences": [owner],
         },
         "spec": {
             "revisionHistoryLimit": 0,
@@ -60,7 +60,7 @@ def build_deployment(
 
 
 def build_key_secret(
-    *, namespace: str, name: str, function: str, function_uid: str, key: bytes
+    *, namespace: str, name: str, owner: dict[str, Any], function_uid: str, key: bytes
 ) -> dict[str, Any]:
     """The immutable Secret with the function's link key, in hex."""
     return {
@@ -70,7 +70,7 @@ def build_key_secret(
             "name": name,
             "namespace": namespace,
             "labels": {labels.FUNCTION_UID: function_uid, labels.MANAGED_BY: labels.MANAGER},
-            "ownerReferences": [build_owner_reference(function, function_uid)],
+            "ownerReferences": [owner],
         },
         "immutable": True,
         "type": "Opaque",

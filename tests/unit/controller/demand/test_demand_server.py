@@ -15,10 +15,13 @@ from kubelambda.core.wire.demand import (
     decode_reply,
     encode_report,
 )
+from kubelambda.core.wire.key_ring import KeyRing, derive_namespace_key
 from kubelambda.core.wire.keys import SIGNATURE_HEADER
 from kubelambda.process.signatures import Signatures
 
-SIGNATURES = Signatures(bytes(32))
+MASTER = b"m" * 32
+SIGNATURES = Signatures.derive(MASTER, 1)
+OF_A_NAMESPACE = Signatures(KeyRing(derive_namespace_key(MASTER, "shop", 1)))
 REPORT = DemandReport("gw-1", 3, ())
 REPLY = DemandReply((Drain("apps", "hello", "pod-1"),), 3)
 
@@ -60,8 +63,13 @@ async def test_a_signed_report_is_taken_and_answered(served: Served) -> None:
 
 @pytest.mark.parametrize(
     "signature",
-    ["", "nonsense", Signatures(bytes(31) + b"x").sign(DEMAND_PATH, encode_report(REPORT))],
-    ids=["none", "no signature", "with another key"],
+    [
+        "",
+        "nonsense",
+        Signatures.derive(b"x" * 32, 1).sign(DEMAND_PATH, encode_report(REPORT)),
+        OF_A_NAMESPACE.sign(DEMAND_PATH, encode_report(REPORT)),
+    ],
+    ids=["none", "no signature", "with another key", "with a namespace's key (K2)"],
 )
 async def test_what_is_not_signed_by_us_is_refused_before_it_is_read(
     served: Served, signature: str

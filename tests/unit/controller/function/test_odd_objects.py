@@ -11,17 +11,20 @@ import pytest
 
 from kubelambda.controller.cache.initial_list import enqueue_all, fill_store
 from kubelambda.controller.cache.intake import Intake
+from kubelambda.controller.cache.kinds import KINDS
 from kubelambda.controller.cache.resync import Resync
 from kubelambda.controller.cache.store import Store
 from kubelambda.controller.records.keys import WorkKey, function_key
 from kubelambda.kube.memory import MemoryApi
 from kubelambda.kube.paths import (
+    ALIASES,
     DEPLOYMENTS,
     FUNCTIONS,
     LAYERS,
     NETWORK_POLICIES,
     PODS,
     RUNTIMES,
+    VERSIONS,
     Resource,
 )
 from kubelambda.kube.resources import labels
@@ -123,6 +126,54 @@ FUNCTION = make_function(
     reservedConcurrentExecutions=2,
 )
 IMAGE_FUNCTION = make_image_function(status=IMAGE_STATUS, imageConfig={"command": ["app.handler"]})
+OWNED_METADATA = {
+    "namespace": "apps",
+    "generation": 1,
+    "resourceVersion": "7",
+    "creationTimestamp": "2027-01-01T00:00:00Z",
+    "ownerReferences": [
+        {"apiVersion": "v", "kind": "LambdaFunction", "name": "hello", "uid": "uid-1"}
+    ],
+}
+VERSION = {
+    "apiVersion": "kubelambda.io/v1alpha1",
+    "kind": "LambdaVersion",
+    "metadata": {**OWNED_METADATA, "name": "hello.1", "uid": "uid-v"},
+    "spec": {
+        "functionName": "hello",
+        "description": "d",
+        "codeSha256": "YWJj",
+        "revisionId": "6f0a",
+        "version": 1,
+        "snapshot": {
+            "runtime": "python3.13",
+            "handler": "app.handler",
+            "code": {"configMapRef": {"name": "c"}},
+            "environment": {
+                "valuesFrom": [{"name": "AB", "configMapKeyRef": {"name": "s", "key": "k"}}]
+            },
+        },
+    },
+    "status": {**STATUS, "version": 1, "lastUpdateStatus": "Successful"},
+}
+ALIAS = {
+    "apiVersion": "kubelambda.io/v1alpha1",
+    "kind": "LambdaAlias",
+    "metadata": {**OWNED_METADATA, "name": "hello.live", "uid": "uid-a"},
+    "spec": {
+        "functionName": "hello",
+        "name": "live",
+        "functionVersion": "1",
+        "routingConfig": {"additionalVersionWeights": {"2": 0.5}},
+    },
+    "status": {
+        "observedGeneration": 1,
+        "conditions": STATUS["conditions"],
+        "aliasName": "live",
+        "aliasArn": "arn",
+        "revisionId": "x",
+    },
+}
 POLICY = build_network_policy("apps", NetworkRules([{"podSelector": {}}], 9001, ["10.0.0.0/8"]))
 POLICY["metadata"] |= {"uid": "uid-n", "resourceVersion": "7"}
 DEPLOYMENT: dict[str, Any] = {
@@ -137,6 +188,8 @@ MANIFESTS: list[tuple[str, Resource, dict[str, Any]]] = [
     ("a function of a ConfigMap", FUNCTIONS, make_function(code={"configMapRef": {"name": "c"}})),
     ("a function of a bucket", FUNCTIONS, make_function(code={"s3Bucket": "b", "s3Key": "k"})),
     ("a layer", LAYERS, LAYER),
+    ("a version", VERSIONS, VERSION),
+    ("an alias", ALIASES, ALIAS),
     ("a runtime", RUNTIMES, RUNTIME),
     ("a Deployment", DEPLOYMENTS, DEPLOYMENT),
     ("a pod", PODS, POD),
@@ -184,10 +237,14 @@ def test_whatever_one_object_says_intake_raises_nothing(
     resource: Resource, manifest: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("CRITICAL")
+    older, newer = (
+        {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}
+        for version in ("6", "8")
+    )
     for what, varied in vary(manifest):
         intake = Intake(Store(), put_aside)
         try:
-            for turn in (manifest, varied, manifest):
+            for turn in (older, varied, newer):
                 intake.take(resource.plural, turn)
                 intake.enqueue_affected(resource.plural, turn)
             intake.drop(resource.plural, varied)
@@ -222,8 +279,7 @@ async def test_the_first_look_goes_on_past_an_odd_object(
         enqueue_all(store, intake)
         resync = Resync(api, store, intake, ["apps"])
         await resync.compare_all()
-        tables = (store.functions, store.layers, store.deployments, store.pods, store.policies)
-        found = {key[1] for table in tables for key, _ in table.items()} | store.runtimes.keys()
+        found = {key[1] for kind in KINDS for key in kind.table(store)} | store.runtimes.keys()
         assert "sound" in found, what
 
 
@@ -261,7 +317,8 @@ def test_an_odd_function_is_there_with_a_verdict(spec: Any, word: str) -> None:
     assert function_key("apps", "hello") in enqueued
 
 
-OWN_KINDS = [manifest for manifest in MANIFESTS if manifest[1] in (FUNCTIONS, LAYERS)]
+WORK = {FUNCTIONS: "function", VERSIONS: "version", ALIASES: "alias", LAYERS: "layer"}
+OWN_KINDS = [manifest for manifest in MANIFESTS if manifest[1] in WORK]
 
 
 @pytest.mark.parametrize(
@@ -277,9 +334,8 @@ async def test_whatever_one_of_our_objects_says_its_reconcile_ends_with_conditio
         if what.startswith(("metadata", "apiVersion", "kind")):
             continue
         cluster = ControlledCluster((resource, varied))
-        reconciler = cluster.functions if resource == FUNCTIONS else cluster.layers
         try:
-            await reconciler.reconcile((namespace, name))
+            await cluster.reconcile((WORK[resource], namespace, name))
         except Exception as error:
             raise AssertionError(what) from error
         found = cluster.find(resource, name)["status"]["conditions"]

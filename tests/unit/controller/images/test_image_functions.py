@@ -14,9 +14,9 @@ from kubelambda.controller.function.plan import plan_function
 from kubelambda.controller.function.render import Platform, render_function
 from kubelambda.controller.records.function_record import read_function
 from kubelambda.controller.records.pod_record import read_pod
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import OWN_DIRECTORY, ImageConfig, ResolvedImage
 from kubelambda.core.model.status import read_function_status
+from kubelambda.judge.problem import Problem
 from unit.controller.builders import (
     IMAGE,
     NOW,

@@ -14,9 +14,9 @@ from kubelambda.controller.images.image_lookups import ImageLookups
 from kubelambda.controller.images.image_resolver import Resolution
 from kubelambda.controller.records.function_record import FunctionRecord, read_function
 from kubelambda.controller.records.keys import Key
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageConfig, ImageRequest, ResolvedImage
 from kubelambda.core.model.code import encode_code
+from kubelambda.judge.problem import Problem
 from kubelambda.process.supervisor import Supervisor
 from unit.controller.builders import (
     IMAGE,

@@ -8,9 +8,9 @@ import pytest
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.controller.images.image_resolver import resolve_image
 from kubelambda.controller.images.registry import ANSWER_BYTES_MAX
-from kubelambda.controller.status.problem import Problem
 from kubelambda.core.images.config import ImageConfig, ImageRequest, ResolvedImage
 from kubelambda.core.images.reference import AllowedRegistries
+from kubelambda.judge.problem import Problem
 from oci_registry import INDEX, MANIFEST, OciRegistry, Reply
 
 COMMAND = {"Entrypoint": ["/entry"], "Cmd": ["app.handler"], "WorkingDir": "/srv"}

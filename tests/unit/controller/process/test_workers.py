@@ -3,14 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from kubelambda.controller.function.lambda_function import FunctionReconciler
-from kubelambda.controller.network.network_policy import PolicyReconciler
-from kubelambda.controller.packages.lambda_layer import LayerReconciler
 from kubelambda.controller.process.work_queue import WorkQueue
 from kubelambda.controller.process.workers import WORKERS, WorkerMetrics, Workers
 from kubelambda.controller.records.keys import WorkKey, function_key
@@ -43,16 +39,8 @@ async def run_for(
 ) -> None:
     """Work for so long; ``events`` times, every ``again_s``, something happens to each name."""
     queue: WorkQueue[WorkKey] = WorkQueue()
-    functions = cast("FunctionReconciler", reconciler)
-    others: Any = reconciler
-    workers = Workers(
-        queue,
-        functions,
-        cast("LayerReconciler", others),
-        cast("PolicyReconciler", others),
-        None,
-        WorkerMetrics(CollectorRegistry(), queue),
-    )
+    metrics = WorkerMetrics(CollectorRegistry(), queue)
+    workers = Workers(queue, {"function": reconciler.reconcile}, metrics)
     running = asyncio.create_task(workers.run())
     for _ in range(events):
         for name in names:

@@ -117,6 +117,14 @@ def test_all_members_agree_on_the_owner_and_a_lone_one_owns_all() -> None:
     assert View(1, (A, B, C)).find_owner(REF) in (A, B, C)
 
 
+@given(st.lists(st.sampled_from([A, B, C]), min_size=1, unique=True), st.text("abc", min_size=1))
+def test_all_versions_of_a_function_have_its_owner(members: list[Member], name: str) -> None:
+    """So that one gateway counts them together."""
+    view = View(1, tuple(sorted(members)))
+    owner = view.find_owner(FunctionRef("default", name))
+    assert view.find_owner(FunctionRef("default", f"{name}.3")) == owner
+
+
 POISONED = NOW_MS + EPOCH_AHEAD_MS + 1
 
 

@@ -7,6 +7,7 @@ write what it reads. Unknown members are ignored, so that the next release can a
 
 import hashlib
 import json
+import time
 from dataclasses import fields, replace
 from typing import Any
 
@@ -19,13 +20,16 @@ from kubelambda.core.errors import ApiError
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire import demand, package_lookup, relay, relay_outcome
+from kubelambda.core.wire.keys import derive_key
 from kubelambda.gateway.link.hello import decode_hello
+from kubelambda.process.signatures import Signatures
 from release_0 import demand as old_demand
 from release_0 import hello as old_hello
 from release_0 import membership as old_membership
 from release_0 import package_lookup as old_package_lookup
 from release_0 import relay as old_relay
 
+MASTER = b"m" * 32
 names = st.text(min_size=1, max_size=12, alphabet=st.characters(codec="utf-8"))
 texts = st.text(max_size=12, alphabet=st.characters(codec="utf-8"))
 epochs = st.integers(0, 2**53)
@@ -39,6 +43,7 @@ requests = st.builds(
     qualifier=texts,
     trace_id=texts,
     client_context=texts,
+    function_version=texts,
     wants_tail=st.booleans(),
     may_repeat=st.booleans(),
     stream=st.booleans(),
@@ -132,7 +137,9 @@ def test_a_gateway_reads_the_events_of_the_release_before(request: relay.RelayRe
     header = old_relay.encode_request(to_old(request, old_relay.RelayRequest))
     decoded = relay.decode_request(header)
     assert decoded.version == relay.POSITIONAL
-    assert decoded == request._replace(function_uid="", signs_of_life=False, version=0)
+    assert decoded == request._replace(
+        function_uid="", function_version="", signs_of_life=False, version=0
+    )
 
 
 @given(requests)
@@ -326,3 +333,20 @@ def test_a_hello_of_an_agent_before_is_read_and_brings_nobodys_word() -> None:
 def test_the_gateway_before_ignores_what_todays_agents_add() -> None:
     assert old_hello.decode_hello(HELLO | {"epochProof": "x"}) == old_hello.decode_hello(HELLO)
     assert decode_hello(HELLO | {"later": [1]}) == decode_hello(HELLO)
+
+
+# signatures
+
+
+@given(texts.filter(str.isprintable), st.binary(max_size=50))
+def test_signatures_hold_in_both_directions_while_the_first_key_signs(
+    meta: str, body: bytes
+) -> None:
+    """Rule K1. Another key signs only once no process of the release before runs (K3)."""
+    old_key = derive_key(MASTER, old_demand.INTERNAL_KEY_INFO)
+    signatures = Signatures.derive(MASTER, 1)
+    now_s = int(time.time())
+    signature = signatures.sign(relay.RELAY_PATH, body, meta or "{}")
+    assert old_relay.verify_relay(old_key, signature, meta or "{}", body, now_s)
+    old_signature = old_relay.sign_relay(old_key, meta or "{}", body, now_s)
+    assert signatures.verify(old_signature, relay.RELAY_PATH, body, meta or "{}")

@@ -23,14 +23,14 @@ from kubelambda.core.wire.trunk_messages import (
 )
 from unit.core.wire.test_formats import outcomes, refusals, requests
 
-EVENT = RelayRequest("r-1", "shop", "hello", "u", "", "Root=1", '{"a":1}', epoch=7, hops=1)
+EVENT = RelayRequest("r-1", "shop", "hello", "u", "", "Root=1", '{"a":1}', "3", epoch=7, hops=1)
 
 
 def test_the_bytes_on_the_wire_are_those_of_the_document() -> None:
     event = EVENT._replace(wants_tail=True, stream=True)
     assert encode_event_head(event, 2) == (
-        bytes.fromhex("05 01 0000000000000007 00000020 00000002")
-        + b'r-1\0shop\0hello\0u\0\0Root=1\0{"a":1}'
+        bytes.fromhex("05 01 0000000000000007 00000022 00000002")
+        + b'r-1\0shop\0hello\0u\0\0Root=1\0{"a":1}\x003'
     )
     assert encode_outcome_head(Outcome(b"{}", tail="dGFpbA==")) == (
         bytes.fromhex("00 00000008 00000002") + b"dGFpbA==",
@@ -52,6 +52,12 @@ def test_an_outcome_comes_out_as_it_went_in(outcome: Outcome | ApiError) -> None
     start, count = measure_outcome(head + body)
     assert (start, count) == (len(head), len(body))
     assert decode_outcome_head(head, body) == outcome
+
+
+def test_an_event_of_the_release_before_names_no_version() -> None:
+    payload = encode_event_head(EVENT, 0).replace(b"\x003", b"")
+    payload = payload[:10] + struct.pack(">I", len(payload) - 18) + payload[14:]
+    assert decode_event_head(payload)[0] == EVENT._replace(function_version="")
 
 
 def test_texts_of_a_later_release_are_skipped() -> None:

@@ -19,15 +19,21 @@ def read(data: bytes) -> bytes:
 
 
 def test_the_bytes_on_the_wire_are_those_of_the_document() -> None:
-    assert opening.encode_opening("10.0.0.1:9001", NONCE) == (
+    assert opening.encode_opening("10.0.0.1:9001", NONCE, "internal/7") == (
         b"GET /internal/v1/trunk HTTP/1.1\r\nHost: 10.0.0.1:9001\r\nConnection: Upgrade\r\n"
-        b"Upgrade: kubelambda-trunk/1\r\nx-kubelambda-trunk-nonce: " + b"0" * 32 + b"\r\n\r\n"
+        b"Upgrade: kubelambda-trunk/1\r\nx-kubelambda-trunk-nonce: " + b"0" * 32 + b"\r\n"
+        b"x-kubelambda-trunk-key: internal/7\r\n\r\n"
     )
 
 
 def test_an_opening_and_its_acceptance_come_out_as_they_went_in() -> None:
-    head = read(opening.encode_opening("10.0.0.1:9001", NONCE))
-    assert opening.decode_opening(head) == ("10.0.0.1:9001", NONCE, opening.PROTOCOL)
+    head = read(opening.encode_opening("10.0.0.1:9001", NONCE, "internal/7"))
+    assert opening.decode_opening(head) == (
+        "10.0.0.1:9001",
+        NONCE,
+        opening.PROTOCOL,
+        "internal/7",
+    )
     head = read(opening.encode_acceptance(opening.PROTOCOL, OTHER, PROOF))
     assert opening.decode_acceptance(head) == (opening.PROTOCOL, OTHER, PROOF)
 
@@ -40,7 +46,7 @@ def test_the_newest_version_that_both_speak_is_chosen() -> None:
 
 
 def test_what_begins_like_an_opening_may_be_one() -> None:
-    whole = opening.encode_opening("a:1", NONCE)
+    whole = opening.encode_opening("a:1", NONCE, "internal/7")
     line = whole.index(b"\n") + 1
     for count in range(line):
         assert opening.is_opening(whole[:count]) is None
@@ -70,7 +76,7 @@ def test_any_other_answer_is_a_gateway_that_speaks_no_trunk(answer: bytes) -> No
 )
 def test_a_nonce_is_32_hex_digits(nonce: str) -> None:
     with pytest.raises(opening.MalformedOpeningError):
-        opening.decode_opening(opening.encode_opening("a:1", nonce).strip())
+        opening.decode_opening(opening.encode_opening("a:1", nonce, "internal/7").strip())
 
 
 @pytest.mark.parametrize("lines", [b"Host: a\r\nHost: b", b"Host", b"Host: \xff"])

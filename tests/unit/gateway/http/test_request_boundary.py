@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from kubelambda.catalog.index import FunctionIndex
+from kubelambda.core.access.authorizer import AnonymousAuthorizer
+from kubelambda.core.access.principal import ANONYMOUS
 from kubelambda.core.asynchronous.queue import QueuedEvent
 from kubelambda.core.capacity.client_limits import ClientLimits
 from kubelambda.core.model.function import FunctionRef
@@ -24,10 +26,10 @@ from kubelambda.gateway.invoke.invoke_api import InvokeApi
 from kubelambda.gateway.invoke.resolve import Resolver
 from kubelambda.gateway.packages.package_api import PackageApi
 from kubelambda.gateway.packages.package_cache import PackageCache
-from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from unit.functions import make_function
 from unit.gateway.http.transports import FakeTransport
+from unit.signing import make_signatures
 
 PATH = b"/2015-03-31/functions/hello/invocations"
 EVENT = b"X-Amz-Invocation-Type: Event"
@@ -57,13 +59,13 @@ class Api:
         self.outcomes: list[str] = []
         api = InvokeApi(
             Resolver(index, region="us-east-1", default_namespace="default"),
-            anonymous=True,
+            authorizer=AnonymousAuthorizer(allows_anonymous=True),
             submit=submit,
             count=self.outcomes.append,
             events=sink,
             supervisor=self.supervisor,
         )
-        self.served = serve(api.serve)
+        self.served = serve(lambda request: api.serve(request, ANONYMOUS))
 
     async def ask(self, *headers: bytes) -> bytes:
         """The answer to one invocation."""
@@ -162,11 +164,11 @@ async def test_a_package_that_cannot_be_kept_for_an_unforeseen_reason_is_answere
         PackageCache(OddStore(), tmp_path, Supervisor()),
         FunctionIndex(),
         lambda *_: None,
-        signatures=Signatures(b"k" * 32),
-        anonymous=True,
+        signatures=make_signatures(b"k" * 32),
+        authorizer=AnonymousAuthorizer(allows_anonymous=True),
         supervisor=Supervisor(),
     )
-    served = serve(api.serve_upload)
+    served = serve(lambda request: api.serve_upload(request, ANONYMOUS))
     content = build_inline_zip({"app.py": ""})
     path = f"{UPLOAD_PATH}{hashlib.sha256(content).hexdigest()}".encode()
     length = str(len(content)).encode()

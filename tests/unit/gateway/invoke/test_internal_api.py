@@ -26,12 +26,12 @@ from kubelambda.gateway.invocation import Invocation
 from kubelambda.gateway.invoke.internal_api import InternalApi
 from kubelambda.gateway.invoke.relay_answer import SignsOfLifeAnswer
 from kubelambda.gateway.invoke.resolve import Resolver
-from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
-from unit.functions import REF, make_function
+from unit.functions import REF, make_alias, make_function, make_version
+from unit.signing import make_signatures
 
-SIGNATURES = Signatures(b"k" * 32)
+SIGNATURES = make_signatures(b"k" * 32)
 EPOCH = 1_700_000_000_000
 FINE = Outcome(b'"fine"')
 
@@ -113,7 +113,6 @@ class World:
             membership=self.membership,  # type: ignore[arg-type]
             resolver=Resolver(self.index, region="us-east-1", default_namespace="shop"),
             submit=submit or self.submitted.append,
-            was_deleted=self.index.was_deleted,
             supervisor=self.supervisor,
             catch_up_s=0.05,
         )
@@ -257,6 +256,57 @@ async def test_a_function_that_appears_meanwhile_is_run() -> None:
         await asyncio.sleep(0.001)
     world.submitted[0].finish(FINE)
     assert connection.outcome() == FINE
+
+
+async def test_the_version_that_the_sender_has_chosen_is_run_under_the_callers_arn() -> None:
+    """Whatever this gateway's own alias says: it may have been moved meanwhile."""
+    world = World()
+    for function in (make_function(), make_version(1), make_version(2)):
+        world.index.put(function)
+    world.index.put_alias(make_alias("live", "1"))
+    for version, expected in (("2", "2"), ("", "1"), ("$LATEST", "$LATEST")):
+        world.send(qualifier="live", function_version=version)
+        invocation = world.submitted[-1]
+        assert invocation.function.version == expected
+        assert invocation.invoked_arn.endswith(":hello:live")
+
+
+@pytest.mark.parametrize("is_alias", [False, True], ids=["version", "alias"])
+async def test_an_event_of_a_version_or_alias_is_dropped_only_if_its_deletion_was_seen(
+    is_alias: bool,
+) -> None:
+    """S4: a gateway whose watch lags puts it off."""
+    world, qualifier = World(), "live" if is_alias else "1"
+    for function in (make_function(), make_version(1)):
+        world.index.put(function)
+    alias = make_alias("live", "1")
+    world.index.put_alias(alias)
+    if is_alias:
+        world.index.remove_alias(alias.ref)
+    else:
+        world.index.remove(make_version(1).ref)
+    for asked, expected in ((qualifier, (404, True)), ("not known yet", (503, False))):
+        connection = world.send(qualifier=asked, may_repeat=True)
+        await connection.is_over.wait()
+        outcome = connection.outcome()
+        assert isinstance(outcome, ApiError)
+        assert (outcome.status, outcome.is_gone) == expected
+
+
+async def test_an_event_by_an_alias_whose_version_was_deleted_is_put_off() -> None:
+    """The alias may be moved: nothing that was accepted is dropped for it."""
+    world = World()
+    for function in (make_function(), make_version(1)):
+        world.index.put(function)
+    world.index.put_alias(make_alias("live", "1"))
+    world.index.remove(make_version(1).ref)
+    for version in ("", "1"):
+        connection = world.send(qualifier="live", function_version=version, may_repeat=True)
+        await connection.is_over.wait()
+        outcome = connection.outcome()
+        assert isinstance(outcome, ApiError)
+        assert (outcome.status, outcome.is_gone) == (503, False)
+        assert "the alias live names version 1" in outcome.message
 
 
 async def test_a_view_that_is_newer_is_waited_for_and_one_that_no_gateway_makes_is_not() -> None:

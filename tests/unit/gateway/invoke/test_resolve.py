@@ -60,7 +60,7 @@ def test_what_is_not_there_is_not_found(target: Target) -> None:
 
 def test_before_the_catalog_is_read_nothing_is_said_to_be_absent() -> None:
     _, resolver = build_resolver(synced=False)
-    found = resolver.resolve(Target("hello"))
+    found = resolver.resolve_in("shop", Target("hello"))
     assert isinstance(found, ApiError)
     assert found.status == 503
 

@@ -23,7 +23,7 @@ from kubelambda.gateway.pools.demand_sink import REPLY_BYTES_MAX, HttpDemandSink
 from kubelambda.process.signatures import Signatures
 
 MASTER = b"m" * 32
-SIGNATURES = Signatures.derive(MASTER)
+SIGNATURES = Signatures.derive(MASTER, 1)
 SENDER = Heartbeat(Member("a", "a"), View(), serving=True)
 
 
@@ -101,7 +101,7 @@ async def test_a_demand_reply_that_comes_in_pieces_is_read_whole() -> None:
         return encode_reply(reply), ""
 
     async with answering(build) as address:
-        sink = HttpDemandSink(f"http://{address}", MASTER)
+        sink = HttpDemandSink(f"http://{address}", Signatures.derive(MASTER, 1))
         assert await sink.report(DemandReport("g", 7)) == reply
         await sink.close()
 
@@ -111,7 +111,7 @@ async def test_a_demand_reply_over_the_limit_is_refused() -> None:
         return encode_reply(DemandReply()) + b" " * REPLY_BYTES_MAX, ""
 
     async with answering(build) as address:
-        sink = HttpDemandSink(f"http://{address}", MASTER)
+        sink = HttpDemandSink(f"http://{address}", Signatures.derive(MASTER, 1))
         with pytest.raises(DemandError, match="more than"):
             await sink.report(DemandReport("g", 7))
         await sink.close()

@@ -17,10 +17,10 @@ from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.relay import RelayFailure
 from kubelambda.gateway.peers.served_stream import ServedStream
 from kubelambda.gateway.peers.trunk_listener import TrunkListener
-from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
 from unit.gateway.peers.relaying import Asked
+from unit.signing import make_signatures
 
 KEY = b"k" * 32
 FINE = Outcome(b'"fine"')
@@ -54,7 +54,7 @@ class Owner:
         port = self.server.sockets[0].getsockname()[1]
         self.member = Member("owner", f"127.0.0.1:{port}")
         self.listener = TrunkListener(
-            Signatures(KEY),
+            make_signatures(KEY),
             address=self.member.address,
             budget=BodyBudget(10_000_000),
             answers=BodyBudget(10_000_000),
@@ -83,7 +83,7 @@ class Asker:
 
     def __init__(self) -> None:
         self.supervisor = Supervisor()
-        self.forwarder = Forwarder(Signatures(KEY), self.supervisor, chance=lambda: 0.0)
+        self.forwarder = Forwarder(make_signatures(KEY), self.supervisor, chance=lambda: 0.0)
         self.failures: asyncio.Queue[RelayFailure] = asyncio.Queue()
 
     def forward(self, owner: Member, **changes: Any) -> tuple[Asked, asyncio.Event]:

@@ -14,10 +14,10 @@ from kubelambda.core.wire.relay_outcome import OUTCOME_HEADER, encode_outcome
 from kubelambda.gateway.peers.http_forwarder import HttpForwarder
 from kubelambda.gateway.peers.relay import OnFailure, Relay, RelayFailure
 from kubelambda.gateway.peers.relay_connection import RelayConnection
-from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from release_0 import relay as old_relay
 from unit.gateway.peers.relaying import OWNER, Asked, FakeTransport
+from unit.signing import make_signatures
 
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 FINE = Outcome(b'"fine"')
@@ -33,7 +33,7 @@ class World:
     """A forwarder with one kept connection to the owner, whose replies the test writes."""
 
     def __init__(self) -> None:
-        self.forwarder = HttpForwarder(Signatures(b"k" * 32), Supervisor())
+        self.forwarder = HttpForwarder(make_signatures(b"k" * 32), Supervisor())
         self.failures: list[RelayFailure] = []
         self.connection, self.transport = self.connect()
 
@@ -221,7 +221,7 @@ async def owner() -> AsyncIterator[tuple[Member, list[bytes]]]:
 
 
 async def test_a_connection_is_made_where_none_is_kept(owner: tuple[Member, list[bytes]]) -> None:
-    forwarder = HttpForwarder(Signatures(b"k" * 32), Supervisor())
+    forwarder = HttpForwarder(make_signatures(b"k" * 32), Supervisor())
     answered = asyncio.Event()
     asked = Asked(answer=lambda outcome: answered.set())
     send(forwarder, asked, owner[0], lambda failure: pytest.fail(failure.reason))
@@ -233,7 +233,7 @@ async def test_a_connection_is_made_where_none_is_kept(owner: tuple[Member, list
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:no", "127.0.0.1"])
 async def test_an_owner_that_cannot_be_dialled_is_told_as_unreachable(address: str) -> None:
     supervisor = Supervisor()
-    forwarder = HttpForwarder(Signatures(b"k" * 32), supervisor)
+    forwarder = HttpForwarder(make_signatures(b"k" * 32), supervisor)
     failures: asyncio.Queue[RelayFailure] = asyncio.Queue()
     asked = Asked()
     send(forwarder, asked, Member("owner", address), failures.put_nowait)

@@ -3,8 +3,9 @@
 import asyncio
 
 from kubelambda.core.wire import trunk_frames as frames
+from kubelambda.core.wire.key_ring import FIRST_KEY_ID
 from kubelambda.core.wire.trunk_frames import encode_frame
-from kubelambda.core.wire.trunk_opening import NotSpokenError, encode_opening
+from kubelambda.core.wire.trunk_opening import KEY_HEADER, NotSpokenError, encode_opening
 from kubelambda.gateway.peers.trunk_listener import OPENING_S, UNPROVED_MAX
 from unit.gateway.peers.relaying import OWNER
 from unit.gateway.peers.trunks import Pair, PipeTransport, make_open_pair
@@ -32,6 +33,31 @@ async def test_an_opening_may_come_byte_by_byte() -> None:
 
 
 @on_jumping_loop
+async def test_k1_an_opening_that_names_no_key_means_the_first_one() -> None:
+    """As a gateway of the previous release writes it."""
+    pair = Pair()
+    pair.client.start()
+    opening = pair.client_end.take()
+    header = f"{KEY_HEADER}: {FIRST_KEY_ID}\r\n".encode()
+    assert header in opening
+    pair.to_server(opening.replace(header, b""))
+    pair.exchange()
+    assert pair.settled == [None]
+    pair.forward()
+    pair.exchange()
+    assert len(pair.served) == 1
+
+
+@on_jumping_loop
+async def test_a_key_that_is_not_accepted_opens_nothing() -> None:
+    pair = Pair()
+    pair.to_server(encode_opening(OWNER.address, "0" * 32, "internal/2"))
+    await asyncio.sleep(0)
+    assert pair.server_end.written[0].startswith(b"HTTP/1.1 401 ")
+    assert pair.server_end.ended
+
+
+@on_jumping_loop
 async def test_an_owner_without_the_key_gets_no_event() -> None:
     pair = Pair()
     pair.client = pair.dial(b"x" * 32)
@@ -45,7 +71,7 @@ async def test_an_owner_without_the_key_gets_no_event() -> None:
 @on_jumping_loop
 async def test_events_are_not_taken_before_the_proof() -> None:
     pair = Pair()
-    pair.to_server(encode_opening(OWNER.address, "0" * 32))
+    pair.to_server(encode_opening(OWNER.address, "0" * 32, FIRST_KEY_ID))
     pair.to_server(encode_frame(frames.EVENT, 1, b"anything"))
     await asyncio.sleep(0)
     assert pair.server_end.ended
@@ -90,7 +116,7 @@ async def test_a_proof_made_for_one_gateway_is_none_for_another() -> None:
 @on_jumping_loop
 async def test_versions_that_nobody_knows_are_answered_with_those_that_are_spoken() -> None:
     pair = Pair()
-    opening = encode_opening(OWNER.address, "0" * 32).replace(b"trunk/1", b"trunk/9")
+    opening = encode_opening(OWNER.address, "0" * 32, FIRST_KEY_ID).replace(b"trunk/1", b"trunk/9")
     pair.to_server(opening)
     answer = pair.server_end.written[0]
     assert answer.startswith(b"HTTP/1.1 426 ")
@@ -112,7 +138,7 @@ async def test_a_request_that_begins_like_an_opening_is_served_as_one() -> None:
 @on_jumping_loop
 async def test_whoever_proves_nothing_in_time_is_cut() -> None:
     pair = Pair()
-    pair.to_server(encode_opening(OWNER.address, "0" * 32))
+    pair.to_server(encode_opening(OWNER.address, "0" * 32, FIRST_KEY_ID))
     await asyncio.sleep(OPENING_S + 0.1)
     assert pair.server_end.ended
 
@@ -122,5 +148,5 @@ async def test_an_address_has_few_openings_at_a_time() -> None:
     pair = make_open_pair()
     ends = [PipeTransport() for _ in range(UNPROVED_MAX + 1)]
     for end in ends:
-        pair.listener.accept(end, encode_opening(OWNER.address, "0" * 32))
+        pair.listener.accept(end, encode_opening(OWNER.address, "0" * 32, FIRST_KEY_ID))
     assert [one.ended for one in ends] == [False] * UNPROVED_MAX + [True]

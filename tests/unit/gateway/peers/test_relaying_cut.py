@@ -16,10 +16,10 @@ from kubelambda.gateway.peers.forwarder import Forwarder
 from kubelambda.gateway.peers.http_forwarder import IDLE_CONNECTIONS_MAX, HttpForwarder
 from kubelambda.gateway.peers.relay_connection import RelayConnection
 from kubelambda.gateway.peers.router import Router
-from kubelambda.process.signatures import Signatures
 from kubelambda.process.supervisor import Supervisor
 from unit.gateway.peers.relaying import OWNER, Asked, FakeTransport
 from unit.jumping_loop import run_jumping
+from unit.signing import make_signatures
 
 OWN = Member("own", "127.0.0.1:2")
 FINE = Outcome(b'"fine"')
@@ -49,7 +49,7 @@ class World:
         self.owner = OWNER
         self.pooled: list[Invocation] = []
         self.supervisor = Supervisor()
-        self.forwarder = Forwarder(Signatures(b"k" * 32), self.supervisor)
+        self.forwarder = Forwarder(make_signatures(b"k" * 32), self.supervisor)
         self.older = speak_older(self.forwarder, OWNER.address)
         self.connection = RelayConnection(self.older, OWNER.address)
         self.transport = FakeTransport(self.connection)
@@ -153,7 +153,7 @@ async def test_a_caller_who_goes_while_the_owner_is_dialled_has_nothing_sent() -
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     owner = Member("owner", f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
     supervisor = Supervisor()
-    forwarder = Forwarder(Signatures(b"k" * 32), supervisor)
+    forwarder = Forwarder(make_signatures(b"k" * 32), supervisor)
     asked = Asked()
     forwarder.forward(asked.invocation, owner, 7, lambda failure: pytest.fail(failure.reason))
     asked.invocation.leave()

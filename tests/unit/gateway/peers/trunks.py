@@ -14,8 +14,8 @@ from kubelambda.gateway.peers.served_stream import ServedStream
 from kubelambda.gateway.peers.trunk import TrunkProtocol
 from kubelambda.gateway.peers.trunk_client import TrunkClient
 from kubelambda.gateway.peers.trunk_listener import TrunkListener
-from kubelambda.process.signatures import Signatures
 from unit.gateway.peers.relaying import OWNER, Asked, FakeTransport
+from unit.signing import make_signatures
 
 KEY = b"k" * 32
 FINE = Outcome(b'"fine"', tail="dGFpbA==")
@@ -78,7 +78,7 @@ class Pair:
         self.budget = BodyBudget(50_000_000)
         self.answers = BodyBudget(50_000_000)
         self.listener = TrunkListener(
-            Signatures(KEY),
+            make_signatures(KEY),
             address=OWNER.address,
             budget=self.budget,
             answers=self.answers,
@@ -91,7 +91,7 @@ class Pair:
         self.is_accepted = False
 
     def dial(self, key: bytes = KEY, address: str = OWNER.address) -> TrunkClient:
-        client = TrunkClient(address, Signatures(key), self.settled.append, self.ended.append)
+        client = TrunkClient(address, make_signatures(key), self.settled.append, self.ended.append)
         protocol = TrunkProtocol(client)
         self.client_end.set_protocol(protocol)
         protocol.connection_made(self.client_end)

@@ -189,4 +189,4 @@ class World:
         return self.pools.relinquish(lambda _: successor, 7, "proof")
 
     def count_parked(self) -> int:
-        return sum(len(one.parked) for one in self.pools._pools.values())
+        return sum(len(one.parked) for one in self.pools._versions.values())

@@ -6,8 +6,15 @@ import pytest
 
 from kubelambda.core.model.function import FunctionRef
 from kubelambda.core.wire.demand import DemandReport, decode_report, encode_report
-from kubelambda.gateway.pools.function_pool import DURATION_WEIGHT, FunctionPool
+from kubelambda.gateway.pools.function_pool import (
+    DURATION_WEIGHT,
+    FunctionPool,
+    FunctionVersions,
+)
+from unit.functions import REF
 from unit.gateway.pools.pool_world import World, make_reserving_function
+
+SHARED = FunctionVersions(REF, "u")
 
 
 def reported_ms(world: World) -> float | None:
@@ -29,7 +36,7 @@ async def test_before_an_event_has_ended_its_length_is_not_known() -> None:
 
 
 def test_the_mean_follows_the_latest_events() -> None:
-    pool = FunctionPool(make_reserving_function())
+    pool = FunctionPool(make_reserving_function(), SHARED)
     pool.note_event(1.0)
     assert pool.duration_s == 1.0
     pool.note_event(2.0)
@@ -46,7 +53,7 @@ async def test_events_that_run_longer_than_usual_count_for_what_they_have_taken(
     world.submit()
     agent.finish()
     world.submit()
-    pool = FunctionPool(world.function, {agent.environment}, duration_s=0.001)
+    pool = FunctionPool(world.function, SHARED, {agent.environment}, duration_s=0.001)
     begun = asyncio.get_running_loop().time()
     assert pool.report(begun + 30).duration_ms == pytest.approx(30_000, rel=0.01)
     agent.finish()
@@ -82,6 +89,6 @@ async def test_no_length_of_an_event_makes_the_gateways_report_unreadable(
     agent = world.link()
     world.submit()
     begun = asyncio.get_running_loop().time()
-    pool = FunctionPool(world.function, {agent.environment}, duration_s=ended_after_s)
+    pool = FunctionPool(world.function, SHARED, {agent.environment}, duration_s=ended_after_s)
     report = DemandReport("gateway-0", 1, (pool.report(begun + runs_for_s),))
     assert decode_report(encode_report(report)) == report

@@ -4,14 +4,17 @@ accepted = answered + in flight, and what is in flight never exceeds the reserva
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelambda.core.errors import ApiError
+from kubelambda.core.model.function import LATEST, Function
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.gateway.link.environment import FINISHING_S
+from unit.functions import REF, make_version
 from unit.gateway.pools.pool_world import RESERVED, Agent, World, make_reserving_function
 from unit.jumping_loop import on_jumping_loop
 
@@ -70,13 +73,69 @@ class Scenario(World):
     def check(self) -> None:
         assert all(len(answers) <= 1 for answers in self.answers.values())
         pools = self.pools._pools.values()
-        assert all(one.in_flight <= RESERVED for one in pools)
+        shared = self.pools._versions.values()
+        assert all(one.in_flight <= RESERVED for one in shared)
+        assert all(sum(one.in_flight for one in every.pools) <= every.in_flight for every in shared)
         unanswered = sum(not answers for answers in self.answers.values())
         finishing = sum(one.environment.is_finishing(0) for one in self.agents)
         assert unanswered == self.pools.in_flight() - finishing + self.count_parked()
         assert self.count_parked() <= finishing
         running = sum(one.environment.invocation is not None for one in self.agents)
         assert self.pools.in_flight() == running + sum(len(one.waiting) for one in pools)
+
+
+class VersionsScenario(Scenario):
+    """The same with $LATEST and two versions: all of it is one function's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects = 0
+        self.recreate()
+
+    def choose(self, number: int) -> Function | None:
+        functions = list(self.catalog.values())
+        return functions[number % len(functions)] if functions else None
+
+    def arrive(self, number: int) -> None:
+        self.submit(self.choose(number) or self.function)
+
+    def start(self, number: int) -> None:
+        function = self.choose(number)
+        if function is not None:
+            self.link(function)
+
+    def change(self, number: int) -> None:
+        function = self.choose(number)
+        if function is not None:
+            self.put(replace(function, memory_mb=128 + number))
+
+    def remove(self, number: int) -> None:
+        """A version, or the function, with which its versions go."""
+        gone = [self.choose(number)] if number > 2 else list(self.catalog.values())
+        for function in gone:
+            if function is not None and function.version != LATEST:
+                del self.catalog[function.ref]
+                self.pools.remove(function.ref)
+        if number <= 2:
+            self.catalog.pop(REF, None)
+            self.pools.remove(REF)
+        if number % 2:
+            self.recreate()
+
+    def recreate(self) -> None:
+        """What is not there is there again; a version as another object."""
+        self.objects += 1
+        owner = self.catalog.get(REF) or make_reserving_function(uid=f"owner-{self.objects}")
+        self.put(owner)
+        for number in (1, 2):
+            version = make_version(
+                number,
+                uid=f"{number}-{self.objects}",
+                function_uid=owner.uid,
+                reserved_concurrency=RESERVED,
+            )
+            if version.ref not in self.catalog:
+                self.put(version)
 
 
 STEPS = st.lists(
@@ -103,8 +162,10 @@ STEPS = st.lists(
 )
 
 
-async def run_steps(steps: list[tuple[str, int]]) -> Scenario:
-    scenario = Scenario()
+async def run_steps(
+    steps: list[tuple[str, int]], make: Callable[[], Scenario] = Scenario
+) -> Scenario:
+    scenario = make()
     for name, number in steps:
         getattr(scenario, name)(number)
         scenario.check()
@@ -117,6 +178,29 @@ def test_every_request_is_answered_once_or_in_flight_and_no_limit_is_exceeded(
     steps: list[tuple[str, int]],
 ) -> None:
     asyncio.run(run_steps(steps))
+
+
+@given(STEPS)
+@settings(deadline=None)
+def test_the_same_holds_over_all_versions_of_a_function(steps: list[tuple[str, int]]) -> None:
+    asyncio.run(run_steps(steps, VersionsScenario))
+
+
+@given(STEPS)
+@settings(deadline=None)
+def test_once_everything_has_ended_nothing_of_any_version_is_left(
+    steps: list[tuple[str, int]],
+) -> None:
+    async def run() -> None:
+        scenario = await run_steps(steps, VersionsScenario)
+        scenario.remove(0)
+        for agent in scenario.agents:
+            agent.hang_up()
+        assert all(len(answers) == 1 for answers in scenario.answers.values())
+        assert scenario.pools.in_flight() == 0
+        assert (scenario.pools._pools, scenario.pools._versions) == ({}, {})
+
+    asyncio.run(run())
 
 
 async def test_an_event_goes_to_the_environment_that_was_used_last() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from kubelambda.api.v1alpha1.conditions import ConditionType
 from kubelambda.api.v1alpha1.reason import Reason
-from kubelambda.controller.status.problem import Problem, ReadyNote
 from kubelambda.core.model.status import Condition
+from kubelambda.judge.problem import Problem, ReadyNote
 
 
 def build_conditions(
