@@ -71,7 +71,7 @@ class JetStreamPackages:
 
     async def list_all(self) -> list[StoredPackage]:
         """Read every description; chunks that have long been without one are removed."""
-        return await _translate(self._list_all())
+        return await _translate(self._list_all(), limit_s=None)
 
     async def renew(self, package: StoredPackage) -> bool:
         """Send its description again."""
@@ -134,8 +134,11 @@ class JetStreamPackages:
     async def _list_all(self) -> list[StoredPackage]:
         context = self._open()
         chunks = await self._objects.list_chunks(context)  # first: an upload describes them later
-        every = [one async for one in self._objects.list_all(context, ANSWER_S)]
-        kept = [one for one in every if one.has_content]
+        names = await self._objects.list_names(context)
+        # One by one: a consumer of all leaves out what changes meanwhile, and then its chunks would
+        # count as orphans.
+        found = [await self._objects.find(context, name) for name in sorted(names)]
+        kept = [one for one in found if one is not None and one.has_content]
         now_s = asyncio.get_running_loop().time()
         for nuid in self._orphans.take(chunks, [one.info.nuid for one in kept], now_s):
             await self._objects.purge(context, nuid)
@@ -177,9 +180,10 @@ def _to_stored(description: Description) -> StoredPackage:
     return StoredPackage(info.name, info.size or 0, revision, description.is_hidden)
 
 
-async def _translate(operation: Awaitable[T]) -> T:
+async def _translate(operation: Awaitable[T], *, limit_s: float | None = TRANSFER_S) -> T:
+    """The result of ``operation``, each of whose requests takes at most ANSWER_S."""
     try:
-        async with asyncio.timeout(TRANSFER_S):
+        async with asyncio.timeout(limit_s):
             return await operation
     except (NatsError, OSError, TimeoutError) as error:
         raise PackagesUnavailableError(f"NATS: {error!r}") from error
