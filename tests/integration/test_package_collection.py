@@ -21,6 +21,7 @@ from kubelambda.core.packages.store import PackageStore, PackagesUnavailableErro
 from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.packages.package_collector import PackageCollector
 from kubelambda.local.package_names import FileNames
+from kubelambda.process.cancellation import is_ending
 from kubelambda.stores.directory import DirectoryPackages
 
 PUBLISHERS, ROUNDS = 4, 25
@@ -100,7 +101,7 @@ def build_collector(store: PackageStore, reader: ApiReader) -> PackageCollector:
 
 
 async def collect_for_ever(collector: PackageCollector) -> None:
-    while True:
+    while not is_ending():  # Python's wait_for may swallow a cancellation
         await collector.collect()
 
 

@@ -14,7 +14,7 @@ chunks are there.
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -88,6 +88,19 @@ class Objects:
             mtime=_format_now(),
             options=ObjectMetaOptions(max_chunk_size=_CHUNK_BYTES),
         )
+
+    async def read(self, context: JetStreamContext, info: ObjectInfo) -> AsyncIterator[bytes]:
+        """The chunks of an object, one request each; NotFoundError if they are being removed.
+
+        nats-py's own ``get`` waits at a consumer for chunks that are removed meanwhile.
+        """
+        subject, sequence = self._chunk_subject(info.nuid), 0
+        for _ in range(info.chunks or 0):
+            message = await context.get_msg(
+                self._stream, seq=sequence + 1, subject=subject, direct=True, next=True
+            )
+            sequence = message.seq or 0
+            yield message.data or b""
 
     async def describe(
         self, context: JetStreamContext, info: ObjectInfo, former: Description | None

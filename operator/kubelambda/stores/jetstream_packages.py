@@ -12,6 +12,7 @@ removed ORPHAN_S after they were first seen so: no upload takes so long.
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 from collections.abc import Awaitable
 from pathlib import Path
@@ -21,7 +22,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ObjectInfo, ObjectStoreConfig
-from nats.js.errors import BucketNotFoundError, NotFoundError, ObjectNotFoundError
+from nats.js.errors import BucketNotFoundError, NotFoundError
 
 from kubelambda.core.packages.store import (
     PackageNotFoundError,
@@ -122,14 +123,18 @@ class JetStreamPackages:
         return found
 
     async def _fetch(self, sha256: str, target: Path) -> None:
-        await self._find_shown(sha256)
-        store = await self._open().object_store(BUCKET)
+        context, digest = self._open(), hashlib.sha256()
+        found = await self._find_shown(sha256)
         try:
             with await asyncio.to_thread(target.open, "xb") as file:
-                await store.get(sha256, writeinto=file)
-        except ObjectNotFoundError as error:
-            await self._find_shown(sha256)  # it has been hidden or deleted since
+                async for chunk in self._objects.read(context, found.info):
+                    digest.update(chunk)
+                    await asyncio.to_thread(file.write, chunk)
+        except NotFoundError as error:
+            await self._find_shown(sha256)  # it has been withdrawn or deleted since
             raise PackagesUnavailableError(f"package {sha256} has changed") from error
+        if digest.hexdigest() != sha256:
+            raise PackagesUnavailableError(f"package {sha256} has been read in part")
 
     async def _list_all(self) -> list[StoredPackage]:
         context = self._open()

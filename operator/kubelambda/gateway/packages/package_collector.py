@@ -22,6 +22,7 @@ from kubelambda.core.packages.store import (
     StoredPackage,
 )
 from kubelambda.gateway.metrics import GatewayMetrics
+from kubelambda.process.cancellation import is_ending
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ class PackageCollector:
                 await self.collect()
             except (NamesUnknownError, PackagesUnavailableError) as error:
                 logger.warning("no packages are collected now: %s", error)
+            if is_ending():  # Python's wait_for may have swallowed the cancellation
+                raise asyncio.CancelledError
             delay_s = longest_s if self._is_settled else min(FIRST_LOOK_S, longest_s)
 
     async def collect(self) -> None:
