@@ -23,6 +23,7 @@ from kubelambda.gateway.metrics import GatewayMetrics
 from kubelambda.gateway.packages.package_collector import PackageCollector
 from kubelambda.local.package_names import LocalNames
 from kubelambda.objects.sqlite import SqliteObjects
+from kubelambda.process.cancellation import is_ending
 from kubelambda.stores.directory import DirectoryPackages
 
 PUBLISHERS, ROUNDS = 4, 25
@@ -102,7 +103,7 @@ def build_collector(store: PackageStore, reader: ApiReader) -> PackageCollector:
 
 
 async def collect_for_ever(collector: PackageCollector) -> None:
-    while True:
+    while not is_ending():  # Python's wait_for may swallow a cancellation
         await collector.collect()
 
 
@@ -114,14 +115,12 @@ async def test_nothing_in_use_is_deleted_while_others_publish_and_two_collect(
         reader = ApiReader(url=url, ca_file=None, token_file=None, request_s=60.0)
         reader.open()
         collectors = [build_collector(store, reader) for _ in range(2)]
-        collecting = [asyncio.create_task(collect_for_ever(one)) for one in collectors]
-        async with asyncio.TaskGroup() as group:
-            for _ in range(PUBLISHERS):
-                group.create_task(Publisher(server, store, tmp_path).work())
-        for task in collecting:
-            assert not task.done(), task
-            task.cancel()
-        await asyncio.gather(*collecting, return_exceptions=True)
+        publishers = [Publisher(server, store, tmp_path) for _ in range(PUBLISHERS)]
+        async with asyncio.TaskGroup() as group:  # one that fails ends all
+            collecting = [group.create_task(collect_for_ever(one)) for one in collectors]
+            await asyncio.gather(*(publisher.work() for publisher in publishers))
+            for task in collecting:
+                task.cancel()
         await collectors[0].collect()
         assert list(await store.list_all()) == [], "what nothing names is gone"
         await reader.close()

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nats.js import JetStreamContext
-from nats.js.api import DeliverPolicy, Header, ObjectInfo, ObjectMetaOptions
+from nats.js.api import Header, ObjectInfo, ObjectMetaOptions
 from nats.js.errors import APIError, BadObjectMetaError, NotFoundError
 
 _ROLLUP_SUBJECT = "sub"
@@ -62,26 +62,10 @@ class Objects:
             return None
         return Description(message.seq or 0, _decode(message.data or b""))
 
-    async def list_all(
-        self, context: JetStreamContext, timeout_s: float
-    ) -> AsyncIterator[Description]:
-        """The last description of every name; ``timeout_s`` is for each step."""
-        every = f"$O.{self._bucket}.M.>"
-        try:
-            await context.get_last_msg(self._stream, every)
-        except NotFoundError:
-            return  # a consumer would wait for a first one
-        subscription = await context.subscribe(
-            every, ordered_consumer=True, deliver_policy=DeliverPolicy.LAST_PER_SUBJECT
-        )
-        try:
-            while True:
-                message = await subscription.next_msg(timeout=timeout_s)
-                yield Description(message.metadata.sequence.stream, _decode(message.data))
-                if not message.metadata.num_pending:
-                    return
-        finally:
-            await subscription.unsubscribe()
+    async def list_names(self, context: JetStreamContext) -> set[str]:
+        """Every name that has a description now."""
+        subjects = await self._list_subjects(context, f"$O.{self._bucket}.M.")
+        return {base64.urlsafe_b64decode(subject).decode() for subject in subjects}
 
     async def write(
         self, context: JetStreamContext, name: str, nuid: str, content: bytes
@@ -104,6 +88,19 @@ class Objects:
             mtime=_format_now(),
             options=ObjectMetaOptions(max_chunk_size=_CHUNK_BYTES),
         )
+
+    async def read(self, context: JetStreamContext, info: ObjectInfo) -> AsyncIterator[bytes]:
+        """The chunks of an object, one request each; NotFoundError if they are being removed.
+
+        nats-py's own ``get`` waits at a consumer for chunks that are removed meanwhile.
+        """
+        subject, sequence = self._chunk_subject(info.nuid), 0
+        for _ in range(info.chunks or 0):
+            message = await context.get_msg(
+                self._stream, seq=sequence + 1, subject=subject, direct=True, next=True
+            )
+            sequence = message.seq or 0
+            yield message.data or b""
 
     async def describe(
         self, context: JetStreamContext, info: ObjectInfo, former: Description | None
@@ -145,7 +142,10 @@ class Objects:
 
     async def list_chunks(self, context: JetStreamContext) -> set[str]:
         """The nuids of all chunks that are there."""
-        prefix = self._chunk_subject("")
+        return await self._list_subjects(context, self._chunk_subject(""))
+
+    async def _list_subjects(self, context: JetStreamContext, prefix: str) -> set[str]:
+        """What follows ``prefix`` in the subjects of all messages."""
         state = (await context.stream_info(self._stream, subjects_filter=f"{prefix}>")).state
         return {subject.removeprefix(prefix) for subject in state.subjects or ()}
 

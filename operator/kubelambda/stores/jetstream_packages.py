@@ -12,6 +12,7 @@ removed ORPHAN_S after they were first seen so: no upload takes so long.
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 from collections.abc import Awaitable
 from pathlib import Path
@@ -21,7 +22,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ObjectInfo, ObjectStoreConfig
-from nats.js.errors import BucketNotFoundError, NotFoundError, ObjectNotFoundError
+from nats.js.errors import BucketNotFoundError, NotFoundError
 
 from kubelambda.core.packages.store import (
     PackageNotFoundError,
@@ -71,7 +72,7 @@ class JetStreamPackages:
 
     async def list_all(self) -> list[StoredPackage]:
         """Read every description; chunks that have long been without one are removed."""
-        return await _translate(self._list_all())
+        return await _translate(self._list_all(), limit_s=None)
 
     async def renew(self, package: StoredPackage) -> bool:
         """Send its description again."""
@@ -122,20 +123,27 @@ class JetStreamPackages:
         return found
 
     async def _fetch(self, sha256: str, target: Path) -> None:
-        await self._find_shown(sha256)
-        store = await self._open().object_store(BUCKET)
+        context, digest = self._open(), hashlib.sha256()
+        found = await self._find_shown(sha256)
         try:
             with await asyncio.to_thread(target.open, "xb") as file:
-                await store.get(sha256, writeinto=file)
-        except ObjectNotFoundError as error:
-            await self._find_shown(sha256)  # it has been hidden or deleted since
+                async for chunk in self._objects.read(context, found.info):
+                    digest.update(chunk)
+                    await asyncio.to_thread(file.write, chunk)
+        except NotFoundError as error:
+            await self._find_shown(sha256)  # it has been withdrawn or deleted since
             raise PackagesUnavailableError(f"package {sha256} has changed") from error
+        if digest.hexdigest() != sha256:
+            raise PackagesUnavailableError(f"package {sha256} has been read in part")
 
     async def _list_all(self) -> list[StoredPackage]:
         context = self._open()
         chunks = await self._objects.list_chunks(context)  # first: an upload describes them later
-        every = [one async for one in self._objects.list_all(context, ANSWER_S)]
-        kept = [one for one in every if one.has_content]
+        names = await self._objects.list_names(context)
+        # One by one: a consumer of all leaves out what changes meanwhile, and then its chunks would
+        # count as orphans.
+        found = [await self._objects.find(context, name) for name in sorted(names)]
+        kept = [one for one in found if one is not None and one.has_content]
         now_s = asyncio.get_running_loop().time()
         for nuid in self._orphans.take(chunks, [one.info.nuid for one in kept], now_s):
             await self._objects.purge(context, nuid)
@@ -177,9 +185,10 @@ def _to_stored(description: Description) -> StoredPackage:
     return StoredPackage(info.name, info.size or 0, revision, description.is_hidden)
 
 
-async def _translate(operation: Awaitable[T]) -> T:
+async def _translate(operation: Awaitable[T], *, limit_s: float | None = TRANSFER_S) -> T:
+    """The result of ``operation``, each of whose requests takes at most ANSWER_S."""
     try:
-        async with asyncio.timeout(TRANSFER_S):
+        async with asyncio.timeout(limit_s):
             return await operation
     except (NatsError, OSError, TimeoutError) as error:
         raise PackagesUnavailableError(f"NATS: {error!r}") from error

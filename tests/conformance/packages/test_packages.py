@@ -267,6 +267,23 @@ async def test_puts_and_deletions_that_meet_leave_the_package_that_was_put_last(
     assert (tmp_path / "copy").read_bytes() == content
 
 
+async def test_k4_what_changes_while_it_is_listed_is_listed(store: PackageStore) -> None:
+    """One that is left out would lose its content, as if an upload had been cut off."""
+    contents = [bytes([number]) for number in range(8)]
+    for content in contents:
+        await store.put(name_of(content), content)
+
+    async def put_again() -> None:
+        for content in contents * 5:
+            await store.put(name_of(content), content)
+
+    putting = asyncio.gather(put_again(), put_again())
+    while not putting.done():
+        assert len(await store.list_all()) == len(contents)
+        await asyncio.sleep(0)
+    await putting
+
+
 @pytest.mark.nats
 async def test_the_store_holds_no_byte_of_what_was_deleted_or_put_twice(
     nats_store: NatsStore,

@@ -17,7 +17,7 @@ from kubelambda.objects.port import Manifest
 from kubelambda.objects.sqlite import SqliteObjects
 
 REF = FunctionRef("default", "hello")
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 def make(kind: str, name: str, spec: dict[str, Any]) -> Manifest:

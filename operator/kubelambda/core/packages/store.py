@@ -68,7 +68,7 @@ class PackageStore(Protocol):
         ...
 
     async def list_all(self) -> Sequence[StoredPackage]:
-        """Every package, withdrawn ones too; one that changes meanwhile may be left out (K4)."""
+        """Every package that is there all the while, withdrawn ones too (K4)."""
         ...
 
     async def renew(self, package: StoredPackage) -> bool:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kubelambda.core.packages.collection import Mark, Settlement, plan_collection, settle
 from kubelambda.core.packages.names import NamesUnknownError, PackageNames
@@ -22,6 +22,7 @@ from kubelambda.core.packages.store import (
     StoredPackage,
 )
 from kubelambda.gateway.metrics import GatewayMetrics
+from kubelambda.process.cancellation import is_ending
 
 logger = logging.getLogger(__name__)
 
@@ -62,29 +63,23 @@ class PackageCollector:
                 await self.collect()
             except (NamesUnknownError, PackagesUnavailableError) as error:
                 logger.warning("no packages are collected now: %s", error)
+            if is_ending():  # Python's wait_for may have swallowed the cancellation
+                raise asyncio.CancelledError
             delay_s = longest_s if self._is_settled else min(FIRST_LOOK_S, longest_s)
 
     async def collect(self) -> None:
         """One look at everything, and all that follows from it."""
-        named = await self._names.read()
         stored = await self._store.list_all()
-        served = self._names.list_served()
-        for package in stored:
-            if package.sha256 in served and package.sha256 not in named and not package.withdrawn:
-                await self._store.renew(package)
         self._metrics.packages.set(len(stored))
         self._metrics.package_bytes.set(sum(one.size for one in stored))
-        now_s, retention_s = self._clock(), self._retention_s
-        plan = plan_collection(
-            stored, named | served, self._marks, now_s=now_s, retention_s=retention_s
-        )
-        self._marks = plan.marks
         withdrawn = [one for one in stored if one.withdrawn]
-        self._is_settled = not withdrawn and not plan.due
-        if self._is_settled:
-            return
+        self._is_settled = not withdrawn
         try:
-            for package in plan.due:
+            due = await self._mark(stored)
+            if not due and not withdrawn:
+                return
+            self._is_settled = False
+            for package in due:
                 if (hidden := await self._store.withdraw(package)) is not None:
                     withdrawn.append(hidden)  # noqa: PERF401  # those so far, if one fails
             named = await self._names.read() | self._names.list_served()
@@ -93,6 +88,25 @@ class PackageCollector:
             raise
         await self._carry_out(settle(withdrawn, named))
         self._is_settled = True
+
+    async def _mark(self, stored: Sequence[StoredPackage]) -> Sequence[StoredPackage]:
+        """G0 to G2: what is due."""
+        if not stored:  # nothing is worth a list of all objects
+            self._marks = {}
+            return ()
+        named, served = await self._names.read(), self._names.list_served()
+        for package in stored:
+            if package.sha256 in served and package.sha256 not in named and not package.withdrawn:
+                await self._store.renew(package)
+        plan = plan_collection(
+            stored,
+            named | served,
+            self._marks,
+            now_s=self._clock(),
+            retention_s=self._retention_s,
+        )
+        self._marks = plan.marks
+        return plan.due
 
     async def _carry_out(self, settlement: Settlement) -> None:
         for package in settlement.restored:

@@ -13,21 +13,13 @@ from typing import Any
 from kubelambda.api.v1alpha1.reason import Reason
 from kubelambda.catalog.layers import build_layer_version
 from kubelambda.catalog.loaded import Applied, Loaded
-<<<<<<< HEAD:operator/kubelambda/local/control/layer_statuses.py
-=======
-from kubelambda.controller.packages.lambda_layer import build_layer_arn
->>>>>>> w-objects:operator/kubelambda/local/applied_status.py
 from kubelambda.core.model.account import derive_account_id
 from kubelambda.core.model.layer import build_layer_arn
 from kubelambda.core.model.moments import format_moment
 from kubelambda.core.model.status import read_layer_status
 from kubelambda.core.packages.code_zip import to_code_sha256
-<<<<<<< HEAD:operator/kubelambda/local/control/layer_statuses.py
 from kubelambda.judge.conditions import build_conditions
 from kubelambda.judge.problem import NO_NOTE, Problem
-=======
-from kubelambda.judge.conditions import build_condition
->>>>>>> w-objects:operator/kubelambda/local/applied_status.py
 from kubelambda.objects.errors import ConflictError, NotFoundError
 from kubelambda.objects.port import Manifest, Objects
 

@@ -154,6 +154,23 @@ async def test_what_a_killed_collector_has_left_is_settled_by_the_next(
     assert bool(collection.store.packages) == named
 
 
+async def test_what_a_killed_collector_has_left_is_restored_while_names_cannot_be_read(
+    collection: Collection,
+) -> None:
+    collection.store.keep(A)
+    (listed,) = await collection.store.list_all()
+    await collection.store.withdraw(listed)
+    collection.names.away = True
+    with pytest.raises(NamesUnknownError):
+        await collection.collect()
+    assert collection.store.holds(A)
+
+
+async def test_without_packages_no_object_is_read(collection: Collection) -> None:
+    await collection.collect()
+    assert collection.names.reads == 0
+
+
 async def test_a_collector_that_is_stopped_gives_back_what_it_has_withdrawn(
     collection: Collection,
 ) -> None:
