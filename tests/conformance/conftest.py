@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from conformance.gate import Gate
+from conformance.lambda_api.code_site import build_way_to
 from conformance.lambda_api.invoker import Invoker
 from conformance.lambda_api.targets import TARGET, ClusterTarget, LocalTarget, Target, make_client
 from conformance.runtimes.languages import LANGUAGES
@@ -72,6 +74,15 @@ def invoker(target: Target) -> Iterator[Invoker]:
     client = make_client(target.url)
     yield Invoker(target, client)
     client.close()
+
+
+@pytest.fixture
+def gate(invoker: Invoker) -> Iterator[Gate]:
+    made = Gate()
+    if TARGET == "cluster":
+        invoker.target.put_object(build_way_to("gate", made.url))
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)

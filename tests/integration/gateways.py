@@ -19,6 +19,18 @@ from kubelambda.core.wire.demand import DemandReply, DemandReport, FunctionDeman
 from kubelambda.gateway.server import Gateway
 from kubelambda.local.environments.local_environments import LocalEnvironments
 
+SLEEP = """
+import os, time
+def handler(event, context):
+    with open(event["file"], "a") as runs:
+        runs.write(context.aws_request_id + "\\n")
+    time.sleep(event.get("seconds", 0))
+    while "until" in event and not os.path.exists(event["until"]):
+        time.sleep(0.05)
+    return os.getpid()
+"""
+"""Tells of each run in a file; ends after some seconds, or once another file is there."""
+
 
 @dataclass(slots=True)
 class JoinedDemand:
@@ -161,6 +173,13 @@ class Gateways:
         for name in list(self.running):
             await self.remove(name)
         await self.environments.close()
+
+
+async def wait_for_runs(runs: Path, count: int) -> None:
+    """Until so many events of SLEEP have begun."""
+    async with asyncio.timeout(60):
+        while not runs.exists() or len(runs.read_text().split()) < count:
+            await asyncio.sleep(0.02)
 
 
 def count_outcomes(answers: Sequence[tuple[int, Any]]) -> Counter[int]:

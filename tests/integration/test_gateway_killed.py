@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from integration.conftest import MASTER, build_environments, make_function
-from integration.gateways import JoinedDemand
+from integration.gateways import SLEEP, JoinedDemand, wait_for_runs
 from kubelambda.catalog.index import FunctionIndex
 from kubelambda.config import read_environment
 from kubelambda.controller.demand.demand_server import DemandServer
@@ -25,16 +25,6 @@ from ports import free_port
 TESTS = Path(__file__).resolve().parents[1]
 NAMES = ("gateway-0", "gateway-1")
 TIMEOUT_S = 60
-SLEEP = """
-import os, time
-def handler(event, context):
-    with open(event["file"], "a") as runs:
-        runs.write(context.aws_request_id + "\\n")
-    time.sleep(event["seconds"])
-    while "until" in event and not os.path.exists(event["until"]):
-        time.sleep(0.05)
-    return os.getpid()
-"""
 
 
 class Cluster:
@@ -146,23 +136,20 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
         await one.close()
 
 
-async def wait_for_runs(runs: Path, count: int) -> None:
-    async with asyncio.timeout(60):
-        while not runs.exists() or len(runs.read_text().split()) < count:
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.parametrize("by", NAMES)
 async def test_f1_a_kill_in_mid_event_is_a_closed_connection_and_one_run(
     cluster: Cluster, tmp_path: Path, by: str
 ) -> None:
     """F1, P1: no false 200, no 5xx that invites a retry, no second run; whichever way it came."""
     runs, name = tmp_path / "runs", cluster.functions["gateway-1"]
-    asking = asyncio.create_task(cluster.invoke(by, name, {"seconds": 3, "file": str(runs)}))
+    end = tmp_path / "end"
+    event = {"file": str(runs), "until": str(end)}
+    asking = asyncio.create_task(cluster.invoke(by, name, event))
     await wait_for_runs(runs, 1)
     await cluster.kill("gateway-1")
     with pytest.raises(aiohttp.ClientError):
         await asking
+    end.touch()
     await asyncio.sleep(4)
     assert len(runs.read_text().split()) == 1
 

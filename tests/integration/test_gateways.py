@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
-from integration.gateways import Gateways, count_outcomes
+from integration.gateways import SLEEP, Gateways, count_outcomes
 from kubelambda.core.model.function import Function
 from ports import free_port
 
@@ -19,14 +19,6 @@ ECHO = """
 import os
 def handler(event, context):
     return {"event": event, "request": context.aws_request_id, "pid": os.getpid()}
-"""
-SLEEP = """
-import time
-def handler(event, context):
-    with open(event["file"], "a") as runs:
-        runs.write(context.aws_request_id + "\\n")
-    time.sleep(event["seconds"])
-    return "done"
 """
 FAIL = "def handler(event, context):\n    raise ValueError('no')\n"
 
@@ -141,13 +133,18 @@ async def test_a_reservation_holds_over_all_gateways(
     """P7: the limit is the function's, not each gateway's; a throttle comes at once."""
     await start(gateways, count)
     function = gateways.put("limited", SLEEP, reserved_concurrency=2, timeout_s=30)
-    event = {"seconds": 2, "file": str(tmp_path / "runs")}
-    answers = await asyncio.gather(
-        *(gateways.invoke(name, function.ref.name, event) for name in list(gateways.running) * 3)
-    )
-    assert count_outcomes(answers) == {200: 2, 429: 3 * count - 2}
-    throttle = next(body for status, body in answers if status == 429)
-    assert throttle["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    end = tmp_path / "end"
+    event = {"file": str(tmp_path / "runs"), "until": str(end)}
+    asked = [
+        asyncio.create_task(gateways.invoke(name, function.ref.name, event))
+        for name in list(gateways.running) * 3
+    ]
+    for _, answer in zip(range(3 * count - 2), asyncio.as_completed(asked), strict=False):
+        status, throttle = await answer
+        assert status == 429
+        assert throttle["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    end.touch()
+    assert count_outcomes(await asyncio.gather(*asked)) == {200: 2, 429: 3 * count - 2}
 
 
 async def test_a_new_gateway_takes_its_share_with_the_environments(gateways: Gateways) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,13 @@ from integration.conftest import Installation
 
 ECHO = "def handler(event, context):\n    return event\n"
 SLEEP = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return event\n"
+WAIT = """
+import os, time
+def handler(event, context):
+    while not os.path.exists(event):
+        time.sleep(0.05)
+    return event
+"""
 CONTEXT = """
 import os
 def handler(event, context):
@@ -228,18 +236,22 @@ async def test_a_dry_run_runs_nothing(installation: Installation) -> None:
 
 
 async def test_over_its_reservation_a_function_throttles_at_once(
-    installation: Installation,
+    installation: Installation, tmp_path: Path
 ) -> None:
     """Lambda never queues for a slot; each that is accepted is answered."""
-    installation.put("sleep", SLEEP, reserved_concurrency=2)
-    outcomes = await asyncio.gather(
-        *(installation.invoke("sleep", 1) for _ in range(6)), return_exceptions=True
-    )
-    throttled = [outcome for outcome in outcomes if isinstance(outcome, ClientError)]
-    assert len(throttled) == 4
-    for outcome in throttled:
-        assert outcome.response["Error"]["Code"] == "TooManyRequestsException"
-        assert outcome.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    installation.put("wait", WAIT, reserved_concurrency=2, timeout_s=60)
+    end = tmp_path / "end"
+    asked = [asyncio.create_task(installation.invoke("wait", str(end))) for _ in range(6)]
+    for _, answer in zip(range(4), asyncio.as_completed(asked), strict=False):
+        with pytest.raises(ClientError) as throttled:
+            await answer
+        response = throttled.value.response
+        assert response["Error"]["Code"] == "TooManyRequestsException"
+        assert response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    end.touch()
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    answers = [outcome["Payload"] for outcome in outcomes if isinstance(outcome, dict)]
+    assert answers == [str(end)] * 2
 
 
 async def test_a_changed_function_loses_no_request_and_ends_on_its_new_code(

@@ -61,9 +61,9 @@ async def test_a_layer_whose_object_has_gone_rolls_nothing_and_serves_new_enviro
     )
     (tmp_path / "meet").mkdir()
     alone = {"meet": str(tmp_path / "meet"), "environments": 1}
-    installation.put("kept", source, layers=(INSIDE,))
+    installation.put("kept", source, layers=(INSIDE,), timeout_s=60)
     first = (await installation.invoke("kept", alone))["Payload"]
-    installation.put("kept", source, layers=(FETCHED,))
+    installation.put("kept", source, layers=(FETCHED,), timeout_s=60)
     both = alone | {"environments": 2}
     answers = await asyncio.gather(*(installation.invoke("kept", both) for _ in range(2)))
     payloads = {answer["Payload"] for answer in answers}

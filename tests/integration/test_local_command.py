@@ -364,6 +364,7 @@ def test_an_edit_under_load_fails_no_request_and_a_slip_takes_no_function_away(
 
     with ThreadPoolExecutor() as pool:
         loads = [pool.submit(load) for _ in range(3)]
+        wait_for(lambda: results)
         for result in ("two", "three"):
             write(path, result)
             wait_for(lambda wanted=result: results[-1:] == [wanted])

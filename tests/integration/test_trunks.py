@@ -12,14 +12,9 @@ import aiohttp
 import pytest
 
 from integration.conftest import MASTER
-from integration.gateways import Gateways
-from integration.test_gateways import (
-    ECHO,
-    SLEEP,
-    STREAM,
-    STREAM_PATH,
-    put_owned_by,
-)
+from integration.faults.wire import wait_until
+from integration.gateways import SLEEP, Gateways, wait_for_runs
+from integration.test_gateways import ECHO, STREAM, STREAM_PATH, put_owned_by
 from integration.trunk_proxy import HOST, TrunkProxy
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.core.wire import trunk_frames as frames
@@ -77,14 +72,6 @@ def cut_once_after(number: int) -> Callable[[str, int], bool]:
     return should_cut
 
 
-async def wait_for_run(runs: Path) -> list[str]:
-    """The runs, once there is one: the caller of an event that has begun may be gone before."""
-    async with asyncio.timeout(60):
-        while not runs.read_text():
-            await asyncio.sleep(0.02)
-    return runs.read_text().split()
-
-
 async def test_a_trunk_cut_after_any_frame_answers_in_time_and_never_runs_twice_what_had_begun(
     proxied: Proxied, tmp_path: Path
 ) -> None:
@@ -111,7 +98,8 @@ async def test_a_trunk_cut_after_any_frame_answers_in_time_and_never_runs_twice_
         heard = [frame for frame in proxy.frames if frame[1] not in (frames.PING, frames.PONG)]
         if len(heard) < number:  # nothing was cut
             break
-        ran = await wait_for_run(runs)
+        await wait_for_runs(runs, 1)  # the caller of an event that has begun may be gone before
+        ran = runs.read_text().split()
         if ("to the asker", frames.BEGUN) in heard[:number]:
             assert answer[0] in (0, 200)
             assert len(ran) == 1
@@ -160,8 +148,8 @@ async def test_a_caller_who_goes_leaves_the_trunk_to_the_others(
 ) -> None:
     group = proxied.group
     function = put_owned_by(group, "gateway-0", SLEEP, timeout_s=30)
-    event = {"file": str(tmp_path / "runs"), "seconds": 1}
-    (tmp_path / "runs").write_text("")
+    end = tmp_path / "end"
+    event = {"file": str(tmp_path / "runs"), "until": str(end)}
     stays = asyncio.create_task(group.invoke("gateway-1", function.ref.name, event))
     port = group.running["gateway-1"].gateway.public_port
     with socket.create_connection(("127.0.0.1", port)) as goes:
@@ -170,11 +158,11 @@ async def test_a_caller_who_goes_leaves_the_trunk_to_the_others(
         path = f"/2015-03-31/functions/{function.ref.name}/invocations"
         head = f"POST {path} HTTP/1.1\r\nHost: g\r\nContent-Length: {len(body)}\r\n\r\n"
         goes.sendall(head.encode() + body)
-        while len((tmp_path / "runs").read_text().split()) < 2:
-            await asyncio.sleep(0.02)
-    assert (await stays)[0] == 200
+        await wait_for_runs(tmp_path / "runs", 2)
     proxy = proxied.proxies["gateway-0"]
-    assert ("to the owner", frames.CANCEL) in proxy.frames
+    await wait_until(lambda: ("to the owner", frames.CANCEL) in proxy.frames)
+    end.touch()
+    assert (await stays)[0] == 200
     assert proxy.trunks == 1
 
 

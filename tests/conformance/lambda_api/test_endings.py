@@ -60,15 +60,15 @@ def test_7_an_ending_has_its_payload_keeps_tmp_and_the_next_call_works(
     invoker: Invoker, case: str
 ) -> None:
     event, error_type, message = ENDINGS[case]
-    arn = invoker.put("endings", timeout=2, memorySize=512)
+    arn = invoker.put("endings", timeout=2, memorySize=512, **ONE_ENVIRONMENT)
     before = invoker(arn, {"ending": "none"}).value
-    answer = invoker(arn, event)
+    answer = invoker.call_when_free(arn, event)
     assert answer.is_error
     assert answer.value == {
         "errorType": error_type,
         "errorMessage": f"RequestId: {answer.request_id} Error: {message}",
     }
-    after = invoker(arn, {"ending": "none"}).value
+    after = invoker.call_when_free(arn, {"ending": "none"}).value
     assert (before["mark"], after["mark"]) == (False, True)
 
 

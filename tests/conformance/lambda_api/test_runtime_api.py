@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from botocore.exceptions import ClientError
 
+from conformance.gate import Gate
 from conformance.lambda_api.invoker import ONE_ENVIRONMENT, Answer, Invoker
 
 # One test here asks for it; it begins with the first.
@@ -52,40 +53,41 @@ def test_2_next_blocks_over_a_rest_and_the_environment_is_the_same(
 
 
 def test_3_an_error_header_of_a_mebibyte_is_accepted(invoker: Invoker) -> None:
-    arn = invoker.put("takeover")
+    arn = invoker.put("takeover", **ONE_ENVIRONMENT)
     answer = invoker(arn, {"act": "long error header"})
     assert answer.is_error
     assert answer.payload == b'{"errorMessage":"long"}'
-    assert invoker(arn, {"act": "recorded"}).value == [[202, {"status": "OK"}]]
+    assert invoker.call_when_free(arn, {"act": "recorded"}).value == [[202, {"status": "OK"}]]
 
 
 def test_3_a_chunked_response_with_trailers_is_accepted(invoker: Invoker) -> None:
-    arn = invoker.put("takeover")
+    arn = invoker.put("takeover", **ONE_ENVIRONMENT)
     answer = invoker(arn, {"act": "trailers"})
     assert not answer.is_error
     assert answer.value == "chunks"
-    assert invoker(arn, {"act": "recorded"}).value == ["HTTP/1.1 202 Accepted"]
+    assert invoker.call_when_free(arn, {"act": "recorded"}).value == ["HTTP/1.1 202 Accepted"]
 
 
 def test_4_the_caller_is_answered_before_next_and_the_slot_stays_taken_until_then(
-    invoker: Invoker,
+    invoker: Invoker, gate: Gate
 ) -> None:
     arn = invoker.put("takeover", timeout=20, **ONE_ENVIRONMENT)
     first = invoker(arn, {"act": "pid"})
-    lingering = invoker.call_when_free(arn, {"act": "linger", "seconds": 5})
+    lingering = invoker.call_when_free(arn, {"act": "linger", "gate": gate.url})
     assert lingering.value == "answered"
     with pytest.raises(ClientError) as throttled:
         invoker(arn, {"act": "pid"})
     assert throttled.value.response["Error"]["Code"] == "TooManyRequestsException"
+    gate.open()
     assert invoker.call_when_free(arn, {"act": "pid"}).value == first.value
 
 
 def test_5_a_second_response_is_403_an_unknown_id_400_and_the_loop_goes_on(
     invoker: Invoker,
 ) -> None:
-    arn = invoker.put("takeover")
+    arn = invoker.put("takeover", **ONE_ENVIRONMENT)
     assert invoker(arn, {"act": "answer twice"}).value == "first"
-    (second, unknown) = invoker(arn, {"act": "recorded"}).value
+    (second, unknown) = invoker.call_when_free(arn, {"act": "recorded"}).value
     assert second == [
         403,
         {
@@ -108,11 +110,11 @@ def test_a_runtime_that_asks_again_gets_the_same_event(invoker: Invoker) -> None
 
 def test_an_unknown_response_mode_is_400_and_the_callers_error(invoker: Invoker) -> None:
     """Spec 1.3."""
-    arn = invoker.put("takeover")
+    arn = invoker.put("takeover", **ONE_ENVIRONMENT)
     answer = invoker(arn, {"act": "bad mode"})
     assert answer.is_error
     assert answer.value["errorType"] == "Runtime.InvalidResponseModeHeader"
-    ((status, body),) = invoker(arn, {"act": "recorded"}).value
+    ((status, body),) = invoker.call_when_free(arn, {"act": "recorded"}).value
     assert (status, body["errorType"]) == (400, "InvalidFunctionResponseMode")
 
 

@@ -10,10 +10,8 @@ from typing import Any, NoReturn
 import pytest
 
 from conformance.conftest import INSTALL
-from conformance.lambda_api.code_site import build_way_to
 from conformance.lambda_api.invoker import ONE_ENVIRONMENT, Answer, Invoker
 from conformance.lambda_api.targets import TARGET
-from conformance.runtimes.gate import Gate
 from conformance.runtimes.languages import (
     LANGUAGES,
     NODE_SDK,
@@ -148,15 +146,6 @@ def row(
     )
     yield made
     made.drop(made.arn)
-
-
-@pytest.fixture
-def gate(invoker: Invoker) -> Iterator[Gate]:
-    made = Gate()
-    if TARGET == "cluster":
-        invoker.target.put_object(build_way_to("gate", made.url))
-    yield made
-    made.close()
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from conformance.conftest import skip_of_local_mode
+from conformance.gate import Gate
 from conformance.lambda_api.invoker import retry_while_throttled
 from conformance.lambda_api.test_streaming import invoke_streaming
 from conformance.runtimes.conftest import GREETING, TIMEOUT_S, Row
-from conformance.runtimes.gate import Gate
 from conformance.runtimes.languages import BUFFERED, LANGUAGES
 
 REQUEST_BYTES_MAX = 6_291_456

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from conformance.gate import Gate
 from conformance.lambda_api.invoker import ONE_ENVIRONMENT, retry_while_throttled
 from conformance.lambda_api.test_streaming import Streamed, invoke_streaming
 from conformance.runtimes.conftest import Row
-from conformance.runtimes.gate import Gate
 from conformance.runtimes.packages import SOURCES
 
 pytestmark = pytest.mark.parametrize("row", ["nodejs", "nodejs24"], indirect=True)

@@ -66,7 +66,8 @@ import os, time
 def handler(event, context):
     with open(event["at"], "w") as at:
         at.write(str(os.getppid()))
-    time.sleep(1)
+    while not os.path.exists(event["end"]):
+        time.sleep(0.02)
     return "whole"
 """
 
@@ -123,7 +124,8 @@ async def test_f9_a_killed_agent_is_signal_killed_for_its_event_and_for_no_other
         installation.put(name, NAME_AGENT, timeout_s=20)
 
     def begin(name: str, at: str) -> asyncio.Task[dict[str, Any]]:
-        return asyncio.create_task(installation.invoke(name, {"at": str(tmp_path / at)}))
+        event = {"at": str(tmp_path / at), "end": str(tmp_path / "end")}
+        return asyncio.create_task(installation.invoke(name, event))
 
     doomed = begin("one", "doomed")
     bystanders = [begin("one", "second"), begin("other", "third")]
@@ -131,6 +133,7 @@ async def test_f9_a_killed_agent_is_signal_killed_for_its_event_and_for_no_other
     await wait_until((tmp_path / "doomed").read_text)
     os.kill(int((tmp_path / "doomed").read_text()), 9)
     answer = await doomed
+    (tmp_path / "end").touch()
     request_id = answer["ResponseMetadata"]["RequestId"]
     assert answer["FunctionError"] == "Unhandled"
     assert answer["Payload"] == {

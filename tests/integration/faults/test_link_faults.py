@@ -16,7 +16,8 @@ import os, time
 def handler(event, context):
     with open(event["runs"], "a") as runs:
         runs.write(context.aws_request_id + "\\n")
-    time.sleep(event.get("seconds", 0))
+    while "until" in event and not os.path.exists(event["until"]):
+        time.sleep(0.02)
     return [os.getpid(), "x" * event.get("size", 0)]
 """
 QUICK_TO_NOTICE: dict[str, Any] = {"link_ping_s": 0.2, "link_dead_s": 1.0}
@@ -29,6 +30,7 @@ class Network:
         self.installation = installation
         self.proxy = proxy
         self._runs = runs
+        self._end = runs.with_name("end")
         installation.put("work", WORK, timeout_s=30, reserved_concurrency=1)
 
     @property
@@ -41,11 +43,15 @@ class Network:
         return await invoke_when_free(self.installation, "work", event | {"runs": str(self._runs)})
 
     async def begin(self, **event: Any) -> asyncio.Task[dict[str, Any]]:
-        """An invocation that has begun to run."""
+        """An invocation that has begun to run, and does so until ``end``."""
         before = len(self.runs)
-        task = asyncio.create_task(self.invoke(**event))
+        task = asyncio.create_task(self.invoke(until=str(self._end), **event))
         await wait_until(lambda: len(self.runs) > before)
         return task
+
+    def end(self) -> None:
+        """Let what was begun write its result."""
+        self._end.touch()
 
 
 @pytest.fixture
@@ -84,8 +90,9 @@ async def test_a_cut_in_mid_event_is_signal_killed_and_the_event_runs_once(
 ) -> None:
     """Link 5 and 7: the slot is free again, and nobody gets the event's late result."""
     network = await make_network()
-    running = await network.begin(seconds=1, size=10)
+    running = await network.begin(size=10)
     network.proxy.cut()
+    network.end()
     assert is_killed(await running)
     for _ in range(2):
         assert (await network.invoke())["Payload"][1] == ""
@@ -127,8 +134,9 @@ async def test_a_cut_while_the_answer_is_on_its_way_gives_no_half_answer(
 async def test_a_stall_that_ends_in_time_is_only_a_delay(make_network: MakeNetwork) -> None:
     """Link 6: silence below the limit ends nothing."""
     network = await make_network(link_ping_s=0.2, link_dead_s=15.0)
-    running = await network.begin(seconds=0.2, size=1_000_000)
+    running = await network.begin(size=1_000_000)
     network.proxy.stall()
+    network.end()
     await asyncio.sleep(1.5)
     assert not running.done()
     network.proxy.resume()
@@ -143,8 +151,9 @@ async def test_a_stall_up_to_the_limit_is_the_end_of_the_link_for_the_gateway(
 ) -> None:
     """Link 6: the caller is answered; when bytes flow again the agent learns of it and returns."""
     network = await make_network(**QUICK_TO_NOTICE)
-    running = await network.begin(seconds=0.2)
+    running = await network.begin()
     network.proxy.stall()
+    network.end()
     assert is_killed(await running)
     network.proxy.resume()
     assert "FunctionError" not in await network.invoke()
@@ -154,8 +163,9 @@ async def test_a_stall_up_to_the_limit_is_the_end_of_the_link_for_the_gateway(
 async def test_a_stall_without_end_is_noticed_by_the_agent_too(make_network: MakeNetwork) -> None:
     """Link 6: after 20 s of silence it dials again, with the environment as it is."""
     network = await make_network(**QUICK_TO_NOTICE)
-    running = await network.begin(seconds=0.2)
+    running = await network.begin()
     network.proxy.stall()
+    network.end()
     assert is_killed(await running)
     answer = await network.invoke()
     assert "FunctionError" not in answer

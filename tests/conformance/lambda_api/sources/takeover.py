@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import time
+from urllib.parse import urlsplit
 
 API = os.environ["AWS_LAMBDA_RUNTIME_API"]
 BASE = "/2018-06-01/runtime/invocation"
@@ -36,8 +37,18 @@ def send_raw(text):
         return connection.recv(4096).decode().split("\r\n")[0]
 
 
+def wait_at_gate(event):
+    """Until the test has seen what it was to see (gate.py); not at all if it names no gate."""
+    if "gate" in event:
+        gate = http.client.HTTPConnection(urlsplit(event["gate"]).netloc)
+        gate.request("GET", "/")
+        gate.getresponse().read()
+
+
 def stream(request, event):
-    """A streamed response: chunks with a pause after each, then trailers, or nothing at all."""
+    """A streamed response: chunks, a gate after the first and a pause after each, then trailers,
+    or nothing at all.
+    """
     host, port = API.split(":")
     head = (
         f"POST {BASE}/{request}/response HTTP/1.1\r\nHost: {API}\r\n"
@@ -47,8 +58,10 @@ def stream(request, event):
     )
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(head.encode())
-        for chunk in event.get("chunks", []):
+        for number, chunk in enumerate(event.get("chunks", [])):
             connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk.encode()))
+            if number == 0:
+                wait_at_gate(event)
             time.sleep(event.get("pause", 0))
         piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
         for _ in range(event.get("megabytes", 0) * 16):
@@ -85,7 +98,7 @@ def serve(request, event, headers):
         RECORD.append(send_raw(head + '8\r\n"chunks"\r\n0\r\n\r\n'))
     elif act == "linger":
         respond(request, "answered")
-        time.sleep(event["seconds"])
+        wait_at_gate(event)
     elif act == "answer twice":
         respond(request, "first")
         note(respond(request, "second"))
