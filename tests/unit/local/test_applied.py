@@ -131,8 +131,13 @@ async def test_why_it_cannot_be_served_stands_in_its_status(harness: Harness) ->
     layer = await harness.wait_for_condition("LambdaLayer", "base-1", "Ready")
     assert layer["status"]["layerName"] == "base"
     await harness.objects.delete("LambdaLayer", "default", "base-1")
-    # The function keeps it as a package; no gateway has put that into a store here.
-    await harness.wait_for_condition("LambdaFunction", "hello", "PackageNotFound")
+
+    def keeps_layer() -> bool:
+        function = harness.index.get(REF)
+        return function is not None and function.layers[0].remembered
+
+    await harness.wait_for(keeps_layer)
+    await harness.wait_for_condition("LambdaFunction", "hello", "Ready")
 
 
 async def test_values_and_code_come_from_what_was_applied(harness: Harness) -> None:
