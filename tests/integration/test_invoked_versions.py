@@ -21,6 +21,7 @@ from kubelambda.core.model.code import InlineFiles
 from kubelambda.core.model.function import Function, FunctionRef
 from kubelambda.core.model.invocation import Outcome
 from kubelambda.dispatch.relay import RelayInvoker
+from kubelambda.process.signatures import Signatures
 
 SAY = """
 import os, time
@@ -212,7 +213,7 @@ async def test_an_event_runs_the_version_that_its_alias_means_when_it_is_run(
     published.publish(1)
     published.point("1")
     gateway = published.gateways.running["gateway-0"].gateway
-    invoker = RelayInvoker(f"127.0.0.1:{gateway.internal_port}", MASTER)
+    invoker = RelayInvoker(f"127.0.0.1:{gateway.internal_port}", Signatures.derive(MASTER, 1))
     event = QueuedEvent(
         request_id="r-1",
         namespace="default",
